@@ -1,0 +1,111 @@
+package pipeline
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// Severity says whether a finding stops the pipeline from being set.
+type Severity int
+
+// The severities: a Warning is reported, an Error also makes the caller fail.
+const (
+	Error Severity = iota
+	Warning
+)
+
+// String is the word used in reports.
+func (s Severity) String() string {
+	if s == Warning {
+		return "warning"
+	}
+	return "error"
+}
+
+// Finding is one fault of a pipeline file.
+type Finding struct {
+	File     string // as the caller named it
+	Line     int    // 1-based; 0 when the fault has no place of its own
+	Severity Severity
+	Rule     string // short stable name of the rule, such as "unknown-key"
+	Text     string // what is wrong, in one line
+	Mend     string // what to do about it; may be empty
+}
+
+// String is the finding as a compiler would print it: file:line: what, and how to mend it.
+func (f Finding) String() string {
+	var b strings.Builder
+	b.WriteString(f.File)
+	if f.Line > 0 {
+		fmt.Fprintf(&b, ":%d", f.Line)
+	}
+	b.WriteString(": ")
+	if f.Severity == Warning {
+		b.WriteString("warning: ")
+	}
+	b.WriteString(f.Text)
+	if f.Mend != "" {
+		b.WriteString("; ")
+		b.WriteString(f.Mend)
+	}
+	return b.String()
+}
+
+// Findings is the error of Parse: every fault it met, in the order of their lines.
+type Findings []Finding
+
+// Error lists the findings, one a line.
+func (fs Findings) Error() string {
+	lines := make([]string, len(fs))
+	for i, f := range fs {
+		lines[i] = f.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Errors counts the findings that are not mere warnings.
+func (fs Findings) Errors() int {
+	n := 0
+	for _, f := range fs {
+		if f.Severity == Error {
+			n++
+		}
+	}
+	return n
+}
+
+// sorted orders findings by line, then text, and drops repeated ones.
+func sorted(fs Findings) Findings {
+	sort.SliceStable(fs, func(i, j int) bool {
+		if fs[i].Line != fs[j].Line {
+			return fs[i].Line < fs[j].Line
+		}
+		return fs[i].Text < fs[j].Text
+	})
+	out := fs[:0:0]
+	for i, f := range fs {
+		if i == 0 || f != fs[i-1] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// report collects findings of one file.
+type report struct {
+	file     string
+	findings Findings
+}
+
+func (r *report) errorf(line int, rule, mend, format string, args ...any) {
+	r.add(Error, line, rule, mend, fmt.Sprintf(format, args...))
+}
+
+func (r *report) warnf(line int, rule, mend, format string, args ...any) {
+	r.add(Warning, line, rule, mend, fmt.Sprintf(format, args...))
+}
+
+func (r *report) add(s Severity, line int, rule, mend, text string) {
+	r.findings = append(r.findings, Finding{File: r.file, Line: line, Severity: s, Rule: rule, Text: text, Mend: mend})
+}

@@ -1,0 +1,149 @@
+package pipeline
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+
+	"gopkg.in/yaml.v3"
+)
+
+// maxNodes bounds a document after its aliases are written out: a file of a few hundred bytes can ask for billions.
+// The largest real pipelines have some ten thousand nodes.
+const maxNodes = 1_000_000
+
+// maxDepth bounds nesting; the parser's recursion and everyone else's follow it.
+const maxDepth = 200
+
+var (
+	errTooLarge = errors.New("the document is too large once its aliases are written out")
+	errTooDeep  = errors.New("the document is nested too deeply")
+	errMerge    = errors.New("only a mapping, or a list of mappings, can be merged with <<")
+)
+
+// load reads one YAML document and writes out its aliases and merge keys, so that readers meet plain trees.
+func load(data []byte) (*yaml.Node, int, error) {
+	var doc yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	if err := dec.Decode(&doc); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, 1, errors.New("the file is empty")
+		}
+		return nil, lineOf(err), fmt.Errorf("read YAML: %w", err)
+	}
+	var more yaml.Node
+	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
+		if err != nil {
+			return nil, lineOf(err), fmt.Errorf("read YAML: %w", err)
+		}
+		return nil, more.Line, errors.New("the file holds more than one YAML document")
+	}
+	e := expander{left: maxNodes}
+	root, err := e.expand(doc.Content[0], 0)
+	if err != nil {
+		return nil, e.line, err
+	}
+	return root, root.Line, nil
+}
+
+// lineOf finds the line in the YAML parser's message, which is the only place it is in.
+func lineOf(err error) int {
+	m := regexp.MustCompile(`line (\d+)`).FindStringSubmatch(err.Error())
+	if m == nil {
+		return 0
+	}
+	n, convErr := strconv.Atoi(m[1])
+	if convErr != nil {
+		return 0
+	}
+	return n
+}
+
+// expander copies a tree with its aliases and merges written out. Lines stay those of the original text.
+type expander struct {
+	left int
+	line int // where it gave up
+}
+
+func (e *expander) expand(n *yaml.Node, depth int) (*yaml.Node, error) {
+	e.line = n.Line
+	if e.left--; e.left < 0 {
+		return nil, errTooLarge
+	}
+	if depth > maxDepth {
+		return nil, errTooDeep
+	}
+	if n.Kind == yaml.AliasNode {
+		return e.expand(n.Alias, depth+1)
+	}
+	out := &yaml.Node{Kind: n.Kind, Style: n.Style, Tag: n.Tag, Value: n.Value, Line: n.Line, Column: n.Column}
+	if n.Kind == yaml.MappingNode {
+		return out, e.mapping(out, n, depth)
+	}
+	for _, c := range n.Content {
+		copied, err := e.expand(c, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		out.Content = append(out.Content, copied)
+	}
+	return out, nil
+}
+
+// mapping copies entries; what << brings in comes after them and never replaces one.
+func (e *expander) mapping(out, n *yaml.Node, depth int) error {
+	var merges []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, err := e.expand(n.Content[i], depth+1)
+		if err != nil {
+			return err
+		}
+		value, err := e.expand(n.Content[i+1], depth+1)
+		if err != nil {
+			return err
+		}
+		if key.ShortTag() == "!!merge" {
+			merges = append(merges, value)
+			continue
+		}
+		out.Content = append(out.Content, key, value)
+	}
+	for _, m := range merges {
+		if err := merge(out, m); err != nil {
+			e.line = m.Line
+			return err
+		}
+	}
+	return nil
+}
+
+func merge(out, from *yaml.Node) error {
+	switch from.Kind {
+	case yaml.MappingNode:
+		have := map[string]bool{}
+		for i := 0; i+1 < len(out.Content); i += 2 {
+			have[out.Content[i].Value] = true
+		}
+		for i := 0; i+1 < len(from.Content); i += 2 {
+			if !have[from.Content[i].Value] {
+				out.Content = append(out.Content, from.Content[i], from.Content[i+1])
+			}
+		}
+		return nil
+	case yaml.SequenceNode:
+		for _, m := range from.Content {
+			if m.Kind != yaml.MappingNode {
+				return errMerge
+			}
+			if err := merge(out, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	default:
+		return errMerge
+	}
+}

@@ -1,0 +1,198 @@
+package pipeline_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
+)
+
+const whole = `
+x-image: &image
+  type: registry-image
+  source: {repository: ((registry)).example/tools, tag: "1.2.3"}
+resource_types:
+- name: cepler-in
+  type: registry-image
+  source: {repository: ghcr.io/taxiway-ci/cepler-in, tag: 1.0.0}
+resources:
+- name: source
+  type: git
+  check_every: never
+  source: {uri: "git@example.org:a/b.git", branch: main, private_key: ((key.private))}
+jobs:
+- name: build
+  serial: true
+  on_failure: {put: source, params: {repository: source}}
+  plan:
+  - in_parallel:
+      limit: 2
+      fail_fast: true
+      steps:
+      - get: source
+        trigger: true
+        passed: [other]
+        version: {ref: abc}
+      - {get: again, resource: source, version: every}
+  - load_var: tag
+    file: source/tag
+  - across:
+    - {var: n, values: [1, 2], max_in_flight: all}
+    do:
+    - task: unit
+      attempts: 2
+      timeout: 5m
+      tags: [big]
+      input_mapping: {code: source}
+      config:
+        platform: linux
+        image_resource: *image
+        inputs: [{name: code}]
+        outputs: [{name: out, path: deep/out}]
+        caches: [{path: cache}]
+        params: {N: ((.:n)), FLAG: true}
+        run: {path: sh, args: [-c, make]}
+    ensure:
+      try: {put: source, no_get: true, params: {repository: out}, inputs: [out]}
+  - set_pipeline: self
+    file: source/ci.yml
+- name: other
+  plan: [{get: source}]
+groups:
+- {name: all, jobs: ["*"]}
+`
+
+func TestParseReadsEveryStepKind(t *testing.T) {
+	t.Parallel()
+	p, err := pipeline.Parse("ci.yml", []byte(whole))
+	require.NoError(t, err)
+	job, ok := p.Job("build")
+	require.True(t, ok)
+	assert.Equal(t, 15, job.Line)
+	require.NotNil(t, job.OnFailure)
+	require.Len(t, job.Plan, 4)
+
+	parallel := job.Plan[0].InParallel
+	require.NotNil(t, parallel)
+	assert.Equal(t, 2, parallel.Limit)
+	assert.True(t, parallel.FailFast)
+	assert.Equal(t, map[string]string{"ref": "abc"}, parallel.Steps[0].Get.Version.Pinned)
+	assert.Equal(t, []pipeline.Text{{Line: 25, Value: "other"}}, parallel.Steps[0].Get.Passed)
+	assert.Equal(t, "source", parallel.Steps[1].Get.Resource)
+
+	across := job.Plan[2]
+	require.NotNil(t, across.Across)
+	assert.Equal(t, pipeline.KindDo, across.Kind)
+	assert.True(t, across.Across.Vars[0].MaxInFlightAll)
+	task := across.Do[0]
+	assert.Equal(t, 2, task.Attempts)
+	assert.Equal(t, "5m", task.Timeout)
+	assert.Equal(t, "1.2.3", task.Task.Config.ImageResource.Source.Field("tag").Data())
+	assert.Equal(t, map[string]any{"N": "((.:n))", "FLAG": true}, task.Task.Config.Params.Data())
+	require.NotNil(t, across.Ensure)
+	assert.Equal(t, "out", across.Ensure.Try.Put.Inputs.Names[0].Value)
+
+	filled, err := task.Interpolate("ci.yml", pipeline.FirstOf(
+		pipeline.LocalVars(map[string]any{"n": 7}),
+		pipeline.Vars(map[string]any{"registry": "r"}),
+	))
+	require.NoError(t, err)
+	assert.Equal(t, int64(7), filled.Task.Config.Params.Field("N").Data())
+	assert.Equal(t, "r.example/tools", filled.Task.Config.ImageResource.Source.Field("repository").Data())
+	assert.Equal(t, task.Line, filled.Line)
+
+	_, err = task.Interpolate("ci.yml", pipeline.LocalVars(nil))
+	require.ErrorIs(t, err, pipeline.ErrUndefined)
+	assert.ErrorContains(t, err, "((.:n)), ((registry))")
+}
+
+func TestParseWithFillsWhatItKnows(t *testing.T) {
+	t.Parallel()
+	p, err := pipeline.ParseWith("ci.yml", []byte(whole), pipeline.Vars(map[string]any{"key": map[string]any{"private": "PEM"}}))
+	require.NoError(t, err)
+	r, ok := p.Resource("source")
+	require.True(t, ok)
+	assert.Equal(t, "PEM", r.Source.Field("private_key").Data())
+}
+
+func TestParseNamesEveryFault(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ text, want string }{
+		"empty":             {"", "p.yml:1: the file is empty"},
+		"not yaml":          {"jobs: [", "p.yml:1: read YAML"},
+		"list":              {"- a", "p.yml:1: a pipeline must be a mapping, this is a list"},
+		"two documents":     {"jobs: []\n---\njobs: []\n", "p.yml:2: the file holds more than one YAML document"},
+		"misspelt section":  {"jobs: []\nresouces: []\n", `p.yml:2: a pipeline has no key "resouces", Concourse would ignore it; did you mean "resources"?`},
+		"misspelt step":     {"jobs:\n- name: a\n  plan:\n  - tusk: b\n", `p.yml:4: there is no step kind "tusk"; did you mean "task"?`},
+		"misspelt modifier": {"jobs:\n- name: a\n  plan:\n  - get: b\n    trigge: true\n", `p.yml:5: a get step has no key "trigge"; did you mean "trigger"?`},
+		"two kinds":         {"jobs:\n- name: a\n  plan:\n  - get: b\n    put: b\n", `p.yml:4: one step cannot be both "put" and "get"`},
+		"no kind":           {"jobs:\n- name: a\n  plan:\n  - attempts: 2\n", `p.yml:4: this step says nothing to do`},
+		"twice":             {"jobs:\n- name: a\n  name: b\n", `p.yml:3: a job has "name" twice, first in line 2`},
+		"deep twice":        {"resources:\n- name: a\n  type: b\n  source: {x: 1, x: 2}\n", `p.yml:4: "source" of a resource has "x" twice`},
+		"type":              {"jobs:\n- name: [a]\n", `p.yml:2: "name" of a job must be a string, this is a list`},
+		"alias bomb":        {bomb(), "too large"},
+		"endless alias":     {"jobs: &a [*a]\n", "nested too deeply"},
+		"deep":              {strings.Repeat("[", 300) + strings.Repeat("]", 300), "nested too deeply"},
+		"bad merge":         {"jobs: {<<: 3}\n", "only a mapping"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := pipeline.Parse("p.yml", []byte(tc.text))
+			require.Error(t, err)
+			assert.ErrorContains(t, err, tc.want)
+		})
+	}
+}
+
+// bomb asks for ten to the ninth nodes.
+func bomb() string {
+	var b strings.Builder
+	b.WriteString("a0: &a0 [x]\n")
+	for i := range 9 {
+		from := string(rune('0' + i))
+		to := string(rune('1' + i))
+		b.WriteString("a" + to + ": &a" + to + " [" + strings.TrimSuffix(strings.Repeat("*a"+from+",", 10), ",") + "]\n")
+	}
+	return b.String()
+}
+
+func TestParseRef(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]pipeline.Ref{
+		"a":           {Path: "a", Fields: []string{}},
+		"a.b.c":       {Path: "a", Fields: []string{"b", "c"}},
+		"v:a.b":       {Source: "v", Path: "a", Fields: []string{"b"}},
+		".:a":         {Source: ".", Path: "a", Fields: []string{}},
+		`"a.b".c`:     {Path: "a.b", Fields: []string{"c"}},
+		`v:"a:b".c`:   {Source: "v", Path: "a:b", Fields: []string{"c"}},
+		"path/to-key": {Path: "path/to-key", Fields: []string{}},
+	} {
+		got, err := pipeline.ParseRef(text)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, got, text)
+		again, err := pipeline.ParseRef(got.String())
+		require.NoError(t, err)
+		assert.Equal(t, got, again)
+	}
+	for _, text := range []string{":a", "a.", ".a", "v:", ""} {
+		_, err := pipeline.ParseRef(text)
+		require.Error(t, err, text)
+	}
+}
+
+func TestInterpolateText(t *testing.T) {
+	t.Parallel()
+	look := pipeline.Vars(map[string]any{"a": "x", "n": 3, "m": map[string]any{"k": "v"}})
+	got, err := pipeline.InterpolateText("((a))-((n))-((m.k)) (()) ((not a ref))", look)
+	require.NoError(t, err)
+	assert.Equal(t, "x-3-v (()) ((not a ref))", got)
+	_, err = pipeline.InterpolateText("a ((m))", look)
+	require.ErrorContains(t, err, "cannot stand inside a text")
+	_, err = pipeline.InterpolateText("((m))", look)
+	require.ErrorContains(t, err, "a text is wanted here")
+	_, err = pipeline.InterpolateText("((nope))", look)
+	require.ErrorIs(t, err, pipeline.ErrUndefined)
+}
