@@ -1,0 +1,287 @@
+package gittest_test
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+)
+
+func start(t *testing.T, o gittest.Options) *gittest.Server {
+	t.Helper()
+	s, err := gittest.New(o)
+	if errors.Is(err, gittest.ErrNoSSHD) || errors.Is(err, gittest.ErrNoGit) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	return s
+}
+
+func create(t *testing.T, s *gittest.Server, name string) *gittest.Repository {
+	t.Helper()
+	r, err := s.Create(name)
+	require.NoError(t, err)
+	_, err = r.Commit("main", "feat: one", map[string]string{"a.txt": "one\n"})
+	require.NoError(t, err)
+	return r
+}
+
+// git runs the git program as a client; extra holds environment and is optional.
+func git(t *testing.T, dir string, extra []string, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
+		"GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@example.com", "GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@example.com"), extra...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func clone(t *testing.T, url string, extra []string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "clone")
+	out, err := git(t, "", extra, "clone", "-q", url, dir)
+	require.NoError(t, err, out)
+	return dir
+}
+
+func pushOne(t *testing.T, dir string, extra []string) (string, error) {
+	t.Helper()
+	out, err := git(t, dir, extra, "commit", "-q", "--allow-empty", "-m", "pushed")
+	require.NoError(t, err, out)
+	return git(t, dir, extra, "push", "-q", "origin", "HEAD")
+}
+
+func TestHTTPServesReadsAndWritesAndCountsThem(t *testing.T) {
+	s := start(t, gittest.Options{})
+	r := create(t, s, "owner/deployments")
+	dir := clone(t, strings.TrimSuffix(r.URL(), ".git"), nil)
+	out, err := pushOne(t, dir, nil)
+	require.NoError(t, err, out)
+	log, err := r.Log("%s", "main")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"pushed", "feat: one"}, log)
+	require.NoError(t, r.Fsck())
+
+	requests := s.Requests()
+	require.NotEmpty(t, requests)
+	var services []string
+	for _, q := range requests {
+		services = append(services, q.Service+" "+q.Command)
+		assert.Equal(t, 200, q.Status)
+		assert.Positive(t, q.Out)
+	}
+	assert.Contains(t, services, "git-upload-pack ls-refs")
+	assert.Contains(t, services, "git-upload-pack fetch")
+	assert.Contains(t, services, "git-receive-pack ")
+	s.Reset()
+	assert.Empty(t, s.Requests())
+}
+
+func TestNoV2(t *testing.T) {
+	s := start(t, gittest.Options{NoV2: true})
+	clone(t, create(t, s, "a").URL(), nil)
+	for _, q := range s.Requests() {
+		assert.Empty(t, q.Command)
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	s := start(t, gittest.Options{Username: "ana", Password: "secret", Token: "abc", AnonymousRead: true})
+	r := create(t, s, "a")
+	dir := clone(t, r.URL(), nil)
+	out, err := pushOne(t, dir, nil)
+	require.Error(t, err, out)
+	with := strings.Replace(r.URL(), "http://", "http://ana:secret@", 1)
+	out, err = git(t, dir, nil, "push", "-q", with, "HEAD")
+	require.NoError(t, err, out)
+	out, err = git(t, dir, nil, "-c", "http.extraHeader=Authorization: Bearer abc", "push", "-q", r.URL(), "HEAD:refs/heads/b")
+	require.NoError(t, err, out)
+	out, err = git(t, dir, nil, "-c", "http.extraHeader=Authorization: Bearer abd", "ls-remote", r.URL())
+	require.Error(t, err, out)
+	assert.Equal(t, "bearer", s.Requests()[len(s.Requests())-1].Auth)
+}
+
+func TestTLSNeedsTheAuthority(t *testing.T) {
+	s := start(t, gittest.Options{TLS: true})
+	r := create(t, s, "a")
+	out, err := git(t, "", nil, "ls-remote", r.URL())
+	require.Error(t, err, out)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(ca, []byte(s.CA()), 0o600))
+	out, err = git(t, "", []string{"GIT_SSL_CAINFO=" + ca}, "ls-remote", r.URL())
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "refs/heads/main")
+}
+
+func TestFaults(t *testing.T) {
+	s := start(t, gittest.Options{})
+	r := create(t, s, "a")
+	get := func(t *testing.T) (*http.Response, error) {
+		t.Helper()
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.URL()+"/info/refs?service=git-upload-pack", http.NoBody)
+		require.NoError(t, err)
+		client := &http.Client{Timeout: 500 * time.Millisecond}
+		p, err := client.Do(q)
+		if err == nil {
+			require.NoError(t, p.Body.Close())
+		}
+		return p, err
+	}
+	t.Run("a status so many times after so many requests", func(t *testing.T) {
+		s.Inject(gittest.Fault{Skip: 1, Times: 2, Status: 429, RetryAfter: "1"})
+		var got []int
+		for range 4 {
+			p, err := get(t)
+			require.NoError(t, err)
+			got = append(got, p.StatusCode)
+		}
+		assert.Equal(t, []int{200, 429, 429, 200}, got)
+	})
+	t.Run("hang", func(t *testing.T) {
+		s.Inject(gittest.Fault{Hang: true})
+		defer s.Heal()
+		_, err := get(t)
+		require.Error(t, err)
+	})
+	t.Run("before", func(t *testing.T) {
+		called := false
+		s.Inject(gittest.Fault{Before: func() { called = true }, Times: 1})
+		_, err := get(t)
+		require.NoError(t, err)
+		assert.True(t, called)
+	})
+	for name, f := range map[string]gittest.Fault{
+		"cut pack":     {Service: gittest.UploadPack, Method: http.MethodPost, CutPack: 20},
+		"corrupt pack": {Service: gittest.UploadPack, Method: http.MethodPost, Corrupt: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.Inject(f)
+			defer s.Heal()
+			out, err := git(t, t.TempDir(), nil, "clone", "-q", r.URL(), "c")
+			require.Error(t, err, out)
+		})
+	}
+	t.Run("refuse wants", func(t *testing.T) {
+		old, err := r.RevParse("main")
+		require.NoError(t, err)
+		_, err = r.Commit("main", "feat: two", map[string]string{"a.txt": "two\n"})
+		require.NoError(t, err)
+		fetch := func() (string, error) {
+			dir := t.TempDir()
+			out, err := git(t, dir, nil, "init", "-q")
+			require.NoError(t, err, out)
+			return git(t, dir, nil, "fetch", "-q", r.URL(), old)
+		}
+		out, err := fetch()
+		require.NoError(t, err, out)
+		s.Inject(gittest.Fault{RefuseWants: true})
+		defer s.Heal()
+		out, err = fetch()
+		require.Error(t, err)
+		assert.Contains(t, out, "not our ref")
+	})
+	t.Run("cut after push", func(t *testing.T) {
+		dir := clone(t, r.URL(), nil)
+		s.Inject(gittest.Fault{CutAfterPush: true})
+		defer s.Heal()
+		out, err := pushOne(t, dir, nil)
+		require.Error(t, err, out)
+		log, err := r.Log("%s", "-1", "main")
+		require.NoError(t, err)
+		assert.Equal(t, []string{"pushed"}, log)
+	})
+}
+
+func TestHookRefusesAPush(t *testing.T) {
+	s := start(t, gittest.Options{})
+	r := create(t, s, "a")
+	require.NoError(t, r.Hook("pre-receive", "echo no pushes on Fridays >&2; exit 1"))
+	dir := clone(t, r.URL(), nil)
+	out, err := pushOne(t, dir, nil)
+	require.Error(t, err)
+	assert.Contains(t, out, "no pushes on Fridays")
+	require.NoError(t, r.Hook("pre-receive", ""))
+	out, err = git(t, dir, nil, "push", "-q", "origin", "HEAD")
+	require.NoError(t, err, out)
+}
+
+// sshCommand is the environment that makes git use a key and pinned host keys.
+func sshCommand(t *testing.T, key gittest.Key, knownHosts string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "key"), []byte(key.Private), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "known"), []byte(knownHosts), 0o600))
+	return []string{"GIT_SSH_COMMAND=ssh -F none -o IdentitiesOnly=yes -o BatchMode=yes -i " + filepath.Join(dir, "key") + " -o UserKnownHostsFile=" + filepath.Join(dir, "known")}
+}
+
+func TestSSH(t *testing.T) {
+	if _, err := exec.LookPath("ssh"); err != nil {
+		t.Skip("no ssh program on this machine")
+	}
+	s := start(t, gittest.Options{SSH: true})
+	r := create(t, s, "owner/a")
+	key, err := gittest.NewKey("ed25519", "")
+	require.NoError(t, err)
+	ssh := sshCommand(t, key, s.KnownHosts())
+	out, err := git(t, "", ssh, "ls-remote", r.SSHURL())
+	require.Error(t, err, "the key is not authorised yet: %s", out)
+	require.NoError(t, s.Authorise(key.Authorised))
+	s.Reset()
+
+	dir := clone(t, r.SSHURL(), ssh)
+	out, err = pushOne(t, dir, ssh)
+	require.NoError(t, err, out)
+	commands := s.SSHCommands()
+	require.Len(t, commands, 2)
+	assert.Contains(t, commands[0], "git-upload-pack '")
+	connections := s.SSHConnections()
+	require.Len(t, connections, 2)
+	assert.Positive(t, connections[0].In)
+	assert.Positive(t, connections[0].Out)
+
+	require.NoError(t, r.CutPushes(true))
+	out, err = pushOne(t, dir, ssh)
+	require.Error(t, err, out)
+	log, err := r.Log("%s", "main")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"pushed", "pushed", "feat: one"}, log)
+
+	assert.Len(t, strings.Split(strings.TrimSpace(s.KnownHosts("ssh-ed25519")), "\n"), 1)
+	out, err = git(t, "", sshCommand(t, key, ""), "ls-remote", r.SSHURL())
+	require.Error(t, err, "the host is not known: %s", out)
+}
+
+func TestSSHSilence(t *testing.T) {
+	s := start(t, gittest.Options{SSH: true})
+	r := create(t, s, "a")
+	s.SetSSHSilent(true)
+	ssh := []string{"GIT_SSH_COMMAND=ssh -F none -o BatchMode=yes -o ConnectTimeout=1"}
+	out, err := git(t, "", ssh, "ls-remote", r.SSHURL())
+	require.Error(t, err, out)
+	require.Len(t, s.SSHConnections(), 1)
+}
+
+func TestKeyKinds(t *testing.T) {
+	for _, kind := range []string{"ed25519", "ecdsa", "rsa", "rsa-pem"} {
+		key, err := gittest.NewKey(kind, "")
+		require.NoError(t, err, kind)
+		assert.Contains(t, key.Private, "PRIVATE KEY", kind)
+		assert.NotEmpty(t, key.Authorised, kind)
+	}
+	_, err := gittest.NewKey("dsa", "")
+	require.Error(t, err)
+	key, err := gittest.NewKey("ed25519", "pass")
+	require.NoError(t, err)
+	assert.Contains(t, key.Private, "OPENSSH PRIVATE KEY")
+}
