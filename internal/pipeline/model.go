@@ -205,8 +205,8 @@ type Put struct {
 	NoGet     bool
 }
 
-// Inputs says which artifacts a put sees. Detect (the default since Concourse 8 when nothing is written: see Given) means
-// those that the first path segment of a string in params names.
+// Inputs says which artifacts a put sees. Detect, which is also the default when nothing is Given, means
+// those that the first path segment of a string anywhere in params names.
 type Inputs struct {
 	Given       bool
 	All, Detect bool

@@ -49,9 +49,11 @@ func load(data []byte) (*yaml.Node, int, error) {
 	return root, root.Line, nil
 }
 
+var lineInText = regexp.MustCompile(`line (\d+)`)
+
 // lineOf finds the line in the YAML parser's message, which is the only place it is in.
 func lineOf(err error) int {
-	m := regexp.MustCompile(`line (\d+)`).FindStringSubmatch(err.Error())
+	m := lineInText.FindStringSubmatch(err.Error())
 	if m == nil {
 		return 0
 	}

@@ -82,9 +82,7 @@ func FirstOf(lookups ...Lookup) Lookup {
 var ErrUndefined = errors.New("undefined variable")
 
 // reference is Concourse's own pattern (vars/template.go): anything else between parentheses is plain text.
-const reference = `\(\(((?:[-/\.\w\pL]+\:)?[-/\.:@"\w\pL]+)\)\)`
-
-func references() *regexp.Regexp { return regexp.MustCompile(reference) }
+var reference = regexp.MustCompile(`\(\(((?:[-/\.\w\pL]+\:)?[-/\.:@"\w\pL]+)\)\)`)
 
 // Refs are the references in a text, in order, repeated ones included. Malformed ones are left out.
 func Refs(text string) []Ref {
@@ -92,7 +90,7 @@ func Refs(text string) []Ref {
 		return nil
 	}
 	var refs []Ref
-	for _, m := range references().FindAllStringSubmatch(text, -1) {
+	for _, m := range reference.FindAllStringSubmatch(text, -1) {
 		if r, err := ParseRef(m[1]); err == nil {
 			refs = append(refs, r)
 		}
@@ -102,12 +100,12 @@ func Refs(text string) []Ref {
 
 // HasRef tells whether a text holds a reference.
 func HasRef(text string) bool {
-	return strings.Contains(text, "((") && references().MatchString(text)
+	return strings.Contains(text, "((") && reference.MatchString(text)
 }
 
 // IsRef tells whether a text is one reference and nothing else, so that its value may be of any type.
 func IsRef(text string) bool {
-	return strings.HasPrefix(text, "((") && references().FindString(text) == text
+	return strings.HasPrefix(text, "((") && reference.FindString(text) == text
 }
 
 // ParseRef reads the text between (( and )). Quotes keep dots and colons inside one part: (("a.b".c)).
@@ -237,7 +235,7 @@ func (in *interpolator) scalar(n *yaml.Node) (*yaml.Node, error) {
 		return v.node, nil
 	}
 	var failed error
-	filled := references().ReplaceAllStringFunc(n.Value, func(m string) string {
+	filled := reference.ReplaceAllStringFunc(n.Value, func(m string) string {
 		data, ok, err := in.find(m[2 : len(m)-2])
 		if err == nil && ok {
 			switch data.(type) {
@@ -280,4 +278,17 @@ func walk(n *yaml.Node, visit func(*yaml.Node)) {
 	for _, c := range n.Content {
 		walk(c, visit)
 	}
+}
+
+// localRefs are the names of the ((.:name)) references inside a value, with their lines.
+func localRefs(v Value) []Text {
+	var names []Text
+	walk(v.node, func(n *yaml.Node) {
+		for _, r := range Refs(n.Value) {
+			if r.Local() {
+				names = append(names, Text{Line: n.Line, Value: r.Path})
+			}
+		}
+	})
+	return names
 }

@@ -1,0 +1,124 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Schema is what one resource type accepts. The JSON given to it may hold ((references)) where values will be.
+// An error names the key and says what is wrong with it.
+type Schema interface {
+	Source(source json.RawMessage) error
+	GetParams(params json.RawMessage) error
+	PutParams(params json.RawMessage) error
+}
+
+// Types are the schemas of the resource types that are known from inside, by the last part of their image's repository:
+// ghcr.io/taxiway-ci/cepler-in is cepler-in. A type that a file does not list is looked up by its own name.
+type Types map[string]Schema
+
+// Lint says what is wrong with a pipeline. The file name is only for messages.
+func Lint(file string, data []byte, types Types) Findings {
+	r := &report{file: file}
+	p := r.parse(data, nil)
+	if p == nil {
+		return sorted(r.findings)
+	}
+	l := &linter{report: r, p: p, types: types}
+	l.names()
+	l.groups()
+	l.varSources()
+	l.resourceTypes()
+	l.uses()
+	l.order()
+	l.retention()
+	l.schemas()
+	l.images()
+	l.secrets()
+	for _, j := range p.Jobs {
+		l.flow(j)
+	}
+	return sorted(r.findings)
+}
+
+// linter checks what has been parsed.
+type linter struct {
+	*report
+	p     *Pipeline
+	types Types
+}
+
+// The two types that depend on each other: what cepler-in delivers is what cepler-out records.
+const (
+	ceplerIn  = "cepler-in"
+	ceplerOut = "cepler-out"
+)
+
+// known is the name under which a resource's type is known from inside: that of its image, else its own.
+func (l *linter) known(name string) string {
+	t, ok := l.p.ResourceType(name)
+	if !ok {
+		return name
+	}
+	repository, ok := t.Source.Field("repository").Text()
+	if !ok {
+		return name
+	}
+	image := repository[strings.LastIndex(repository, "/")+1:]
+	if _, ours := l.types[image]; ours || image == ceplerIn || image == ceplerOut {
+		return image
+	}
+	return name
+}
+
+// typeOf is known for the type of a resource; "" when there is no such resource.
+func (l *linter) typeOf(resource string) string {
+	res, ok := l.p.Resource(resource)
+	if !ok {
+		return ""
+	}
+	return l.known(res.Type)
+}
+
+// each visits a step and all steps inside it, hooks included.
+func each(s Step, visit func(Step)) {
+	visit(s)
+	for _, inner := range s.inner() {
+		each(inner, visit)
+	}
+}
+
+// inner are the steps directly inside a step: its body and its hooks.
+func (s Step) inner() []Step {
+	steps := slices.Clone(s.Do)
+	if s.Try != nil {
+		steps = append(steps, *s.Try)
+	}
+	if s.InParallel != nil {
+		steps = append(steps, s.InParallel.Steps...)
+	}
+	for _, h := range s.Hooks.all() {
+		steps = append(steps, *h)
+	}
+	return steps
+}
+
+func (h Hooks) all() []*Step {
+	var out []*Step
+	for _, s := range []*Step{h.OnSuccess, h.OnFailure, h.OnAbort, h.OnError, h.Ensure} {
+		if s != nil {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// eachStep visits every step of a job that says what it does.
+func (j Job) eachStep(visit func(Step)) {
+	each(j.Steps(), func(s Step) {
+		if s.Kind != "" {
+			visit(s)
+		}
+	})
+}

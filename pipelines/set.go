@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// setFlags say where the pipeline goes.
+type setFlags struct {
+	renderFlags
+	target, team, name, output string
+	execute                    bool
+}
+
+func setCommand() *cobra.Command {
+	var flags setFlags
+	cmd := &cobra.Command{
+		Use:   "set TEMPLATE --values FILE --target TARGET",
+		Short: "Render and check a pipeline, then show (or run) the fly command that sets it",
+		Example: "  go run ./pipelines set deployments --values values.yml --repository ../deployments --target ci\n" +
+			"  go run ./pipelines set deployments --values values.yml --repository ../deployments --target ci --execute",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd, args[0]) },
+	}
+	flags.register(cmd)
+	cmd.Flags().StringVar(&flags.target, "target", "", "fly target, as in fly --target")
+	cmd.Flags().StringVar(&flags.team, "team", "", "team of the pipeline (default: the target's)")
+	cmd.Flags().StringVar(&flags.name, "pipeline", "", "name of the pipeline (default: the template's)")
+	cmd.Flags().StringVar(&flags.output, "output", "", "file for the pipeline (default: TEMPLATE.yml in the current folder)")
+	cmd.Flags().BoolVar(&flags.execute, "execute", false, "run fly, which shows the difference and asks")
+	return cmd
+}
+
+func (f *setFlags) run(cmd *cobra.Command, template string) error {
+	if f.target == "" {
+		return fmt.Errorf("set %s: name the fly target: --target TARGET", template)
+	}
+	r, err := f.rendering(template)
+	if err != nil {
+		return err
+	}
+	rendered, err := r.render(cmd.Context())
+	if err != nil {
+		return err
+	}
+	file := f.output
+	if file == "" {
+		file = template + ".yml"
+	}
+	if failed, err := lint(cmd.ErrOrStderr(), file, rendered); err != nil || failed > 0 {
+		if err == nil {
+			err = fmt.Errorf("set %s: the pipeline has faults and was not written", template)
+		}
+		return err
+	}
+	if err := os.WriteFile(file, rendered, 0o644); err != nil {
+		return fmt.Errorf("write the pipeline: %w", err)
+	}
+	return f.fly(cmd, template, file)
+}
+
+// fly prints the command, or runs it on the caller's terminal.
+func (f *setFlags) fly(cmd *cobra.Command, template, file string) error {
+	name := f.name
+	if name == "" {
+		name = template
+	}
+	args := []string{"--target", f.target, "set-pipeline", "--pipeline", name, "--config", file}
+	if f.team != "" {
+		args = append(args, "--team", f.team)
+	}
+	if !f.execute {
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), "fly", strings.Join(args, " "))
+		return err
+	}
+	program, err := exec.LookPath("fly")
+	if err != nil {
+		return fmt.Errorf("set %s: fly is not on PATH: download it from your Concourse's web page, or leave --execute out to see the command", template)
+	}
+	run := exec.CommandContext(cmd.Context(), program, args...)
+	run.Stdin, run.Stdout, run.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+	if err := run.Run(); err != nil {
+		return fmt.Errorf("set %s: fly: %w", template, err)
+	}
+	return nil
+}

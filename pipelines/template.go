@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+//go:embed shared deployments
+var templates embed.FS
+
+// names of the folders that a rendering is made of, as ytt sees them.
+const (
+	sharedFolder  = "shared"
+	configsFolder = "configs"
+	valuesFile    = "values.yml"
+)
+
+// rendering is one pipeline template with the values of one user.
+type rendering struct {
+	Template   string // folder of the template: deployments
+	Values     string // path of the data values
+	Repository string // root of the repository that holds the cepler configs; default: the folder of Values
+}
+
+// errNoYtt is what render says on a machine without ytt.
+var errNoYtt = errors.New("ytt is not on PATH: it is Carvel's templating program; get it from your package manager, for example with `nix shell nixpkgs#ytt` or `brew install ytt`")
+
+// inputs is everything that the rendering depends on, by the names that ytt gets to see.
+func (r rendering) inputs() (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, folder := range []string{sharedFolder, r.Template} {
+		if err := addTemplates(files, folder); err != nil {
+			return nil, err
+		}
+	}
+	values, err := os.ReadFile(r.Values)
+	if err != nil {
+		return nil, fmt.Errorf("read the values: %w", err)
+	}
+	files[valuesFile] = values
+	return files, r.addConfigs(files, values)
+}
+
+// addTemplates takes the files of a template's folder, without those that only people read.
+func addTemplates(files map[string][]byte, folder string) error {
+	err := fs.WalkDir(templates, folder, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path.Ext(name) == ".md" {
+			return err
+		}
+		files[name], err = templates.ReadFile(name)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read template %s: %w", folder, err)
+	}
+	return nil
+}
+
+// addConfigs takes the cepler configs that the values name. The ending .data keeps ytt from taking them for templates.
+func (r rendering) addConfigs(files map[string][]byte, values []byte) error {
+	var named struct {
+		Deployments []struct {
+			Config string `yaml:"config"`
+		} `yaml:"deployments"`
+	}
+	if err := yaml.Unmarshal(values, &named); err != nil {
+		return fmt.Errorf("read %s: %w", r.Values, err)
+	}
+	root := r.Repository
+	if root == "" {
+		root = filepath.Dir(r.Values)
+	}
+	for _, d := range named.Deployments {
+		if !filepath.IsLocal(d.Config) {
+			return fmt.Errorf("read %s: the config %q must be a path inside the repository", r.Values, d.Config)
+		}
+		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(d.Config)))
+		if err != nil {
+			return fmt.Errorf("read cepler config %s of %s (name the root of the repository with --repository): %w", d.Config, r.Values, err)
+		}
+		files[path.Join(configsFolder, d.Config)+".data"] = data
+	}
+	return nil
+}
+
+// digest identifies what a rendering was made from: it changes when any file, or its name, does.
+func digest(files map[string][]byte) string {
+	names := make([]string, 0, len(files))
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	whole := sha256.New()
+	for _, name := range names {
+		one := sha256.Sum256(files[name])
+		fmt.Fprintf(whole, "%s  %s\n", hex.EncodeToString(one[:]), name)
+	}
+	return "sha256:" + hex.EncodeToString(whole.Sum(nil))
+}
+
+// digestLine introduces the digest in the head of a rendering.
+const digestLine = "# Made from: "
+
+// head is the comment on top of a rendering.
+func head(files map[string][]byte) string {
+	return "# Rendered by `go run ./pipelines render`. Change the values or the templates, not this file.\n" +
+		digestLine + digest(files) + "\n"
+}
+
+// digestOf finds the digest in the head of a rendering; "" when it has none.
+func digestOf(rendered []byte) string {
+	for line := range strings.Lines(string(rendered)) {
+		if d, ok := strings.CutPrefix(line, digestLine); ok {
+			return strings.TrimSpace(d)
+		}
+		if !strings.HasPrefix(line, "#") {
+			break
+		}
+	}
+	return ""
+}
+
+// render runs ytt and returns the pipeline with its head.
+func (r rendering) render(ctx context.Context) ([]byte, error) {
+	files, err := r.inputs()
+	if err != nil {
+		return nil, err
+	}
+	ytt, err := exec.LookPath("ytt")
+	if err != nil {
+		return nil, errNoYtt
+	}
+	dir, err := os.MkdirTemp("", "pipelines-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for ytt: %w", err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a left-over folder in the temp directory does no harm
+	if err := writeAll(dir, files); err != nil {
+		return nil, err
+	}
+	args := []string{"-f", sharedFolder, "-f", r.Template, "-f", configsFolder, "--data-values-file", valuesFile}
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, ytt, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("render %s with %s: %w\n%s", r.Template, r.Values, err, strings.TrimSpace(stderr.String()))
+	}
+	return append([]byte(head(files)), stdout.Bytes()...), nil
+}
+
+func writeAll(dir string, files map[string][]byte) error {
+	if err := os.MkdirAll(filepath.Join(dir, configsFolder), 0o755); err != nil {
+		return fmt.Errorf("make a folder for ytt: %w", err)
+	}
+	for name, data := range files {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return fmt.Errorf("make a folder for ytt: %w", err)
+		}
+		if err := os.WriteFile(file, data, 0o644); err != nil {
+			return fmt.Errorf("write a file for ytt: %w", err)
+		}
+	}
+	return nil
+}
