@@ -1,0 +1,133 @@
+package concourse
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+)
+
+// Colours as Concourse's web interface and terminals show them.
+const (
+	red    = "\x1b[1;31m"
+	yellow = "\x1b[1;33m"
+	cyan   = "\x1b[36m"
+	grey   = "\x1b[90m"
+	reset  = "\x1b[0m"
+	// rewind goes to the start of the line and erases it.
+	rewind = "\r\x1b[2K"
+)
+
+// maxLabel is the length in bytes up to which the words before a colon are taken
+// for a label.
+const maxLabel = 40
+
+// console writes lines for people. Its methods are safe for concurrent use.
+type console struct {
+	mu       sync.Mutex
+	w        io.Writer
+	plain    bool // no colours, see https://no-color.org
+	mask     masker
+	progress string // the line that the next progress replaces
+	closed   bool
+}
+
+func newConsole(p Process) *console {
+	return &console{w: p.Stderr, plain: p.Getenv("NO_COLOR") != "" || p.Getenv("TERM") == "dumb"}
+}
+
+// hide masks the secrets from now on.
+func (c *console) hide(secrets []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mask = newMasker(secrets)
+}
+
+func (c *console) masker() masker {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mask
+}
+
+func (c *console) logf(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	text := strings.TrimRight(c.mask.text(fmt.Sprintf(format, args...)), "\n")
+	var b strings.Builder
+	c.keepProgress(&b)
+	for line := range strings.SplitSeq(text, "\n") {
+		b.WriteString(c.paint(line) + "\n")
+	}
+	c.write(b.String())
+}
+
+func (c *console) progressf(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	text := strings.ReplaceAll(strings.TrimSpace(c.mask.text(fmt.Sprintf(format, args...))), "\n", " ")
+	if c.closed || text == c.progress {
+		return
+	}
+	c.progress = text
+	if c.plain {
+		c.write(text + "\n")
+		return
+	}
+	c.write(rewind + c.paint(text))
+}
+
+// fail is the last thing that is written: the error, and nothing after it.
+func (c *console) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lines := strings.Split(strings.TrimSpace(c.mask.text(err.Error())), "\n")
+	var b strings.Builder
+	c.keepProgress(&b)
+	b.WriteString(c.colour(red, "error:") + " " + strings.Join(lines, "\n  ") + "\n")
+	c.write(b.String())
+	c.closed = true
+}
+
+// close ends an open progress line.
+func (c *console) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var b strings.Builder
+	c.keepProgress(&b)
+	c.write(b.String())
+	c.closed = true
+}
+
+// keepProgress leaves the current progress line where it is.
+func (c *console) keepProgress(b *strings.Builder) {
+	if c.progress != "" && !c.plain {
+		b.WriteString("\n")
+	}
+	c.progress = ""
+}
+
+// write can't report anything: there is no other place for people to look at.
+func (c *console) write(s string) { _, _ = io.WriteString(c.w, s) }
+
+func (c *console) paint(line string) string {
+	if rest, ok := strings.CutPrefix(line, "warning:"); ok {
+		return c.colour(yellow, "warning:") + rest
+	}
+	if strings.HasPrefix(line, "  ") {
+		return c.colour(grey, line)
+	}
+	if label, rest, ok := strings.Cut(line, ": "); ok && len(label) <= maxLabel {
+		return c.colour(cyan, label+":") + " " + rest
+	}
+	return line
+}
+
+func (c *console) colour(code, text string) string {
+	if c.plain {
+		return text
+	}
+	return code + text + reset
+}

@@ -1,0 +1,105 @@
+package concourse
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// Schema is what a resource type takes, for tools that look at a pipeline
+// without running it.
+type Schema struct {
+	// Placeholders takes a string with a ((var)) for any scalar, and one that is
+	// nothing else for any value, since Concourse fills them in later. What has
+	// placeholders is not validated beyond its keys and types. Describe sets it.
+	Placeholders bool
+
+	source, get, put func(raw json.RawMessage, placeholders bool) error
+	sourceKeys       []Key
+	getKeys, putKeys []Key
+}
+
+// Key is a key of a source or of params.
+type Key struct {
+	Name     string
+	Want     string // what the value has to be, in words: "a string"
+	Required bool
+	Scalar   bool // neither list nor map
+}
+
+// Describe gives the schema of a resource type.
+func Describe[S Source, V, G, P any](_ Resource[S, V, G, P]) Schema {
+	return Schema{
+		Placeholders: true,
+		source:       describe[S]("source"),
+		get:          describe[G]("params"),
+		put:          describe[P]("params"),
+		sourceKeys:   keysOf(reflect.TypeFor[S]()),
+		getKeys:      keysOf(reflect.TypeFor[G]()),
+		putKeys:      keysOf(reflect.TypeFor[P]()),
+	}
+}
+
+// Source checks a source as check, in and out do. Keys that are wrong are
+// [Problems]; empty input is an empty source.
+func (s Schema) Source(raw []byte) error { return s.source(raw, s.Placeholders) }
+
+// GetParams checks the params of a get step, like Source.
+func (s Schema) GetParams(raw []byte) error { return s.get(raw, s.Placeholders) }
+
+// PutParams checks the params of a put step, like Source.
+func (s Schema) PutParams(raw []byte) error { return s.put(raw, s.Placeholders) }
+
+// SourceKeys lists the source's keys.
+func (s Schema) SourceKeys() []Key { return s.sourceKeys }
+
+// GetKeys lists the keys of a get step's params.
+func (s Schema) GetKeys() []Key { return s.getKeys }
+
+// PutKeys lists the keys of a put step's params.
+func (s Schema) PutKeys() []Key { return s.putKeys }
+
+// describe checks one value like the programs do.
+func describe[T any](path string) func(json.RawMessage, bool) error {
+	return func(raw json.RawMessage, placeholders bool) error {
+		raw = bytes.TrimSpace(raw)
+		if len(raw) > 0 {
+			if err := checkJSON(raw); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+		}
+		var value T
+		d := decoder{placeholders: placeholders}
+		d.decode(path, raw, &value)
+		if err := d.problems.err(); err != nil {
+			return err
+		}
+		if v, ok := any(value).(validator); ok && !(placeholders && strings.Contains(string(raw), "((")) {
+			if err := v.Validate(); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+		}
+		return nil
+	}
+}
+
+func keysOf(t reflect.Type) []Key {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var keys []Key
+	for _, f := range fieldsOf(t) {
+		typ := f.typ
+		for typ.Kind() == reflect.Pointer {
+			typ = typ.Elem()
+		}
+		s := shapeOf(typ)
+		keys = append(keys, Key{
+			Name: f.name, Want: s.want(), Required: f.required,
+			Scalar: s != anything && s != custom && s != listShape && s != mapShape && s != structShape,
+		})
+	}
+	return keys
+}
