@@ -128,6 +128,12 @@ func (c *Commit) Delete(path string) *Commit {
 	return c
 }
 
+// Clear removes everything; what is written after it stays.
+func (c *Commit) Clear() *Commit {
+	c.changes.WriteString("deleteall\n")
+	return c
+}
+
 // Rename moves a file or folder.
 func (c *Commit) Rename(from, to string) *Commit {
 	fmt.Fprintf(&c.changes, "R %s %s\n", quote(from), quote(to))
@@ -145,7 +151,7 @@ func (c *Commit) Files(files map[string]string) *Commit {
 // Folder replaces everything by the files of a folder on disk, with their
 // executable bits and symbolic links; ".git" at its top is left out.
 func (c *Commit) Folder(dir string) error {
-	c.changes.WriteString("deleteall\n")
+	c.Clear()
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
