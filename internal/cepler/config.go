@@ -1,0 +1,316 @@
+package cepler
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Config is cepler's config, usually cepler.yml.
+type Config struct {
+	// Path is where the config is, from the repository's root.
+	Path string
+	// Deployment is the name its state files are kept under, "default" if the
+	// config names none.
+	Deployment   string
+	Environments map[string]Environment
+}
+
+// Environment is what the config says about one environment.
+type Environment struct {
+	Name string
+	// Passed is the environment that must have deployed a propagated file
+	// first, "" without one.
+	Passed string
+	// Latest are the files that are taken from the commit itself.
+	Latest Globs
+	// Propagated are the files that are taken as Passed has them; none without
+	// it.
+	Propagated Globs
+	// IgnoreQueue asks for what Passed has now, and not for each state that it
+	// had in between.
+	IgnoreQueue bool
+}
+
+// ErrUnknownEnvironment says that the config has no environment of that name.
+var ErrUnknownEnvironment = errors.New("no such environment")
+
+const (
+	defaultDeployment = "default"
+	// maxConfig is far above any config of people; the largest known has 40 KB.
+	maxConfig = 1 << 20
+	// maxPatterns bounds what aliases can make of a small config.
+	maxPatterns = 100_000
+)
+
+// CleanConfigPath is the plain form of the path of a config, or of another
+// file of the repository: from its root, without `.` and `..`. Both cepler and
+// Git know a file by that form only.
+func CleanConfigPath(p string) (string, error) {
+	if p == "" {
+		return "", errors.New("the path is empty: give the file's path from the repository's root, like cepler.yml")
+	}
+	if path.IsAbs(p) {
+		return "", fmt.Errorf("the path %s is absolute: give it from the repository's root, like cepler.yml", p)
+	}
+	if slices.Contains(strings.Split(p, "/"), "..") {
+		return "", fmt.Errorf("the path %s has .. in it: give it from the repository's root, like sub/cepler.yml", p)
+	}
+	clean := path.Clean(p)
+	if clean == "." || strings.HasSuffix(p, "/") {
+		return "", fmt.Errorf("the path %s is a folder: give the file in it, like cepler.yml", p)
+	}
+	return clean, nil
+}
+
+// ParseConfig reads the config that is at path. Its errors name the file and
+// the line.
+//
+// It is as lenient as cepler: unknown keys (merge keys among them) are
+// ignored, any scalar does where a text is wanted, and of two environments with
+// one name the later one counts. It is stricter in what would go wrong later:
+// patterns that cepler panics on, environments that wait for each other, and
+// names that break a state file's keys or paths are refused.
+func ParseConfig(path string, data []byte) (*Config, error) {
+	clean, err := CleanConfigPath(path)
+	if err != nil {
+		return nil, err
+	}
+	p := configParser{
+		document: document{path: clean},
+		config:   &Config{Path: clean, Deployment: defaultDeployment},
+		lines:    map[string]int{},
+	}
+	root, err := p.root(data, maxConfig)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.top(root); err != nil {
+		return nil, err
+	}
+	return p.config, p.chains()
+}
+
+type configParser struct {
+	document
+
+	config   *Config
+	lines    map[string]int // where each environment begins
+	patterns int
+}
+
+func (p *configParser) top(root *yaml.Node) error {
+	fields, err := p.unique(root, "the config", "deployment", "environments")
+	if err != nil {
+		return err
+	}
+	environments, ok := fields["environments"]
+	if !ok {
+		return p.faultf(root.Line, "the config has no environments")
+	}
+	if f, ok := fields["deployment"]; ok {
+		if err := p.deployment(f); err != nil {
+			return err
+		}
+	}
+	return p.environments(environments)
+}
+
+// unique are the known fields of a mapping; none of them may be there twice.
+func (p *configParser) unique(n *yaml.Node, what string, known ...string) (map[string]field, error) {
+	all, err := p.fields(n, what)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]field{}
+	for _, f := range all {
+		if !slices.Contains(known, f.name) {
+			continue
+		}
+		if first, ok := out[f.name]; ok {
+			return nil, p.faultf(f.line, "%s has %s twice, first in line %d", what, f.name, first.line)
+		}
+		out[f.name] = f
+	}
+	return out, nil
+}
+
+func (p *configParser) deployment(f field) error {
+	name, err := p.scalar(f.value, "deployment")
+	if err != nil {
+		return err
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "." || part == ".." {
+			return p.faultf(f.line, "deployment: the name %q must not have %s as a part: it is a folder for state files", name, part)
+		}
+	}
+	if strings.HasPrefix(name, "/") || strings.Contains(name, "\x00") {
+		return p.faultf(f.line, "deployment: the name %q can't be a folder for state files", name)
+	}
+	p.config.Deployment = name
+	return nil
+}
+
+func (p *configParser) environments(f field) error {
+	all, err := p.fields(f.value, "environments")
+	if err != nil {
+		return err
+	}
+	p.config.Environments = make(map[string]Environment, len(all))
+	for _, f := range all {
+		if err := p.name(f); err != nil {
+			return err
+		}
+		env, err := p.environment(f)
+		if err != nil {
+			return err
+		}
+		p.config.Environments[f.name] = env
+		p.lines[f.name] = f.line
+	}
+	return nil
+}
+
+// name refuses names that a state file's keys, or its path, can't hold.
+func (p *configParser) name(f field) error {
+	switch {
+	case f.name == "":
+		return p.faultf(f.line, "an environment has an empty name")
+	case f.name == latest:
+		return p.faultf(f.line, "environment %q: the name is taken: state files mark an environment's own files with it; choose another", f.name)
+	case strings.ContainsAny(f.name, "}/\x00"):
+		return p.faultf(f.line, "environment %q: a name must not have } or / in it: it is part of the keys and the path of its state file", f.name)
+	}
+	return nil
+}
+
+func (p *configParser) environment(f field) (Environment, error) {
+	env := Environment{Name: f.name}
+	what := "environments." + f.name
+	fields, err := p.unique(f.value, what, "name", "passed", "propagated", "latest", "ignore_queue")
+	if err != nil {
+		return env, err
+	}
+	if f, ok := fields["name"]; ok {
+		// cepler reads it as a text, and then overwrites it
+		if _, err := p.scalar(f.value, what+".name"); err != nil {
+			return env, err
+		}
+	}
+	if f, ok := fields["passed"]; ok && !isNull(f.value) {
+		if env.Passed, err = p.scalar(f.value, what+".passed"); err != nil {
+			return env, err
+		}
+		if env.Passed == "" {
+			return env, p.faultf(f.line, "%s.passed is an empty text: name an environment, or leave the key out", what)
+		}
+	}
+	if f, ok := fields["ignore_queue"]; ok {
+		if env.IgnoreQueue, err = p.boolean(f.value, what+".ignore_queue"); err != nil {
+			return env, err
+		}
+	}
+	if f, ok := fields["latest"]; ok {
+		if env.Latest, err = p.globs(f.value, what+".latest", true); err != nil {
+			return env, err
+		}
+	}
+	if f, ok := fields["propagated"]; ok {
+		env.Propagated, err = p.globs(f.value, what+".propagated", env.Passed != "")
+	}
+	return env, err
+}
+
+// globs reads a list of patterns; those that are not used are not compiled.
+func (p *configParser) globs(n *yaml.Node, what string, used bool) (Globs, error) {
+	line := n.Line
+	n = resolve(n)
+	if n.Kind != yaml.SequenceNode {
+		return nil, p.faultf(line, "%s: want a list of patterns, got %s", what, describe(n))
+	}
+	if p.patterns += len(n.Content); p.patterns > maxPatterns {
+		return nil, p.faultf(line, "%s: the config has more than %d patterns", what, maxPatterns)
+	}
+	globs := make(Globs, 0, len(n.Content))
+	for _, item := range n.Content {
+		pattern, err := p.scalar(item, what)
+		if err != nil {
+			return nil, err
+		}
+		if !used {
+			continue
+		}
+		g, err := ParseGlob(pattern)
+		if err != nil {
+			return nil, p.faultf(item.Line, "%s: %w", what, err)
+		}
+		globs = append(globs, g)
+	}
+	return globs, nil
+}
+
+// chains checks that each passed names an environment, and that none waits for
+// itself.
+func (p *configParser) chains() error {
+	names := slices.SortedFunc(maps.Keys(p.config.Environments), func(a, b string) int { return p.lines[a] - p.lines[b] })
+	for _, name := range names {
+		passed := p.config.Environments[name].Passed
+		if passed == "" {
+			continue
+		}
+		if _, ok := p.config.Environments[passed]; !ok {
+			return p.faultf(p.lines[name], "environments.%s.passed: environment %q is not defined; %s", name, passed, didYouMean(passed, names))
+		}
+	}
+	fine := map[string]bool{}
+	for _, name := range names {
+		if cycle := p.config.cycle(name, fine); cycle != nil {
+			return p.faultf(p.lines[name], "environments.%s.passed: the environments wait for each other: %s", name, strings.Join(cycle, " → "))
+		}
+	}
+	return nil
+}
+
+// cycle is the way from an environment back to itself, nil if there is none.
+// fine are the environments that are known to be in none, and gains those that
+// were looked at.
+func (c *Config) cycle(name string, fine map[string]bool) []string {
+	var way []string
+	for at := name; at != "" && !fine[at]; at = c.Environments[at].Passed {
+		if first := slices.Index(way, at); first >= 0 {
+			return append(way[first:], at)
+		}
+		way = append(way, at)
+	}
+	for _, at := range way {
+		fine[at] = true
+	}
+	return nil
+}
+
+// StateDir is the folder of the deployment's state files, from the
+// repository's root.
+func (c *Config) StateDir() string {
+	return path.Join(path.Dir(c.Path), ".cepler", c.Deployment)
+}
+
+// StatePath is the state file of an environment, from the repository's root.
+func (c *Config) StatePath(environment string) string {
+	return c.StateDir() + "/" + environment + ".state"
+}
+
+// Environment is the environment of that name. The error of one that the
+// config does not have is ErrUnknownEnvironment.
+func (c *Config) Environment(name string) (Environment, error) {
+	env, ok := c.Environments[name]
+	if !ok {
+		return env, fmt.Errorf("%w in %s: %q; %s", ErrUnknownEnvironment, c.Path, name, didYouMean(name, slices.Collect(maps.Keys(c.Environments))))
+	}
+	return env, nil
+}

@@ -1,0 +1,210 @@
+package cepler
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// document is a YAML file that is being read, for the errors about it.
+type document struct{ path string }
+
+// faultf is an error about the file at a line; 0 is the file as a whole.
+func (d document) faultf(line int, format string, args ...any) error {
+	where := d.path
+	if line > 0 {
+		where = fmt.Sprintf("%s:%d", d.path, line)
+	}
+	return fmt.Errorf(where+": "+format, args...)
+}
+
+// root parses data, which must be one document of at most limit bytes, and
+// returns its top node.
+func (d document) root(data []byte, limit int) (*yaml.Node, error) {
+	if len(data) > limit {
+		return nil, d.faultf(0, "the file has %d bytes, at most %d are read", len(data), limit)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var top yaml.Node
+	err := decoder.Decode(&top)
+	if errors.Is(err, io.EOF) || err == nil && len(top.Content) == 0 {
+		return nil, d.faultf(0, "the file is empty")
+	}
+	if err != nil {
+		return nil, d.syntax(err)
+	}
+	var more yaml.Node
+	switch err := decoder.Decode(&more); {
+	case errors.Is(err, io.EOF):
+		return resolve(top.Content[0]), nil
+	case err != nil:
+		return nil, d.syntax(err)
+	}
+	return nil, d.faultf(more.Line, "a second document begins; the file must have only one")
+}
+
+// yamlLine is where yaml.v3 puts the line in its errors.
+var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `) //nolint:gochecknoglobals // constant
+
+func (d document) syntax(err error) error {
+	text := err.Error()
+	if at := yamlLine.FindStringSubmatch(text); at != nil {
+		return fmt.Errorf("%s:%s: not YAML: %s", d.path, at[1], text[len(at[0]):]) //nolint:errorlint // yaml.v3's errors are texts
+	}
+	return fmt.Errorf("%s: not YAML: %s", d.path, strings.TrimPrefix(text, "yaml: ")) //nolint:errorlint // see above
+}
+
+// resolve follows an alias to what it stands for.
+func resolve(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+// field is one entry of a mapping.
+type field struct {
+	name  string
+	line  int
+	value *yaml.Node
+}
+
+// fields are the entries of a mapping in order, twice the same key included;
+// what names it in the error if it is none. Merge keys are keys like others.
+func (d document) fields(n *yaml.Node, what string) ([]field, error) {
+	n = resolve(n)
+	if n.Kind != yaml.MappingNode {
+		return nil, d.faultf(n.Line, "%s: want a mapping, got %s", what, describe(n))
+	}
+	out := make([]field, 0, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := resolve(n.Content[i])
+		if key.Kind != yaml.ScalarNode {
+			return nil, d.faultf(key.Line, "%s: want a plain key, got %s", what, describe(key))
+		}
+		out = append(out, field{name: text(key), line: n.Content[i].Line, value: n.Content[i+1]})
+	}
+	return out, nil
+}
+
+// scalar is the text of a scalar, whatever YAML takes it for.
+func (d document) scalar(n *yaml.Node, what string) (string, error) {
+	line := n.Line
+	n = resolve(n)
+	if n.Kind != yaml.ScalarNode {
+		return "", d.faultf(line, "%s: want a text, got %s", what, describe(n))
+	}
+	return text(n), nil
+}
+
+// text is how cepler reads a scalar where it wants a text: as it is written,
+// and "~" where nothing is.
+func text(n *yaml.Node) string {
+	if n.Value == "" && isPlain(n) {
+		return "~"
+	}
+	return n.Value
+}
+
+func isPlain(n *yaml.Node) bool {
+	const other = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+	return n.Style&other == 0
+}
+
+// isNull reports whether nothing is given.
+func isNull(n *yaml.Node) bool {
+	n = resolve(n)
+	return n.Kind == yaml.ScalarNode && isPlain(n) && (text(n) == "~" || n.Value == "null")
+}
+
+// boolean is true or false and none of YAML's other words for them.
+func (d document) boolean(n *yaml.Node, what string) (bool, error) {
+	line := n.Line
+	n = resolve(n)
+	if n.Kind == yaml.ScalarNode && isPlain(n) {
+		switch n.Value {
+		case "true":
+			return true, nil
+		case "false":
+			return false, nil
+		}
+	}
+	return false, d.faultf(line, "%s: want true or false, got %s", what, describe(n))
+}
+
+// describe says what a node is, in a few words.
+func describe(n *yaml.Node) string {
+	n = resolve(n)
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case isNull(n):
+		return "nothing"
+	}
+	const most = 40
+	if value := []rune(n.Value); len(value) > most {
+		return fmt.Sprintf("%q…", string(value[:most]))
+	}
+	return fmt.Sprintf("%q", n.Value)
+}
+
+// didYouMean suggests the name that was meant, or lists those there are.
+func didYouMean(got string, known []string) string {
+	known = slices.Sorted(slices.Values(known))
+	best, distance := "", 3
+	for _, name := range known {
+		if d := editDistance(got, name); d < distance && d < len(name) {
+			best, distance = name, d
+		}
+	}
+	switch {
+	case best != "":
+		return fmt.Sprintf("did you mean %q?", best)
+	case len(known) == 0:
+		return "there are none"
+	}
+	const most = 20
+	if len(known) > most {
+		return fmt.Sprintf("known are %s and %d more", strings.Join(known[:most], ", "), len(known)-most)
+	}
+	return "known are " + strings.Join(known, ", ")
+}
+
+// editDistance is how many characters one has to put in, take out, replace or
+// swap with a neighbour to make b of a.
+func editDistance(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	const longest = 200
+	if len(x) > longest || len(y) > longest {
+		return longest
+	}
+	var before, last []int
+	row := make([]int, len(y)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(x); i++ {
+		before, last = last, row
+		row = make([]int, len(y)+1)
+		row[0] = i
+		for j := 1; j <= len(y); j++ {
+			cost := 1
+			if x[i-1] == y[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+	}
+	return row[len(y)]
+}
