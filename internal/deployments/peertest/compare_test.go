@@ -1,0 +1,332 @@
+package peertest
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/stretchr/testify/require"
+)
+
+// classes are the differences that are meant, by the letter of the fault of the
+// Rust program that each avoids.
+func classes() map[string]string {
+	return map[string]string{
+		"B4":   "a commit whose config does not parse ends the walk; cepler's check fails for ever",
+		"B9":   "queued states that bring no difference are skipped; cepler gets stuck on them",
+		"B10":  "environments that left the config do not keep the queue growing",
+		"B11":  "a symbolic link is hashed as git stores it; cepler records it as dirty each time",
+		"B19":  "a gate before the upstream's first record is nothing yet; cepler offers the removal of all files",
+		"B21":  "the walk follows first parents, and a version already offered stands while its content does; in cepler a merge moves the trigger",
+		"B22":  "nothing is left behind in the folder of a get",
+		"B23":  "an upstream that was not deployed is nothing yet; cepler's check fails",
+		"B27":  "a changed exec bit is a change",
+		"GATE": "an environment that is missing in the gates file is nothing yet; cepler's check fails",
+		"TAIL": "gates in the branch itself: cepler's in removes the gates file and its out fails",
+		"SOIL": "what was soiled is recorded under the version's own trigger; cepler takes the commit that the branch had at the get",
+		"GONE": "a file that was removed by the deployment is not brought back; cepler's get with prepare: false does",
+		"SAME": "a state that is recorded already, to the last file, is not recorded again; cepler counts it up",
+		"LATE": "the queue is pruned by what the other environments have now; cepler goes by what they had at the get",
+	}
+}
+
+// differ reports a difference; class "" is one that nobody meant.
+func (s *scenario) differ(class, format string, args ...any) {
+	s.t.Helper()
+	s.report.add(s.seed, class)
+	line := fmt.Sprintf("seed %d step %d (%s): %s", s.seed, s.step, s.act, fmt.Sprintf(format, args...))
+	switch {
+	case class == "" || slices.Contains(s.report.refused, class):
+		s.t.Errorf("%s %s", class, line)
+	case s.report.trace:
+		s.t.Logf("%s %s", class, line)
+	}
+}
+
+// compareChecks compares two answers to the same check.
+func (s *scenario) compareChecks(name string, given [2]version, theirs, mine answer) {
+	s.report.checks++
+	if s.report.trace {
+		s.t.Logf("step %d (%s) %s given %v: %v %t | %v %t at %.7s", s.step, s.act, name, given, theirs.versions, theirs.failed, mine.versions, mine.failed, s.w.main.hash)
+	}
+	if theirs.failed {
+		s.compareFailed(name, given, theirs, mine)
+		return
+	}
+	if mine.failed {
+		s.differ("", "check of %s fails: %s", name, mine.stderr)
+		return
+	}
+	a, inA := theirs.offer(given[0])
+	b, inB := mine.offer(given[1])
+	if inA == inB && (!inA || a.same(b)) {
+		return
+	}
+	class := s.checkClass(name, given[1], mine)
+	s.differ(class, "check of %s, given %v: cepler %v, ours %v\n%s", name, given, theirs.versions, mine.versions, mine.stderr)
+}
+
+// compareFailed compares an answer of ours with a failure of cepler's.
+func (s *scenario) compareFailed(name string, given [2]version, theirs, mine answer) {
+	_, offers := mine.offer(given[1])
+	class := ""
+	switch {
+	case mine.failed && theirs.said("not found in config"):
+		return
+	case mine.failed:
+	case theirs.said("not deployed yet") && !offers:
+		class = "B23"
+	case theirs.said("missing in gates file") && !offers:
+		class = "GATE"
+	case s.broke:
+		class = "B4"
+	}
+	s.differ(class, "check of %s: cepler fails, %sours: %v failed %t\n%s", name, theirs.stderr, mine.versions, mine.failed, mine.stderr)
+}
+
+// checkClass finds the reason why two checks differ.
+func (s *scenario) checkClass(name string, given version, mine answer) string {
+	_, offers := mine.offer(given)
+	switch {
+	case s.gatedBeforeUpstream(name) && !offers:
+		return "B19"
+	case s.mode:
+		return "B27"
+	case s.has["links"]:
+		return "B11"
+	case s.w.merged() && s.linearAgrees(name):
+		return "B21"
+	case s.shadows(name):
+		return "B9"
+	}
+	return ""
+}
+
+// shadows reports whether an environment's queue may get stuck.
+func (s *scenario) shadows(name string) bool {
+	e, _ := s.config.find(name)
+	return s.has["shadow"] && s.has["queue"] && e.passed != ""
+}
+
+// gatedBeforeUpstream reports whether the environment's gate ends before its
+// upstream was recorded.
+func (s *scenario) gatedBeforeUpstream(name string) bool {
+	e, _ := s.config.find(name)
+	gate, ok := s.gates[name]
+	if !ok || gate == "HEAD" || e.passed == "" {
+		return false
+	}
+	c := s.w.find(gate)
+	if c == nil {
+		return false
+	}
+	_, recorded := c.tree[s.config.statePath(e.passed)]
+	return !recorded
+}
+
+// linearAgrees asks cepler about the branch as if it had been one line, the
+// first parents: there it has to find the trigger that ours finds with merges.
+func (s *scenario) linearAgrees(name string) bool {
+	s.t.Helper()
+	dir := filepath.Join(s.t.TempDir(), "linear.git")
+	names, err := s.w.linear(dir)
+	require.NoError(s.t, err)
+	src := s.source(name)
+	mine := s.ours.check(src, version{})
+	src.URI = dir
+	if gate, ok := s.gates[name]; ok && gate != "HEAD" {
+		moved, on := names[gate]
+		if !on {
+			return true // a gate beside the line has no counterpart
+		}
+		w := *s.w
+		w.dir = dir
+		w.gates = w.commit(gatesRef, "gates", tree{gatesPath: {regular, name + ": " + moved + "\n"}})
+	}
+	if s.ontrunk() {
+		return true
+	}
+	s.cepler.forget()
+	theirs := s.cepler.check(src, version{})
+	s.cepler.forget()
+	a, inA := theirs.offer(version{})
+	b, inB := mine.offer(version{})
+	if inA != inB {
+		return false
+	}
+	s.report.linear++
+	return !inA || (names[b.Trigger] == a.Trigger && a.Version == b.Version)
+}
+
+// compareGets compares what two gets delivered.
+func (s *scenario) compareGets(d deployment, theirs, mine answer) bool {
+	s.report.gets++
+	if theirs.failed || mine.failed {
+		class := ""
+		if theirs.failed && !mine.failed && s.broke {
+			class = "B4"
+		}
+		if theirs.failed != mine.failed || s.report.trace {
+			s.differ(class, "get of %s %v: cepler failed %t, ours failed %t\n%s\n%s", d.environment, d.versions, theirs.failed, mine.failed, theirs.stderr, mine.stderr)
+		}
+		return false
+	}
+	a, b := onDisk(s.t, s.cepler.dir(d.name)), onDisk(s.t, s.ours.dir(d.name))
+	s.compareStates(d, b)
+	a, b = s.deployable(a), s.deployable(b)
+	if maps.Equal(a, b) {
+		return true
+	}
+	class := ""
+	switch {
+	case s.has["links"]:
+		class = "B22"
+	case d.dirty:
+		class = "GONE"
+	case s.mode:
+		class = "B27"
+	case !d.versions[0].same(d.versions[1]) && s.w.merged():
+		class = "B21"
+	case s.shadows(d.environment):
+		class = "B9"
+	}
+	s.differ(class, "get of %s %v (cepler | ours):%s", d.environment, d.versions, describe(a, b, true))
+	return class != ""
+}
+
+// compareStates compares the state files that ours delivered with those that
+// the version's trigger has.
+func (s *scenario) compareStates(d deployment, got tree) {
+	c := s.w.find(d.versions[1].Trigger)
+	if c == nil {
+		return // a trigger on a side branch that was merged away
+	}
+	inStates := func(p string) bool { return filepath.Dir(p) == s.config.stateDir() }
+	want, have := tree{}, tree{}
+	for from, to := range map[*tree]tree{&c.tree: want, &got: have} {
+		for p, f := range *from {
+			if inStates(p) {
+				to[p] = f
+			}
+		}
+	}
+	if !maps.Equal(want, have) {
+		s.differ("", "get of %s %v: the states are not those of the trigger (want | got):%s", d.environment, d.versions, describe(want, have, false))
+	}
+}
+
+// deployable is a folder without the config and the states, which ours delivers
+// as of the version's trigger and cepler as of the branch's head.
+func (s *scenario) deployable(all tree) tree {
+	maps.DeleteFunc(all, func(p string, _ file) bool {
+		return p == s.config.path || strings.HasPrefix(p, s.config.stateDir()+"/")
+	})
+	return all
+}
+
+func describe(a, b tree, content bool) string {
+	var out strings.Builder
+	keys := maps.Clone(a)
+	maps.Copy(keys, b)
+	for _, p := range slices.Sorted(maps.Keys(keys)) {
+		x, y := a[p], b[p]
+		switch {
+		case x == y:
+		case content:
+			fmt.Fprintf(&out, "\n    %s: %s %q | %s %q", p, x.mode, x.content, y.mode, y.content)
+		default:
+			fmt.Fprintf(&out, "\n    %s (%d | %d bytes)", p, len(x.content), len(y.content))
+		}
+	}
+	return out.String()
+}
+
+// comparePuts compares what two puts left on the branch.
+func (s *scenario) comparePuts(d deployment, theirs, mine answer, left, right *pushed) {
+	s.report.puts++
+	if mine.failed {
+		s.differ("", "put of %s %v fails: %s", d.environment, d.versions, mine.stderr)
+		return
+	}
+	if theirs.failed {
+		class := ""
+		if s.ontrunk() && theirs.said("gates file") {
+			class = "TAIL"
+		}
+		s.differ(class, "put of %s: cepler fails, ours does not: %s", d.environment, theirs.stderr)
+		return
+	}
+	if left == nil || right == nil {
+		class := ""
+		if left != nil && d.again {
+			class = "SAME"
+		}
+		s.differ(class, "put of %s %v: cepler pushed %t, ours pushed %t\n%s\n%s", d.environment, d.versions, left != nil, right != nil, theirs.stderr, mine.stderr)
+		return
+	}
+	s.compareCommits(d, left, right)
+	same := left.content == right.content
+	if same && theirs.versions[0].same(mine.versions[0]) {
+		s.report.equal++
+		return
+	}
+	if same {
+		s.differ("", "put of %s: the same state, but the version is %v for cepler and %v for ours", d.environment, theirs.versions, mine.versions)
+		return
+	}
+	a, errA := parseState(left.content)
+	b, errB := parseState(right.content)
+	require.NoError(s.t, errA)
+	if errB != nil {
+		s.differ("", "put of %s: ours is no YAML: %v", d.environment, errB)
+		return
+	}
+	c := contrast(a, b)
+	s.differ(s.putClass(d, c), "put of %s %v (cepler | ours):%s%s", d.environment, d.versions, text(c), bytesOnly(c, left, right))
+}
+
+// compareCommits compares everything but the state's bytes.
+func (s *scenario) compareCommits(d deployment, left, right *pushed) {
+	x, y := *left, *right
+	x.content, y.content, x.paths, y.paths = "", "", nil, nil
+	want := []string{s.config.statePath(d.environment)}
+	if fmt.Sprint(x) != fmt.Sprint(y) || !slices.Equal(left.paths, want) || !slices.Equal(right.paths, want) {
+		s.differ("", "put of %s: cepler's commit is %+v of %v, ours %+v of %v", d.environment, x, left.paths, y, right.paths)
+	}
+}
+
+// putClass finds the reason for a contrast of kinds of fields.
+func (s *scenario) putClass(d deployment, c map[string][]string) string {
+	kinds := kindsOf(c)
+	only := func(allowed ...string) bool {
+		return len(kinds) > 0 && !slices.ContainsFunc(kinds, func(k string) bool { return !slices.Contains(allowed, k) })
+	}
+	switch {
+	case s.has["links"]:
+		return "B11"
+	case only("queue") && s.has["drops"]:
+		return "B10"
+	case only("queue") && len(d.since) > 0:
+		return "LATE"
+	case d.dirty && only("head", "origin", "queue"):
+		return "SOIL"
+	case s.mode && only("head", "origin", "queue"):
+		return "B27"
+	case d.versions[0].Trigger != d.versions[1].Trigger && only("head", "origin", "queue") && s.w.merged():
+		return "B21"
+	case d.again:
+		return "SAME"
+	case s.shadows(d.environment):
+		return "B9"
+	}
+	return ""
+}
+
+func bytesOnly(c map[string][]string, left, right *pushed) string {
+	if len(c) > 0 {
+		return ""
+	}
+	return fmt.Sprintf("\n%s\n%s", left.content, right.content)
+}
