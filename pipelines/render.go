@@ -89,7 +89,7 @@ func renderExamples(cmd *cobra.Command, folder string) error {
 		if err := os.WriteFile(c.want(), rendered, 0o644); err != nil {
 			return fmt.Errorf("write the rendering: %w", err)
 		}
-		fmt.Fprintln(cmd.ErrOrStderr(), "rendered", c.want())
+		cmd.PrintErrln("rendered", c.want())
 	}
 	return nil
 }

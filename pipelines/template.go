@@ -107,7 +107,7 @@ func digest(files map[string][]byte) string {
 	whole := sha256.New()
 	for _, name := range names {
 		one := sha256.Sum256(files[name])
-		fmt.Fprintf(whole, "%s  %s\n", hex.EncodeToString(one[:]), name)
+		whole.Write([]byte(hex.EncodeToString(one[:]) + "  " + name + "\n"))
 	}
 	return "sha256:" + hex.EncodeToString(whole.Sum(nil))
 }
@@ -163,12 +163,12 @@ func (r rendering) render(ctx context.Context) ([]byte, error) {
 }
 
 func writeAll(dir string, files map[string][]byte) error {
-	if err := os.MkdirAll(filepath.Join(dir, configsFolder), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, configsFolder), 0o750); err != nil {
 		return fmt.Errorf("make a folder for ytt: %w", err)
 	}
 	for name, data := range files {
 		file := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 			return fmt.Errorf("make a folder for ytt: %w", err)
 		}
 		if err := os.WriteFile(file, data, 0o644); err != nil {

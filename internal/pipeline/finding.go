@@ -52,11 +52,17 @@ func (f Finding) String() string {
 	return b.String()
 }
 
-// Findings is the error of Parse: every fault it met, in the order of their lines.
+// Findings are the faults of one file, in the order of their lines.
 type Findings []Finding
 
+// InvalidError is what a file that cannot be understood is answered with.
+type InvalidError struct{ Findings Findings }
+
 // Error lists the findings, one a line.
-func (fs Findings) Error() string {
+func (e *InvalidError) Error() string { return e.Findings.String() }
+
+// String lists the findings, one a line.
+func (fs Findings) String() string {
 	lines := make([]string, len(fs))
 	for i, f := range fs {
 		lines[i] = f.String()

@@ -37,7 +37,9 @@ func Lint(file string, data []byte, types Types) Findings {
 	l.images()
 	l.secrets()
 	for _, j := range p.Jobs {
-		l.flow(j)
+		if !j.broken() {
+			l.flow(j)
+		}
 	}
 	return sorted(r.findings)
 }
@@ -98,7 +100,7 @@ func (s Step) inner() []Step {
 	if s.InParallel != nil {
 		steps = append(steps, s.InParallel.Steps...)
 	}
-	for _, h := range s.Hooks.all() {
+	for _, h := range s.all() {
 		steps = append(steps, *h)
 	}
 	return steps
@@ -112,6 +114,13 @@ func (h Hooks) all() []*Step {
 		}
 	}
 	return out
+}
+
+// broken tells whether a step could not be understood: what it makes and uses is then unknown.
+func (j Job) broken() bool {
+	found := false
+	each(j.Steps(), func(s Step) { found = found || s.Kind == "" })
+	return found
 }
 
 // eachStep visits every step of a job that says what it does.

@@ -352,18 +352,24 @@ func outputNames(c *TaskConfig) []string {
 // put checks the artifacts that a put sees, and what cepler-out records.
 func (w *wants) put() {
 	p := w.step.Put
+	kind := w.typeOf(p.Resource)
+	if kind == ceplerOut && w.at.hook != "" {
+		w.errorf(w.step.Line, "records", "put it into the plan, after the deployment", "%s stands in %s and would record a deployment that did not succeed", w.label(), w.at.hook)
+		return
+	}
+	listed := len(w.findings)
 	for _, name := range p.Inputs.Names {
 		w.artifact(name.Line, name.Value, "takes in")
 		w.take(name.Value)
 	}
-	kind := w.typeOf(p.Resource)
+	complete := listed == len(w.findings)
 	for _, file := range pathParams(kind, p.Params) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(file.Value, "./"), "/")
 		if HasRef(name) || name == "" {
 			continue
 		}
 		w.artifact(file.Line, name, "reads")
-		if len(p.Inputs.Names) > 0 && !slices.ContainsFunc(p.Inputs.Names, func(t Text) bool { return t.Value == name }) {
+		if complete && len(p.Inputs.Names) > 0 && !slices.ContainsFunc(p.Inputs.Names, func(t Text) bool { return t.Value == name }) {
 			w.errorf(file.Line, "missing-artifact", "add it to inputs", "%s reads %s, which its inputs do not list", w.label(), quote(name))
 		}
 	}
@@ -385,9 +391,6 @@ func (w *wants) recorded() {
 		return
 	}
 	line := repository.Line()
-	if w.at.hook != "" {
-		w.errorf(w.step.Line, "records", "put it into the plan, after the deployment", "%s stands in %s and would record a deployment that did not succeed", w.label(), w.at.hook)
-	}
 	if w.at.try {
 		w.errorf(w.step.Line, "records", "take it out of the try", "%s stands in a try: a record that fails would go unnoticed", w.label())
 	}

@@ -49,7 +49,7 @@ func (l *linter) names() {
 
 // stepNames: each get makes an artifact of its own, and each variable is set once.
 func (l *linter) stepNames(j Job) {
-	gets := map[string]int{}
+	gets, vars := map[string]int{}, map[string]int{}
 	j.eachStep(func(s Step) {
 		name := s.Name()
 		if name == "" {
@@ -57,6 +57,12 @@ func (l *linter) stepNames(j Job) {
 		}
 		if s.Across == nil || s.Kind != KindTask && s.Kind != KindSetPipeline {
 			l.identifier(string(s.Kind)+" step", name, s.Line)
+		}
+		if s.Kind == KindLoadVar {
+			if first, twice := vars[name]; twice {
+				l.errorf(s.Line, "duplicate-name", "give one of them another name", "job %s sets the variable %s twice, first in line %d", quote(j.Name), quote(name), first)
+			}
+			vars[name] = s.Line
 		}
 		if s.Kind != KindGet {
 			return
@@ -194,6 +200,9 @@ func (l *linter) uses() {
 			l.errorf(j.Line, "empty-plan", "give it steps or remove the job", "job %s has an empty plan and would do nothing", quote(j.Name))
 		}
 		j.eachStep(func(s Step) { l.use(j, s, used) })
+	}
+	if slices.ContainsFunc(l.p.Jobs, Job.broken) {
+		return
 	}
 	for _, r := range l.p.Resources {
 		if !used[r.Name] {

@@ -97,5 +97,5 @@ func secretLooks(text string) bool {
 		return true
 	}
 	m := urlPassword.FindStringSubmatch(text)
-	return m != nil && !strings.Contains(m[1], "((") && !strings.HasPrefix(m[1], "$")
+	return len(m) > 1 && !strings.Contains(m[1], "((") && !strings.HasPrefix(m[1], "$")
 }

@@ -80,7 +80,7 @@ func mentioned(v Value, text string) int {
 	best, line := len(text), 0
 	for _, f := range v.Fields() {
 		at := regexp.MustCompile(`["'.\s]` + regexp.QuoteMeta(f.Name) + `(["'.:,\s]|$)`).FindStringIndex(" " + text)
-		if at == nil || at[0] >= best {
+		if len(at) == 0 || at[0] >= best {
 			continue
 		}
 		best, line = at[0], f.Line

@@ -233,6 +233,7 @@ func kindName(n *yaml.Node) string {
 		return "mapping"
 	case yaml.SequenceNode:
 		return "list"
+	default:
 	}
 	switch n.ShortTag() {
 	case "!!null":

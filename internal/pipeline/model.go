@@ -167,7 +167,7 @@ func (s Step) Interpolate(file string, l Lookup) (Step, error) {
 	r := report{file: file}
 	out := r.step(v.node)
 	if r.findings.Errors() > 0 {
-		return Step{}, sorted(r.findings)
+		return Step{}, &InvalidError{sorted(r.findings)}
 	}
 	return out, nil
 }

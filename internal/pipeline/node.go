@@ -72,7 +72,8 @@ type expander struct {
 
 func (e *expander) expand(n *yaml.Node, depth int) (*yaml.Node, error) {
 	e.line = n.Line
-	if e.left--; e.left < 0 {
+	e.left--
+	if e.left < 0 {
 		return nil, errTooLarge
 	}
 	if depth > maxDepth {

@@ -1,12 +1,8 @@
 package pipeline
 
-import (
-	"strings"
+import "gopkg.in/yaml.v3"
 
-	"gopkg.in/yaml.v3"
-)
-
-// Parse reads a pipeline. The file name is only for messages. The error is a Findings with everything that could not be
+// Parse reads a pipeline. The file name is only for messages. The error is an *InvalidError with everything that could not be
 // understood; the pipeline then holds the rest, and is nil only when the file is no YAML mapping at all.
 func Parse(file string, data []byte) (*Pipeline, error) { return ParseWith(file, data, nil) }
 
@@ -16,7 +12,7 @@ func ParseWith(file string, data []byte, l Lookup) (*Pipeline, error) {
 	r := report{file: file}
 	p := r.parse(data, l)
 	if len(r.findings) > 0 {
-		return p, sorted(r.findings)
+		return p, &InvalidError{sorted(r.findings)}
 	}
 	return p, nil
 }
@@ -71,21 +67,21 @@ func (r *report) pipeline(root *yaml.Node) *Pipeline {
 }
 
 // topLevel reports keys that Concourse drops without a word: a misspelt section would be an empty one.
-// A section that only holds YAML anchors is fine, Concourse ignores it on purpose; so is one whose name begins with x-.
+// Others usually hold YAML anchors, which is fine with a server and not with fly validate-pipeline --strict.
 func (r *report) topLevel(m *mapping) {
 	known := make([]string, 0, len(m.asked))
 	for k := range m.asked {
 		known = append(known, k)
 	}
 	for _, k := range m.order {
-		if m.asked[k] || strings.HasPrefix(k, "x-") {
+		if m.asked[k] {
 			continue
 		}
 		if n := nearest(k, known); n != "" {
 			r.errorf(m.key[k].Line, "unknown-key", "did you mean "+quote(n)+"?", "a pipeline has no key %s, Concourse would ignore it", quote(k))
 			continue
 		}
-		r.warnf(m.key[k].Line, "unknown-key", "begin its name with x- if it only holds YAML anchors", "a pipeline has no key %s, Concourse ignores it", quote(k))
+		r.warnf(m.key[k].Line, "unknown-key", "anchors can stand where they are used first", "a pipeline has no key %s, Concourse ignores it and fly validate-pipeline --strict refuses it", quote(k))
 	}
 }
 

@@ -11,9 +11,11 @@ import (
 )
 
 const whole = `
-x-image: &image
-  type: registry-image
-  source: {repository: ((registry)).example/tools, tag: "1.2.3"}
+display: {background_image: https://example.org/a.png}
+user_data:
+  image: &image
+    type: registry-image
+    source: {repository: ((registry)).example/tools, tag: "1.2.3"}
 resource_types:
 - name: cepler-in
   type: registry-image
@@ -71,7 +73,7 @@ func TestParseReadsEveryStepKind(t *testing.T) {
 	require.NoError(t, err)
 	job, ok := p.Job("build")
 	require.True(t, ok)
-	assert.Equal(t, 15, job.Line)
+	assert.Equal(t, 17, job.Line)
 	require.NotNil(t, job.OnFailure)
 	require.Len(t, job.Plan, 4)
 
@@ -80,7 +82,7 @@ func TestParseReadsEveryStepKind(t *testing.T) {
 	assert.Equal(t, 2, parallel.Limit)
 	assert.True(t, parallel.FailFast)
 	assert.Equal(t, map[string]string{"ref": "abc"}, parallel.Steps[0].Get.Version.Pinned)
-	assert.Equal(t, []pipeline.Text{{Line: 25, Value: "other"}}, parallel.Steps[0].Get.Passed)
+	assert.Equal(t, []pipeline.Text{{Line: 27, Value: "other"}}, parallel.Steps[0].Get.Passed)
 	assert.Equal(t, "source", parallel.Steps[1].Get.Resource)
 
 	across := job.Plan[2]

@@ -2,17 +2,17 @@ package pipeline
 
 import "gopkg.in/yaml.v3"
 
-// ParseTask reads a task config file, as the file of a task step names it. The error is a Findings.
+// ParseTask reads a task config file, as the file of a task step names it. The error is an *InvalidError.
 func ParseTask(file string, data []byte) (*TaskConfig, error) {
 	r := report{file: file}
 	root, line, err := load(data)
 	if err != nil {
 		r.errorf(line, "yaml", "", "%v", err)
-		return nil, r.findings
+		return nil, &InvalidError{r.findings}
 	}
 	c := r.taskConfig(root)
 	if r.findings.Errors() > 0 {
-		return nil, sorted(r.findings)
+		return nil, &InvalidError{sorted(r.findings)}
 	}
 	return c, nil
 }

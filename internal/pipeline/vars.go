@@ -82,7 +82,7 @@ func FirstOf(lookups ...Lookup) Lookup {
 var ErrUndefined = errors.New("undefined variable")
 
 // reference is Concourse's own pattern (vars/template.go): anything else between parentheses is plain text.
-var reference = regexp.MustCompile(`\(\(((?:[-/\.\w\pL]+\:)?[-/\.:@"\w\pL]+)\)\)`)
+var reference = regexp.MustCompile(`\(\(((?:[-/.\w\pL]+:)?[-/.:@"\w\pL]+)\)\)`)
 
 // Refs are the references in a text, in order, repeated ones included. Malformed ones are left out.
 func Refs(text string) []Ref {
@@ -258,13 +258,13 @@ func (in *interpolator) scalar(n *yaml.Node) (*yaml.Node, error) {
 	return &out, nil
 }
 
-func (in *interpolator) find(text string) (any, bool, error) {
+func (in *interpolator) find(text string) (value any, known bool, err error) {
 	ref, err := ParseRef(text)
 	if err != nil {
 		return nil, false, err
 	}
-	if data, ok := in.lookup(ref); ok {
-		return data, true, nil
+	if value, known = in.lookup(ref); known {
+		return value, true, nil
 	}
 	if in.unknown == nil {
 		in.unknown = map[string]bool{}

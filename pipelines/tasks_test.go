@@ -1,0 +1,132 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const tasksFolder = "deployments/tasks"
+
+func taskScripts(t *testing.T) []string {
+	t.Helper()
+	scripts, err := filepath.Glob(filepath.Join(tasksFolder, "*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, scripts)
+	return scripts
+}
+
+func TestScriptsAreShortAndStrict(t *testing.T) {
+	t.Parallel()
+	for _, s := range taskScripts(t) {
+		data, err := os.ReadFile(s)
+		require.NoError(t, err)
+		lines := 0
+		for line := range strings.Lines(string(data)) {
+			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+				lines++
+			}
+		}
+		assert.LessOrEqual(t, lines, 12, s)
+		assert.Contains(t, string(data), "\nset -euo pipefail\n", s)
+	}
+}
+
+func TestShellcheckLikesTheScripts(t *testing.T) {
+	t.Parallel()
+	without(t, "shellcheck")
+	out, err := exec.CommandContext(t.Context(), "shellcheck", taskScripts(t)...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// runTask runs a script as a task does, in a folder with a repo, with programs of its own in front of PATH.
+func runTask(t *testing.T, script string, programs, files map[string]string, env ...string) (dir, output string, err error) {
+	t.Helper()
+	without(t, "bash")
+	dir = t.TempDir()
+	bin := t.TempDir()
+	for name, text := range programs {
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+text), 0o755))
+	}
+	for name, text := range files {
+		file := filepath.Join(dir, "repo", name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	text, err := os.ReadFile(filepath.Join(tasksFolder, script))
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", string(text))
+	cmd.Dir = dir
+	cmd.Env = append([]string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH")}, env...)
+	out, err := cmd.CombinedOutput()
+	return dir, string(out), err
+}
+
+func TestTerraformTask(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"gcp/qa/main.tf": ""}
+	dir, out, err := runTask(t, "terraform.sh", map[string]string{"tofu": `echo "$PWD $*"`}, files, "DIRECTORY=gcp/qa", "PROGRAM=tofu")
+	require.NoError(t, err, out)
+	where := filepath.Join(dir, "repo", "gcp", "qa")
+	assert.Equal(t, where+" init -input=false -no-color\n"+where+" apply -input=false -no-color -auto-approve\n", out)
+
+	_, _, err = runTask(t, "terraform.sh", map[string]string{"tofu": `exit 3`}, files, "DIRECTORY=gcp/qa", "PROGRAM=tofu")
+	require.Error(t, err, "a failing program must fail the task")
+}
+
+func TestHelmTask(t *testing.T) {
+	t.Parallel()
+	env := []string{
+		"RELEASE=app", "CHART=chart", "TIMEOUT=5m", "NAMESPACE=apps", "DIRECTORY=qa", "VALUES=values.yml", "KUBECONFIG_TEXT=clusters: []",
+	}
+	_, out, err := runTask(t, "helm.sh", map[string]string{"helm": `echo "$*"; cat "$KUBECONFIG"; ls -l "$KUBECONFIG" | cut -c1-10; echo "$KUBECONFIG" >>kubeconfigs`}, nil, env...)
+	require.NoError(t, err, out)
+	assert.Equal(t, "upgrade app repo/chart --install --atomic --timeout 5m --namespace apps --create-namespace --values repo/qa/values.yml\nclusters: []\n-rw-------\n", out)
+
+	dir, _, err := runTask(t, "helm.sh", map[string]string{"helm": `echo "$KUBECONFIG" >kubeconfig; exit 1`}, nil, env...)
+	require.Error(t, err)
+	name, err := os.ReadFile(filepath.Join(dir, "kubeconfig"))
+	require.NoError(t, err)
+	assert.NoFileExists(t, strings.TrimSpace(string(name)), "the kubeconfig must not be left behind")
+}
+
+func TestScriptTask(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"ci/deploy.sh": "basename \"$PWD\"; echo \"$ENVIRONMENT\"\n", "qa/file": ""}
+	_, out, err := runTask(t, "script.sh", nil, files, "DIRECTORY=qa", "SCRIPT_PATH=ci/deploy.sh", "ENVIRONMENT=qa-1")
+	require.NoError(t, err, out)
+	assert.Equal(t, "qa\nqa-1\n", out)
+
+	_, _, err = runTask(t, "script.sh", nil, files, "DIRECTORY=qa")
+	require.Error(t, err, "a missing variable must fail the task")
+}
+
+func TestWebhookTask(t *testing.T) {
+	t.Parallel()
+	without(t, "curl")
+	received := make(chan string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || r.URL.Path != "/hook" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		received <- r.Method + " " + r.Header.Get("Content-Type") + " " + string(body)
+	}))
+	defer server.Close()
+	_, out, err := runTask(t, "webhook.sh", nil, nil, "URL="+server.URL+"/hook", `MESSAGE={"status":"failed"}`)
+	require.NoError(t, err, out)
+	assert.Equal(t, `POST application/json {"status":"failed"}`, <-received)
+
+	_, out, err = runTask(t, "webhook.sh", nil, nil, "URL="+server.URL+"/s3cret", "MESSAGE={}")
+	require.Error(t, err, "a refused message must fail the task")
+	assert.NotContains(t, out, "s3cret")
+}
