@@ -1,40 +1,94 @@
 package cepler
 
-import "time"
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // images are empty roots: they bring their own time zones
+
+	"gopkg.in/yaml.v3"
+)
 
 // Gates are the gates of a gates file, by environment.
 type Gates struct{ gates map[string]Gate }
 
 // Gate is how far an environment may see, and the rules for promoting to it.
+// Two gates that are written alike are equal (reflect.DeepEqual).
 type Gate struct {
 	// Commit is where the environment's view of the branch ends: HEAD, or a
-	// commit in any form that Git knows.
+	// commit, short commit, tag or branch; whoever knows Git resolves it.
 	Commit string
-	// Soak is how long the passed environment must have run a state.
+	// Soak is how long the passed environment must have had a state.
 	Soak time.Duration
+	// Windows are when promoting is allowed; at any time if there are none.
+	Windows []Window
+	// Freezes are when it is not, whatever else says.
+	Freezes []Freeze
+	// Need is how many different people have to approve, 0 for none, and
+	// Approvals is what was approved.
+	Need      int
+	Approvals []Approval
+	// Reason is a text for the people who wait.
+	Reason string
 }
 
-// Facts are what the rules of a gate are decided by.
-type Facts struct {
-	Now time.Time
-	// UpstreamRecorded is when the passed environment recorded what is to be
-	// deployed; zero when nothing comes from it.
-	UpstreamRecorded time.Time
-	// Upstream is the passed environment's name, for the reasons.
-	Upstream string
-	// Approved reports whether an approval of that commit covers what is to be
-	// deployed.
-	Approved func(commit string) bool
-}
+// Approval is one person's word that a commit may be deployed.
+type Approval struct{ By, Commit string }
 
-// Verdict says whether a gate lets something through.
-type Verdict struct {
-	Open bool
-	// Until is when it may open next; zero if it is open, or if only a person
-	// can open it.
-	Until time.Time
-	// Reasons say why it is closed, each for people; empty when it is open.
-	Reasons []string
+const (
+	headGate  = "HEAD"
+	maxNeed   = 20
+	maxSoak   = 366 * 24 * time.Hour
+	maxReason = 1000 // bytes: it is printed at every check
+)
+
+// ParseGates reads the gates file that is at path. It is cepler's map from
+// environments to HEAD or a commit, or for any environment a mapping with more
+// to say:
+//
+//	staging: HEAD
+//	production:
+//	  commit: 1f3c2aa            # HEAD if it is left out
+//	  soak: 2h                   # since the passed environment recorded it
+//	  windows:                   # any of them
+//	    - {days: mon-thu, from: "09:00", to: "16:30", zone: Europe/Zurich}
+//	  freeze:                    # or true, or a reason
+//	    - {from: 2026-12-20, to: 2027-01-03, zone: Europe/Zurich, reason: holidays}
+//	  approvals:
+//	    need: 2                  # different people
+//	    given: [{by: ana, commit: 1f3c2aa}]
+//	  reason: ask the platform team
+//
+// In such a mapping nothing is guessed: unknown keys, and values that make no
+// sense, are errors that name the file and the line.
+func ParseGates(path string, data []byte) (*Gates, error) {
+	p := gatesParser{document{path}}
+	root, err := p.root(data, maxConfig)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := p.fields(root, "the gates file")
+	if err != nil {
+		return nil, err
+	}
+	out := &Gates{gates: make(map[string]Gate, len(fields))}
+	rules := map[string]bool{}
+	for _, f := range fields {
+		// cepler lets the later of two plain gates count
+		if isRules := resolve(f.value).Kind == yaml.MappingNode; isRules || rules[f.name] {
+			if _, twice := out.gates[f.name]; twice {
+				return nil, p.faultf(f.line, "the gates file has %s twice", f.name)
+			}
+			rules[f.name] = true
+		}
+		if out.gates[f.name], err = p.gate(f); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // For is the gate of an environment, and whether the file has one.
@@ -43,30 +97,206 @@ func (g *Gates) For(environment string) (Gate, bool) {
 	return gate, ok
 }
 
-// ParseGates reads the gates file that is at path.
-func ParseGates(path string, data []byte) (*Gates, error) {
-	d := document{path}
-	root, err := d.root(data, maxConfig)
-	if err != nil {
-		return nil, err
+// Environments are the environments that have a gate, sorted.
+func (g *Gates) Environments() []string { return slices.Sorted(maps.Keys(g.gates)) }
+
+// HasRules reports whether anything but the commit decides.
+func (g Gate) HasRules() bool {
+	return g.Soak > 0 || len(g.Windows) > 0 || len(g.Freezes) > 0 || g.Need > 0
+}
+
+type gatesParser struct{ document }
+
+func (p gatesParser) gate(f field) (Gate, error) {
+	n := resolve(f.value)
+	if n.Kind != yaml.MappingNode {
+		commit, err := p.required(f)
+		return Gate{Commit: commit}, err
 	}
-	fields, err := d.fields(root, "the gates")
+	g := Gate{Commit: headGate}
+	fields, err := p.strict(n, f.name, "commit", "soak", "windows", "freeze", "approvals", "reason")
 	if err != nil {
-		return nil, err
+		return g, err
 	}
-	out := &Gates{gates: map[string]Gate{}}
 	for _, f := range fields {
-		commit, err := d.scalar(f.value, f.name)
+		if err := p.rule(&g, f); err != nil {
+			return g, err
+		}
+	}
+	return g, nil
+}
+
+func (p gatesParser) rule(g *Gate, f field) (err error) {
+	switch key := f.name[strings.LastIndexByte(f.name, '.')+1:]; key {
+	case "commit":
+		g.Commit, err = p.required(f)
+	case "soak":
+		g.Soak, err = p.duration(f)
+	case "windows":
+		g.Windows, err = list(p, f, p.window)
+	case "freeze":
+		g.Freezes, err = p.freeze(f)
+	case "approvals":
+		g.Need, g.Approvals, err = p.approvals(f)
+	case "reason":
+		g.Reason, err = p.reason(f)
+	}
+	return err
+}
+
+// strict are the fields of a mapping, of which there must be at least one; none
+// may be there twice or be unknown. Their names are given with the way to them.
+func (p gatesParser) strict(n *yaml.Node, what string, known ...string) ([]field, error) {
+	fields, err := p.fields(n, what)
+	if err != nil {
+		return nil, err
+	}
+	if len(fields) == 0 {
+		return nil, p.faultf(n.Line, "%s is empty; %s", what, didYouMean("", known))
+	}
+	seen := map[string]bool{}
+	for i, f := range fields {
+		if !slices.Contains(known, f.name) {
+			return nil, p.faultf(f.line, "%s: unknown key %q; %s", what, f.name, didYouMean(f.name, known))
+		}
+		if seen[f.name] {
+			return nil, p.faultf(f.line, "%s has %s twice", what, f.name)
+		}
+		seen[f.name] = true
+		fields[i].name = what + "." + f.name
+	}
+	return fields, nil
+}
+
+// required is a text that is not empty.
+func (p gatesParser) required(f field) (string, error) {
+	value, err := p.scalar(f.value, f.name)
+	if err == nil && (isNull(f.value) || strings.TrimSpace(value) == "") {
+		err = p.faultf(f.line, "%s: nothing is given", f.name)
+	}
+	return value, err
+}
+
+// list reads a list, or the one item that stands for a list of one.
+func list[T any](p gatesParser, f field, item func(field) (T, error)) ([]T, error) {
+	n := resolve(f.value)
+	if n.Kind == yaml.MappingNode {
+		one, err := item(f)
+		return []T{one}, err
+	}
+	if n.Kind != yaml.SequenceNode {
+		return nil, p.faultf(f.line, "%s: want a list, got %s", f.name, describe(n))
+	}
+	if len(n.Content) == 0 {
+		return nil, p.faultf(f.line, "%s: the list is empty; leave the key out instead", f.name)
+	}
+	out := make([]T, 0, len(n.Content))
+	for i, entry := range n.Content {
+		one, err := item(field{name: fmt.Sprintf("%s[%d]", f.name, i), line: entry.Line, value: entry})
 		if err != nil {
 			return nil, err
 		}
-		out.gates[f.name] = Gate{Commit: commit}
+		out = append(out, one)
 	}
 	return out, nil
 }
 
-// HasRules reports whether anything but the commit decides.
-func (g Gate) HasRules() bool { return g.Soak > 0 }
+// duration reads 90m, 2h30m or 3d.
+func (p gatesParser) duration(f field) (time.Duration, error) {
+	value, err := p.required(f)
+	if err != nil {
+		return 0, err
+	}
+	days, rest, found := strings.Cut(value, "d")
+	if !found {
+		days, rest = "0", value
+	}
+	n, err := strconv.ParseUint(days, 10, 16)
+	total := time.Duration(n) * 24 * time.Hour //nolint:gosec // 16 bits
+	if err == nil && rest != "" {
+		var d time.Duration
+		d, err = time.ParseDuration(rest)
+		total += d
+		if d < 0 {
+			total = -1
+		}
+	}
+	switch {
+	case err != nil:
+		return 0, p.faultf(f.line, "%s: %q is no duration; write 30m, 2h, 1h30m or 3d", f.name, value)
+	case total <= 0 || total > maxSoak:
+		return 0, p.faultf(f.line, "%s: %q must be more than nothing, and at most a year", f.name, value)
+	}
+	return total, nil
+}
 
-// Decide says whether the gate is open now. All rules have to allow it.
-func (g Gate) Decide(_ Facts) Verdict { return Verdict{Open: true} }
+func (p gatesParser) reason(f field) (string, error) {
+	value, err := p.required(f)
+	if err == nil && len(value) > maxReason {
+		err = p.faultf(f.line, "%s: the text has %d bytes, at most %d are shown", f.name, len(value), maxReason)
+	}
+	return strings.Join(strings.Fields(value), " "), err
+}
+
+func (p gatesParser) approvals(f field) (need int, given []Approval, err error) {
+	fields, err := p.strict(resolve(f.value), f.name, "need", "given")
+	if err != nil {
+		return 0, nil, err
+	}
+	need = 1
+	for _, g := range fields {
+		switch {
+		case g.name == f.name+".need":
+			need, err = p.need(g)
+		case isEmptyList(g.value):
+			// how a file begins that people add their approvals to
+		default:
+			given, err = list(p, g, p.approval)
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+	}
+	return need, given, nil
+}
+
+func isEmptyList(n *yaml.Node) bool {
+	n = resolve(n)
+	return n.Kind == yaml.SequenceNode && len(n.Content) == 0 || isNull(n)
+}
+
+func (p gatesParser) need(f field) (int, error) {
+	value, err := p.required(f)
+	if err != nil {
+		return 0, err
+	}
+	need, err := strconv.Atoi(value)
+	if err != nil || need < 1 || need > maxNeed {
+		return 0, p.faultf(f.line, "%s: want a number of people from 1 to %d, got %q", f.name, maxNeed, value)
+	}
+	return need, nil
+}
+
+func (p gatesParser) approval(f field) (Approval, error) {
+	var a Approval
+	fields, err := p.strict(resolve(f.value), f.name, "by", "commit")
+	if err != nil {
+		return a, err
+	}
+	for _, g := range fields {
+		target := &a.By
+		if g.name == f.name+".commit" {
+			target = &a.Commit
+		}
+		if *target, err = p.required(g); err != nil {
+			return a, err
+		}
+	}
+	switch {
+	case a.By == "":
+		return a, p.faultf(f.line, "%s has no by: name the person who approves", f.name)
+	case a.Commit == "":
+		return a, p.faultf(f.line, "%s has no commit: name what %s approves", f.name, a.By)
+	}
+	return a, nil
+}

@@ -117,17 +117,18 @@ func isPlain(n *yaml.Node) bool {
 	return n.Style&other == 0
 }
 
-// isNull reports whether nothing is given.
+// isNull reports whether nothing is given. Other spellings of null, and those
+// with a tag, are texts to cepler.
 func isNull(n *yaml.Node) bool {
 	n = resolve(n)
-	return n.Kind == yaml.ScalarNode && isPlain(n) && (text(n) == "~" || n.Value == "null")
+	return n.Kind == yaml.ScalarNode && isPlain(n) && n.Style&yaml.TaggedStyle == 0 && (text(n) == "~" || n.Value == "null")
 }
 
 // boolean is true or false and none of YAML's other words for them.
 func (d document) boolean(n *yaml.Node, what string) (bool, error) {
 	line := n.Line
 	n = resolve(n)
-	if n.Kind == yaml.ScalarNode && isPlain(n) {
+	if n.Kind == yaml.ScalarNode && isPlain(n) && n.Style&yaml.TaggedStyle == 0 {
 		switch n.Value {
 		case "true":
 			return true, nil
