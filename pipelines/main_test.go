@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
 
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 )
@@ -17,15 +20,15 @@ import (
 const examplesFolder = "examples"
 
 // pipelines runs the command line.
-func pipelines(t *testing.T, args ...string) (stdout, stderr string, err error) {
+func pipelines(t *testing.T, args ...string) (stdout string, err error) {
 	t.Helper()
-	var out, progress bytes.Buffer
+	var out bytes.Buffer
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(&out)
-	root.SetErr(&progress)
+	root.SetErr(io.Discard)
 	err = root.ExecuteContext(t.Context())
-	return out.String(), progress.String(), err
+	return out.String(), err
 }
 
 func allExamples(t *testing.T) []example {
@@ -59,7 +62,7 @@ func TestRenderingsAreWhatYttMakes(t *testing.T) {
 	t.Parallel()
 	without(t, "ytt")
 	for _, c := range allExamples(t) {
-		got, _, err := pipelines(t, "render", "deployments", "--values", c.rendering().Values)
+		got, err := pipelines(t, "render", "deployments", "--values", c.rendering().Values)
 		require.NoError(t, err)
 		want, err := os.ReadFile(c.want())
 		require.NoError(t, err)
@@ -70,7 +73,7 @@ func TestRenderingsAreWhatYttMakes(t *testing.T) {
 func TestRenderingsHaveNoFaults(t *testing.T) {
 	t.Parallel()
 	for _, c := range allExamples(t) {
-		out, _, err := pipelines(t, "lint", c.want())
+		out, err := pipelines(t, "lint", c.want())
 		require.NoError(t, err)
 		assert.Empty(t, out)
 	}
@@ -140,7 +143,7 @@ func TestTemplateRefuses(t *testing.T) {
 			require.Contains(t, string(good), tc.old)
 			values := filepath.Join(t.TempDir(), valuesFile)
 			require.NoError(t, os.WriteFile(values, []byte(strings.Replace(string(good), tc.old, tc.replacement, 1)), 0o644))
-			out, _, err := pipelines(t, "render", "deployments", "--values", values, "--repository", filepath.Join(examplesFolder, "two-environments"))
+			out, err := pipelines(t, "render", "deployments", "--values", values, "--repository", filepath.Join(examplesFolder, "two-environments"))
 			require.Error(t, err)
 			assert.ErrorContains(t, err, tc.want)
 			assert.Empty(t, out)
@@ -181,7 +184,7 @@ func TestRenderSaysWhatIsMissing(t *testing.T) {
 		"--repository":                           {"render", "deployments", "--values", absent},
 		"has none; an example is a folder with ": {"render", "--examples", dir},
 	} {
-		_, _, err := pipelines(t, args...)
+		_, err := pipelines(t, args...)
 		require.Error(t, err, want)
 		assert.ErrorContains(t, err, want)
 	}
@@ -189,7 +192,7 @@ func TestRenderSaysWhatIsMissing(t *testing.T) {
 
 func TestRenderWithoutYtt(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, _, err := pipelines(t, "render", "deployments", "--values", allExamples(t)[0].rendering().Values)
+	_, err := pipelines(t, "render", "deployments", "--values", allExamples(t)[0].rendering().Values)
 	require.ErrorIs(t, err, errNoYtt)
 }
 
@@ -197,10 +200,10 @@ func TestLintCounts(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "p.yml")
 	require.NoError(t, os.WriteFile(file, []byte("jobs:\n- name: a\n  plan:\n  - gett: b\n"), 0o644))
-	out, _, err := pipelines(t, "lint", file, allExamples(t)[0].want())
+	out, err := pipelines(t, "lint", file, allExamples(t)[0].want())
 	require.EqualError(t, err, "lint: 1 error")
 	assert.Equal(t, file+`:4: there is no step kind "gett"; did you mean "get"?`+"\n", out)
-	_, _, err = pipelines(t, "lint", filepath.Join(t.TempDir(), "none.yml"))
+	_, err = pipelines(t, "lint", filepath.Join(t.TempDir(), "none.yml"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
@@ -214,7 +217,7 @@ func TestSetShowsOrRunsFly(t *testing.T) {
 	output := filepath.Join(dir, "p.yml")
 	args := []string{"set", "deployments", "--values", allExamples(t)[1].rendering().Values, "--target", "ci", "--output", output, "--pipeline", "shop"}
 
-	out, _, err := pipelines(t, args...)
+	out, err := pipelines(t, args...)
 	require.NoError(t, err)
 	command := "fly --target ci set-pipeline --pipeline shop --config " + output
 	assert.Equal(t, command+"\n", out)
@@ -224,10 +227,49 @@ func TestSetShowsOrRunsFly(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, string(want), string(written))
 
-	out, _, err = pipelines(t, append(args, "--execute")...)
+	out, err = pipelines(t, append(args, "--execute")...)
 	require.NoError(t, err)
 	assert.Equal(t, "ran "+command+"\n", out)
 
-	_, _, err = pipelines(t, "set", "deployments", "--values", allExamples(t)[1].rendering().Values)
+	_, err = pipelines(t, "set", "deployments", "--values", allExamples(t)[1].rendering().Values)
 	require.ErrorContains(t, err, "--target TARGET")
+}
+
+// The README names every value.
+func TestReadmeNamesEveryValue(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	schema, err := os.ReadFile("deployments/schema.yml")
+	require.NoError(t, err)
+	names := keyNames(t, schema)
+	require.Greater(t, len(names), 40)
+	for _, name := range names {
+		assert.Regexp(t, "[`.]"+name+"[`\\[.]", string(readme))
+	}
+}
+
+// keyNames are the names of all keys in a YAML file.
+func keyNames(t *testing.T, data []byte) []string {
+	t.Helper()
+	var names []string
+	var walk func(n *yaml.Node)
+	walk = func(n *yaml.Node) {
+		for i, c := range n.Content {
+			if n.Kind == yaml.MappingNode && i%2 == 0 {
+				names = append(names, c.Value)
+			}
+			walk(c)
+		}
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var doc yaml.Node
+		err := dec.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return names
+		}
+		require.NoError(t, err)
+		walk(&doc)
+	}
 }

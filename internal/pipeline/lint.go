@@ -1,17 +1,18 @@
 package pipeline
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 )
 
 // Schema is what one resource type accepts. The JSON given to it may hold ((references)) where values will be.
 // An error names the key and says what is wrong with it.
+//
+// An error that has several faults in it says so with Unwrap() []error; each becomes a finding.
 type Schema interface {
-	Source(source json.RawMessage) error
-	GetParams(params json.RawMessage) error
-	PutParams(params json.RawMessage) error
+	Source(source []byte) error
+	GetParams(params []byte) error
+	PutParams(params []byte) error
 }
 
 // Types are the schemas of the resource types that are known from inside, by the last part of their image's repository:

@@ -23,11 +23,11 @@ var update = flag.Bool("update", false, "write what the linter says into the .wa
 // keys is a schema that knows only which keys there are.
 type keys struct{ source, get, put []string }
 
-func (k keys) Source(data json.RawMessage) error    { return k.check("source", data, k.source) }
-func (k keys) GetParams(data json.RawMessage) error { return k.check("params", data, k.get) }
-func (k keys) PutParams(data json.RawMessage) error { return k.check("params", data, k.put) }
+func (k keys) Source(data []byte) error    { return k.check("source", data, k.source) }
+func (k keys) GetParams(data []byte) error { return k.check("params", data, k.get) }
+func (k keys) PutParams(data []byte) error { return k.check("params", data, k.put) }
 
-func (keys) check(what string, data json.RawMessage, known []string) error {
+func (keys) check(what string, data []byte, known []string) error {
 	var got map[string]any
 	if err := json.Unmarshal(data, &got); err != nil {
 		return err

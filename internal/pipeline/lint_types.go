@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"encoding/json"
 	"regexp"
 	"strings"
 
@@ -55,7 +54,7 @@ func (l *linter) source(r Resource) Value {
 	return Value{out}
 }
 
-func (l *linter) accepts(what string, line int, v Value, check func(json.RawMessage) error) {
+func (l *linter) accepts(what string, line int, v Value, check func([]byte) error) {
 	if !v.IsZero() && !v.IsMapping() {
 		return // one ((reference)) for everything: only the server knows what is behind it
 	}
@@ -69,10 +68,21 @@ func (l *linter) accepts(what string, line int, v Value, check func(json.RawMess
 	if err == nil {
 		return
 	}
-	if at := mentioned(v, err.Error()); at > 0 {
-		line = at
+	for _, fault := range faults(err) {
+		at := line
+		if key := mentioned(v, fault.Error()); key > 0 {
+			at = key
+		}
+		l.errorf(at, "schema", "", "%s: %v", what, fault)
 	}
-	l.errorf(line, "schema", "", "%s: %v", what, err)
+}
+
+// faults takes an error apart.
+func faults(err error) []error {
+	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only the outermost error is a list
+		return several.Unwrap()
+	}
+	return []error{err}
 }
 
 // mentioned is the line of the key that an error text is about: the first one that it names, quoted or after a dot.
