@@ -73,7 +73,7 @@ type search struct {
 	messages map[string]string // summaries, by commit
 	// trails share out the open paths.
 	trails []*trail
-	// edges are the answers of Changed, while more than one trail may ask.
+	// edges are the answers of Changed that may be asked for again.
 	edges map[edge][]string
 }
 
@@ -236,8 +236,8 @@ func (s *search) answer(t *trail, path string, origin Origin) {
 	s.open.remove(path)
 }
 
-// changed asks the history, once for each edge as long as there are several
-// trails.
+// changed asks the history. Where trails part or run beside each other, the
+// answer is kept.
 func (s *search) changed(ctx context.Context, e edge) ([]string, error) {
 	if changed, ok := s.edges[e]; ok {
 		return changed, nil
@@ -246,7 +246,7 @@ func (s *search) changed(ctx context.Context, e edge) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compare commit %.7s with its parent %.7s: %w", e.commit, e.parent, err)
 	}
-	if len(s.trails) > 1 {
+	if len(s.trails) > 1 || len(s.trails[0].queue) > 0 {
 		s.edges[e] = changed
 	}
 	return changed, nil
@@ -270,7 +270,7 @@ func (s *search) settle() {
 		ahead[t.queue[0]] = t
 		return false
 	})
-	if len(s.trails) < 2 && len(s.edges) > 0 {
+	if len(s.edges) > 0 && len(s.trails) == 1 && s.trails[0].alone() {
 		clear(s.edges)
 	}
 }

@@ -133,9 +133,11 @@ func TestOriginsAreThoseOfTheModelOnRandomGraphs(t *testing.T) {
 		got, err := cepler.Origins(t.Context(), g, start, paths, nil)
 		require.NoError(t, err)
 		require.Equal(t, want, got, "seed %d", seed)
-		for edge, n := range g.asked {
-			assert.LessOrEqual(t, n, 2, "seed %d: %s was compared %d times", seed, edge, n)
+		asked := 0
+		for _, n := range g.asked {
+			asked += n
 		}
+		assert.LessOrEqual(t, asked, len(g.asked)*3/2, "seed %d: comparisons", seed)
 
 		// whatever is recorded as seen from any commits changes no answer
 		g.asked = map[string]int{}
