@@ -1,0 +1,453 @@
+package rehearsal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
+)
+
+// Options say what a pipeline is rehearsed with.
+type Options struct {
+	// Pipeline was parsed, and linted, by internal/pipeline.
+	Pipeline *pipeline.Pipeline
+	// Types are the resource types by the name that the pipeline has for them.
+	Types map[string]Type
+	// Vars are the values of ((references)).
+	Vars map[string]any
+	// StandIns say, by the uri in a resource's source, what is used instead. A
+	// resource with another uri is refused: a rehearsal stays on this machine.
+	StandIns map[string]StandIn
+	// TaskPath is the PATH of tasks, the stand-ins for tools first.
+	TaskPath string
+	// Dir is scratch space that the caller removes.
+	Dir string
+	// Name is the pipeline's name, Team its team; for BUILD_… and links.
+	Name, Team string
+	// URL is what builds see as the server's address.
+	URL string
+	// Observer is told what happens; nil for nobody.
+	Observer Observer
+}
+
+// StandIn takes the place of something remote.
+type StandIn struct {
+	// URI is the address to use.
+	URI string
+	// Without are keys of the source that the stand-in has no use for, such as
+	// the credentials of the real thing.
+	Without []string
+}
+
+// Rehearsal is a pipeline with what it has done so far.
+type Rehearsal struct {
+	options   Options
+	resources map[string]*resource
+	order     []string // of the resources in the file
+	jobs      map[string]*job
+	builds    []*Build
+	observer  Observer
+}
+
+// New prepares a rehearsal; nothing runs yet.
+func New(o Options) (*Rehearsal, error) {
+	r := &Rehearsal{options: o, resources: map[string]*resource{}, jobs: map[string]*job{}, observer: o.Observer}
+	if r.observer == nil {
+		r.observer = Observers{}
+	}
+	if r.options.URL == "" {
+		r.options.URL = "https://concourse.example"
+	}
+	for _, c := range o.Pipeline.Resources {
+		if err := r.addResource(c); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range o.Pipeline.Jobs {
+		if err := r.addJob(c); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (r *Rehearsal) addResource(c pipeline.Resource) error {
+	typ, ok := r.options.Types[c.Type]
+	if !ok {
+		return fmt.Errorf("resource %s: nothing here stands in for the type %s; there are: %s", c.Name, c.Type, names(r.options.Types))
+	}
+	res := &resource{config: c, typ: typ, source: c.Source}
+	if t, ok := r.options.Pipeline.ResourceType(c.Type); ok {
+		res.defaults = t.Defaults
+	}
+	if c.Version.IsMapping() {
+		pin := map[string]string{}
+		for _, f := range c.Version.Fields() {
+			pin[f.Name] = fmt.Sprint(f.Value.Data())
+		}
+		res.pin = pin
+	}
+	if _, err := r.source(res); err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp(r.options.Dir, "check-")
+	if err != nil {
+		return fmt.Errorf("make the folder of the check container of %s: %w", c.Name, err)
+	}
+	res.temp = temp
+	r.resources[c.Name], r.order = res, append(r.order, c.Name)
+	return nil
+}
+
+func (r *Rehearsal) addJob(c pipeline.Job) error {
+	whole := c.Steps()
+	if err := understood(&whole, c.Name); err != nil {
+		return err
+	}
+	j := &job{config: c, inputs: gets(&whole)}
+	for _, g := range j.inputs {
+		res, ok := r.resources[g.Resource]
+		if !ok {
+			return fmt.Errorf("job %s gets %s, and there is no such resource", c.Name, g.Resource)
+		}
+		res.input = true
+		for _, p := range g.Passed {
+			if _, ok := r.options.Pipeline.Job(p.Value); !ok {
+				return fmt.Errorf("job %s gets %s passed %s, and there is no such job", c.Name, g.Name, p.Value)
+			}
+		}
+	}
+	r.jobs[c.Name] = j
+	return nil
+}
+
+// understood refuses a plan with a step that cannot be run before any of it is.
+func understood(s *pipeline.Step, job string) error {
+	switch s.Kind {
+	case pipeline.KindGet, pipeline.KindPut, pipeline.KindTask, pipeline.KindLoadVar, pipeline.KindDo, pipeline.KindTry, pipeline.KindInParallel:
+	default:
+		return fmt.Errorf("job %s, line %d: %w: %q", job, s.Line, ErrUnknownStep, s.Kind)
+	}
+	for _, inner := range children(s) {
+		if err := understood(inner, job); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// source is a resource's source with references filled in, over the defaults of
+// its type, and with the stand-in in place of what is remote.
+func (r *Rehearsal) source(res *resource) (map[string]any, error) {
+	merged := map[string]any{}
+	for _, v := range []pipeline.Value{res.defaults, res.source} {
+		filled, err := v.Interpolate(r.known())
+		if err != nil {
+			return nil, fmt.Errorf("source of %s: %w", res.config.Name, err)
+		}
+		data, _ := filled.Data().(map[string]any)
+		maps.Copy(merged, data)
+	}
+	if uri, ok := merged["uri"].(string); ok {
+		in, ok := r.options.StandIns[uri]
+		if !ok {
+			return nil, fmt.Errorf("resource %s uses %s, and nothing here stands in for it; there are stand-ins for: %s", res.config.Name, uri, names(r.options.StandIns))
+		}
+		merged["uri"] = in.URI
+		for _, key := range in.Without {
+			delete(merged, key)
+		}
+	}
+	if left := unfilled(merged); left != "" {
+		return nil, fmt.Errorf("source of %s: %w: %s", res.config.Name, pipeline.ErrUndefined, left)
+	}
+	return merged, nil
+}
+
+// known fills references in and leaves those be that have no value: they may be
+// credentials of something that is replaced.
+func (r *Rehearsal) known() pipeline.Lookup {
+	return pipeline.FirstOf(pipeline.Vars(r.options.Vars), func(ref pipeline.Ref) (any, bool) { return "((" + ref.String() + "))", true })
+}
+
+// unfilled is a text with a reference that was not filled in, or "".
+func unfilled(data any) string {
+	for _, text := range texts(data) {
+		if pipeline.HasRef(text) {
+			return text
+		}
+	}
+	return ""
+}
+
+// maxRounds bounds Settle: a pipeline that makes its own news never rests.
+const maxRounds = 100
+
+// ErrRestless means that a pipeline keeps starting builds on its own.
+var ErrRestless = errors.New("the pipeline does not come to rest")
+
+// Settle looks at every resource and runs what that triggers, again and again,
+// until nothing is left to do. It returns the builds that ran. What fails is in
+// them; the error is about the rehearsal itself.
+func (r *Rehearsal) Settle(ctx context.Context) ([]*Build, error) {
+	var ran []*Build
+	for range maxRounds {
+		if err := r.checkAll(ctx); err != nil {
+			return ran, err
+		}
+		before := len(ran)
+		for _, c := range r.options.Pipeline.Jobs {
+			b, err := r.triggered(ctx, c.Name)
+			if err != nil {
+				return ran, err
+			}
+			if b != nil {
+				ran = append(ran, b)
+			}
+		}
+		if len(ran) == before {
+			return ran, nil
+		}
+	}
+	return ran, fmt.Errorf("%w: %d builds ran, the last one of %s", ErrRestless, len(ran), ran[len(ran)-1].Job)
+}
+
+// triggered runs the job when it has something new.
+func (r *Rehearsal) triggered(ctx context.Context, name string) (*Build, error) {
+	s := r.scheduler(name)
+	inputs, _ := s.next()
+	if inputs == nil || !s.triggers(inputs) {
+		return nil, nil //nolint:nilnil // nothing triggers it: documented
+	}
+	return r.start(ctx, name, inputs, "")
+}
+
+// Trigger starts a build by hand, as "fly trigger-job" does: with the versions
+// that the job would have now, new ones or not.
+func (r *Rehearsal) Trigger(ctx context.Context, name, by string) (*Build, error) {
+	if _, ok := r.jobs[name]; !ok {
+		return nil, fmt.Errorf("there is no job %q; there are: %s", name, names(r.jobs))
+	}
+	if err := r.checkAll(ctx); err != nil {
+		return nil, err
+	}
+	inputs, why := r.scheduler(name).next()
+	if inputs == nil {
+		return nil, fmt.Errorf("job %s cannot start: %s", name, why)
+	}
+	return r.start(ctx, name, inputs, by)
+}
+
+func (r *Rehearsal) scheduler(name string) scheduler {
+	return scheduler{job: r.jobs[name], jobs: r.jobs, resources: r.resources}
+}
+
+// Pin holds a resource at a version that it has had; the pin may name only some
+// of the version's fields.
+func (r *Rehearsal) Pin(resource string, pin map[string]string) error {
+	res, err := r.resource(resource)
+	if err != nil {
+		return err
+	}
+	return res.setPin(pin)
+}
+
+// Unpin lets a resource go on.
+func (r *Rehearsal) Unpin(resource string) error {
+	res, err := r.resource(resource)
+	if err != nil {
+		return err
+	}
+	res.pin = nil
+	return nil
+}
+
+// Pinned is the version that a resource is held at; nil when it is not.
+func (r *Rehearsal) Pinned(resource string) Version {
+	res, ok := r.resources[resource]
+	if !ok || res.pin == nil {
+		return nil
+	}
+	v, _ := res.find(res.pin)
+	return v
+}
+
+// Versions are a resource's versions so far, oldest first.
+func (r *Rehearsal) Versions(resource string) ([]Version, error) {
+	res, err := r.resource(resource)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(res.versions), nil
+}
+
+// CheckLog is what a resource's last check said: usually why there is nothing
+// new.
+func (r *Rehearsal) CheckLog(resource string) string {
+	res, ok := r.resources[resource]
+	if !ok || res.said == nil {
+		return ""
+	}
+	return res.said.String()
+}
+
+// CheckErrors are the resources whose last check failed, and why.
+func (r *Rehearsal) CheckErrors() map[string]error {
+	failed := map[string]error{}
+	for name, res := range r.resources {
+		if res.err != nil {
+			failed[name] = res.err
+		}
+	}
+	return failed
+}
+
+// Builds are a job's builds so far, oldest first.
+func (r *Rehearsal) Builds(job string) []*Build {
+	j, ok := r.jobs[job]
+	if !ok {
+		return nil
+	}
+	return slices.Clone(j.builds)
+}
+
+func (r *Rehearsal) resource(name string) (*resource, error) {
+	res, ok := r.resources[name]
+	if !ok {
+		return nil, fmt.Errorf("there is no resource %q; there are: %s", name, names(r.resources))
+	}
+	return res, nil
+}
+
+// checkAll looks at every resource that some job gets, a few at a time, unless
+// it is never to be checked. The error is only about being stopped.
+func (r *Rehearsal) checkAll(ctx context.Context) error {
+	var due []*resource
+	for _, name := range r.order {
+		if res := r.resources[name]; res.input && res.config.CheckEvery != "never" {
+			due = append(due, res)
+		}
+	}
+	found := make([][]Version, len(due))
+	slots, wg := make(chan struct{}, runtime.NumCPU()), sync.WaitGroup{}
+	for i, res := range due {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			found[i], res.err = r.check(ctx, res)
+		})
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for i, res := range due {
+		if res.err != nil {
+			r.observer.CheckFailed(res.config.Name, res.err)
+			continue
+		}
+		if fresh := res.saveChecked(found[i]); len(fresh) > 0 {
+			r.observer.Found(res.config.Name, fresh)
+		}
+	}
+	return nil
+}
+
+func (r *Rehearsal) check(ctx context.Context, res *resource) ([]Version, error) {
+	source, err := r.source(res)
+	if err != nil {
+		return nil, err
+	}
+	req, err := json.Marshal(request{Source: source, Version: res.from()})
+	if err != nil {
+		return nil, fmt.Errorf("write the request: %w", err)
+	}
+	log := &Log{}
+	res.said = log
+	out, err := res.typ.Run(ctx, Call{Verb: Check, Request: req, Temp: res.temp, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(log.String()))
+	}
+	return decodeVersions(out)
+}
+
+// start runs one build of a job.
+func (r *Rehearsal) start(ctx context.Context, name string, inputs map[string]Use, by string) (*Build, error) {
+	j := r.jobs[name]
+	b := &Build{ID: len(r.builds) + 1, Number: len(j.builds) + 1, Job: name, By: by, Inputs: inputs, Started: time.Now()}
+	dir := filepath.Join(r.options.Dir, fmt.Sprintf("build-%d", b.ID))
+	if err := os.Mkdir(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("make the build's folder: %w", err)
+	}
+	r.builds, j.builds = append(r.builds, b), append(j.builds, b)
+	r.observer.Started(b)
+	one := &run{rehearsal: r, build: b, dir: dir, env: r.buildEnv(b)}
+	ok, err := one.step(j.config.Steps(), where{scope: newScope(nil)})(ctx)
+	b.Took = time.Since(b.Started)
+	b.Status = status(ok, err)
+	if b.Status == Errored {
+		b.Err = err
+	}
+	r.observer.Ended(b)
+	return b, ctx.Err()
+}
+
+// buildEnv is what the programs of get and put learn about the build.
+func (r *Rehearsal) buildEnv(b *Build) []string {
+	team := first(r.options.Team, "main")
+	name := first(r.options.Name, "rehearsal")
+	return []string{
+		fmt.Sprintf("BUILD_ID=%d", b.ID), fmt.Sprintf("BUILD_NAME=%d", b.Number), "BUILD_JOB_NAME=" + b.Job,
+		"BUILD_PIPELINE_NAME=" + name, "BUILD_TEAM_NAME=" + team, "ATC_EXTERNAL_URL=" + r.options.URL,
+		fmt.Sprintf("BUILD_URL=%s/teams/%s/pipelines/%s/jobs/%s/builds/%d", r.options.URL, team, name, b.Job, b.Number),
+		fmt.Sprintf("BUILD_URL_SHORT=%s/builds/%d", r.options.URL, b.ID),
+	}
+}
+
+// run is a build that is under way.
+type run struct {
+	rehearsal *Rehearsal
+	build     *Build
+	dir       string
+	env       []string
+	mu        sync.Mutex
+}
+
+// lookup finds the pipeline's variables and those that steps have set.
+func (r *run) lookup(s *scope) pipeline.Lookup {
+	return pipeline.FirstOf(s.lookup(), pipeline.Vars(r.rehearsal.options.Vars))
+}
+
+// add keeps a step that has ended.
+func (r *run) add(s StepRecord) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.build.Steps = append(r.build.Steps, s)
+	r.rehearsal.observer.Step(r.build, s)
+}
+
+// output keeps a version that a put has made. As with a check, one that is
+// known stays where it is.
+func (r *run) output(u Use) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.build.Outputs = append(r.build.Outputs, u)
+	r.rehearsal.resources[u.Resource].saveChecked([]Version{u.Version})
+}
+
+func names[T any](m map[string]T) string {
+	if len(m) == 0 {
+		return "none"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(m)), ", ")
+}

@@ -1,0 +1,309 @@
+package rehearsal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
+)
+
+// task runs a task's program on this machine, in a folder with copies of its
+// inputs. Its image, platform, user, limits and privileges are not looked at.
+func (r *run) task(ctx context.Context, s pipeline.Step, at where, rec *StepRecord) (bool, error) {
+	config, err := r.taskConfig(s.Task, at)
+	if err != nil {
+		return false, err
+	}
+	dir, err := r.folder("task")
+	if err != nil {
+		return false, err
+	}
+	rec.Dir = dir
+	if err := bring(s.Task, config, at.scope, dir); err != nil {
+		return false, err
+	}
+	cmd, err := r.command(ctx, s.Task, config, at, dir)
+	if err != nil {
+		return false, err
+	}
+	log := &Log{}
+	cmd.Stdout, cmd.Stderr = log, log
+	err = cmd.Run()
+	rec.Log = log.String()
+	if kept := keepOutputs(s.Task, config, at.scope, dir); kept != nil {
+		return false, kept
+	}
+	if err == nil {
+		return true, nil
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
+		return false, nil
+	}
+	return false, fmt.Errorf("run %s: %w", config.Run.Path, err)
+}
+
+// taskConfig is the step's own, or that of the file it names.
+func (r *run) taskConfig(t *pipeline.Task, at where) (*pipeline.TaskConfig, error) {
+	if t.Config != nil {
+		return t.Config, nil
+	}
+	name, err := r.filled(t.File, at)
+	if err != nil {
+		return nil, err
+	}
+	path, err := at.scope.file(name)
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the task's file %s: %w", name, err)
+	}
+	return pipeline.ParseTask(name, text)
+}
+
+// bring copies the inputs to where the task wants them and makes the folders of
+// its outputs and caches.
+func bring(t *pipeline.Task, c *pipeline.TaskConfig, s *scope, dir string) error {
+	for _, in := range c.Inputs {
+		from, ok := s.artifact(mapped(t.InputMapping, in.Name))
+		if !ok && in.Optional {
+			continue
+		}
+		if !ok {
+			return fmt.Errorf("no step has made its input %q", mapped(t.InputMapping, in.Name))
+		}
+		to, err := inside(dir, first(in.Path, in.Name))
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
+			return err
+		}
+		if err := copyInto(to, from); err != nil {
+			return fmt.Errorf("bring in %s: %w", in.Name, err)
+		}
+	}
+	for _, out := range c.Outputs {
+		if err := makeInside(dir, first(out.Path, out.Name)); err != nil {
+			return err
+		}
+	}
+	for _, cache := range c.Caches {
+		if err := makeInside(dir, cache.Path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func makeInside(dir, name string) error {
+	at, err := inside(dir, name)
+	if err != nil {
+		return err
+	}
+	return os.MkdirAll(at, 0o750)
+}
+
+// keepOutputs makes artifacts of the outputs, also of a task that failed: a
+// hook may want them.
+func keepOutputs(t *pipeline.Task, c *pipeline.TaskConfig, s *scope, dir string) error {
+	for _, out := range c.Outputs {
+		at, err := inside(dir, first(out.Path, out.Name))
+		if err != nil {
+			return err
+		}
+		s.keep(mapped(t.OutputMapping, out.Name), at)
+	}
+	return nil
+}
+
+func (r *run) command(ctx context.Context, t *pipeline.Task, c *pipeline.TaskConfig, at where, dir string) (*exec.Cmd, error) {
+	env, err := r.taskEnv(t, c, at)
+	if err != nil {
+		return nil, err
+	}
+	path, err := r.filledFor(t, c.Run.Path, at)
+	if err != nil {
+		return nil, err
+	}
+	args := make([]string, len(c.Run.Args))
+	for i, arg := range c.Run.Args {
+		if args[i], err = r.filledFor(t, arg, at); err != nil {
+			return nil, err
+		}
+	}
+	work, err := inside(dir, first(c.Run.Dir, "."))
+	if err != nil {
+		return nil, err
+	}
+	program, err := r.program(path, work)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Args[0] = path
+	cmd.Dir, cmd.Env = work, env
+	stopWithChildren(cmd)
+	return cmd, nil
+}
+
+// program finds what a task runs: in its folder, or on the tasks' PATH.
+func (r *run) program(path, dir string) (string, error) {
+	if filepath.IsAbs(path) {
+		return path, nil
+	}
+	if strings.Contains(path, "/") {
+		return filepath.Join(dir, filepath.FromSlash(path)), nil
+	}
+	for _, folder := range filepath.SplitList(r.rehearsal.options.TaskPath) {
+		at := filepath.Join(folder, path)
+		if info, err := os.Stat(at); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
+			return at, nil
+		}
+	}
+	return "", fmt.Errorf("there is no program %q: looked in %s", path, r.rehearsal.options.TaskPath)
+}
+
+// taskEnv is the environment of a task: its config's params, those of the step
+// over them, and little else.
+func (r *run) taskEnv(t *pipeline.Task, c *pipeline.TaskConfig, at where) ([]string, error) {
+	home, err := r.folder("container")
+	if err != nil {
+		return nil, err
+	}
+	params := map[string]string{}
+	for _, set := range []pipeline.Value{c.Params, t.Params} {
+		filled, err := set.Interpolate(r.taskLookup(t, at))
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range filled.Fields() {
+			if params[f.Name], err = envText(f.Value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	env := []string{"PATH=" + r.rehearsal.options.TaskPath, "HOME=" + home, "TMPDIR=" + home, "USER=root"}
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		env = append(env, name+"="+params[name])
+	}
+	return env, nil
+}
+
+// envText writes a param as Concourse does: text as it is, nothing as nothing,
+// all else as JSON.
+func envText(v pipeline.Value) (string, error) {
+	if v.IsZero() {
+		return "", nil
+	}
+	if s, ok := v.Data().(string); ok {
+		return s, nil
+	}
+	text, err := v.JSON()
+	return string(text), err
+}
+
+// taskLookup also knows the step's vars, which are for the task's file.
+func (r *run) taskLookup(t *pipeline.Task, at where) pipeline.Lookup {
+	if t.Vars.IsZero() {
+		return r.lookup(at.scope)
+	}
+	vars, _ := t.Vars.Data().(map[string]any)
+	return pipeline.FirstOf(pipeline.Vars(vars), r.lookup(at.scope))
+}
+
+func (r *run) filledFor(t *pipeline.Task, text string, at where) (string, error) {
+	if !strings.Contains(text, "((") {
+		return text, nil
+	}
+	return pipeline.InterpolateText(text, r.taskLookup(t, at))
+}
+
+// loadVar makes a local variable of a file.
+func (r *run) loadVar(_ context.Context, s pipeline.Step, at where, _ *StepRecord) (bool, error) {
+	name, err := r.filled(s.LoadVar.File, at)
+	if err != nil {
+		return false, err
+	}
+	path, err := at.scope.file(name)
+	if err != nil {
+		return false, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", name, err)
+	}
+	value, err := loaded(first(s.LoadVar.Format, formatOf(name)), text)
+	if err != nil {
+		return false, fmt.Errorf("load %s: %w", name, err)
+	}
+	at.scope.set(s.LoadVar.Name, value)
+	return true, nil
+}
+
+func formatOf(name string) string {
+	switch filepath.Ext(name) {
+	case ".json":
+		return "json"
+	case ".yml", ".yaml":
+		return "yaml"
+	default:
+		return "trim"
+	}
+}
+
+func loaded(format string, text []byte) (any, error) {
+	switch format {
+	case "raw":
+		return string(text), nil
+	case "trim":
+		return strings.TrimSpace(string(text)), nil
+	case "json":
+		dec := json.NewDecoder(strings.NewReader(string(text)))
+		var value any
+		if err := dec.Decode(&value); err != nil {
+			return nil, err
+		}
+		if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
+			return nil, errors.New("something follows the JSON value")
+		}
+		return value, nil
+	case "yaml", "yml":
+		var value any
+		err := yaml.Unmarshal(text, &value)
+		return value, err
+	default:
+		return nil, fmt.Errorf("there is no format %q: use json, yaml, trim or raw", format)
+	}
+}
+
+func mapped(m map[string]string, name string) string {
+	if to, ok := m[name]; ok {
+		return to
+	}
+	return name
+}
+
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}

@@ -1,0 +1,150 @@
+package rehearsal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Tools is a folder of small programs that stand in for those that deploy:
+// they write down how they were called, succeed, and fail when told to. Being
+// shell scripts they need no more than the task scripts do.
+type Tools struct {
+	dir    string
+	faults int
+}
+
+// Fault makes a tool fail.
+type Fault struct {
+	// Tool is the program; Command its first argument, any when empty.
+	Tool, Command string
+	// When are environment variables that must have these values.
+	When map[string]string
+	// Says goes to the tool's standard error.
+	Says string
+}
+
+// ToolCall is one time that a tool was run.
+type ToolCall struct {
+	// Line is the command line, words separated by blanks.
+	Line string
+	// Deployment and Environment are the variables of these names.
+	Deployment, Environment string
+}
+
+// NewTools makes the programs in a new folder dir.
+func NewTools(dir string, programs ...string) (*Tools, error) {
+	t := &Tools{dir: dir}
+	for _, d := range []string{t.Path(), filepath.Join(dir, "faults")} {
+		if err := os.MkdirAll(d, 0o750); err != nil {
+			return nil, fmt.Errorf("make the folder of the tools: %w", err)
+		}
+	}
+	for _, name := range programs {
+		if !plainName(name) {
+			return nil, fmt.Errorf("tool %q: a name without blanks, quotes and slashes is wanted", name)
+		}
+		if err := os.WriteFile(filepath.Join(t.Path(), name), []byte(t.script(name)), 0o755); err != nil {
+			return nil, fmt.Errorf("make the tool %s: %w", name, err)
+		}
+	}
+	return t, nil
+}
+
+func plainName(name string) bool {
+	return name != "" && !strings.ContainsAny(name, " \t\n'\"/\\|")
+}
+
+// Path is the folder of the programs, for the front of a PATH.
+func (t *Tools) Path() string { return filepath.Join(t.dir, "bin") }
+
+func (t *Tools) ledger() string { return filepath.Join(t.dir, "calls") }
+
+// script writes down the call, runs the faults for this tool, and says one line
+// so that a person sees that nothing real was touched.
+func (t *Tools) script(name string) string {
+	return "#!/bin/sh\n" +
+		"# Stands in for " + name + " in a rehearsal.\n" +
+		"printf '%s|%s|%s\\n' \"${DEPLOYMENT-}\" \"${ENVIRONMENT-}\" \"" + name + " $*\" >>" + shellQuote(t.ledger()) + "\n" +
+		"for fault in " + shellQuote(filepath.Join(t.dir, "faults", name)) + ".*; do\n" +
+		"  if [ -e \"$fault\" ]; then . \"$fault\"; fi\n" +
+		"done\n" +
+		"echo \"" + name + " ${1-}: rehearsed\"\n"
+}
+
+// Break makes a tool fail until it is mended.
+func (t *Tools) Break(f Fault) error {
+	if _, err := os.Stat(filepath.Join(t.Path(), f.Tool)); err != nil {
+		return fmt.Errorf("break %s: there is no such tool: %w", f.Tool, err)
+	}
+	var b strings.Builder
+	b.WriteString("if true")
+	for _, name := range slices.Sorted(maps.Keys(f.When)) {
+		if !variableName(name) {
+			return fmt.Errorf("break %s: %q is no name of an environment variable", f.Tool, name)
+		}
+		fmt.Fprintf(&b, " && [ \"${%s-}\" = %s ]", name, shellQuote(f.When[name]))
+	}
+	if f.Command != "" {
+		fmt.Fprintf(&b, " && [ \"${1-}\" = %s ]", shellQuote(f.Command))
+	}
+	fmt.Fprintf(&b, "; then printf '%%s\\n' %s >&2; exit 1; fi\n", shellQuote(f.Says))
+	t.faults++
+	if err := os.WriteFile(t.fault(f.Tool, t.faults), []byte(b.String()), 0o644); err != nil {
+		return fmt.Errorf("break %s: %w", f.Tool, err)
+	}
+	return nil
+}
+
+func variableName(s string) bool {
+	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789") == ""
+}
+
+// Mend ends all faults of a tool.
+func (t *Tools) Mend(tool string) error {
+	mended := 0
+	for n := range t.faults + 1 {
+		err := os.Remove(t.fault(tool, n))
+		if err == nil {
+			mended++
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("mend %s: %w", tool, err)
+		}
+	}
+	if mended == 0 {
+		return fmt.Errorf("mend %s: it is not broken", tool)
+	}
+	return nil
+}
+
+func (t *Tools) fault(tool string, n int) string {
+	return filepath.Join(t.dir, "faults", tool+"."+strconv.Itoa(n))
+}
+
+// Calls are all runs of all tools so far, oldest first.
+func (t *Tools) Calls() ([]ToolCall, error) {
+	text, err := os.ReadFile(t.ledger())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what the tools were asked to do: %w", err)
+	}
+	var calls []ToolCall
+	for line := range strings.Lines(string(text)) {
+		const fields = 3
+		if f := strings.SplitN(strings.TrimSuffix(line, "\n"), "|", fields); len(f) == fields {
+			calls = append(calls, ToolCall{Deployment: f[0], Environment: f[1], Line: f[2]})
+		}
+	}
+	return calls, nil
+}
+
+// shellQuote makes one word of a text.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
