@@ -26,9 +26,7 @@ var (
 // TestPeers runs random histories with cepler and with the programs of this
 // suite, and compares.
 func TestPeers(t *testing.T) {
-	if _, err := exec.LookPath("cepler"); err != nil {
-		t.Skip("no cepler on PATH: nothing to compare with")
-	}
+	requireCepler(t)
 	require.NotZero(t, *seeds, "no seeds")
 	programs := *given
 	if programs == "" {
