@@ -19,9 +19,12 @@ func ParseState(path string, data []byte) (*State, error) {
 	if !utf8.Valid(data) {
 		return nil, fmt.Errorf("%s: %w: it is not UTF-8", path, ErrState)
 	}
+	if state, ok := scanState(string(data)); ok {
+		return state, nil
+	}
 	state, err := edited{document{path}}.state(data)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrState, err)
+		return nil, fmt.Errorf("%w: %w; `git log -p -- %s` shows who changed it", err, ErrState, path)
 	}
 	return state, nil
 }
