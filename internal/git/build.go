@@ -67,7 +67,10 @@ func newEditTree(edits map[string]Edit) (*editTree, error) {
 		}
 		at.edits[names[len(names)-1]] = e
 	}
-	return root, root.check("")
+	if err := root.check(""); err != nil {
+		return nil, err
+	}
+	return root, nil
 }
 
 func checkEdit(p string, e Edit) error {

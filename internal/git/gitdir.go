@@ -22,6 +22,8 @@ import (
 )
 
 // GitDir says what a folder's .git is to hold.
+//
+//nolint:revive // that is its name: $GIT_DIR
 type GitDir struct {
 	// Head is the commit that was checked out.
 	Head Hash
@@ -82,6 +84,10 @@ func checkBranch(branch string) error {
 	return nil
 }
 
+// maxGitDirObjects keeps the pack, which is made in memory, within reason and
+// its offsets in 31 bits. A commit of a million files has about 60 MB.
+const maxGitDirObjects = 1 << 30
+
 // gitDirContent collects the objects and the index of a .git.
 type gitDirContent struct {
 	store     *Store
@@ -89,6 +95,7 @@ type gitDirContent struct {
 	folders   map[string]bool // of delivered files; "." is the top
 	seen      map[Hash]bool
 	objects   []rawObject
+	size      int // of their contents
 	index     []File
 }
 
@@ -111,8 +118,14 @@ func (c *gitDirContent) object(ctx context.Context, kind plumbing.ObjectType, h 
 	}
 	c.seen[h] = true
 	content, err := c.store.raw(ctx, kind, h)
+	if err != nil {
+		return err
+	}
+	if c.size += len(content); c.size > maxGitDirObjects {
+		return fmt.Errorf("the trees of the commit have more than %d bytes", maxGitDirObjects)
+	}
 	c.objects = append(c.objects, rawObject{h, kind, content})
-	return err
+	return nil
 }
 
 func (c *gitDirContent) tree(ctx context.Context, h Hash, dir string) error {
@@ -129,25 +142,23 @@ func (c *gitDirContent) tree(ctx context.Context, h Hash, dir string) error {
 	for _, e := range entries {
 		p := path.Join(dir, e.Name)
 		if e.Mode == filemode.Dir {
-			err = c.tree(ctx, e.Hash, p)
-		} else {
-			err = c.indexEntry(p, e)
+			if err := c.tree(ctx, e.Hash, p); err != nil {
+				return err
+			}
+			continue
 		}
-		if err != nil {
-			return err
-		}
+		c.indexEntry(p, e)
 	}
 	return nil
 }
 
 // indexEntry leaves names out that git refuses: such an entry would make the
 // whole index unusable. They can't have been delivered either.
-func (c *gitDirContent) indexEntry(p string, e Entry) error {
+func (c *gitDirContent) indexEntry(p string, e Entry) {
 	mode := writtenMode(e.Mode)
 	if checkPath(p, mode) == nil {
 		c.index = append(c.index, File{Path: p, Mode: mode, Hash: e.Hash})
 	}
-	return nil
 }
 
 // blobs adds the contents without which "git status" would ask the remote.
@@ -291,13 +302,13 @@ func packObjects(objects []rawObject) (pack, index []byte, name string) {
 	slices.SortFunc(objects, func(a, b rawObject) int { return bytes.Compare(a.hash[:], b.hash[:]) })
 	var b bytes.Buffer
 	b.WriteString("PACK")
-	writeUint32(&b, 2, uint32(len(objects)))
+	writeUint32(&b, 2, len(objects))
 	places := make([]packed, 0, len(objects))
 	for _, o := range objects {
 		start := b.Len()
 		writeObjectHeader(&b, o.kind, len(o.content))
 		b.Write(stored(o.content))
-		places = append(places, packed{o.hash, uint32(start), crc32.ChecksumIEEE(b.Bytes()[start:])})
+		places = append(places, packed{o.hash, start, crc32.ChecksumIEEE(b.Bytes()[start:])})
 	}
 	sum := checksum(b.Bytes())
 	b.Write(sum)
@@ -306,7 +317,7 @@ func packObjects(objects []rawObject) (pack, index []byte, name string) {
 
 type packed struct {
 	hash   Hash
-	offset uint32
+	offset int
 	crc    uint32
 }
 
@@ -319,13 +330,13 @@ func packIndex(places []packed, packSum []byte) []byte {
 		for n < len(places) && int(places[n].hash[0]) <= first {
 			n++
 		}
-		writeUint32(&b, uint32(n))
+		writeUint32(&b, n)
 	}
 	for _, p := range places {
 		b.Write(p.hash[:])
 	}
 	for _, p := range places {
-		writeUint32(&b, p.crc)
+		b.Write(binary.BigEndian.AppendUint32(nil, p.crc))
 	}
 	for _, p := range places {
 		writeUint32(&b, p.offset)
@@ -338,7 +349,7 @@ func packIndex(places []packed, packSum []byte) []byte {
 // writeObjectHeader is the type and size of an object in a pack: 4 bits of the
 // size in the first byte, then 7 in each.
 func writeObjectHeader(b *bytes.Buffer, kind plumbing.ObjectType, size int) {
-	c := byte(kind)<<4 | byte(size&0x0f)
+	c := byte(kind)<<4 | byte(size&0x0f) //nolint:gosec // the kinds are 1 to 4
 	for size >>= 4; size > 0; size >>= 7 {
 		b.WriteByte(c | 0x80)
 		c = byte(size & 0x7f)
@@ -363,9 +374,10 @@ func checksum(content []byte) []byte {
 	return h.Sum(nil)
 }
 
-func writeUint32(b *bytes.Buffer, values ...uint32) {
+// writeUint32 takes counts and offsets, which maxGitDirObjects bounds.
+func writeUint32(b *bytes.Buffer, values ...int) {
 	for _, v := range values {
-		b.Write(binary.BigEndian.AppendUint32(nil, v))
+		b.Write(binary.BigEndian.AppendUint32(nil, uint32(v))) //nolint:gosec // bounded
 	}
 }
 
@@ -377,14 +389,14 @@ func indexText(files []File, delivered map[string]bool) []byte {
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	var b bytes.Buffer
 	b.WriteString("DIRC")
-	writeUint32(&b, 3, uint32(len(files)))
+	writeUint32(&b, 3, len(files))
 	for _, f := range files {
 		start := b.Len()
 		b.Write(make([]byte, 24)) // ctime, mtime, device, inode
-		writeUint32(&b, uint32(f.Mode))
+		writeUint32(&b, int(f.Mode))
 		b.Write(make([]byte, 12)) // owner, group, size
 		b.Write(f.Hash[:])
-		flags := uint16(min(len(f.Path), 0xfff))
+		flags := uint16(min(len(f.Path), 0xfff)) //nolint:gosec // 12 bits, the length or that it is longer
 		if delivered[f.Path] {
 			b.Write(binary.BigEndian.AppendUint16(nil, flags))
 		} else {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,14 +27,7 @@ func pathspecs() []pathspec {
 		return func(p string) bool { return strings.HasPrefix(p, dir+"/") }
 	}
 	is := func(want ...string) func(string) bool {
-		return func(p string) bool {
-			for _, w := range want {
-				if p == w {
-					return true
-				}
-			}
-			return false
-		}
+		return func(p string) bool { return slices.Contains(want, p) }
 	}
 	all := func(string) bool { return true }
 	none := func(string) bool { return false }

@@ -271,11 +271,12 @@ func (b *bigWriter) config() string {
 
 func (b *bigWriter) content(p string, n int) string {
 	sum := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%s %d %d", p, n, b.shape.Seed)))
-	text := "# " + p + "\n"
+	var text strings.Builder
+	text.WriteString("# " + p + "\n")
 	for i := 0; i < 40; i += 4 {
-		text += fmt.Sprintf("key_%s: %s\n", sum[i:i+4], sum[i:i+24])
+		fmt.Fprintf(&text, "key_%s: %s\n", sum[i:i+4], sum[i:i+24])
 	}
-	return text
+	return text.String()
 }
 
 func (b *bigWriter) hash(mark int) string {

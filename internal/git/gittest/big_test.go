@@ -16,15 +16,15 @@ func TestBig(t *testing.T) {
 		Commits: 300, Files: 200, ModuleFiles: 20, RelevantEvery: 40, Quiet: 15,
 		Merges: 0.4, StateShare: 0.3, Others: 3, Lag: 2, Seed: 7,
 	}
-	make := func() (*gittest.Repository, *gittest.BigRepository) {
+	fill := func() (*gittest.Repository, *gittest.BigRepository) {
 		r, err := gittest.Init(t.TempDir())
 		require.NoError(t, err)
 		b, err := r.WriteBig(shape)
 		require.NoError(t, err)
 		return r, b
 	}
-	r, b := make()
-	_, again := make()
+	r, b := fill()
+	_, again := fill()
 	assert.Equal(t, b, again, "the same shape gives the same commits")
 	require.NoError(t, r.Fsck())
 

@@ -2,6 +2,7 @@ package gittest
 
 import (
 	"bytes"
+	"compress/zlib"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
 )
 
 // Repository is a repository on disk, used through the git program.
@@ -26,7 +29,7 @@ type Repository struct {
 // which allows pushes, filters and wants by hash.
 func Init(dir string) (*Repository, error) {
 	r := &Repository{Dir: dir, ctx: context.Background()}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, err
 	}
 	if _, err := r.Git("init", "--quiet", "--bare", "--initial-branch=main", "."); err != nil {
@@ -34,7 +37,7 @@ func Init(dir string) (*Repository, error) {
 	}
 	config := "[http]\n\treceivepack = true\n[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n" +
 		"[receive]\n\tadvertisePushOptions = true\n[gc]\n\tauto = 0\n"
-	f, err := os.OpenFile(filepath.Join(dir, "config"), os.O_APPEND|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(filepath.Join(dir, "config"), os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -154,10 +157,9 @@ func (r *Repository) Hook(name, script string) error {
 		}
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return err
 	}
-	//nolint:gosec // a hook has to be executable
 	return os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o755)
 }
 
@@ -181,10 +183,44 @@ func (r *Repository) UpdateRef(ref, revision string) error {
 }
 
 // Object writes a raw object of the kind blob, tree, commit or tag without any
-// check, for hostile and odd repositories.
+// check, for hostile and odd repositories, and returns its hash. It does not need
+// a process of git, so thousands are fine.
 func (r *Repository) Object(kind string, content []byte) (string, error) {
-	out, err := run(r.ctx, r.Dir, bytes.NewReader(content), "hash-object", "-w", "-t", kind, "--literally", "--stdin")
-	return strings.TrimSpace(out), err
+	t, err := plumbing.ParseObjectType(kind)
+	if err != nil {
+		return "", fmt.Errorf("write a %q: %w", kind, err)
+	}
+	hash := plumbing.ComputeHash(t, content).String()
+	var packed bytes.Buffer
+	z := zlib.NewWriter(&packed)
+	_, err = fmt.Fprintf(z, "%s %d\x00%s", kind, len(content), content)
+	if err := errors.Join(err, z.Close()); err != nil {
+		return "", err
+	}
+	path := filepath.Join(r.objects(), hash[:2], hash[2:])
+	if _, err := os.Stat(path); err == nil {
+		return hash, nil // git's own copy can't be written to
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(path, packed.Bytes(), 0o600); err != nil {
+		return "", fmt.Errorf("write a %s: %w", kind, err)
+	}
+	return hash, nil
+}
+
+// objects is the folder of objects, of a bare repository or a clone.
+func (r *Repository) objects() string {
+	if dir := filepath.Join(r.Dir, ".git", "objects"); isFolder(dir) {
+		return dir
+	}
+	return filepath.Join(r.Dir, "objects")
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // TreeEntry is one entry of a raw tree.

@@ -92,7 +92,7 @@ func (s *Server) start() error {
 		}
 		s.dir, s.ownDir = dir, true
 	}
-	if err := os.MkdirAll(s.repositories(), 0o755); err != nil {
+	if err := os.MkdirAll(s.repositories(), 0o750); err != nil {
 		return err
 	}
 	if s.options.Password != "" {
@@ -256,7 +256,8 @@ func (s *Server) take(r *http.Request, service string) *Fault {
 		f.Skip--
 		return &Fault{}
 	}
-	if f.Times--; f.Times == 0 {
+	f.Times--
+	if f.Times == 0 {
 		s.faults = slices.Delete(s.faults, i, i+1)
 	}
 	return f

@@ -80,7 +80,7 @@ func (s *sshServer) prepare(git string, noV2 bool) error {
 	if os.Geteuid() == 0 {
 		// sshd of root refuses to start without its folder, which only a
 		// service manager makes.
-		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+		if err := os.MkdirAll("/run/sshd", 0o750); err != nil {
 			return err
 		}
 	}
@@ -88,9 +88,10 @@ func (s *sshServer) prepare(git string, noV2 bool) error {
 	if noV2 {
 		accept = ""
 	}
-	config := accept + "UsePAM no\nStrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\n" +
+	var config strings.Builder
+	config.WriteString(accept + "UsePAM no\nStrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\n" +
 		"KbdInteractiveAuthentication no\nPubkeyAuthentication yes\nPrintMotd no\nPidFile none\nLogLevel ERROR\n" +
-		"AuthorizedKeysFile " + s.file("authorized_keys") + "\nForceCommand " + s.file("session") + "\n"
+		"AuthorizedKeysFile " + s.file("authorized_keys") + "\nForceCommand " + s.file("session") + "\n")
 	for _, kind := range []string{"ed25519", "ecdsa"} {
 		key, err := NewKey(kind, "")
 		if err != nil {
@@ -100,14 +101,14 @@ func (s *sshServer) prepare(git string, noV2 bool) error {
 			return err
 		}
 		s.hostKeys = append(s.hostKeys, key.Authorised)
-		config += "HostKey " + s.file("host_"+kind) + "\n"
+		config.WriteString("HostKey " + s.file("host_"+kind) + "\n")
 	}
 	session := "#!/bin/sh\nprintf '%s\\n' \"$SSH_ORIGINAL_COMMAND\" >> '" + s.file("commands") + "'\n" +
 		"export PATH='" + os.Getenv("PATH") + "' HOME='" + s.dir + "' GIT_CONFIG_NOSYSTEM=1 LC_ALL=C\n" +
 		"exec '" + git + "' shell -c \"$SSH_ORIGINAL_COMMAND\"\n"
 	return errors.Join(
 		os.WriteFile(s.file("authorized_keys"), nil, 0o600),
-		os.WriteFile(s.file("config"), []byte(config), 0o600),
+		os.WriteFile(s.file("config"), []byte(config.String()), 0o600),
 		os.WriteFile(s.file("session"), []byte(session), 0o700), //nolint:gosec // a script has to be executable
 	)
 }
