@@ -57,6 +57,7 @@ type Edit struct {
 
 // Built is a commit that exists here but not yet at the remote.
 type Built struct {
+	Hash   Hash
 	Commit *Commit
 	// Objects are those that the remote needs to have for the commit to be
 	// complete, given that it has the parent.

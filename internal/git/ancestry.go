@@ -1,0 +1,206 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// Parents gives a commit's parents and makes them readable. Where the copy of
+// history ends it is made longer. The first commits have none, and so have those
+// at which the repository itself ends, when it is shallow.
+func (s *Store) Parents(ctx context.Context, h Hash) ([]Hash, error) {
+	c, err := s.Commit(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	if s.hasAll(c.Parents) {
+		return c.Parents, nil
+	}
+	if s.packs == nil || s.remote == nil {
+		if s.local != nil && s.local.shallow(c.Hash) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("parents of %s in %s: %w", c.Hash, s.name, ErrNotFound)
+	}
+	if err := s.deepen(ctx, c); err != nil {
+		return nil, fmt.Errorf("fetch older commits of %s: %w", s.name, err)
+	}
+	if s.hasAll(c.Parents) {
+		return c.Parents, nil
+	}
+	if s.cutAtServer(c) {
+		return nil, nil
+	}
+	return nil, fmt.Errorf("parents of %s in %s: %w", c.Hash, s.name, ErrNotFound)
+}
+
+func (s *Store) hasAll(all []Hash) bool {
+	return !slices.ContainsFunc(all, func(h Hash) bool { return !s.Has(h) })
+}
+
+// cutAtServer reports whether the repository itself is shallow at c.
+func (s *Store) cutAtServer(c *Commit) bool {
+	_, ok := s.packs.state.shallow[c.Hash]
+	return ok
+}
+
+// deepen fetches history from c on, in steps, until its parents are here.
+func (s *Store) deepen(ctx context.Context, c *Commit) error {
+	before := 0
+	for _, depth := range deeper() {
+		q := s.deepenRequest(ctx, c, depth, before)
+		err := s.fetch(ctx, q, s.packs.state.shallow[c.Hash])
+		if isRefused(err) {
+			return s.fallBack(ctx, "", noBlobs, c.Parents...)
+		}
+		if err != nil || s.hasAll(c.Parents) {
+			return err
+		}
+		before = depth
+	}
+	return nil
+}
+
+// deepenRequest moves the whole edge of a ref's history at once, as a walk will
+// reach all of it. A commit that was asked for by itself goes on alone.
+func (s *Store) deepenRequest(ctx context.Context, c *Commit, depth, before int) fetchRequest {
+	var wants []Hash
+	if s.packs.state.shallow[c.Hash] {
+		for _, ref := range slices.Sorted(maps.Keys(s.packs.state.tips)) {
+			if h := s.packs.state.tips[ref]; s.objects.has(h) && !slices.Contains(wants, h) {
+				wants = append(wants, h)
+			}
+		}
+	}
+	if len(wants) == 0 {
+		wants = []Hash{c.Hash}
+	}
+	q := s.request(noBlobs, wants...)
+	if s.remote.deepensFurther(ctx) && depth != everything {
+		q.relative, depth = true, depth-before
+	}
+	q.depth = depth
+	return q
+}
+
+// deepensFurther says that the server can count depth from where history ends.
+func (r *Remote) deepensFurther(ctx context.Context) bool {
+	_, g, err := r.reading(ctx)
+	if err != nil {
+		return false // the fetch itself will say what is wrong
+	}
+	return g.v2 && g.fetches("shallow") || g.supports("deepen-relative")
+}
+
+// IsAncestor reports whether one commit is another one or comes before it. A
+// commit that the repository has not got comes before none.
+func (s *Store) IsAncestor(ctx context.Context, old, young Hash) (bool, error) {
+	if old == young {
+		return true, nil
+	}
+	found, complete := s.reaches(young, old)
+	if found || complete || s.packs == nil {
+		return found, nil
+	}
+	for _, depth := range []int{1000, everything} {
+		if err := s.fetchGraph(ctx, young, depth); err != nil {
+			return false, fmt.Errorf("find out whether %s comes before %s in %s: %w", old, young, s.name, err)
+		}
+		if found, complete = s.reaches(young, old); found || complete {
+			return found, nil
+		}
+	}
+	return false, nil
+}
+
+// reaches looks for old behind young in what is here, and reports whether it
+// has seen all of the history.
+func (s *Store) reaches(young, old Hash) (found, complete bool) {
+	complete = true
+	seen := map[Hash]bool{young: true}
+	for queue := []Hash{young}; len(queue) > 0; queue = queue[1:] {
+		parents, ok := s.parentsHere(queue[0])
+		if !ok {
+			complete = false
+		}
+		for _, p := range parents {
+			if p == old {
+				return true, true
+			}
+			if !seen[p] {
+				seen[p] = true
+				queue = append(queue, p)
+			}
+		}
+	}
+	return false, complete
+}
+
+func (s *Store) parentsHere(h Hash) ([]Hash, bool) {
+	if parents, ok := s.graph[h]; ok {
+		return parents, true
+	}
+	if c, ok := s.commits.get(h); ok {
+		return c.Parents, true
+	}
+	if !s.Has(h) {
+		return nil, false
+	}
+	kind, content, err := s.object(h)
+	if err != nil {
+		return nil, false
+	}
+	if kind == plumbing.TagObject {
+		to, err := tagged(content)
+		return []Hash{to}, err == nil
+	}
+	c, err := parseCommit(h, content)
+	if kind != plumbing.CommitObject || err != nil {
+		return nil, kind != plumbing.CommitObject
+	}
+	return c.Parents, true
+}
+
+// fetchGraph gets the commits before tip without their trees, and keeps nothing
+// of them but who is whose parent.
+func (s *Store) fetchGraph(ctx context.Context, tip Hash, depth int) error {
+	packs := newPackStore(s.remote.options.TempDir)
+	defer func() { _ = packs.close() }() // in memory, or a file without a name
+	q := fetchRequest{wants: []Hash{tip}, depth: depth, filter: noTrees}
+	if _, err := s.remote.fetch(ctx, q, func(r io.Reader) error { return packs.add(ctx, r) }); err != nil {
+		if isRefused(err) {
+			return s.fallBack(ctx, "", noBlobs, tip)
+		}
+		return err
+	}
+	if s.graph == nil {
+		s.graph = map[Hash][]Hash{}
+	}
+	for _, p := range packs.packs {
+		for i := range p.idx.count {
+			if err := s.addToGraph(packs, p.idx.hash(i)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) addToGraph(packs *packStore, h Hash) error {
+	kind, content, err := packs.read(h)
+	if err != nil || kind != plumbing.CommitObject {
+		return err
+	}
+	c, err := parseCommit(h, content)
+	if err != nil {
+		return errors.Join(err, errBadPack)
+	}
+	s.graph[h] = c.Parents
+	return nil
+}

@@ -1,0 +1,341 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	connectLimit   = 30 * time.Second
+	handshakeLimit = 20 * time.Second
+	maxRedirects   = 5
+	errorText      = 400 // bytes of an error page that are shown
+)
+
+// httpDialer speaks git's "smart" HTTP, see gitprotocol-http(5).
+type httpDialer struct {
+	client *http.Client
+	base   *url.URL // of the repository; follows redirects
+	origin string   // scheme and host that may see the credentials
+	login  loginSource
+}
+
+// loginSource gives the credentials for the host of the uri, fresh ones when
+// they end after a while.
+type loginSource interface {
+	// login gives name and password; an empty password is none. fresh says that
+	// the server may not know them yet.
+	login(ctx context.Context) (name, password string, fresh bool, err error)
+	// refused says that the last ones did not work, and reports whether others
+	// are to be had.
+	refused() bool
+}
+
+// fixedLogin is a name and password from the source.
+type fixedLogin struct{ name, password string }
+
+func (l fixedLogin) login(context.Context) (name, password string, fresh bool, err error) {
+	return l.name, l.password, false, nil
+}
+
+func (l fixedLogin) refused() bool { return false }
+
+// newHTTPClient obeys the TLS keys of the source and the proxies of the
+// environment. It follows no redirects by itself.
+func newHTTPClient(a Access) (*http.Client, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if a.SkipSSLVerification {
+		config.InsecureSkipVerify = true
+	}
+	if a.CACert != "" {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM([]byte(a.CACert)) {
+			return nil, errors.New("ca_cert: there is no certificate in it; it has to be PEM text with -----BEGIN CERTIFICATE-----")
+		}
+		config.RootCAs = pool
+	}
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: connectLimit}).DialContext,
+		TLSClientConfig:       config,
+		TLSHandshakeTimeout:   handshakeLimit,
+		ResponseHeaderTimeout: stallLimit,
+		IdleConnTimeout:       time.Minute,
+		MaxIdleConnsPerHost:   2,
+		ForceAttemptHTTP2:     true,
+	}
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
+func newHTTPDialer(e *endpoint, client *http.Client, login loginSource) *httpDialer {
+	base := &url.URL{Scheme: e.scheme, Host: e.address(), Path: strings.TrimSuffix(e.path, "/")}
+	return &httpDialer{client: client, base: base, origin: origin(base), login: login}
+}
+
+func origin(u *url.URL) string { return u.Scheme + "://" + strings.ToLower(u.Host) }
+
+func (d *httpDialer) dial(_ context.Context, service string, v2 bool) (session, error) {
+	return &httpSession{dialer: d, service: service, v2: v2}, nil
+}
+
+func (d *httpDialer) close() error {
+	d.client.CloseIdleConnections()
+	return nil
+}
+
+type httpSession struct {
+	dialer  *httpDialer
+	service string
+	v2      bool
+}
+
+func (s *httpSession) stateless() bool { return true }
+
+func (s *httpSession) close() error { return nil }
+
+func (s *httpSession) greet(ctx context.Context) (g *greeting, err error) {
+	body, err := s.dialer.get(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	p := newPktReader(body)
+	g, err = readHTTPGreeting(p, s.service)
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.Copy(io.Discard, p.r)
+	return g, err
+}
+
+// readHTTPGreeting passes over the line that names the service, which servers
+// of version 2 may leave out.
+func readHTTPGreeting(p *pktReader, service string) (*greeting, error) {
+	head, err := p.r.Peek(len("0000# service="))
+	if err == nil && bytes.HasPrefix(head[4:], []byte("# service=")) {
+		text, _, err := p.line()
+		if err != nil {
+			return nil, err
+		}
+		if text != "# service="+service {
+			return nil, fmt.Errorf("%w: %.80q", errProtocol, text)
+		}
+		if kind, _, err := p.next(); err != nil || kind != pktFlush {
+			return nil, fmt.Errorf("%w: no end of %.80q", errProtocol, text)
+		}
+	}
+	return readGreeting(p)
+}
+
+func (s *httpSession) ask(ctx context.Context, body []byte) (io.ReadCloser, error) {
+	return s.dialer.post(ctx, s, body)
+}
+
+func (d *httpDialer) post(ctx context.Context, s *httpSession, body []byte) (io.ReadCloser, error) {
+	u := d.base.JoinPath(s.service)
+	response, err := d.send(ctx, func(ctx context.Context) (*http.Request, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+		if err == nil {
+			r.Header.Set("Content-Type", "application/x-"+s.service+"-request")
+			r.Header.Set("Accept", "application/x-"+s.service+"-result")
+			s.mark(r)
+		}
+		return r, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d.checked(response, s.service+"-result")
+}
+
+func (s *httpSession) mark(r *http.Request) {
+	r.Header.Set("User-Agent", "git/"+agent)
+	if s.v2 {
+		r.Header.Set("Git-Protocol", "version=2")
+	}
+}
+
+// get asks for the greeting and follows redirects, which then hold for all that
+// comes later.
+func (d *httpDialer) get(ctx context.Context, s *httpSession) (io.ReadCloser, error) {
+	for range maxRedirects + 1 {
+		u := d.base.JoinPath("info", "refs")
+		u.RawQuery = "service=" + s.service
+		response, err := d.send(ctx, func(ctx context.Context) (*http.Request, error) {
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+			if err == nil {
+				s.mark(r)
+			}
+			return r, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if response.StatusCode < 300 || response.StatusCode > 399 {
+			return d.checked(response, s.service+"-advertisement")
+		}
+		err = d.redirect(u, response.Header.Get("Location"))
+		_ = response.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("the server redirects more than %d times", maxRedirects)
+}
+
+func (d *httpDialer) redirect(from *url.URL, location string) error {
+	to, err := from.Parse(location)
+	if err != nil || location == "" {
+		return errors.New("the server redirects to something that is no address")
+	}
+	p, ok := strings.CutSuffix(to.Path, "/info/refs")
+	if !ok || (to.Scheme != "https" && to.Scheme != from.Scheme) {
+		return fmt.Errorf("the server redirects to %s, which is no git repository: is the uri right?", to.Redacted())
+	}
+	d.base = &url.URL{Scheme: to.Scheme, Host: to.Host, Path: p}
+	return nil
+}
+
+// send makes a request, with credentials when it goes to the host of the uri,
+// and once more when they were refused and there are others.
+func (d *httpDialer) send(ctx context.Context, request func(context.Context) (*http.Request, error)) (*http.Response, error) {
+	for {
+		ctx, w := watch(ctx, stallLimit)
+		r, err := request(ctx)
+		if err != nil {
+			w.stop()
+			return nil, err
+		}
+		known, err := d.authorise(ctx, r)
+		if err != nil {
+			w.stop()
+			return nil, err
+		}
+		response, err := d.client.Do(r)
+		if err != nil {
+			w.stop()
+			return nil, plainURLError(w.cause(err))
+		}
+		if response.StatusCode == http.StatusUnauthorized && known == loginGiven && d.login.refused() {
+			_ = response.Body.Close()
+			w.stop()
+			continue
+		}
+		response.Body = w.body(response.Body)
+		if known == loginFresh && (response.StatusCode == http.StatusNotFound || response.StatusCode == http.StatusUnauthorized) {
+			_ = response.Body.Close()
+			return nil, fmt.Errorf("HTTP %d: %w", response.StatusCode, errFreshToken)
+		}
+		return response, nil
+	}
+}
+
+type loginState int
+
+const (
+	loginNone loginState = iota
+	loginGiven
+	loginFresh
+)
+
+func (d *httpDialer) authorise(ctx context.Context, r *http.Request) (loginState, error) {
+	if d.login == nil || origin(r.URL) != d.origin {
+		return loginNone, nil
+	}
+	name, password, fresh, err := d.login.login(ctx)
+	switch {
+	case err != nil:
+		return loginNone, err
+	case password == "" && name == "":
+		return loginNone, nil
+	}
+	r.SetBasicAuth(name, password)
+	if fresh {
+		return loginFresh, nil
+	}
+	return loginGiven, nil
+}
+
+// plainURLError leaves out the address that net/http repeats.
+func plainURLError(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	var name x509.HostnameError
+	if errors.As(err, &unknown) || errors.As(err, &invalid) || errors.As(err, &name) {
+		return fmt.Errorf("%w: give the certificate of your authority as ca_cert, or set skip_ssl_verification", err)
+	}
+	return err
+}
+
+// checked turns answers other than success into errors for people.
+func (d *httpDialer) checked(response *http.Response, kind string) (io.ReadCloser, error) {
+	if response.StatusCode == http.StatusOK {
+		if got := response.Header.Get("Content-Type"); got != "application/x-"+kind {
+			_ = response.Body.Close()
+			return nil, fmt.Errorf("%w: it is of type %q: is the uri right?", errProtocol, got)
+		}
+		return response.Body, nil
+	}
+	defer func() { _ = response.Body.Close() }()
+	e := &statusError{status: response.StatusCode, retryAfter: retryAfter(response)}
+	if strings.HasPrefix(response.Header.Get("Content-Type"), "text/plain") {
+		text, _ := io.ReadAll(io.LimitReader(response.Body, errorText)) // what came is enough
+		e.text = strings.Join(strings.Fields(string(text)), " ")
+	}
+	d.explain(e, response)
+	return nil, e
+}
+
+func (d *httpDialer) explain(e *statusError, response *http.Response) {
+	withLogin := response.Request.Header.Get("Authorization") != ""
+	switch e.status {
+	case http.StatusUnauthorized:
+		e.kind, e.advice = ErrAuth, "check username and password (or the token): are they valid, and may they see this repository?"
+		if !withLogin {
+			e.advice = "the server wants credentials: set username and password, or app_id and app_private_key"
+		}
+	case http.StatusForbidden:
+		e.kind, e.advice = ErrForbidden, "the credentials do not allow this"
+		if response.Request.Method == http.MethodPost || strings.Contains(response.Request.URL.RawQuery, receivePack) {
+			e.advice = "may these credentials do this to this repository?"
+		}
+	case http.StatusNotFound, http.StatusGone:
+		e.kind, e.advice = ErrNoRepository, "check the uri; many servers also say this when the credentials may not see the repository"
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		e.advice = "the repository has moved"
+	case http.StatusProxyAuthRequired:
+		e.advice = "the proxy wants credentials: put them into https_proxy"
+	}
+}
+
+func retryAfter(response *http.Response) time.Duration {
+	value := response.Header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 {
+		return max(time.Second, time.Duration(seconds)*time.Second)
+	}
+	if when, err := http.ParseTime(value); err == nil {
+		return max(time.Second, time.Until(when))
+	}
+	return 0
+}

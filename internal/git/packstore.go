@@ -1,0 +1,473 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"golang.org/x/sys/unix"
+)
+
+// objects is where a store reads from.
+type objects interface {
+	// has reports whether the object is at hand.
+	has(h Hash) bool
+	// read gives an object; ErrNotFound when it is not at hand.
+	read(h Hash) (plumbing.ObjectType, []byte, error)
+	// open gives a large object without having it in memory, where possible.
+	open(h Hash) (plumbing.ObjectType, io.ReadCloser, int64, error)
+	close() error
+}
+
+const (
+	memoryPack   = 32 << 20 // bytes of a pack that is kept in memory
+	maxPacks     = 300      // more of them make every search slow
+	cachedDeltas = 8 << 20  // bytes of objects that deltas build on
+)
+
+// packStore keeps packs as they came, in memory or in a folder. Its file "state"
+// says which packs count, what they lack, and which refs they came from; it is
+// replaced in one step after everything else is on disk.
+type packStore struct {
+	dir     string // "" is memory
+	tempDir string
+	packs   []*pack
+	inflate inflater
+	bases   *weighed[place, wholeObject]
+	state   storeState
+}
+
+type pack struct {
+	data   []byte
+	idx    *packIdx
+	unmap  func() error
+	number int
+}
+
+type place struct {
+	p  *pack
+	at int
+}
+
+type wholeObject struct {
+	kind    plumbing.ObjectType
+	content []byte
+}
+
+// storeState is everything but the objects.
+type storeState struct {
+	packs   []int
+	shallow map[Hash]bool   // commits whose parents are not here
+	tips    map[string]Hash // what refs had when they were fetched
+}
+
+func newPackStore(tempDir string) *packStore {
+	return &packStore{
+		tempDir: tempDir,
+		bases:   newWeighed[place, wholeObject](cachedDeltas),
+		state:   storeState{shallow: map[Hash]bool{}, tips: map[string]Hash{}},
+	}
+}
+
+// openPackStore opens a folder, which need not exist.
+func openPackStore(dir, tempDir string) (*packStore, error) {
+	s := newPackStore(tempDir)
+	s.dir = dir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder for git objects: %w", err)
+	}
+	data, err := os.ReadFile(s.file("state"))
+	if errors.Is(err, os.ErrNotExist) {
+		return s, s.sweep()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the folder with git objects: %w", err)
+	}
+	if err := s.state.parse(string(data)); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, dir, err)
+	}
+	if len(s.state.packs) > maxPacks {
+		return s, s.reset()
+	}
+	for _, n := range s.state.packs {
+		if err := s.load(n); err != nil {
+			return nil, errors.Join(fmt.Errorf("%w: %s: pack %d: %w", ErrDamaged, dir, n, err), s.close())
+		}
+	}
+	return s, s.sweep()
+}
+
+// reset begins anew: so many packs cost more than fetching again.
+func (s *packStore) reset() error {
+	s.state = storeState{shallow: map[Hash]bool{}, tips: map[string]Hash{}}
+	if err := os.Remove(s.file("state")); err != nil {
+		return fmt.Errorf("empty the folder with git objects: %w", err)
+	}
+	return s.sweep()
+}
+
+// sweep removes what a process left that was stopped in the middle.
+func (s *packStore) sweep() error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return fmt.Errorf("read the folder with git objects: %w", err)
+	}
+	counts := map[string]bool{"state": true}
+	for _, n := range s.state.packs {
+		counts[packName(n)+".pack"], counts[packName(n)+".idx"] = true, true
+	}
+	for _, e := range entries {
+		name := e.Name()
+		ours := strings.HasPrefix(name, "new-") || strings.HasSuffix(name, ".pack") || strings.HasSuffix(name, ".idx")
+		if ours && !counts[name] {
+			if err := os.Remove(s.file(name)); err != nil {
+				return fmt.Errorf("clean the folder with git objects: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+func packName(n int) string { return fmt.Sprintf("%06d", n) }
+
+func (s *packStore) file(name string) string { return filepath.Join(s.dir, name) }
+
+func (s *packStore) load(n int) error {
+	data, unmap, err := mapFile(s.file(packName(n) + ".pack"))
+	if err != nil {
+		return err
+	}
+	p := &pack{data: data, unmap: unmap, number: n}
+	s.packs = append(s.packs, p)
+	if _, err := checkPack(data); err != nil {
+		return err
+	}
+	raw, err := os.ReadFile(s.file(packName(n) + ".idx"))
+	if err != nil {
+		return err
+	}
+	if p.idx, err = readIdx(raw); err != nil {
+		return err
+	}
+	if ofPack := raw[len(raw)-2*packTrailer : len(raw)-packTrailer]; !bytes.Equal(ofPack, data[len(data)-packTrailer:]) {
+		return fmt.Errorf("%w: its index is another pack's", errBadPack)
+	}
+	return nil
+}
+
+func mapFile(name string) ([]byte, func() error, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return mapOpen(f)
+}
+
+func mapOpen(f *os.File) ([]byte, func() error, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if info.Size() < packHeader || info.Size() > maxPackSize {
+		return nil, nil, fmt.Errorf("%w: %d bytes", errBadPack, info.Size())
+	}
+	//nolint:gosec // a file descriptor fits an int
+	data, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return nil, nil, fmt.Errorf("map %d bytes into memory: %w", info.Size(), err)
+	}
+	return data, func() error { return unix.Munmap(data) }, nil
+}
+
+// add takes a pack in. An empty pack is no error.
+func (s *packStore) add(ctx context.Context, r io.Reader) error {
+	p := &pack{number: 1}
+	if len(s.packs) > 0 {
+		p.number = s.packs[len(s.packs)-1].number + 1
+	}
+	temp, err := s.receive(contextReader{ctx, r}, p)
+	if err != nil {
+		return err
+	}
+	if temp != "" {
+		defer func() { _ = os.Remove(temp) }() // it has another name when all went well
+	}
+	if count, err := checkPack(p.data); err != nil || count == 0 {
+		return errors.Join(err, p.close())
+	}
+	idx, err := s.index(p)
+	if err == nil && s.dir != "" {
+		err = s.keep(p, temp, idx)
+	}
+	if err != nil {
+		return errors.Join(err, p.close())
+	}
+	s.packs = append(s.packs, p)
+	return nil
+}
+
+func (s *packStore) index(p *pack) ([]byte, error) {
+	body := p.data[:len(p.data)-packTrailer]
+	if !bytes.Equal(checksum(body), p.data[len(body):]) {
+		return nil, fmt.Errorf("%w: its checksum is wrong", errBadPack)
+	}
+	idx, err := indexPack(p.data, s.read)
+	if err != nil {
+		return nil, err
+	}
+	p.idx, err = readIdx(idx)
+	return idx, err
+}
+
+func (s *packStore) keep(p *pack, temp string, idx []byte) error {
+	name := s.file(packName(p.number))
+	if err := os.Rename(temp, name+".pack"); err != nil {
+		return fmt.Errorf("keep git objects: %w", err)
+	}
+	if err := os.WriteFile(name+".idx", idx, 0o600); err != nil {
+		return fmt.Errorf("keep git objects: %w", err)
+	}
+	s.state.packs = append(s.state.packs, p.number)
+	return nil
+}
+
+// receive brings a pack in: into memory, or into a file that is given when it
+// has a name. A file without a folder is removed while it is still open.
+func (s *packStore) receive(r io.Reader, p *pack) (temp string, err error) {
+	var head []byte
+	if s.dir == "" {
+		head, err = io.ReadAll(io.LimitReader(r, memoryPack+1))
+		if err != nil {
+			return "", fmt.Errorf("receive git objects: %w", err)
+		}
+		if len(head) <= memoryPack {
+			p.data = head
+			return "", nil
+		}
+	}
+	dir := s.dir
+	if dir == "" {
+		dir = s.tempDir
+	}
+	f, err := os.CreateTemp(dir, "new-")
+	if err != nil {
+		return "", fmt.Errorf("make a file for git objects: %w", err)
+	}
+	defer func() {
+		if e := f.Close(); err == nil && e != nil {
+			err = fmt.Errorf("write git objects: %w", e)
+		}
+		if s.dir == "" || err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if _, err := io.Copy(f, io.LimitReader(io.MultiReader(bytes.NewReader(head), r), maxPackSize+1)); err != nil {
+		return "", fmt.Errorf("receive git objects: %w", err)
+	}
+	p.data, p.unmap, err = mapOpen(f)
+	return f.Name(), err
+}
+
+func (p *pack) close() error {
+	p.data = nil
+	if p.unmap == nil {
+		return nil
+	}
+	unmap := p.unmap
+	p.unmap = nil
+	return unmap()
+}
+
+// save makes what was added last.
+func (s *packStore) save() error {
+	if s.dir == "" {
+		return nil
+	}
+	temp := s.file("new-state")
+	if err := os.WriteFile(temp, []byte(s.state.text()), 0o600); err != nil {
+		return fmt.Errorf("keep git objects: %w", err)
+	}
+	if err := os.Rename(temp, s.file("state")); err != nil {
+		return fmt.Errorf("keep git objects: %w", err)
+	}
+	return nil
+}
+
+func (s *packStore) close() error {
+	var errs []error
+	for _, p := range s.packs {
+		errs = append(errs, p.close())
+	}
+	s.packs = nil
+	s.bases = newWeighed[place, wholeObject](cachedDeltas)
+	return errors.Join(errs...)
+}
+
+// find looks in the oldest pack first: an object builds only on what came
+// before it or with it, so a search for bases ends.
+func (s *packStore) find(h Hash) (place, bool) {
+	for _, p := range s.packs {
+		if at, ok := p.idx.find(h); ok {
+			return place{p, at}, true
+		}
+	}
+	return place{}, false
+}
+
+func (s *packStore) has(h Hash) bool {
+	_, ok := s.find(h)
+	return ok
+}
+
+func (s *packStore) read(h Hash) (plumbing.ObjectType, []byte, error) {
+	at, ok := s.find(h)
+	if !ok {
+		return 0, nil, fmt.Errorf("object %s: %w", h, ErrNotFound)
+	}
+	o, err := s.decode(at)
+	if err != nil {
+		return 0, nil, s.damaged(h, err)
+	}
+	return o.kind, o.content, nil
+}
+
+func (s *packStore) damaged(h Hash, err error) error {
+	if s.dir != "" {
+		return fmt.Errorf("%w: %s: object %s: %w", ErrDamaged, s.dir, h, err)
+	}
+	return fmt.Errorf("read object %s: %w", h, err)
+}
+
+func (s *packStore) decode(at place) (wholeObject, error) {
+	var chain [][]byte
+	var through []place
+	var o wholeObject
+	for {
+		if known, ok := s.bases.get(at); ok {
+			o = known
+			break
+		}
+		e, err := readEntry(at.p.data, at.at)
+		if err != nil {
+			return o, err
+		}
+		content, err := s.inflate.whole(at.p.data, e)
+		if err != nil {
+			return o, err
+		}
+		if !e.isDelta() {
+			o = wholeObject{e.kind, content}
+			if len(chain) > 0 {
+				s.bases.put(at, o, len(content))
+			}
+			break
+		}
+		chain, through = append(chain, content), append(through, at)
+		if at, err = s.base(at, e); err != nil {
+			return o, err
+		}
+		if len(chain) > maxDeltaDepth {
+			return o, fmt.Errorf("%w: a chain of more than %d deltas", errBadPack, maxDeltaDepth)
+		}
+	}
+	for i := len(chain) - 1; i >= 0; i-- {
+		content, err := applyDelta(o.content, chain[i])
+		if err != nil {
+			return o, err
+		}
+		o.content = content
+		s.bases.put(through[i], o, len(content))
+	}
+	return o, nil
+}
+
+func (s *packStore) base(of place, e packEntry) (place, error) {
+	if e.kind == plumbing.OFSDeltaObject {
+		return place{of.p, e.base}, nil
+	}
+	at, ok := s.find(e.baseRef)
+	if !ok {
+		return at, fmt.Errorf("%w: the base %s of a delta is missing", errBadPack, e.baseRef)
+	}
+	return at, nil
+}
+
+func (s *packStore) open(h Hash) (plumbing.ObjectType, io.ReadCloser, int64, error) {
+	at, ok := s.find(h)
+	if !ok {
+		return 0, nil, 0, fmt.Errorf("object %s: %w", h, ErrNotFound)
+	}
+	e, err := readEntry(at.p.data, at.at)
+	if err != nil {
+		return 0, nil, 0, s.damaged(h, err)
+	}
+	if e.isDelta() {
+		kind, content, err := s.read(h)
+		return kind, io.NopCloser(bytes.NewReader(content)), int64(len(content)), err
+	}
+	var own inflater
+	r, err := own.at(at.p.data, e.content)
+	if err != nil {
+		return 0, nil, 0, s.damaged(h, err)
+	}
+	return e.kind, io.NopCloser(r), e.size, nil
+}
+
+const stateFormat = "taxiway git objects 1"
+
+func (st *storeState) text() string {
+	var b strings.Builder
+	b.WriteString(stateFormat + "\n")
+	for _, n := range st.packs {
+		fmt.Fprintf(&b, "pack %d\n", n)
+	}
+	for h := range st.shallow {
+		fmt.Fprintf(&b, "shallow %s\n", h)
+	}
+	for ref, h := range st.tips {
+		fmt.Fprintf(&b, "tip %s %s\n", h, ref)
+	}
+	b.WriteString("end\n")
+	return b.String()
+}
+
+func (st *storeState) parse(text string) error {
+	lines := strings.Split(text, "\n")
+	if lines[0] != stateFormat || len(lines) < 3 || lines[len(lines)-2] != "end" {
+		return errors.New("its file state is cut short or of another program")
+	}
+	for _, line := range lines[1 : len(lines)-2] {
+		if err := st.parseLine(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (st *storeState) parseLine(line string) error {
+	what, value, _ := strings.Cut(line, " ")
+	id, ref, named := strings.Cut(value, " ")
+	switch {
+	case what == "pack":
+		n, err := strconv.Atoi(value)
+		if err == nil {
+			st.packs = append(st.packs, n)
+		}
+		return err
+	case what == "shallow" && plumbing.IsHash(id):
+		st.shallow[plumbing.NewHash(id)] = true
+	case what == "tip" && named && plumbing.IsHash(id):
+		st.tips[ref] = plumbing.NewHash(id)
+	default:
+		return fmt.Errorf("its file state has the line %.80q", line)
+	}
+	return nil
+}

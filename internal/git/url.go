@@ -1,0 +1,150 @@
+package git
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+)
+
+// endpoint is a parsed uri.
+type endpoint struct {
+	scheme string // http, https, ssh, git or file
+	user   string
+	pass   string // of http and https; never shown
+	host   string
+	port   string // "" for the usual one
+	path   string // as the server is to be asked for it
+}
+
+// parseEndpoint understands URLs, "user@host:path" and local paths.
+func parseEndpoint(uri string) (*endpoint, error) {
+	switch {
+	case strings.ContainsAny(uri, "\x00\n\r"):
+		return nil, errors.New("uri: it has a line break or a zero byte in it")
+	case strings.TrimSpace(uri) != uri:
+		return nil, errors.New("uri: it begins or ends with a blank")
+	case strings.Contains(uri, "://"):
+		return parseURL(uri)
+	}
+	if e, err := parseShort(uri); e != nil || err != nil {
+		return e, err
+	}
+	return &endpoint{scheme: "file", path: uri}, nil
+}
+
+func parseURL(uri string) (*endpoint, error) {
+	u, err := url.Parse(uri)
+	if err != nil {
+		// The error of url.Parse quotes the whole text, which may have a password.
+		return nil, errors.New("uri: it is no URL: a special character has to be written as % and two digits, and a port is a number")
+	}
+	e := &endpoint{scheme: strings.ToLower(u.Scheme), host: u.Hostname(), port: u.Port(), path: u.Path}
+	if u.User != nil {
+		e.user = u.User.Username()
+		e.pass, _ = u.User.Password()
+	}
+	switch {
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("uri: leave out what follows ? or #; a branch is given with the key branch")
+	case e.scheme == "file":
+		e.host = ""
+	case e.scheme == "git+ssh" || e.scheme == "ssh+git":
+		e.scheme = "ssh"
+	case e.scheme != "http" && e.scheme != "https" && e.scheme != "ssh" && e.scheme != "git":
+		return nil, fmt.Errorf("uri: %q is no known kind of address: use https, ssh, git, http, file or a path", e.scheme)
+	}
+	return e, e.check()
+}
+
+func (e *endpoint) check() error {
+	switch {
+	case e.scheme != "file" && e.host == "":
+		return errors.New("uri: it names no host")
+	case strings.Trim(e.path, "/") == "":
+		return errors.New("uri: it names a host but no repository")
+	case strings.HasPrefix(e.host, "-") || strings.HasPrefix(e.user, "-"):
+		return errors.New("uri: host and user must not begin with a dash")
+	case e.scheme == "ssh" && strings.HasPrefix(e.path, "/~"):
+		e.path = e.path[1:] // ssh://host/~user/repository is relative to a home
+	}
+	return nil
+}
+
+// parseShort understands the form of scp: a colon before the first slash.
+func parseShort(uri string) (*endpoint, error) {
+	head, p, ok := strings.Cut(uri, ":")
+	if !ok || strings.Contains(head, "/") || head == "" {
+		return nil, nil //nolint:nilnil // it is none
+	}
+	e := &endpoint{scheme: "ssh", host: head, path: p}
+	if user, host, ok := strings.Cut(head, "@"); ok {
+		e.user, e.host = user, host
+	}
+	if strings.HasPrefix(head, "[") || strings.Contains(e.host, "@") {
+		return nil, errors.New("uri: write ssh://user@host:port/path for addresses with a port or an IPv6 host")
+	}
+	return e, e.check()
+}
+
+// String is the address without a password, and without a user where that is
+// part of the credentials.
+func (e *endpoint) String() string {
+	if e.scheme == "file" {
+		return e.path
+	}
+	u := url.URL{Scheme: e.scheme, Host: e.address(), Path: e.path}
+	if !strings.HasPrefix(u.Path, "/") {
+		u.Path = "/" + u.Path
+	}
+	if e.scheme == "ssh" && e.user != "" {
+		u.User = url.User(e.user)
+	}
+	return u.String()
+}
+
+func (e *endpoint) address() string {
+	switch {
+	case e.port != "":
+		return net.JoinHostPort(e.host, e.port)
+	case strings.Contains(e.host, ":"):
+		return "[" + e.host + "]"
+	}
+	return e.host
+}
+
+// dialAddress is the address with a port.
+func (e *endpoint) dialAddress(usual string) string {
+	port := e.port
+	if port == "" {
+		port = usual
+	}
+	return net.JoinHostPort(e.host, port)
+}
+
+// web is the page for people, on hosts where the address tells it.
+func (e *endpoint) web() string {
+	known := regexp.MustCompile(`(^|\.)(github|gitlab|bitbucket|gitea|codeberg)\b`)
+	repository := strings.TrimSuffix(strings.Trim(path.Clean("/"+e.path), "/"), ".git")
+	switch {
+	case e.scheme == "file" || repository == "":
+		return ""
+	case e.scheme == "https" && (e.port == "" || known.MatchString(e.host)):
+		return "https://" + e.address() + "/" + repository
+	case known.MatchString(e.host):
+		return "https://" + e.host + "/" + repository
+	}
+	return ""
+}
+
+// ownerAndName are the last two parts of the path, as GitHub has them.
+func (e *endpoint) ownerAndName() (owner, name string, err error) {
+	parts := strings.Split(strings.TrimSuffix(strings.Trim(e.path, "/"), ".git"), "/")
+	if len(parts) < 2 || parts[len(parts)-1] == "" || parts[len(parts)-2] == "" {
+		return "", "", fmt.Errorf("the address %s has no owner and repository, as a GitHub App needs", e)
+	}
+	return parts[len(parts)-2], parts[len(parts)-1], nil
+}
