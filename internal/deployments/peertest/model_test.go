@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -158,6 +159,7 @@ func requireCepler(t *testing.T) {
 func ceplerIn(t *testing.T, dir string, args ...string) (stdout, stderr string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "cepler", args...)
+	cmd.Env = append(os.Environ(), "RUST_BACKTRACE=0")
 	cmd.Dir = dir
 	var out, diag strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &diag
