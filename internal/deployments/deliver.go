@@ -1,0 +1,101 @@
+package deployments
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// The files in .git by which a put knows what the folder is. The first two are
+// the Rust resource's.
+const (
+	environmentFile = "cepler_environment"
+	triggerFile     = "cepler_trigger"
+	versionFile     = "cepler_version"
+)
+
+// Get fills dir with a version: with prepare, what the version deploys; else
+// what was recorded for it.
+func (r *Repository) Get(ctx context.Context, version Version, dir string, prepare bool) (*Restored, error) {
+	restore := r.Restore
+	if !prepare {
+		restore = r.RestoreRecorded
+	}
+	v, err := restore(ctx, version, r.src.Environment)
+	if err != nil {
+		return nil, fmt.Errorf("get version %s (%.7s) of %s: %w", version.Version, version.Trigger, r.src.Environment, err)
+	}
+	if err := r.deliver(ctx, v, dir); err != nil {
+		return nil, fmt.Errorf("write the files of %s to %s: %w", r.src.Environment, dir, err)
+	}
+	return v, nil
+}
+
+// deliver writes the version's files and a small .git to dir.
+func (r *Repository) deliver(ctx context.Context, v *Restored, dir string) error {
+	files, err := r.Delivery(ctx, v)
+	if err != nil {
+		return err
+	}
+	if err := r.store.Checkout(ctx, dir, files); err != nil {
+		return err
+	}
+	err = r.store.WriteGitDir(ctx, dir, git.GitDir{Head: v.Trigger.Hash, Branch: r.src.Branch, URL: r.store.URL(), Files: files})
+	if err != nil {
+		return err
+	}
+	version, err := json.Marshal(v.Version)
+	if err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		environmentFile: v.Environment.Name,
+		triggerFile:     v.Trigger.Hash.String(),
+		versionFile:     string(version),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, ".git", name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Delivered is what a folder that Get filled says about itself.
+type Delivered struct {
+	Environment string
+	Version     Version
+}
+
+// ReadDelivered reads what dir was filled with, by this suite or by the Rust
+// resource.
+func ReadDelivered(dir string) (Delivered, error) {
+	root, err := os.OpenRoot(filepath.Join(dir, ".git"))
+	if err != nil {
+		return Delivered{}, fmt.Errorf("%s is not the folder of a cepler-in get: it has no .git: %w", dir, err)
+	}
+	defer func() { _ = root.Close() }()
+	trigger, err := root.ReadFile(triggerFile)
+	if err != nil {
+		return Delivered{}, fmt.Errorf("%s is not the folder of a cepler-in get: %w", dir, err)
+	}
+	environment, err := root.ReadFile(environmentFile)
+	if err != nil {
+		return Delivered{}, fmt.Errorf("%s is not the folder of a cepler-in get: %w", dir, err)
+	}
+	out := Delivered{Environment: string(environment), Version: Version{Trigger: string(trigger)}}
+	version, err := root.ReadFile(versionFile)
+	if os.IsNotExist(err) {
+		return out, nil // filled by the Rust resource
+	}
+	if err != nil {
+		return Delivered{}, fmt.Errorf("read the version of %s: %w", dir, err)
+	}
+	if err := json.Unmarshal(version, &out.Version); err != nil {
+		return Delivered{}, fmt.Errorf("read the version of %s: %w", dir, err)
+	}
+	return out, nil
+}

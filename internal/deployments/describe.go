@@ -1,0 +1,107 @@
+package deployments
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+)
+
+// Note is one line that people see beside a version.
+type Note struct{ Name, Value string }
+
+// maxNotes bounds the changed files that are listed one by one.
+const maxNotes = 50
+
+// Describe says what a version is: where it comes from and what it changes.
+func (r *Repository) Describe(ctx context.Context, v *Restored, compare func(before, after string) string) ([]Note, error) {
+	notes := []Note{
+		{"environment", v.Environment.Name},
+		{"trigger", fmt.Sprintf("%s %s", short(v.Trigger.Hash), subject(v.Trigger))},
+	}
+	if v.Upstream != "" {
+		notes = append(notes, Note{"passed", fmt.Sprintf("%s #%d", v.Upstream, v.UpstreamVersion)})
+	}
+	before, _, err := r.stateAt(ctx, v.Trigger, v.Config.StatePath(v.Environment.Name))
+	if err != nil || before == nil {
+		return append(notes, Note{"files", fmt.Sprintf("%d, the first deployment", len(v.content.Files))}), nil //nolint:nilerr // a state that does not parse has nothing to say
+	}
+	if link := compare(before.Current.Head, v.Version.Trigger); link != "" {
+		notes = append(notes, Note{"compare", link})
+	}
+	changed, err := r.ChangeNotes(ctx, v, cepler.Diff(&before.Current, v.content.Snapshot))
+	return append(notes, changed...), err
+}
+
+// ChangeNotes is a line for each changed file, with the commit that changed it.
+func (r *Repository) ChangeNotes(ctx context.Context, v *Restored, changes []cepler.Change) ([]Note, error) {
+	if err := r.nameOrigins(ctx, v, changes); err != nil {
+		return nil, err
+	}
+	notes := make([]Note, 0, min(len(changes), maxNotes+1))
+	for i, change := range changes {
+		if i == maxNotes {
+			return append(notes, Note{"and more", fmt.Sprintf("%d changed files", len(changes)-i)}), nil
+		}
+		value := "removed"
+		if change.Kind != cepler.Removed {
+			f := v.content.Files[change.Key]
+			value = fmt.Sprintf("%.7s %s", f.From, f.Message)
+		}
+		notes = append(notes, Note{change.Path, value})
+	}
+	return notes, nil
+}
+
+// nameOrigins fills in the commits that changed the latest files among changes.
+func (r *Repository) nameOrigins(ctx context.Context, v *Restored, changes []cepler.Change) error {
+	var paths []string
+	for _, change := range changes[:min(len(changes), maxNotes)] {
+		f, ok := v.content.Files[change.Key]
+		if source, p := cepler.SplitKey(change.Key); ok && source == latestSource && f.From == "" {
+			paths = append(paths, p)
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	origins, err := cepler.Origins(ctx, history{r.store}, v.Trigger.Hash.String(), paths, nil)
+	if err != nil {
+		return fmt.Errorf("find the commits that changed %s: %w", v.Environment.Name, err)
+	}
+	for p, origin := range origins {
+		key := cepler.LatestKey(p)
+		f := v.content.Files[key]
+		f.From, f.Message = origin.Commit, origin.Message
+		v.content.Files[key] = f
+	}
+	return nil
+}
+
+// GateNotes say how the gate of the environment stands now, and who moved it.
+func (r *Repository) GateNotes(ctx context.Context, environment string) ([]Note, error) {
+	if r.src.GatesFile == "" {
+		return nil, nil
+	}
+	refs, err := r.refs(ctx, r.src.RefNames()...)
+	if err != nil {
+		return nil, err
+	}
+	v := &View{Refs: refs}
+	if v.gatesHead, err = r.tip(ctx, refs, r.src.gatesRef()); err != nil {
+		return nil, err
+	}
+	if v.Gates, err = r.gatesAt(ctx, v.gatesHead); err != nil {
+		return nil, err
+	}
+	rule, ok := v.Gates.For(environment)
+	if !ok {
+		return nil, nil
+	}
+	notes := []Note{{"gate", rule.Commit}}
+	move, err := r.GateMove(ctx, v, environment)
+	if err == nil && move != nil {
+		notes = append(notes, Note{"gate moved", fmt.Sprintf("by %s on %s: %s", move.Author.Name, move.Author.When.UTC().Format("2006-01-02 15:04 UTC"), subject(move))})
+	}
+	return notes, err
+}

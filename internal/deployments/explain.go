@@ -1,0 +1,223 @@
+package deployments
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// Explanation says for every environment of one deployment what runs there,
+// what is pending and why it waits.
+type Explanation struct {
+	Deployment   string              `json:"deployment"`
+	Branch       string              `json:"branch"`
+	Head         string              `json:"head"`
+	Environments []EnvironmentReport `json:"environments"`
+}
+
+// EnvironmentReport is one environment's part of an Explanation.
+type EnvironmentReport struct {
+	Name   string `json:"name"`
+	Passed string `json:"passed,omitempty"`
+	// Runs is what was recorded last; nil before the first record.
+	Runs *Running `json:"runs"`
+	// Pending is what would be deployed next; nil when nothing would.
+	Pending *Pending `json:"pending"`
+	// Waits are the reasons why nothing, or no more, is deployed now.
+	Waits []string `json:"waits,omitempty"`
+	// Until is when a reason may end by itself.
+	Until *time.Time `json:"until,omitempty"`
+	// Error is what keeps this environment from being explained.
+	Error string `json:"error,omitempty"`
+}
+
+// Running is a recorded state.
+type Running struct {
+	Version  uint64    `json:"version"`
+	Trigger  string    `json:"trigger"`
+	Subject  string    `json:"subject,omitempty"`
+	Recorded time.Time `json:"recorded,omitzero"`
+	By       string    `json:"by,omitempty"`
+	Dirty    bool      `json:"dirty,omitempty"`
+	Files    int       `json:"files"`
+}
+
+// Pending is a state that waits to be deployed.
+type Pending struct {
+	Version  uint64   `json:"version"`
+	Trigger  string   `json:"trigger"`
+	Subject  string   `json:"subject"`
+	Offered  bool     `json:"offered"`
+	Changes  []string `json:"changes"`
+	Upstream string   `json:"upstream,omitempty"`
+}
+
+// Explain looks at every environment of the view's config, or at those that
+// are named.
+func (r *Repository) Explain(ctx context.Context, v *View, now time.Time, environments ...string) (*Explanation, error) {
+	out := &Explanation{Deployment: v.Config.Deployment, Branch: r.src.Branch, Head: v.Head.Hash.String()}
+	if len(environments) == 0 {
+		environments = inOrder(v.Config)
+	}
+	for _, name := range environments {
+		env, err := v.Config.Environment(name)
+		if err != nil {
+			return nil, err
+		}
+		report := EnvironmentReport{Name: name, Passed: env.Passed}
+		if err := r.report(ctx, v, &report, now); err != nil {
+			report.Error = err.Error()
+		}
+		out.Environments = append(out.Environments, report)
+	}
+	return out, ctx.Err()
+}
+
+// inOrder are the environments, each after the one it has to pass.
+func inOrder(c *cepler.Config) []string {
+	var order []string
+	var add func(name string)
+	add = func(name string) {
+		if name == "" || slices.Contains(order, name) {
+			return
+		}
+		add(c.Environments[name].Passed)
+		order = append(order, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Environments)) {
+		add(name)
+	}
+	return order
+}
+
+func (r *Repository) report(ctx context.Context, v *View, out *EnvironmentReport, now time.Time) error {
+	plan, err := r.Plan(ctx, v, out.Name, now)
+	if err != nil {
+		return err
+	}
+	out.Waits = plan.Waits
+	if !plan.Until.IsZero() {
+		out.Until = &plan.Until
+	}
+	if plan.Pending() {
+		out.Pending = &Pending{
+			Version: plan.next(), Trigger: plan.Trigger.Hash.String(), Subject: subject(plan.Trigger), Offered: plan.Offered(),
+		}
+		for _, change := range plan.Changes {
+			out.Pending.Changes = append(out.Pending.Changes, fmt.Sprintf("%s %s", change.Kind, change.Path))
+		}
+	}
+	if plan.Own == nil {
+		return nil
+	}
+	out.Runs, err = r.running(ctx, v, out.Name, plan.Own)
+	return err
+}
+
+func (r *Repository) running(ctx context.Context, v *View, environment string, own *cepler.State) (*Running, error) {
+	out := &Running{Version: own.Version, Trigger: own.Current.Head, Dirty: own.Current.AnyDirty, Files: len(own.Current.Files)}
+	if h, ok := parseHash(own.Current.Head); ok {
+		if c, err := r.store.Commit(ctx, h); err == nil {
+			out.Subject = subject(c)
+		}
+	}
+	statePath := v.Config.StatePath(environment)
+	descend := func(dir string) bool { return strings.HasPrefix(statePath, dir+"/") }
+	err := r.store.History(ctx, v.Head.Hash, func(p string) bool { return p == statePath }, descend, func(c *git.Commit) (bool, error) {
+		out.Recorded, out.By = c.Committer.When, trailer(c.Message, "Build")
+		return false, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find when %s was recorded: %w", environment, err)
+	}
+	return out, nil
+}
+
+// trailer is the value of a trailer line, "" when the message has none.
+func trailer(message, key string) string {
+	for line := range strings.Lines(message) {
+		if value, ok := strings.CutPrefix(line, key+": "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// JSON writes the explanation for programs.
+func (e *Explanation) JSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(e)
+}
+
+// Text writes the explanation for people.
+func (e *Explanation) Text(w io.Writer) error {
+	fmt.Fprintf(w, "deployment %s, branch %s at %.7s\n\n", e.Deployment, e.Branch, e.Head)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ENVIRONMENT\tRUNS\tSINCE\tPENDING")
+	for _, env := range e.Environments {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", env.Name, env.Runs.String(), env.Runs.since(), env.Pending.String())
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, env := range e.Environments {
+		for _, why := range env.Waits {
+			fmt.Fprintf(w, "\n%s waits: %s", env.Name, why)
+		}
+		if env.Error != "" {
+			fmt.Fprintf(w, "\n%s can't be explained: %s", env.Name, env.Error)
+		}
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+// String is what runs, in a few words.
+func (r *Running) String() string {
+	if r == nil {
+		return "nothing yet"
+	}
+	dirty := ""
+	if r.Dirty {
+		dirty = " (dirty)"
+	}
+	return fmt.Sprintf("#%d %.7s %s%s", r.Version, r.Trigger, clip(r.Subject), dirty)
+}
+
+func (r *Running) since() string {
+	if r == nil || r.Recorded.IsZero() {
+		return "-"
+	}
+	return r.Recorded.UTC().Format("2006-01-02 15:04 UTC")
+}
+
+// String is what is pending, in a few words.
+func (p *Pending) String() string {
+	if p == nil {
+		return "-"
+	}
+	state := "ready"
+	if !p.Offered {
+		state = "waits"
+	}
+	return fmt.Sprintf("#%d %.7s %s (%d changed, %s)", p.Version, p.Trigger, clip(p.Subject), len(p.Changes), state)
+}
+
+// clip keeps a subject from breaking the table.
+func clip(s string) string {
+	const width = 48
+	if runes := []rune(s); len(runes) > width {
+		return string(runes[:width-1]) + "…"
+	}
+	return s
+}

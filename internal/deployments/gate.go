@@ -1,0 +1,151 @@
+package deployments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// Gate is how far an environment may see, resolved to a commit of the branch.
+type Gate struct {
+	cepler.Gate
+	// Commit is where the environment's view of the branch ends.
+	Commit *git.Commit
+	// Gated is false when nothing holds the environment back: there is no
+	// gates file, or the gate is HEAD without further rules.
+	Gated bool
+}
+
+// headGate is the gate that is always open.
+const headGate = "HEAD"
+
+// shortCommit is what a person copies from `git log --oneline`.
+var shortCommit = regexp.MustCompile(`^[0-9a-fA-F]{7,40}$`) //nolint:gochecknoglobals // a constant in all but syntax
+
+// gate resolves the gate of an environment: a commit, a short commit, a tag, a
+// branch or HEAD. It has to lie on the branch.
+func (r *Repository) gate(ctx context.Context, v *View, environment string) (*Gate, error) {
+	if v.Gates == nil {
+		return &Gate{Commit: v.Head}, nil
+	}
+	rule, ok := v.Gates.For(environment)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s of branch %s has no gate for %s; add `%s: HEAD`, or the commit it may deploy up to", ErrNothingYet, r.src.GatesFile, v.gatesBranch(r.src), environment, environment)
+	}
+	if rule.Commit == headGate {
+		return &Gate{Gate: rule, Commit: v.Head, Gated: rule.HasRules()}, nil
+	}
+	h, err := r.resolve(ctx, v, rule.Commit)
+	if err != nil {
+		return nil, fmt.Errorf("gate of %s in %s: %w", environment, r.src.GatesFile, err)
+	}
+	on, err := r.store.IsAncestor(ctx, h, v.Head.Hash)
+	if err != nil && !errors.Is(err, git.ErrNotFound) {
+		return nil, fmt.Errorf("gate of %s: look for %s on branch %s: %w", environment, short(h), r.src.Branch, err)
+	}
+	if !on {
+		return nil, fmt.Errorf("gate of %s in %s is %q, which is not on branch %s: set it to a commit of that branch, or to HEAD", environment, r.src.GatesFile, rule.Commit, r.src.Branch)
+	}
+	commit, err := r.store.Commit(ctx, h)
+	if err != nil {
+		return nil, fmt.Errorf("gate of %s: %w", environment, err)
+	}
+	return &Gate{Gate: rule, Commit: commit, Gated: true}, nil
+}
+
+// resolve finds the commit that a person named.
+func (r *Repository) resolve(ctx context.Context, v *View, name string) (git.Hash, error) {
+	if h, ok := parseHash(name); ok {
+		return h, nil
+	}
+	if shortCommit.MatchString(name) {
+		h, err := r.byPrefix(ctx, v.Head.Hash, strings.ToLower(name))
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return h, err
+		}
+	}
+	return r.byRef(ctx, v, name)
+}
+
+// byRef is the commit that a tag or branch called name points to. Both are
+// looked up even if the first is there, so that a cached answer notices either.
+func (r *Repository) byRef(ctx context.Context, v *View, name string) (git.Hash, error) {
+	tag, branch := "refs/tags/"+name, "refs/heads/"+name
+	refs, err := r.refs(ctx, tag, branch)
+	if err != nil {
+		return git.Hash{}, fmt.Errorf("look up %q: %w", name, err)
+	}
+	v.Refs[tag], v.Refs[branch] = git.Hash{}, git.Hash{}
+	maps.Copy(v.Refs, refs)
+	for _, ref := range []string{tag + "^{}", tag, branch} {
+		if h, ok := refs[ref]; ok && !h.IsZero() {
+			return h, nil
+		}
+	}
+	return git.Hash{}, fmt.Errorf("%q is no commit of branch %s, no tag and no branch of %s: write a full or short commit, a tag, a branch or HEAD", name, r.src.Branch, r.store.URL())
+}
+
+// byPrefix is the nearest commit of the branch whose hash starts so.
+func (r *Repository) byPrefix(ctx context.Context, head git.Hash, prefix string) (git.Hash, error) {
+	seen := map[git.Hash]bool{head: true}
+	for queue := []git.Hash{head}; len(queue) > 0; queue = queue[1:] {
+		if strings.HasPrefix(queue[0].String(), prefix) {
+			return queue[0], nil
+		}
+		parents, err := r.store.Parents(ctx, queue[0])
+		if err != nil {
+			return git.Hash{}, fmt.Errorf("look for commit %s: %w", prefix, err)
+		}
+		for _, p := range parents {
+			if !seen[p] {
+				seen[p] = true
+				queue = append(queue, p)
+			}
+		}
+	}
+	return git.Hash{}, fs.ErrNotExist
+}
+
+// gateHistory bounds how far back the mover of a gate is looked for.
+const gateHistory = 200
+
+// GateMove is the commit that gave an environment the gate it has now; nil when
+// that was too long ago to matter, or nothing is gated.
+func (r *Repository) GateMove(ctx context.Context, v *View, environment string) (*git.Commit, error) {
+	if v.Gates == nil {
+		return nil, nil //nolint:nilnil // no gate, no move: documented
+	}
+	now, _ := v.Gates.For(environment)
+	at := v.gatesHead
+	for range gateHistory {
+		parents, err := r.store.Parents(ctx, at.Hash)
+		if err != nil {
+			return nil, fmt.Errorf("look for who moved the gate of %s: %w", environment, err)
+		}
+		if len(parents) == 0 {
+			return at, nil
+		}
+		before, err := r.store.Commit(ctx, parents[0])
+		if err != nil {
+			return nil, fmt.Errorf("look for who moved the gate of %s: %w", environment, err)
+		}
+		gates, err := r.gatesAt(ctx, before)
+		if err != nil {
+			// a gates file that was not there, or did not parse, is a move too
+			return at, nil //nolint:nilerr // see above
+		}
+		if was, ok := gates.For(environment); !ok || !reflect.DeepEqual(was, now) {
+			return at, nil
+		}
+		at = before
+	}
+	return nil, nil //nolint:nilnil // too long ago: documented
+}

@@ -1,0 +1,92 @@
+package deployments
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+)
+
+// explainIdle adds to a plan with nothing pending why that is so, if somebody
+// is waited for: an upstream that has not deployed what the branch already has,
+// or a gate that ends before it.
+func (r *Repository) explainIdle(ctx context.Context, v *View, u rules, p *Plan) error {
+	lag, err := r.upstreamLag(ctx, u, p.Gate)
+	if err != nil {
+		return err
+	}
+	p.Waits = append(p.Waits, lag...)
+	if p.Gate.Commit.Hash == v.Head.Hash {
+		return nil
+	}
+	beyond, err := r.beyondGate(ctx, v, u, p)
+	p.Waits = append(p.Waits, beyond...)
+	return err
+}
+
+// upstreamLag names what the environment propagates and its upstream has not
+// deployed as the branch has it.
+func (r *Repository) upstreamLag(ctx context.Context, u rules, g *Gate) ([]string, error) {
+	statePath := u.upstreamPath()
+	if statePath == "" {
+		return nil, nil
+	}
+	upstream, _, err := r.stateAt(ctx, g.Commit, statePath)
+	if err != nil || upstream == nil {
+		return nil, err
+	}
+	deployed := map[string]string{}
+	for key, f := range upstream.Current.Files {
+		_, p := cepler.SplitKey(key)
+		deployed[p] = f.Hash
+	}
+	lagging := rules{config: u.config, environment: cepler.Environment{Name: u.environment.Name, Latest: u.environment.Propagated}}
+	blobs, _, err := r.latest(ctx, g.Commit, lagging)
+	if err != nil {
+		return nil, err
+	}
+	var behind []string
+	for p, h := range blobs {
+		if was, ok := deployed[p]; ok && was != h {
+			behind = append(behind, p)
+		}
+	}
+	if len(behind) == 0 {
+		return nil, nil
+	}
+	slices.Sort(behind)
+	origins, err := cepler.Origins(ctx, history{r.store}, g.Commit.Hash.String(), behind[:1], nil)
+	if err != nil {
+		return nil, fmt.Errorf("find the commit that changed %s: %w", behind[0], err)
+	}
+	from := origins[behind[0]].Commit
+	return []string{fmt.Sprintf("%s has not deployed %.7s: %s%s", u.environment.Passed, from, behind[0], more(len(behind)-1))}, nil
+}
+
+// more is how a list that shows its first item goes on.
+func more(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", n)
+}
+
+// beyondGate names what would be pending if the gate were open.
+func (r *Repository) beyondGate(ctx context.Context, v *View, u rules, p *Plan) ([]string, error) {
+	now, err := r.contentAt(ctx, v.Head, u)
+	if err != nil {
+		return nil, err
+	}
+	changes := cepler.Diff(current(p.Own), now.Snapshot)
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	origin, err := r.trigger(ctx, position{commit: v.Head, rules: u, content: now})
+	if err != nil {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("the gate is closed at %s, and %s (%s) is beyond it: %s%s; to open it set %s to %s in %s of branch %s",
+		short(p.Gate.Commit.Hash), short(origin.commit.Hash), subject(origin.commit), changes[0].Path, more(len(changes)-1),
+		p.Environment, short(origin.commit.Hash), r.src.GatesFile, v.gatesBranch(r.src))}, nil
+}

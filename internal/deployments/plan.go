@@ -1,0 +1,202 @@
+package deployments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// Plan says what one environment would deploy now, and if it may.
+type Plan struct {
+	Environment string
+	// Own is the environment's recorded state; nil before the first record.
+	Own *cepler.State
+	// Gate is where the environment's view ends; nil when it has none yet.
+	Gate *Gate
+	// Trigger is the commit the pending state became complete with; nil when
+	// nothing is pending.
+	Trigger *git.Commit
+	// Changes are the differences to what is recorded, by key.
+	Changes []cepler.Change
+	// Waits are the reasons why the pending state, or the next one, is not
+	// offered; empty when it is, or when there is none.
+	Waits []string
+	// Until is when Waits should be looked at again; zero when only a commit
+	// can change them.
+	Until time.Time
+
+	content *content
+	config  string // see Version.Config
+}
+
+// Pending reports whether there is a state to deploy.
+func (p *Plan) Pending() bool { return p.Trigger != nil }
+
+// Offered reports whether the pending state may be deployed now.
+func (p *Plan) Offered() bool { return p.Pending() && len(p.Waits) == 0 }
+
+// Version is the pending state's.
+func (p *Plan) Version() Version {
+	return Version{
+		Trigger: p.Trigger.Hash.String(),
+		Version: strconv.FormatUint(p.next(), 10),
+		Files:   p.content.contentDigest(),
+		Config:  p.config,
+	}
+}
+
+// next is the number the next record gets.
+func (p *Plan) next() uint64 {
+	if p.Own == nil {
+		return 1
+	}
+	return p.Own.Version + 1
+}
+
+// Plan works out what environment would deploy at the time now. An environment
+// that can't have a state yet has a plan that says why it waits.
+func (r *Repository) Plan(ctx context.Context, v *View, environment string, now time.Time) (*Plan, error) {
+	env, err := v.Config.Environment(environment)
+	if err != nil {
+		return nil, fmt.Errorf("source.environment: %w", err)
+	}
+	p := &Plan{Environment: environment}
+	err = r.fill(ctx, v, p, env, now)
+	if errors.Is(err, ErrNothingYet) {
+		p.Waits = append(p.Waits, reason(err))
+		return p, nil
+	}
+	return p, err
+}
+
+// fill does Plan's work; ErrNothingYet means that p is to say so.
+func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Environment, now time.Time) error {
+	u := rules{config: v.Config, configHash: v.configHash, environment: env, ignoreQueue: r.src.IgnoreQueue}
+	var err error
+	if p.Own, _, err = r.stateAt(ctx, v.Head, v.Config.StatePath(env.Name)); err != nil {
+		return err
+	}
+	u.own = p.Own
+	if p.Gate, err = r.gate(ctx, v, env.Name); err != nil {
+		return err
+	}
+	if err = r.upstreamDeployed(ctx, v, u, p.Gate); err != nil {
+		return err
+	}
+	start, err := r.contentAt(ctx, p.Gate.Commit, u)
+	if err != nil {
+		return err
+	}
+	var recorded *cepler.Snapshot
+	if p.Own != nil {
+		recorded = &p.Own.Current
+	}
+	p.Changes = cepler.Diff(recorded, start.Snapshot)
+	if len(p.Changes) == 0 && p.Own != nil {
+		if p.Changes, err = r.modeChanges(ctx, p.Own, start); err != nil {
+			return err
+		}
+	}
+	if p.Own != nil && len(p.Changes) == 0 {
+		return r.explainIdle(ctx, v, u, p)
+	}
+	origin, err := r.trigger(ctx, position{commit: p.Gate.Commit, rules: u, content: start})
+	if err != nil {
+		return err
+	}
+	p.Trigger, p.content = origin.commit, origin.content
+	if err := r.nameConfig(ctx, v, p); err != nil {
+		return err
+	}
+	return r.decide(ctx, p, now)
+}
+
+// upstreamDeployed is ErrNothingYet while the environment that has to be passed
+// was never recorded, or only after the gate.
+func (r *Repository) upstreamDeployed(ctx context.Context, v *View, u rules, g *Gate) error {
+	p := u.upstreamPath()
+	if p == "" {
+		return nil
+	}
+	passed := u.environment.Passed
+	head, _, err := r.stateAt(ctx, v.Head, p)
+	if err != nil {
+		return err
+	}
+	if head == nil {
+		return fmt.Errorf("%w: %s has not been deployed yet", ErrNothingYet, passed)
+	}
+	if g.Commit.Hash == v.Head.Hash {
+		return nil
+	}
+	gated, _, err := r.stateAt(ctx, g.Commit, p)
+	if err != nil {
+		return err
+	}
+	if gated == nil {
+		return fmt.Errorf("%w: at the gate %s %s had not been deployed yet; move the gate to a later commit", ErrNothingYet, short(g.Commit.Hash), passed)
+	}
+	return nil
+}
+
+// nameConfig notes the config's commit when a later reader could not find out
+// from the trigger alone.
+func (r *Repository) nameConfig(ctx context.Context, v *View, p *Plan) error {
+	if p.Trigger.Hash != p.Gate.Commit.Hash || p.Trigger.Hash == v.Head.Hash {
+		return nil
+	}
+	_, h, err := r.configAt(ctx, p.Trigger)
+	if err == nil && h == v.configHash {
+		return nil
+	}
+	var broken *brokenError
+	if err != nil && !isNotExist(err) && !errors.As(err, &broken) {
+		return err
+	}
+	p.config = v.Head.Hash.String()
+	return nil
+}
+
+// decide asks the gate's rules.
+func (r *Repository) decide(ctx context.Context, p *Plan, now time.Time) error {
+	facts := cepler.Facts{
+		Now:      now,
+		Approved: func(commit string) bool { return r.covers(ctx, commit, p.Trigger.Hash) },
+	}
+	for _, change := range p.Changes {
+		if source, _ := cepler.SplitKey(change.Key); source != latestSource {
+			// The upstream's record is what made such a change pending, so the
+			// trigger is that commit or a later one.
+			facts.UpstreamRecorded = p.Trigger.Committer.When
+		}
+	}
+	verdict := p.Gate.Decide(facts)
+	if !verdict.Open {
+		p.Waits, p.Until = verdict.Reasons, verdict.Until
+	}
+	return nil
+}
+
+// covers reports whether somebody who approved commit has seen trigger.
+func (r *Repository) covers(ctx context.Context, commit string, trigger git.Hash) bool {
+	h, ok := parseHash(commit)
+	if !ok {
+		return len(commit) >= 7 && trigger.String()[:min(len(commit), 40)] == commit
+	}
+	on, err := r.store.IsAncestor(ctx, trigger, h)
+	return err == nil && on
+}
+
+// reason is err's text without the sentinel in front.
+func reason(err error) string {
+	text := err.Error()
+	if prefix := ErrNothingYet.Error() + ": "; len(text) > len(prefix) && text[:len(prefix)] == prefix {
+		return text[len(prefix):]
+	}
+	return text
+}

@@ -1,0 +1,269 @@
+package deployments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// Recorded is what Record left on the branch.
+type Recorded struct {
+	Version Version
+	// Commit is the state commit; nil when the state was recorded already.
+	Commit *git.Commit
+	// Changes are the differences to the state recorded before.
+	Changes []cepler.Change
+}
+
+// Recording is the act of recording a deployed version.
+type Recording struct {
+	// Version is what was deployed, and Environment where.
+	Restored *Restored
+	// Dir is the folder the deployment was made from.
+	Dir string
+	// Trailers are lines like "Build: https://…" for the end of the commit.
+	Trailers []string
+	// Now is the commit's time.
+	Now time.Time
+}
+
+// Record writes the environment's new state on top of the branch. It is done
+// when the remote has it, and only then; other writers are waited for. A state
+// that is recorded already, to the last file, is not recorded again.
+func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, error) {
+	env := rec.Restored.Environment
+	statePath := rec.Restored.Config.StatePath(env.Name)
+	next, err := r.deployed(ctx, rec)
+	if err != nil {
+		return nil, err
+	}
+	out := &Recorded{Version: rec.Restored.Version}
+	var number uint64
+	out.Commit, err = r.store.Change(ctx, r.src.BranchRef(), func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
+		if tip == nil {
+			return nil, fmt.Errorf("branch %s: %w: it was there when this version was made", r.src.Branch, git.ErrNoBranch)
+		}
+		own, _, err := r.stateAt(ctx, tip, statePath)
+		if err != nil {
+			return nil, err
+		}
+		if own != nil && alike(own.Current, next) {
+			out.Changes, number = nil, own.Version
+			return nil, nil //nolint:nilnil // nothing to do: see git.Store.Change
+		}
+		others, err := r.others(ctx, tip, rec.Restored.Config, env.Name)
+		if err != nil {
+			return nil, err
+		}
+		state := own.Record(env, next, others)
+		number, out.Changes = state.Version, cepler.Diff(current(own), next)
+		return r.store.Build(ctx, git.Change{
+			Parent:    tip.Hash,
+			Edits:     map[string]git.Edit{statePath: {Mode: filemode.Regular, Content: state.Marshal()}},
+			Author:    r.identity(rec.Now),
+			Committer: r.identity(rec.Now),
+			Message:   message(rec.Restored.Config.Deployment, env.Name, rec.Trailers),
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("record %s in %s: %w", env.Name, statePath, err)
+	}
+	out.Version.Version = strconv.FormatUint(number, 10)
+	return out, nil
+}
+
+func current(s *cepler.State) *cepler.Snapshot {
+	if s == nil {
+		return nil
+	}
+	return &s.Current
+}
+
+// alike reports whether two records say the same.
+func alike(a, b cepler.Snapshot) bool {
+	return a.Head == b.Head && a.PropagatedHead == b.PropagatedHead && a.AnyDirty == b.AnyDirty && maps.Equal(a.Files, b.Files)
+}
+
+// identity is who the commits are by.
+func (r *Repository) identity(now time.Time) git.Signature {
+	name, email := "Cepler", "bot@cepler.io"
+	if who, address, ok := strings.Cut(strings.TrimSuffix(r.src.GitUser, ">"), "<"); ok {
+		name, email = strings.TrimSpace(who), address
+	}
+	return git.Signature{Name: name, Email: email, When: now}
+}
+
+// message is cepler's own, with the trailers of this suite after it.
+func message(deployment, environment string, trailers []string) string {
+	title := fmt.Sprintf("ci(cepler): Updated '%s' state in '%s'", deployment, environment)
+	if deployment == defaultDeployment {
+		title = fmt.Sprintf("ci(cepler): Updated '%s' state", environment)
+	}
+	if len(trailers) == 0 {
+		return title
+	}
+	return title + "\n\n" + strings.Join(trailers, "\n") + "\n"
+}
+
+const defaultDeployment = "default"
+
+// others are the recorded states of the deployment's other environments. Only
+// those that the config still has can hold back the queue.
+func (r *Repository) others(ctx context.Context, tip *git.Commit, fallback *cepler.Config, environment string) (map[string]*cepler.State, error) {
+	config, _, err := r.configAt(ctx, tip)
+	var broken *brokenError
+	if errors.As(err, &broken) || isNotExist(err) {
+		config, err = fallback, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	states := map[string]*cepler.State{}
+	for name := range config.Environments {
+		if name == environment {
+			continue
+		}
+		state, _, err := r.stateAt(ctx, tip, config.StatePath(name))
+		if errors.As(err, &broken) {
+			r.logf("the state of %s does not hold back the queue: %v", name, err)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if state != nil {
+			states[name] = state
+		}
+	}
+	return states, nil
+}
+
+// deployed is the snapshot to record: what the version is made of, and what
+// was really on disk.
+func (r *Repository) deployed(ctx context.Context, rec Recording) (cepler.Snapshot, error) {
+	v := rec.Restored
+	next := v.content.Snapshot
+	next.Head = v.Version.Trigger
+	next.AnyDirty = false
+	next.Files = maps.Clone(next.Files)
+	root, err := os.OpenRoot(rec.Dir)
+	if err != nil {
+		return next, fmt.Errorf("open the deployed folder: %w", err)
+	}
+	defer func() { _ = root.Close() }()
+	origins, err := r.origins(ctx, v)
+	if err != nil {
+		return next, err
+	}
+	for key, f := range next.Files {
+		source, p := cepler.SplitKey(key)
+		if source == latestSource && f.From == "" {
+			f.From, f.Message = origins[p].Commit, origins[p].Message
+		}
+		onDisk, err := hashOnDisk(root, p)
+		if err != nil {
+			return next, fmt.Errorf("hash %s: %w", path.Join(rec.Dir, p), err)
+		}
+		f.Dirty = onDisk != f.Hash || f.Dirty && source == latestSource
+		f.Hash = onDisk
+		next.AnyDirty = next.AnyDirty || f.Dirty
+		next.Files[key] = f
+	}
+	return next, nil
+}
+
+// hashOnDisk is the blob id of the file at p, as git stores it: a symbolic link
+// is its target. It is empty for what is no file.
+func hashOnDisk(root *os.Root, p string) (string, error) {
+	info, err := root.Lstat(p)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotDirectory) {
+			return "", nil
+		}
+		return "", err
+	}
+	switch info.Mode().Type() {
+	case fs.ModeSymlink:
+		target, err := root.Readlink(p)
+		if err != nil {
+			return "", err
+		}
+		return hashOf(strings.NewReader(target), int64(len(target)))
+	case 0:
+		f, err := root.Open(p)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = f.Close() }()
+		return hashOf(f, info.Size())
+	}
+	return "", nil
+}
+
+func hashOf(content io.Reader, size int64) (string, error) {
+	h, err := git.HashBlob(content, size)
+	if err != nil {
+		return "", err
+	}
+	return h.String(), nil
+}
+
+// origins finds the commit that last changed each of the latest files.
+func (r *Repository) origins(ctx context.Context, v *Restored) (map[string]cepler.Origin, error) {
+	var paths []string
+	for key, f := range v.content.Files {
+		if source, p := cepler.SplitKey(key); source == latestSource && f.From == "" {
+			paths = append(paths, p)
+		}
+	}
+	known, err := r.knownOrigins(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	found, err := cepler.Origins(ctx, history{r.store}, v.Trigger.Hash.String(), paths, known)
+	if err != nil {
+		return nil, fmt.Errorf("find the commits that %s came with: %w", v.Environment.Name, err)
+	}
+	return found, nil
+}
+
+// knownOrigins answers from what is recorded at the branch's head: a record
+// holds the origins as seen from its own head commit.
+func (r *Repository) knownOrigins(ctx context.Context, v *Restored) (cepler.Known, error) {
+	own, err := r.recorded(ctx, v.Config.StatePath(v.Environment.Name))
+	if err != nil {
+		return nil, err
+	}
+	records := map[string]cepler.Snapshot{}
+	if own != nil {
+		for _, s := range append([]cepler.Snapshot{own.Current}, own.Queue...) {
+			records[s.Head] = s
+		}
+	}
+	return func(commit string) func(string) (cepler.Origin, bool) {
+		record, ok := records[commit]
+		if !ok {
+			return nil
+		}
+		return func(p string) (cepler.Origin, bool) {
+			f, ok := record.Files[cepler.LatestKey(p)]
+			if !ok || f.Dirty || f.From == "" {
+				return cepler.Origin{}, false
+			}
+			return cepler.Origin{Commit: f.From, Message: f.Message}, true
+		}
+	}, nil
+}

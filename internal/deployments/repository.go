@@ -1,0 +1,257 @@
+package deployments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// ErrNothingYet says that an environment can't have a state yet, for a reason
+// that time or another environment will remove. It is no fault.
+var ErrNothingYet = errors.New("nothing yet")
+
+// Logf writes one line for the person who reads the build.
+type Logf func(format string, args ...any)
+
+// Repository reads one deployments repository at one or more commits.
+// Everything it has parsed is kept for its lifetime; blobs are immutable.
+type Repository struct {
+	src    Source
+	remote RefReader
+	store  *git.Store
+	logf   Logf
+
+	configs map[plumbing.Hash]parsed[*cepler.Config]
+	states  map[plumbing.Hash]parsed[*cepler.State]
+}
+
+// parsed is the outcome of parsing one blob.
+type parsed[T any] struct {
+	value T
+	err   error
+}
+
+// RefReader says what refs point to; those that are not there are left out. A
+// git.Remote is one.
+type RefReader interface {
+	Refs(ctx context.Context, names ...string) (map[string]git.Hash, error)
+}
+
+// NewRepository reads from store what src names, with the refs that remote has.
+func NewRepository(src Source, remote RefReader, store *git.Store, logf Logf) *Repository {
+	return &Repository{
+		src:     src,
+		remote:  remote,
+		store:   store,
+		logf:    logf,
+		configs: map[plumbing.Hash]parsed[*cepler.Config]{},
+		states:  map[plumbing.Hash]parsed[*cepler.State]{},
+	}
+}
+
+// refs asks the remote for refs by their full names.
+func (r *Repository) refs(ctx context.Context, names ...string) (Refs, error) {
+	refs, err := r.remote.Refs(ctx, names...)
+	return Refs(refs), err
+}
+
+// find is the entry at p in a commit's tree, and whether there is one.
+func (r *Repository) find(ctx context.Context, c *git.Commit, p string) (git.Entry, bool, error) {
+	entry, err := r.store.Lookup(ctx, c.Tree, p)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return git.Entry{}, false, nil
+	case err != nil:
+		return git.Entry{}, false, fmt.Errorf("read %s at %s: %w", p, short(c.Hash), err)
+	case entry.Mode == filemode.Dir || entry.Mode == filemode.Submodule:
+		return git.Entry{}, false, nil
+	}
+	return entry, true, nil
+}
+
+// configAt is the config as it is in commit c. Its error says where it is
+// broken; a config that is not there is fs.ErrNotExist.
+func (r *Repository) configAt(ctx context.Context, c *git.Commit) (*cepler.Config, git.Hash, error) {
+	p := r.src.ConfigPath()
+	entry, ok, err := r.find(ctx, c, p)
+	if err != nil {
+		return nil, git.Hash{}, err
+	}
+	if !ok {
+		return nil, git.Hash{}, fmt.Errorf("config %s is not in commit %s: %w", p, short(c.Hash), fs.ErrNotExist)
+	}
+	if done, ok := r.configs[entry.Hash]; ok {
+		return done.value, entry.Hash, done.err
+	}
+	data, err := r.store.Blob(ctx, entry.Hash)
+	if err != nil {
+		return nil, git.Hash{}, fmt.Errorf("read config %s at %s: %w", p, short(c.Hash), err)
+	}
+	config, err := cepler.ParseConfig(p, data)
+	if err != nil {
+		err = &brokenError{fmt.Errorf("config at commit %s: %w", short(c.Hash), err)}
+	}
+	r.configs[entry.Hash] = parsed[*cepler.Config]{config, err}
+	return config, entry.Hash, err
+}
+
+// stateAt is the state at path p in commit c; nil when it has none there.
+func (r *Repository) stateAt(ctx context.Context, c *git.Commit, p string) (*cepler.State, git.Hash, error) {
+	entry, ok, err := r.find(ctx, c, p)
+	if err != nil || !ok {
+		return nil, git.Hash{}, err
+	}
+	state, err := r.state(ctx, p, entry.Hash)
+	if err != nil {
+		err = fmt.Errorf("at commit %s: %w", short(c.Hash), err)
+	}
+	return state, entry.Hash, err
+}
+
+// state parses the blob h, which is the state file p.
+func (r *Repository) state(ctx context.Context, p string, h git.Hash) (*cepler.State, error) {
+	if done, ok := r.states[h]; ok {
+		return done.value, done.err
+	}
+	data, err := r.store.Blob(ctx, h)
+	if err != nil {
+		return nil, fmt.Errorf("read state %s: %w", p, err)
+	}
+	state, err := cepler.ParseState(p, data)
+	if err != nil {
+		err = &brokenError{err}
+	}
+	r.states[h] = parsed[*cepler.State]{state, err}
+	return state, err
+}
+
+// brokenError is a file in the repository that does not parse. In a walk over
+// history it ends the walk, as a commit that differs does.
+type brokenError struct{ err error }
+
+func (e *brokenError) Error() string { return e.err.Error() }
+func (e *brokenError) Unwrap() error { return e.err }
+
+// content is what an environment consists of at one commit.
+type content struct {
+	// Snapshot has the files as cepler's state names them. Those from the
+	// commit's own tree have no From and no Message yet.
+	cepler.Snapshot
+	// modes has the mode of every file from the commit's own tree, by path.
+	modes map[string]filemode.FileMode
+}
+
+// rules are what decides which files an environment has: a config, read from
+// some commit, and the environment's own recorded state, which holds its place
+// in the upstream's queue.
+type rules struct {
+	config      *cepler.Config
+	configHash  git.Hash
+	environment cepler.Environment
+	own         *cepler.State
+	ignoreQueue bool
+}
+
+// latest is what the tree of c holds for the environment by itself, by path.
+func (r *Repository) latest(ctx context.Context, c *git.Commit, u rules) (map[string]string, map[string]filemode.FileMode, error) {
+	blobs := map[string]string{}
+	modes := map[string]filemode.FileMode{}
+	err := r.store.Walk(ctx, c.Tree, u.environment.Latest.Descend, func(p string, e git.Entry) error {
+		if u.owns(p, e.Mode) {
+			blobs[p] = e.Hash.String()
+			modes[p] = e.Mode
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the files of %s at %s: %w", u.environment.Name, short(c.Hash), err)
+	}
+	return blobs, modes, nil
+}
+
+// owns reports whether the file at p is one of the environment's latest files:
+// a blob that its patterns match, but neither the config nor a state file.
+func (u rules) owns(p string, mode filemode.FileMode) bool {
+	if mode == filemode.Submodule || p == u.config.Path || path.Dir(p) == u.config.StateDir() {
+		return false
+	}
+	return u.environment.Latest.Match(p)
+}
+
+// upstreamPath is the state file of the environment that has to be passed, ""
+// when there is none.
+func (u rules) upstreamPath() string {
+	if u.environment.Passed == "" {
+		return ""
+	}
+	return u.config.StatePath(u.environment.Passed)
+}
+
+// contentAt is the content of the environment as commit c has it: its latest
+// files and those that the upstream state recorded in c lets through.
+func (r *Repository) contentAt(ctx context.Context, c *git.Commit, u rules) (*content, error) {
+	blobs, modes, err := r.latest(ctx, c, u)
+	if err != nil {
+		return nil, err
+	}
+	var target *cepler.Snapshot
+	if p := u.upstreamPath(); p != "" {
+		upstream, _, err := r.stateAt(ctx, c, p)
+		if err != nil {
+			return nil, err
+		}
+		if upstream != nil {
+			target = u.environment.Target(u.own, upstream, blobs, u.ignoreQueue)
+		}
+	}
+	return &content{Snapshot: cepler.Compose(u.environment, blobs, target), modes: modes}, nil
+}
+
+// same reports whether two contents would be deployed alike.
+func (c *content) same(other *content) bool {
+	if len(cepler.Diff(&c.Snapshot, other.Snapshot)) > 0 || len(c.modes) != len(other.modes) {
+		return false
+	}
+	for p, mode := range c.modes {
+		if sameMode(other.modes[p], mode) {
+			continue
+		}
+		return false
+	}
+	return true
+}
+
+// sameMode reports whether two modes are delivered alike: git's 0100664 is a
+// regular file.
+func sameMode(a, b filemode.FileMode) bool {
+	if a == filemode.Deprecated {
+		a = filemode.Regular
+	}
+	if b == filemode.Deprecated {
+		b = filemode.Regular
+	}
+	return a == b
+}
+
+// short is a commit as people write it.
+func short(h git.Hash) string { return h.String()[:7] }
+
+// subject is a commit's first paragraph on one line.
+func subject(c *git.Commit) string { return cepler.Summary(c.Message) }
+
+// parseHash is the hash that s spells in full, and whether it spells one.
+func parseHash(s string) (git.Hash, bool) {
+	if !plumbing.IsHash(strings.ToLower(s)) {
+		return git.Hash{}, false
+	}
+	return plumbing.NewHash(s), true
+}

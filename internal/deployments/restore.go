@@ -1,0 +1,339 @@
+package deployments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// ErrVersion says that a version can't be had from the repository any more.
+var ErrVersion = errors.New("version not found")
+
+// Restored is a version's content, worked out again from the version alone.
+type Restored struct {
+	Version     Version
+	Trigger     *git.Commit
+	Config      *cepler.Config
+	Environment cepler.Environment
+	// Upstream is what the environment took its propagated files from, and
+	// UpstreamVersion that record's number; empty without one.
+	Upstream        string
+	UpstreamVersion uint64
+
+	content      *content
+	configCommit *git.Commit
+}
+
+// Restore finds what version stands for. The answer depends on nothing but the
+// version and the history below it, so it is the same at any later time. Only
+// versions of the Rust resource, which do not name their content, depend on
+// what is recorded at the branch's head.
+func (r *Repository) Restore(ctx context.Context, version Version, environment string) (*Restored, error) {
+	h, ok := parseHash(version.Trigger)
+	if !ok {
+		return nil, fmt.Errorf("version.trigger is %q: want a full commit", version.Trigger)
+	}
+	trigger, err := r.commit(ctx, h)
+	if err != nil {
+		return nil, fmt.Errorf("trigger %s: %w", short(h), err)
+	}
+	out := &Restored{Version: version, Trigger: trigger, configCommit: trigger}
+	if version.Config != "" {
+		if out.configCommit, err = r.configCommit(ctx, version.Config); err != nil {
+			return nil, err
+		}
+	}
+	if out.Config, _, err = r.configAt(ctx, out.configCommit); err != nil {
+		return nil, err
+	}
+	if out.Environment, err = out.Config.Environment(environment); err != nil {
+		return nil, fmt.Errorf("at %s: %w", short(out.configCommit.Hash), err)
+	}
+	if version.Files == "" {
+		return out, r.restoreUnnamed(ctx, out)
+	}
+	return out, r.restoreNamed(ctx, out)
+}
+
+func (r *Repository) configCommit(ctx context.Context, name string) (*git.Commit, error) {
+	h, ok := parseHash(name)
+	if !ok {
+		return nil, fmt.Errorf("version.config is %q: want a full commit", name)
+	}
+	c, err := r.commit(ctx, h)
+	if err != nil {
+		return nil, fmt.Errorf("config commit %s: %w", short(h), err)
+	}
+	return c, nil
+}
+
+// commit is a commit of the past; one that is gone is ErrVersion.
+func (r *Repository) commit(ctx context.Context, h git.Hash) (*git.Commit, error) {
+	c, err := r.store.Commit(ctx, h)
+	if errors.Is(err, git.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %s has no such commit; was branch %s rewritten?", ErrVersion, r.store.URL(), r.src.Branch)
+	}
+	return c, err
+}
+
+// restoreNamed tries every state that the upstream offered at the trigger until
+// the content is the one that the version names.
+func (r *Repository) restoreNamed(ctx context.Context, out *Restored) error {
+	u := rules{config: out.Config, environment: out.Environment}
+	blobs, modes, err := r.latest(ctx, out.Trigger, u)
+	if err != nil {
+		return err
+	}
+	candidates, err := r.candidates(ctx, out.Trigger, u)
+	if err != nil {
+		return err
+	}
+	for _, candidate := range candidates {
+		c := &content{Snapshot: cepler.Compose(out.Environment, blobs, candidate.snapshot), modes: modes}
+		if c.contentDigest() == out.Version.Files {
+			out.content = c
+			out.upstream(candidate)
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: no state of %s at %s has the content %s", ErrVersion, out.Environment.Name, short(out.Trigger.Hash), out.Version.Files)
+}
+
+// candidate is a state that an upstream offers, with the number it was recorded
+// under.
+type candidate struct {
+	snapshot *cepler.Snapshot
+	version  uint64
+}
+
+// candidates are what the upstream recorded at c offers, newest first; one
+// empty candidate where there is no upstream.
+func (r *Repository) candidates(ctx context.Context, c *git.Commit, u rules) ([]candidate, error) {
+	p := u.upstreamPath()
+	if p == "" {
+		return []candidate{{}}, nil
+	}
+	upstream, _, err := r.stateAt(ctx, c, p)
+	if err != nil {
+		return nil, err
+	}
+	if upstream == nil {
+		return []candidate{{}}, nil
+	}
+	all := []candidate{{&upstream.Current, upstream.Version}}
+	for i := range upstream.Queue {
+		all = append(all, candidate{&upstream.Queue[i], upstream.Version - uint64(i) - 1})
+	}
+	return all, nil
+}
+
+func (out *Restored) upstream(c candidate) {
+	if c.snapshot != nil {
+		out.Upstream, out.UpstreamVersion = out.Environment.Passed, c.version
+	}
+}
+
+// restoreUnnamed does what the Rust resource does: the recorded state if it is
+// the version's, else what the trigger and today's record make of it.
+func (r *Repository) restoreUnnamed(ctx context.Context, out *Restored) error {
+	own, err := r.recorded(ctx, out.Config.StatePath(out.Environment.Name))
+	if err != nil {
+		return err
+	}
+	if own != nil && own.Current.Head == out.Version.Trigger {
+		out.content, err = r.contentOf(ctx, own.Current)
+		return err
+	}
+	u := rules{config: out.Config, environment: out.Environment, own: own, ignoreQueue: r.src.IgnoreQueue}
+	out.content, err = r.contentAt(ctx, out.Trigger, u)
+	return err
+}
+
+// recorded is the state at path p on the branch's present head.
+func (r *Repository) recorded(ctx context.Context, p string) (*cepler.State, error) {
+	refs, err := r.refs(ctx, r.src.BranchRef())
+	if err != nil {
+		return nil, fmt.Errorf("look up branch %s: %w", r.src.Branch, err)
+	}
+	head, err := r.tip(ctx, refs, r.src.BranchRef())
+	if err != nil {
+		return nil, err
+	}
+	state, _, err := r.stateAt(ctx, head, p)
+	return state, err
+}
+
+// contentOf is the content that a record describes.
+func (r *Repository) contentOf(ctx context.Context, s cepler.Snapshot) (*content, error) {
+	c := &content{Snapshot: s, modes: map[string]filemode.FileMode{}}
+	for key, file := range s.Files {
+		source, p := cepler.SplitKey(key)
+		if source != latestSource || file.Hash == "" {
+			continue
+		}
+		entry, err := r.entryAt(ctx, file.From, p)
+		if err != nil {
+			return nil, err
+		}
+		c.modes[p] = entry.Mode
+	}
+	return c, nil
+}
+
+// RestoreRecorded is the state that was recorded under version's number or,
+// while that is not recorded, the last one that is.
+func (r *Repository) RestoreRecorded(ctx context.Context, version Version, environment string) (*Restored, error) {
+	out, err := r.Restore(ctx, version, environment)
+	if err != nil {
+		return nil, err
+	}
+	state, err := r.recordedAs(ctx, out.Config.StatePath(environment), version.number())
+	if err != nil {
+		return nil, err
+	}
+	if out.Trigger, err = r.configCommit(ctx, state.Current.Head); err != nil {
+		return nil, err
+	}
+	out.content, err = r.contentOf(ctx, state.Current)
+	return out, err
+}
+
+// recordedAs walks back through the records at path p to the one numbered n.
+func (r *Repository) recordedAs(ctx context.Context, p string, n uint64) (*cepler.State, error) {
+	state, err := r.recorded(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if state == nil {
+		return nil, fmt.Errorf("%s is not there yet: nothing is recorded; get with prepare: true (the default)", p)
+	}
+	if n == 0 || state.Version <= n {
+		return state, nil
+	}
+	refs, err := r.refs(ctx, r.src.BranchRef())
+	if err != nil {
+		return nil, err
+	}
+	var found *cepler.State
+	descend := func(dir string) bool { return strings.HasPrefix(p, dir+"/") }
+	err = r.store.History(ctx, refs[r.src.BranchRef()], func(name string) bool { return name == p }, descend, func(c *git.Commit) (bool, error) {
+		s, _, err := r.stateAt(ctx, c, p)
+		if err != nil {
+			return false, err
+		}
+		if s != nil && s.Version == n {
+			found = s
+		}
+		return found == nil, nil
+	})
+	if err == nil && found == nil {
+		err = fmt.Errorf("%w: %s was never recorded with version %d", ErrVersion, p, n)
+	}
+	return found, err
+}
+
+// Delivery are the files of the version, as they are to be on disk: those of
+// the environment, the config and this deployment's states, as of the trigger.
+func (r *Repository) Delivery(ctx context.Context, v *Restored) ([]git.File, error) {
+	files, err := r.environmentFiles(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	entry, ok, err := r.find(ctx, v.configCommit, v.Config.Path)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		files[v.Config.Path] = git.File{Path: v.Config.Path, Mode: entry.Mode, Hash: entry.Hash}
+	}
+	if err := r.stateFiles(ctx, v, files); err != nil {
+		return nil, err
+	}
+	sorted := make([]git.File, 0, len(files))
+	for _, f := range files {
+		sorted = append(sorted, f)
+	}
+	slices.SortFunc(sorted, func(a, b git.File) int { return strings.Compare(a.Path, b.Path) })
+	return sorted, nil
+}
+
+func (r *Repository) environmentFiles(ctx context.Context, v *Restored) (map[string]git.File, error) {
+	if err := r.needOrigins(ctx, v.content); err != nil {
+		return nil, err
+	}
+	files := make(map[string]git.File, len(v.content.Files))
+	for key, f := range v.content.Files {
+		source, p := cepler.SplitKey(key)
+		if f.Hash == "" {
+			continue // it was not there when its environment was deployed
+		}
+		if source == latestSource && !f.Dirty {
+			h, _ := parseHash(f.Hash)
+			files[p] = git.File{Path: p, Mode: v.content.modes[p], Hash: h}
+			continue
+		}
+		entry, err := r.entryAt(ctx, f.From, p)
+		if err != nil {
+			return nil, err
+		}
+		files[p] = git.File{Path: p, Mode: entry.Mode, Hash: entry.Hash}
+	}
+	return files, nil
+}
+
+// needOrigins fetches in one request the commits that files came from.
+func (r *Repository) needOrigins(ctx context.Context, c *content) error {
+	var origins []git.Hash
+	for key, f := range c.Files {
+		source, _ := cepler.SplitKey(key)
+		if h, ok := parseHash(f.From); ok && (source != latestSource || f.Dirty) && !slices.Contains(origins, h) {
+			origins = append(origins, h)
+		}
+	}
+	if err := r.store.NeedCommits(ctx, origins...); err != nil && !errors.Is(err, git.ErrNotFound) {
+		return fmt.Errorf("fetch the commits that propagated files come from: %w", err)
+	}
+	return nil
+}
+
+// entryAt is the file p as the commit named from has it: what a record means
+// by a file, with its mode.
+func (r *Repository) entryAt(ctx context.Context, from, p string) (git.Entry, error) {
+	h, ok := parseHash(from)
+	if !ok {
+		return git.Entry{}, fmt.Errorf("state of %s: from_commit is %q: want a full commit", p, from)
+	}
+	c, err := r.commit(ctx, h)
+	if err != nil {
+		return git.Entry{}, fmt.Errorf("%s comes from commit %s: %w", p, short(h), err)
+	}
+	entry, ok, err := r.find(ctx, c, p)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: the state says that %s comes from commit %s, which has no such file", ErrVersion, p, short(h))
+	}
+	return entry, err
+}
+
+// stateFiles adds the direct children of the state folder.
+func (r *Repository) stateFiles(ctx context.Context, v *Restored, files map[string]git.File) error {
+	dir := v.Config.StateDir()
+	descend := func(d string) bool { return d == dir || strings.HasPrefix(dir, d+"/") }
+	err := r.store.Walk(ctx, v.Trigger.Tree, descend, func(p string, e git.Entry) error {
+		if path.Dir(p) == dir && e.Mode != filemode.Submodule {
+			files[p] = git.File{Path: p, Mode: e.Mode, Hash: e.Hash}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("list %s at %s: %w", dir, short(v.Trigger.Hash), err)
+	}
+	return nil
+}

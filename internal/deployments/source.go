@@ -1,0 +1,83 @@
+// Package deployments reads and writes a deployments repository: it brings
+// cepler's model (internal/cepler) and a git branch (internal/git) together.
+//
+// What flows through it: a branch's head and its gates become a View, a View
+// and one environment become a Plan (what is pending, since which commit, or
+// why it waits), a Plan becomes a Version that names its own content, and a
+// Version becomes files on disk (Deliver) and, after the deployment, a commit
+// that records it (Record).
+package deployments
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// Source holds the source keys that cepler-in and cepler-out have in common.
+// They are those of the Rust cepler resource, and the access keys of every
+// resource of this suite.
+type Source struct {
+	git.Access
+
+	// Config is the path of cepler's config in the repository; default
+	// "cepler.yml".
+	Config string `json:"config"`
+	// Environment is the environment that is watched or recorded.
+	Environment string `json:"environment"`
+	// GatesFile is the path of the gates file; without it nothing is gated.
+	GatesFile string `json:"gates_file"`
+	// GatesBranch is the branch GatesFile is read from; default: the branch
+	// itself.
+	GatesBranch string `json:"gates_branch"`
+	// IgnoreQueue takes the newest state of the upstream environment instead of
+	// the oldest one that was not yet taken.
+	IgnoreQueue bool `json:"ignore_queue"`
+}
+
+// Validate reports the first key that can't be right, without any network.
+func (s Source) Validate() error {
+	if err := s.Access.Validate(); err != nil {
+		return err
+	}
+	if s.GatesBranch != "" && s.GatesFile == "" {
+		return errors.New("gates_branch is set but gates_file is not: name the gates file in that branch")
+	}
+	for key, p := range map[string]string{"config": s.Config, "gates_file": s.GatesFile} {
+		if p != "" && !plainPath(p) {
+			return fmt.Errorf("%s: %q is not a path inside the repository: write it relative to the repository's root, like cepler/lana-bank.yml", key, p)
+		}
+	}
+	return nil
+}
+
+// ConfigPath is the config's path as git writes it.
+func (s Source) ConfigPath() string {
+	if s.Config == "" {
+		return "cepler.yml"
+	}
+	return path.Clean(s.Config)
+}
+
+// BranchRef is the full name of the branch that is deployed from.
+func (s Source) BranchRef() string { return "refs/heads/" + s.Branch }
+
+// gatesRef is the full name of the branch that holds the gates file.
+func (s Source) gatesRef() string {
+	if s.GatesBranch == "" {
+		return s.BranchRef()
+	}
+	return "refs/heads/" + s.GatesBranch
+}
+
+// plainPath reports whether p stays inside the repository.
+func plainPath(p string) bool {
+	if path.IsAbs(p) || strings.ContainsRune(p, 0) {
+		return false
+	}
+	clean := path.Clean(p)
+	return clean != "." && clean != ".." && !strings.HasPrefix(clean, "../")
+}

@@ -1,0 +1,67 @@
+package deployments
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"sort"
+	"strconv"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+)
+
+// Version is one state of an environment, as Concourse keeps it. Trigger and
+// Version are those of the Rust cepler resource; the other keys make the
+// version say by itself which files it stands for, so that it can be fetched
+// again at any time.
+type Version struct {
+	// Trigger is the commit the state became complete with.
+	Trigger string `json:"trigger"`
+	// Version is the number the state has, or will get, when it is recorded.
+	Version string `json:"version,omitempty"`
+	// Files is the digest of the state's files (see contentDigest). Versions
+	// of the Rust resource have none.
+	Files string `json:"files,omitempty"`
+	// Config is the commit whose config decided, where that is not the
+	// trigger's own: a gate may end before the config was changed.
+	Config string `json:"config,omitempty"`
+}
+
+// number is the version's counter, 0 when it has none.
+func (v Version) number() uint64 {
+	n, err := strconv.ParseUint(v.Version, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// contentDigest names a content: equal digests mean the same files, modes and
+// upstream state. It is the start of a SHA-256 over one line a file.
+func (c *content) contentDigest() string {
+	keys := make([]string, 0, len(c.Files))
+	for key := range c.Files {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	h := sha256.New()
+	_, _ = io.WriteString(h, c.PropagatedHead+"\n") // a hash never fails to write
+	for _, key := range keys {
+		f := c.Files[key]
+		source, path := cepler.SplitKey(key)
+		where := f.From
+		if source == latestSource {
+			where = c.modes[path].String()
+		}
+		fmt.Fprintf(h, "%s\x00%s\x00%s\x00%t\n", key, f.Hash, where, f.Dirty)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:digestLength]
+}
+
+const (
+	latestSource = "latest"
+	// digestLength is 80 bits: far more than the handful of candidates that a
+	// digest tells apart, and short enough to be read.
+	digestLength = 20
+)

@@ -1,0 +1,119 @@
+package deployments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// Refs are the refs a view was made of, with the values they had. While none
+// of them moved, everything derived from the view holds.
+type Refs map[string]git.Hash
+
+// View is the deployments repository at one moment: the branch's head and what
+// governs it.
+type View struct {
+	Head   *git.Commit
+	Config *cepler.Config
+	// Gates is nil when the source names no gates file.
+	Gates *cepler.Gates
+	// Refs are all refs that were looked at.
+	Refs Refs
+
+	configHash git.Hash
+	gatesHead  *git.Commit
+}
+
+// RefNames are the refs that are needed to begin with.
+func (s Source) RefNames() []string {
+	names := []string{s.BranchRef()}
+	if s.GatesFile != "" && s.gatesRef() != s.BranchRef() {
+		names = append(names, s.gatesRef())
+	}
+	return names
+}
+
+// View reads the head that refs names. What is wrong with the repository as a
+// whole (no such branch, no config, a config that does not parse) is an error
+// here.
+func (r *Repository) View(ctx context.Context, refs Refs) (*View, error) {
+	head, err := r.tip(ctx, refs, r.src.BranchRef())
+	if err != nil {
+		return nil, err
+	}
+	v := &View{Head: head, Refs: maps.Clone(refs)}
+	v.Config, v.configHash, err = r.configAt(ctx, head)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s has no config %s at %s: set source.config to its path in the repository", r.src.Branch, r.src.ConfigPath(), short(head.Hash))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v, r.readGates(ctx, v)
+}
+
+// tip is the commit that ref points to.
+func (r *Repository) tip(ctx context.Context, refs Refs, ref string) (*git.Commit, error) {
+	h, ok := refs[ref]
+	name := strings.TrimPrefix(ref, "refs/heads/")
+	if !ok {
+		if len(refs) == 0 {
+			return nil, fmt.Errorf("branch %s: %w: the repository at %s has no such branch; names are matched exactly", name, git.ErrNoBranch, r.store.URL())
+		}
+		return nil, fmt.Errorf("branch %s: %w: %s has %s but not this one; names are matched exactly", name, git.ErrNoBranch, r.store.URL(), strings.Join(slices.Sorted(maps.Keys(refs)), ", "))
+	}
+	if err := r.store.Advance(ctx, ref, h); err != nil {
+		return nil, fmt.Errorf("fetch branch %s of %s: %w", name, r.store.URL(), err)
+	}
+	return r.store.Commit(ctx, h)
+}
+
+// readGates reads the gates file, if the source names one.
+func (r *Repository) readGates(ctx context.Context, v *View) error {
+	if r.src.GatesFile == "" {
+		return nil
+	}
+	v.gatesHead = v.Head
+	if ref := r.src.gatesRef(); ref != r.src.BranchRef() {
+		var err error
+		if v.gatesHead, err = r.tip(ctx, v.Refs, ref); err != nil {
+			return err
+		}
+	}
+	gates, err := r.gatesAt(ctx, v.gatesHead)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("gates file %s is not in %s at %s: set source.gates_file and source.gates_branch to where it is", r.src.GatesFile, v.gatesBranch(r.src), short(v.gatesHead.Hash))
+	}
+	v.Gates = gates
+	return err
+}
+
+func (v *View) gatesBranch(s Source) string {
+	if s.GatesBranch == "" {
+		return s.Branch
+	}
+	return s.GatesBranch
+}
+
+// gatesAt is the gates file as commit c has it.
+func (r *Repository) gatesAt(ctx context.Context, c *git.Commit) (*cepler.Gates, error) {
+	entry, ok, err := r.find(ctx, c, r.src.GatesFile)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("gates file %s at %s: %w", r.src.GatesFile, short(c.Hash), fs.ErrNotExist)
+	}
+	data, err := r.store.Blob(ctx, entry.Hash)
+	if err != nil {
+		return nil, fmt.Errorf("read gates file %s at %s: %w", r.src.GatesFile, short(c.Hash), err)
+	}
+	return cepler.ParseGates(r.src.GatesFile, data)
+}

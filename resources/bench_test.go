@@ -1,0 +1,215 @@
+package resources_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+)
+
+// BenchmarkCepler measures whole programs over HTTP on loopback, on generated
+// deployments repositories, beside git itself (and the Rust cepler, where it is
+// on PATH) in the same run. Metrics: ms and peak MB of our program, and how many
+// times the peer's time that is ("x-ls-remote", "x-clone", "x-log", "x-cepler").
+func BenchmarkCepler(b *testing.B) {
+	programs := build(b)
+	for _, s := range shapes() {
+		b.Run(s.name, func(b *testing.B) { benchmarkShape(b, programs, s.big) })
+	}
+}
+
+type shape struct {
+	name string
+	big  gittest.Big
+}
+
+func shapes() []shape {
+	of := func(commits, files, quiet int, change func(*gittest.Big)) gittest.Big {
+		big := gittest.DefaultBig()
+		big.Commits, big.Files, big.Quiet = commits, files, quiet
+		if change != nil {
+			change(&big)
+		}
+		return big
+	}
+	return []shape{
+		{"2k_commits_2k_files", of(2000, 2000, 20, nil)},
+		{"10k_commits_10k_files", of(10000, 10000, 20, nil)},
+		{"10k_10k_quiet_400", of(10000, 10000, 400, nil)},
+		{"10k_10k_500_modules", of(10000, 10000, 20, func(b *gittest.Big) { b.ModuleFiles = 490 })},
+		{"2k_2k_folder_of_400", of(2000, 2000, 20, func(b *gittest.Big) { b.ModuleFiles = 1200 })},
+		{"2k_2k_merges", of(2000, 2000, 100, func(b *gittest.Big) { b.Merges = 0.8 })},
+		{"2k_2k_lag_100", of(2000, 2000, 100, func(b *gittest.Big) { b.RelevantEvery, b.Lag = 15, 100 })},
+		{"50k_commits_10k_files", of(50000, 10000, 20, nil)},
+	}
+}
+
+// programs are the paths of the built programs.
+type programs struct{ in, out string }
+
+func build(b *testing.B) programs {
+	b.Helper()
+	dir := b.TempDir()
+	p := programs{filepath.Join(dir, "cepler-in"), filepath.Join(dir, "cepler-out")}
+	for path, pkg := range map[string]string{p.in: "./cepler-in/cmd/cepler-in", p.out: "./cepler-out/cmd/cepler-out"} {
+		cmd := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		out, err := cmd.CombinedOutput()
+		require.NoError(b, err, "%s", out)
+	}
+	return p
+}
+
+// measured is what a run of a program took.
+type measured struct {
+	took time.Duration
+	peak float64 // MB
+	out  []byte
+}
+
+// timed runs a program to its end.
+func timed(b *testing.B, env []string, stdin []byte, name string, args ...string) measured {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdin = bytes.NewReader(stdin)
+	var out, log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &log
+	start := time.Now()
+	err := cmd.Run()
+	took := time.Since(start)
+	require.NoError(b, err, "%s %v: %s", name, args, &log)
+	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	require.True(b, ok)
+	return measured{took, float64(usage.Maxrss) / 1024, out.Bytes()}
+}
+
+// median of three runs.
+func median(b *testing.B, run func() measured) measured {
+	b.Helper()
+	runs := []measured{run(), run(), run()}
+	slices.SortFunc(runs, func(x, y measured) int { return int(x.took - y.took) })
+	return runs[1]
+}
+
+func benchmarkShape(b *testing.B, p programs, big gittest.Big) {
+	server, err := gittest.New(gittest.Options{})
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = server.Close() })
+	repo, err := server.Create("deployments")
+	require.NoError(b, err)
+	made, err := repo.WriteBig(big)
+	require.NoError(b, err)
+	_, err = repo.Git("gc", "-q")
+	require.NoError(b, err)
+	s := &scene{b: b, programs: p, repo: repo, environment: made.Environments[0]}
+	s.peers(big)
+	s.run("check_cold", "x-clone", s.clone, func() measured { return s.check(b.TempDir()) })
+	warm := b.TempDir()
+	s.check(warm)
+	s.run("check_unchanged", "x-ls-remote", s.lsRemote, func() measured { return s.check(warm) })
+	s.run("check_one_new_commit", "x-ls-remote", s.lsRemote, func() measured {
+		s.commit("README.md")
+		return s.check(warm)
+	})
+	s.run("get", "x-clone", s.clone, func() measured { return s.get(s.pending()) })
+	s.run("put", "x-clone", s.clone, func() measured { return s.put() })
+}
+
+// scene is one repository with its peers' times.
+type scene struct {
+	programs
+	b                          *testing.B
+	repo                       *gittest.Repository
+	environment                string
+	lsRemote, clone, log, rust time.Duration
+	counter                    int
+}
+
+// peers times git, and the Rust cepler where there is one.
+func (s *scene) peers(big gittest.Big) {
+	b := s.b
+	s.lsRemote = median(b, func() measured { return timed(b, nil, nil, "git", "ls-remote", s.repo.URL(), "refs/heads/main") }).took
+	s.clone = median(b, func() measured {
+		return timed(b, nil, nil, "git", "clone", "-q", "--bare", s.repo.URL(), filepath.Join(b.TempDir(), "clone.git"))
+	}).took
+	s.log = median(b, func() measured {
+		return timed(b, nil, nil, "git", "-C", s.repo.Dir, "log", "--format=%H", "--name-only", "main", "--", "modules/bank", "modules/bank-db", "modules/infra/vendor/tf/postgresql")
+	}).took
+	if path, err := exec.LookPath("cepler"); err == nil && big.Commits*big.ModuleFiles < 1_000_000 && big.Quiet < 200 {
+		request := fmt.Appendf(nil, `{"source":{"uri":%q,"branch":"main","private_key":"x","environment":%q,"config":"cepler.yml"},"version":null}`, s.repo.Dir, s.environment)
+		s.rust = timed(b, []string{"TMPDIR=" + b.TempDir()}, request, path, "concourse", "check").took
+	}
+}
+
+// run reports one of our programs beside a peer.
+func (s *scene) run(name, unit string, peer time.Duration, ours func() measured) {
+	s.b.Run(name, func(b *testing.B) {
+		var last measured
+		for b.Loop() {
+			last = median(b, ours)
+		}
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(float64(last.took.Microseconds())/1000, "ms")
+		b.ReportMetric(last.peak, "MB")
+		b.ReportMetric(float64(last.took)/float64(peer), unit)
+		b.ReportMetric(float64(last.took)/float64(s.log), "x-log")
+		if s.rust > 0 && strings.HasPrefix(name, "check") {
+			b.ReportMetric(float64(last.took)/float64(s.rust), "x-cepler")
+		}
+	})
+}
+
+func (s *scene) request(key string, value any) []byte {
+	data, err := json.Marshal(map[string]any{
+		"source": map[string]any{"uri": s.repo.URL(), "branch": "main", "environment": s.environment, "config": "cepler.yml"},
+		key:      value,
+	})
+	require.NoError(s.b, err)
+	return data
+}
+
+func (s *scene) check(tmp string) measured {
+	return timed(s.b, []string{"TMPDIR=" + tmp}, s.request("version", nil), s.in, "check")
+}
+
+func (s *scene) commit(path string) {
+	s.counter++
+	_, err := s.repo.Commit("main", fmt.Sprintf("change %d", s.counter), map[string]string{path: fmt.Sprintf("%d\n", s.counter)})
+	require.NoError(s.b, err)
+}
+
+// pending makes one of the environment's own files change, and is the version
+// that a check offers.
+func (s *scene) pending() json.RawMessage {
+	s.commit("gcp/" + s.environment + "/bank/f0.tf")
+	var versions []json.RawMessage
+	require.NoError(s.b, json.Unmarshal(s.check(s.b.TempDir()).out, &versions))
+	require.NotEmpty(s.b, versions)
+	return versions[len(versions)-1]
+}
+
+func (s *scene) get(version json.RawMessage) measured {
+	return timed(s.b, nil, s.request("version", version), s.in, "in", filepath.Join(s.b.TempDir(), "got"))
+}
+
+// put gets a new version and times its record.
+func (s *scene) put() measured {
+	dir := s.b.TempDir()
+	timed(s.b, nil, s.request("version", s.pending()), s.in, "in", filepath.Join(dir, "got"))
+	return timed(s.b, nil, s.request("params", map[string]string{"repository": "got"}), s.out, "out", dir)
+}

@@ -1,0 +1,78 @@
+// Package ceplerin is the resource type that offers an environment the next
+// state it may deploy, and delivers its files. README.md lists its source,
+// params and files.
+package ceplerin
+
+import (
+	"context"
+	"errors"
+
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/deployments"
+)
+
+// Resource is cepler-in.
+type Resource struct{}
+
+// GetParams are the params of a get step.
+type GetParams struct {
+	// Prepare false delivers what was recorded for the version instead of what
+	// it deploys. Default true.
+	Prepare *bool `json:"prepare"`
+}
+
+// PutParams are the params of a put step: there are none.
+type PutParams struct{}
+
+type (
+	source  = deployments.Source
+	version = deployments.Version
+	result  = concourse.Result[version]
+)
+
+// In fills the step's folder with the version's files and nothing else.
+func (Resource) In(ctx context.Context, step concourse.Step, src source, v version, p GetParams) (result, error) {
+	out := result{Version: v}
+	if src.Environment == "" {
+		step.Logf("the source names no environment: nothing to deliver")
+		return out, nil
+	}
+	conn, err := deployments.Connect(src, "", step.Logf)
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = conn.Close() }()
+	restored, err := conn.Get(ctx, v, step.Dir, p.Prepare == nil || *p.Prepare)
+	if err != nil {
+		return out, err
+	}
+	notes, err := conn.Describe(ctx, restored, compareLink(conn.Remote.WebURL()))
+	if err != nil {
+		return out, err
+	}
+	gate, err := conn.GateNotes(ctx, src.Environment)
+	if err != nil {
+		step.Logf("the gate can't be shown: %v", err)
+	}
+	for _, note := range append(notes, gate...) {
+		out.Metadata.Add(note.Name, "%s", note.Value)
+		step.Logf("%s: %s", note.Name, note.Value)
+	}
+	return out, nil
+}
+
+// compareLink makes the address where a forge shows the difference between two
+// commits; it makes none for a remote without a web page.
+func compareLink(web string) func(before, after string) string {
+	return func(before, after string) string {
+		if web == "" || before == "" || before == after {
+			return ""
+		}
+		return web + "/compare/" + before + "..." + after
+	}
+}
+
+// Out refuses: what was deployed is recorded by cepler-out.
+func (Resource) Out(context.Context, concourse.Step, source, PutParams) (result, error) {
+	return result{}, errors.New("cepler-in can't be put to: record a deployment with a put of a cepler-out resource")
+}

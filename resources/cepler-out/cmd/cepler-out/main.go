@@ -1,0 +1,11 @@
+// Cepler-out is the program of the cepler-out resource type; see the README two
+// folders up.
+package main
+
+import (
+	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
+
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+)
+
+func main() { concourse.Main(ceplerout.Resource{}) }

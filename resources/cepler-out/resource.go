@@ -1,0 +1,152 @@
+// Package ceplerout is the resource type that records what was deployed to an
+// environment, so that the next one may have it. README.md lists its source,
+// params and files.
+package ceplerout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/deployments"
+)
+
+// Resource is cepler-out.
+type Resource struct{}
+
+// GetParams are the params of the get that follows a put.
+type GetParams struct {
+	// Prepare is accepted for the sake of the Rust resource's pipelines.
+	Prepare *bool `json:"prepare"`
+}
+
+// PutParams are the params of a put step.
+type PutParams struct {
+	// Repository is the folder that a get of cepler-in filled and the
+	// deployment was made from.
+	Repository string `json:"repository" concourse:"required"`
+	// Environment is recorded instead of the source's.
+	Environment string `json:"environment"`
+}
+
+type (
+	source  = deployments.Source
+	version = deployments.Version
+	result  = concourse.Result[version]
+)
+
+// Check answers what it was given: versions come from puts alone.
+func (Resource) Check(_ context.Context, _ concourse.Step, _ source, given *version) ([]version, error) {
+	if given == nil {
+		return []version{}, nil
+	}
+	return []version{*given}, nil
+}
+
+// In delivers what the version recorded, as a get of cepler-in would.
+func (Resource) In(ctx context.Context, step concourse.Step, src source, v version, _ GetParams) (result, error) {
+	out := result{Version: v}
+	if src.Environment == "" {
+		step.Logf("recorded version %s; the source names no environment, so no files are delivered", v.Version)
+		return out, nil
+	}
+	conn, err := deployments.Connect(src, "", step.Logf)
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = conn.Close() }()
+	_, err = conn.Get(ctx, v, step.Dir, true)
+	return out, err
+}
+
+// Out records the deployed folder. It succeeds only when the remote has it.
+func (Resource) Out(ctx context.Context, step concourse.Step, src source, p PutParams) (result, error) {
+	dir, err := step.Path(p.Repository)
+	if err != nil {
+		return result{}, fmt.Errorf("params.repository: %w", err)
+	}
+	delivered, err := deployments.ReadDelivered(dir)
+	if err != nil {
+		return result{}, fmt.Errorf("params.repository %s: %w", p.Repository, err)
+	}
+	if src.Environment, err = environment(src, p, delivered); err != nil {
+		return result{}, err
+	}
+	conn, err := deployments.Connect(src, "", step.Logf)
+	if err != nil {
+		return result{}, err
+	}
+	defer func() { _ = conn.Close() }()
+	restored, err := conn.Restore(ctx, delivered.Version, src.Environment)
+	if err != nil {
+		return result{}, err
+	}
+	gate, err := conn.GateNotes(ctx, src.Environment)
+	if err != nil {
+		step.Logf("the commit will not name the gate: %v", err)
+	}
+	recorded, err := conn.Record(ctx, deployments.Recording{
+		Restored: restored, Dir: dir, Now: time.Now(), Trailers: trailers(step.Build, gate),
+	})
+	if err != nil {
+		return result{}, err
+	}
+	return answer(ctx, step, conn, restored, recorded)
+}
+
+// environment is the one to record: it has to be the one that was deployed.
+func environment(src source, p PutParams, delivered deployments.Delivered) (string, error) {
+	name := src.Environment
+	if p.Environment != "" {
+		name = p.Environment
+	}
+	if name == "" {
+		return "", errors.New("which environment was deployed? set params.environment or source.environment")
+	}
+	if delivered.Environment != name {
+		return "", fmt.Errorf("params.repository %s holds the files of %s, but %s is to be recorded: put the folder of the get that was deployed", p.Repository, delivered.Environment, name)
+	}
+	return name, nil
+}
+
+// trailers say in the commit which build recorded it and which gate it had.
+func trailers(build concourse.Build, gate []deployments.Note) []string {
+	var lines []string
+	if url := build.URL(); url != "" {
+		lines = append(lines, "Build: "+url)
+	}
+	if name := build.Pipeline(); name != "" {
+		lines = append(lines, "Pipeline: "+name)
+	}
+	for _, note := range gate {
+		if note.Name == "gate" {
+			lines = append(lines, "Gate: "+note.Value)
+		}
+	}
+	return lines
+}
+
+// answer tells what was recorded.
+func answer(ctx context.Context, step concourse.Step, conn *deployments.Connection, restored *deployments.Restored, recorded *deployments.Recorded) (result, error) {
+	out := result{Version: recorded.Version}
+	if recorded.Commit == nil {
+		step.Logf("%s has this state recorded already, as version %s", restored.Environment.Name, recorded.Version.Version)
+		out.Metadata.Add("recorded", "already, as version %s", recorded.Version.Version)
+		return out, nil
+	}
+	step.Logf("%s is recorded as version %s in commit %.7s", restored.Environment.Name, recorded.Version.Version, recorded.Commit.Hash.String())
+	out.Metadata.Add("commit", "%s", recorded.Commit.Hash)
+	if web := conn.Remote.WebURL(); web != "" {
+		out.Metadata.Add("url", "%s/commit/%s", web, recorded.Commit.Hash)
+	}
+	notes, err := conn.ChangeNotes(ctx, restored, recorded.Changes)
+	if err != nil {
+		step.Logf("the changed files can't be listed: %v", err)
+	}
+	for _, note := range notes {
+		out.Metadata.Add(note.Name, "%s", note.Value)
+	}
+	return out, nil
+}
