@@ -25,6 +25,9 @@ import (
 type Glob struct {
 	pattern string
 	parts   []part
+	// folder is what every match begins with: the parts before the first
+	// wildcard, or before the last part, with a slash behind each.
+	folder string
 }
 
 // part is what a pattern has between two slashes.
@@ -71,7 +74,14 @@ func ParseGlob(pattern string) (Glob, error) {
 	if err := p.parse(); err != nil {
 		return Glob{}, fmt.Errorf("pattern %q: %w", pattern, err)
 	}
-	return Glob{pattern: pattern, parts: p.parts}, nil
+	g := Glob{pattern: pattern, parts: p.parts}
+	for _, part := range g.parts[:len(g.parts)-1] {
+		if part.deep || part.tokens != nil {
+			break
+		}
+		g.folder += part.literal + "/"
+	}
+	return g, nil
 }
 
 // globParser cuts a pattern into parts of tokens.
@@ -198,7 +208,7 @@ func (g Glob) String() string { return g.pattern }
 // Match reports whether the file at path, from the repository's root, is meant.
 // A path that is not UTF-8 is never meant, as no state file can name it.
 func (g Glob) Match(path string) bool {
-	if !utf8.ValidString(path) {
+	if !strings.HasPrefix(path, g.folder) || !utf8.ValidString(path) {
 		return false
 	}
 	var room [reachRoom]bool
@@ -216,7 +226,7 @@ func (g Glob) Match(path string) bool {
 // Descend reports whether a file somewhere below the folder dir could match.
 // It is true for the root, which is "".
 func (g Glob) Descend(dir string) bool {
-	if !utf8.ValidString(dir) {
+	if common := min(len(dir), len(g.folder)); dir[:common] != g.folder[:common] || !utf8.ValidString(dir) {
 		return false
 	}
 	var room [reachRoom]bool

@@ -2,7 +2,6 @@ package cepler
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,16 +97,16 @@ func (w *writer) scalar(s string) {
 }
 
 func (w *writer) escaped(c byte) {
-	const short = "\b\t\n\f\r\"\\"
-	switch i := strings.IndexByte(short, c); {
-	case i >= 0:
-		w.out = append(w.out, '\\', `btnfr"\`[i])
-	case c < ' ' || c == 0x7f:
-		const hex = "0123456789abcdef"
-		w.out = append(w.out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-	default:
+	if c >= ' ' && c != '"' && c != '\\' && c != 0x7f {
 		w.out = append(w.out, c)
+		return
 	}
+	if i := strings.IndexByte("\b\t\n\f\r\"\\", c); i >= 0 {
+		w.out = append(w.out, '\\', `btnfr"\`[i])
+		return
+	}
+	const hex = "0123456789abcdef"
+	w.out = append(w.out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 }
 
 // needsQuotes reports whether yaml-rust 0.4.5 would write s in quotes. Its
@@ -128,15 +127,18 @@ func needsQuotes(s string) bool {
 	return isWord(s) || isRustNumber(s)
 }
 
-// quoted reports whether a byte anywhere in a text makes it be quoted.
+// quoted reports whether a byte anywhere in a text makes it be quoted: one of
+// :{}[],#`"'\ or a control character but 07, 08, 0b, 0c and 1b.
 func quoted(c byte) bool {
-	switch c {
-	case ':', '{', '}', '[', ']', ',', '#', '`', '"', '\'', '\\':
-		return true
-	case 0x07, 0x08, 0x0b, 0x0c, 0x1b:
-		return false
+	const (
+		low  = 1<<0x1b - 1 - 1<<0x07 - 1<<0x08 - 1<<0x0b - 1<<0x0c + 0xf<<0x1c + 1<<'"' + 1<<'#' + 1<<'\'' + 1<<',' + 1<<':'
+		high = 1<<('['-64) + 1<<('\\'-64) + 1<<(']'-64) + 1<<('`'-64) + 1<<('{'-64) + 1<<('}'-64)
+	)
+	mask := uint64(low)
+	if c >= 64 {
+		mask = high
 	}
-	return c < ' '
+	return c < 128 && mask>>(c&63)&1 == 1
 }
 
 // isWord reports whether s is one of the words that yaml-rust takes for a
@@ -150,13 +152,41 @@ func isWord(s string) bool {
 	return false
 }
 
-// rustFloat is what Rust's f64 parses (https://doc.rust-lang.org/std/primitive.f64.html#method.from_str);
-// every i64 is one too.
-var rustFloat = regexp.MustCompile(`^[+-]?((?i:inf|infinity|nan)|([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)$`) //nolint:gochecknoglobals // constant
-
+// isRustNumber reports whether Rust parses s as an f64
+// (https://doc.rust-lang.org/std/primitive.f64.html#method.from_str). Every
+// i64 is one too.
 func isRustNumber(s string) bool {
-	if strings.IndexByte("+-.0123456789iInN", s[0]) < 0 {
+	if s[0] == '+' || s[0] == '-' {
+		s = s[1:]
+	}
+	for _, word := range []string{"inf", "infinity", "nan"} {
+		if len(s) == len(word) && strings.EqualFold(s, word) {
+			return true
+		}
+	}
+	whole, s := digits(s)
+	part := 0
+	if strings.HasPrefix(s, ".") {
+		part, s = digits(s[1:])
+	}
+	if whole+part == 0 {
 		return false
 	}
-	return rustFloat.MatchString(s)
+	if s == "" || s[0] != 'e' && s[0] != 'E' {
+		return s == ""
+	}
+	s = s[1:]
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		s = s[1:]
+	}
+	power, s := digits(s)
+	return power > 0 && s == ""
+}
+
+// digits counts the digits that s begins with; rest is what follows them.
+func digits(s string) (n int, rest string) {
+	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	return n, s[n:]
 }

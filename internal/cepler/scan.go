@@ -127,23 +127,30 @@ func (r *scanner) value(value *string) bool {
 
 // quoted reads a text from behind its opening quote to behind the closing one.
 func (r *scanner) quoted(value *string) bool {
-	end := strings.IndexAny(r.rest, "\"\\\n")
-	if end < 0 {
-		return false
-	}
-	if r.rest[end] == '"' {
+	end := r.run()
+	if end < len(r.rest) && r.rest[end] == '"' {
 		*value, r.rest = r.rest[:end], r.rest[end+1:]
-		return !hasControls(*value)
+		return true
 	}
 	return r.escaped(value)
+}
+
+// run is how far the text goes that stands for itself inside quotes.
+func (r *scanner) run() int {
+	for i := range len(r.rest) {
+		if c := r.rest[i]; c == '"' || c == '\\' || c < ' ' {
+			return i
+		}
+	}
+	return len(r.rest)
 }
 
 // escaped reads a quoted text with escapes in it.
 func (r *scanner) escaped(value *string) bool {
 	var out strings.Builder
 	for {
-		end := strings.IndexAny(r.rest, "\"\\\n")
-		if end < 0 || r.rest[end] == '\n' || hasControls(r.rest[:end]) {
+		end := r.run()
+		if end == len(r.rest) || r.rest[end] < ' ' {
 			return false
 		}
 		out.WriteString(r.rest[:end])
@@ -190,15 +197,6 @@ func hasMeaning(s string) bool {
 	}
 	for i := range len(s) {
 		if quoted(s[i]) {
-			return true
-		}
-	}
-	return false
-}
-
-func hasControls(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' {
 			return true
 		}
 	}

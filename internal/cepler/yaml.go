@@ -30,7 +30,7 @@ func (d document) root(data []byte, limit int) (*yaml.Node, error) {
 	if len(data) > limit {
 		return nil, d.faultf(0, "the file has %d bytes, at most %d are read", len(data), limit)
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder := yaml.NewDecoder(bytes.NewReader(withoutVersion(data)))
 	var top yaml.Node
 	err := decoder.Decode(&top)
 	if errors.Is(err, io.EOF) || err == nil && len(top.Content) == 0 {
@@ -47,6 +47,16 @@ func (d document) root(data []byte, limit int) (*yaml.Node, error) {
 		return nil, d.syntax(err)
 	}
 	return nil, d.faultf(more.Line, "a second document begins; the file must have only one")
+}
+
+// withoutVersion makes a comment of a directive %YAML 1.2 in the first line,
+// which yaml.v3 refuses though nothing read here depends on it.
+func withoutVersion(data []byte) []byte {
+	rest, found := bytes.CutPrefix(data, []byte("%YAML 1."))
+	if !found {
+		return data
+	}
+	return append([]byte("#YAML 1."), rest...)
 }
 
 // yamlLine is where yaml.v3 puts the line in its errors.
@@ -118,17 +128,17 @@ func isPlain(n *yaml.Node) bool {
 }
 
 // isNull reports whether nothing is given. Other spellings of null, and those
-// with a tag, are texts to cepler.
+// with a tag of their own, are texts to cepler.
 func isNull(n *yaml.Node) bool {
 	n = resolve(n)
-	return n.Kind == yaml.ScalarNode && isPlain(n) && n.Style&yaml.TaggedStyle == 0 && (text(n) == "~" || n.Value == "null")
+	return n.Kind == yaml.ScalarNode && isPlain(n) && (n.Style&yaml.TaggedStyle == 0 || n.ShortTag() == "!!null") && (text(n) == "~" || n.Value == "null")
 }
 
 // boolean is true or false and none of YAML's other words for them.
 func (d document) boolean(n *yaml.Node, what string) (bool, error) {
 	line := n.Line
 	n = resolve(n)
-	if n.Kind == yaml.ScalarNode && isPlain(n) && n.Style&yaml.TaggedStyle == 0 {
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
 		switch n.Value {
 		case "true":
 			return true, nil
