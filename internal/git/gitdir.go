@@ -2,12 +2,12 @@ package git
 
 import (
 	"bytes"
-	"compress/zlib"
 	"context"
 	"crypto"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/adler32"
 	"hash/crc32"
 	"io/fs"
 	"net/url"
@@ -357,15 +357,28 @@ func writeObjectHeader(b *bytes.Buffer, kind plumbing.ObjectType, size int) {
 	b.WriteByte(c)
 }
 
-// stored is a zlib stream without compression.
+// stored is a zlib stream without compression, see RFC 1950 and RFC 1951,
+// section 3.2.4.
 func stored(content []byte) []byte {
-	var b bytes.Buffer
-	w, err := zlib.NewWriterLevel(&b, zlib.NoCompression)
-	if err == nil {
-		_, _ = w.Write(content) // into memory: it does not fail
-		_ = w.Close()
+	const longest = 0xffff
+	out := make([]byte, 0, len(content)+5*(len(content)/longest+1)+6)
+	out = append(out, 0x78, 0x01)
+	for rest := content; ; {
+		block := rest[:min(len(rest), longest)]
+		rest = rest[len(block):]
+		last := byte(0)
+		if len(rest) == 0 {
+			last = 1
+		}
+		length := uint16(len(block)) //nolint:gosec // at most longest
+		out = append(out, last)
+		out = binary.LittleEndian.AppendUint16(out, length)
+		out = binary.LittleEndian.AppendUint16(out, ^length)
+		out = append(out, block...)
+		if last == 1 {
+			return binary.BigEndian.AppendUint32(out, adler32.Checksum(content))
+		}
 	}
-	return b.Bytes()
 }
 
 func checksum(content []byte) []byte {
