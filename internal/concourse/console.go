@@ -27,6 +27,7 @@ type console struct {
 	mu       sync.Mutex
 	w        io.Writer
 	plain    bool // no colours, see https://no-color.org
+	secrets  []string
 	mask     masker
 	progress string // the line that the next progress replaces
 	closed   bool
@@ -36,11 +37,12 @@ func newConsole(p Process) *console {
 	return &console{w: p.Stderr, plain: p.Getenv("NO_COLOR") != "" || p.Getenv("TERM") == "dumb"}
 }
 
-// hide masks the secrets from now on.
+// hide masks more secrets from now on.
 func (c *console) hide(secrets []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.mask = newMasker(secrets)
+	c.secrets = append(c.secrets, secrets...)
+	c.mask = newMasker(c.secrets)
 }
 
 func (c *console) masker() masker {

@@ -24,7 +24,7 @@ type decoder struct {
 	// nothing else for any value.
 	placeholders bool
 
-	problems Problems
+	problems KeyErrors
 }
 
 // decode fills *into from raw, which is valid JSON, or absent when empty.
@@ -36,7 +36,7 @@ func (d *decoder) decode(path string, raw json.RawMessage, into any) {
 }
 
 func (d *decoder) report(path, format string, args ...any) {
-	d.problems = append(d.problems, &Problem{Path: path, Text: fmt.Sprintf(format, args...)})
+	d.problems = append(d.problems, &KeyError{Path: path, Text: fmt.Sprintf(format, args...)})
 }
 
 func (d *decoder) value(path string, raw json.RawMessage, v reflect.Value) {
@@ -126,7 +126,7 @@ func (d *decoder) unknown(path, key string, fields []field) {
 	} else {
 		said += "; " + known
 	}
-	d.problems = append(d.problems, &Problem{Path: path, Key: key, Text: said})
+	d.problems = append(d.problems, &KeyError{Path: path, Key: key, Text: said})
 }
 
 // notEmpty refuses what was given for a required key and holds nothing.
@@ -285,9 +285,9 @@ func members(raw json.RawMessage) []member {
 		if err != nil {
 			return list
 		}
-		name, _ := key.(string) //nolint:errcheck // a key of valid JSON is a string
+		name, ok := key.(string)
 		m := member{key: name}
-		if err := dec.Decode(&m.value); err != nil {
+		if err := dec.Decode(&m.value); err != nil || !ok {
 			return list
 		}
 		list = append(list, m)

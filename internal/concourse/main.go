@@ -31,7 +31,7 @@ func process[S Source, V, G, P any](r Resource[S, V, G, P], extra []Command) int
 
 // untilSignal is a context that ends with the first SIGTERM or SIGINT; a second
 // one ends the process, as without us.
-func untilSignal(parent context.Context) (context.Context, func()) {
+func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)

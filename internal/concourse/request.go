@@ -2,6 +2,7 @@ package concourse
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,11 +25,14 @@ type request struct {
 }
 
 // readRequest reads one JSON object and nothing behind it.
-func readRequest(p Process, say func(format string, args ...any)) (request, error) {
+func readRequest(ctx context.Context, p Process, say func(format string, args ...any)) (request, error) {
 	if f, ok := p.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		say("reading the request from the keyboard: one JSON object, then ctrl-d")
 	}
-	data, err := io.ReadAll(io.LimitReader(p.Stdin, maxRequest+1))
+	data, err := readAll(ctx, io.LimitReader(p.Stdin, maxRequest+1))
+	if ctx.Err() != nil {
+		return request{}, context.Cause(ctx)
+	}
 	if err != nil {
 		return request{}, fmt.Errorf("read the request from stdin: %w", err)
 	}
@@ -38,13 +42,35 @@ func readRequest(p Process, say func(format string, args ...any)) (request, erro
 	return parseRequest(data)
 }
 
+// readAll reads everything, unless ctx ends before.
+func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
+	type read struct {
+		data []byte
+		err  error
+	}
+	done := make(chan read, 1)
+	go func() {
+		data, err := io.ReadAll(r)
+		done <- read{data, err}
+	}()
+	select {
+	case all := <-done:
+		return all.data, all.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
 func parseRequest(data []byte) (request, error) {
 	const wanted = `want one JSON object like {"source": {...}}`
 	if len(bytes.TrimSpace(data)) == 0 {
 		return request{}, errors.New("the request on stdin is empty: " + wanted)
 	}
 	if err := checkJSON(data); err != nil {
-		return request{}, fmt.Errorf("the request on stdin: %w; %s", err, wanted)
+		return request{}, fmt.Errorf("the request on stdin %w; %s", err, wanted)
+	}
+	if err := checkKeys("", data); err != nil {
+		return request{}, err
 	}
 	raw := json.RawMessage(bytes.TrimSpace(data))
 	if raw[0] != '{' {
@@ -73,14 +99,13 @@ func parseRequest(data []byte) (request, error) {
 	return q, nil
 }
 
-// checkJSON refuses what is not exactly one JSON value, and objects that say a
-// key twice.
+// checkJSON refuses what is not exactly one JSON value.
 func checkJSON(data []byte) error {
 	var whole json.RawMessage
 	if err := json.Unmarshal(data, &whole); err != nil {
 		return notJSON(data, err)
 	}
-	return checkKeys(whole)
+	return nil
 }
 
 func notJSON(data []byte, err error) error {
@@ -103,21 +128,22 @@ type level struct {
 	want bool
 }
 
+// child is the path of the value that comes next.
 func (l *level) child() string {
-	if l.keys == nil {
+	switch {
+	case l.keys == nil:
 		return fmt.Sprintf("%s[%d]", l.path, l.next)
-	}
-	if l.path == "" {
+	case l.path == "":
 		return l.key
 	}
 	return l.path + "." + l.key
 }
 
-// checkKeys looks for keys that an object has twice.
-func checkKeys(raw json.RawMessage) error {
+// checkKeys looks in JSON for objects that say a key twice.
+func checkKeys(path string, raw json.RawMessage) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
-	levels := []*level{{}}
+	var levels []*level
 	for {
 		token, err := dec.Token()
 		if errors.Is(err, io.EOF) {
@@ -126,24 +152,30 @@ func checkKeys(raw json.RawMessage) error {
 		if err != nil {
 			return fmt.Errorf("is not JSON: %w", err)
 		}
-		top := levels[len(levels)-1]
+		here, top := path, &level{}
+		if len(levels) > 0 {
+			top = levels[len(levels)-1]
+			here = top.child()
+		}
 		if name, ok := token.(string); ok && top.want {
+			top.key, top.want = name, false
 			if top.keys[name] {
-				top.key = name
-				return &Problem{Path: top.child(), Text: "is there twice"}
+				return &KeyError{Path: top.child(), Text: "is there twice"}
 			}
-			top.keys[name], top.key, top.want = true, name, false
+			top.keys[name] = true
 			continue
 		}
 		switch token {
 		case json.Delim('{'):
-			levels = append(levels, &level{path: top.child(), keys: map[string]bool{}, want: true})
+			levels = append(levels, &level{path: here, keys: map[string]bool{}, want: true})
 			continue
 		case json.Delim('['):
-			levels = append(levels, &level{path: top.child()})
+			levels = append(levels, &level{path: here})
 			continue
 		case json.Delim('}'), json.Delim(']'):
-			levels = levels[:len(levels)-1]
+			if levels = levels[:len(levels)-1]; len(levels) == 0 {
+				continue
+			}
 			top = levels[len(levels)-1]
 		}
 		top.next++

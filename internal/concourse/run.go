@@ -151,7 +151,7 @@ func (r *run[S, V, G, P]) name() string {
 }
 
 // verb is what to do, and the arguments for it.
-func (r *run[S, V, G, P]) verb() (string, []string) {
+func (r *run[S, V, G, P]) verb() (verb string, args []string) {
 	switch name := r.name(); {
 	case name == "check" || name == "in" || name == "out":
 		return name, r.process.Args[1:]
@@ -179,13 +179,11 @@ func programVersion() string {
 	if !ok {
 		return "unknown"
 	}
-	version := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			version += " " + s.Value
-		}
+	i := slices.IndexFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "vcs.revision" })
+	if i < 0 {
+		return info.Main.Version
 	}
-	return version
+	return info.Main.Version + " " + info.Settings[i].Value
 }
 
 func (r *run[S, V, G, P]) step(dir string, build Build) Step {
@@ -196,7 +194,7 @@ func (r *run[S, V, G, P]) check(ctx context.Context, args []string) ([]byte, err
 	if len(args) > 0 {
 		return nil, fmt.Errorf("check takes no argument, got %q", args[0])
 	}
-	q, src, err := r.request()
+	q, src, err := r.request(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +224,7 @@ func (r *run[S, V, G, P]) check(ctx context.Context, args []string) ([]byte, err
 }
 
 func (r *run[S, V, G, P]) in(ctx context.Context, args []string) ([]byte, error) {
-	q, src, err := r.request()
+	q, src, err := r.request(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +250,7 @@ func (r *run[S, V, G, P]) in(ctx context.Context, args []string) ([]byte, error)
 }
 
 func (r *run[S, V, G, P]) out(ctx context.Context, args []string) ([]byte, error) {
-	q, src, err := r.request()
+	q, src, err := r.request(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -269,9 +267,9 @@ func (r *run[S, V, G, P]) out(ctx context.Context, args []string) ([]byte, error
 }
 
 // request reads the request and its source, and masks the source's secrets.
-func (r *run[S, V, G, P]) request() (request, S, error) {
+func (r *run[S, V, G, P]) request(ctx context.Context) (request, S, error) {
 	var src S
-	q, err := readRequest(r.process, r.console.logf)
+	q, err := readRequest(ctx, r.process, r.console.logf)
 	if err != nil {
 		return q, src, err
 	}
@@ -321,7 +319,7 @@ func folder(verb string, args []string, create bool) (string, error) {
 		return "", fmt.Errorf("find the folder %s: %w", args[0], err)
 	}
 	if create {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return "", fmt.Errorf("make the folder to fill: %w", err)
 		}
 	}

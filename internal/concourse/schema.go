@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
 )
 
 // Schema is what a resource type takes, for tools that look at a pipeline
@@ -43,7 +42,7 @@ func Describe[S Source, V, G, P any](_ Resource[S, V, G, P]) Schema {
 }
 
 // Source checks a source as check, in and out do. Keys that are wrong are
-// [Problems]; empty input is an empty source.
+// [KeyErrors]; empty input is an empty source.
 func (s Schema) Source(raw []byte) error { return s.source(raw, s.Placeholders) }
 
 // GetParams checks the params of a get step, like Source.
@@ -67,7 +66,10 @@ func describe[T any](path string) func(json.RawMessage, bool) error {
 		raw = bytes.TrimSpace(raw)
 		if len(raw) > 0 {
 			if err := checkJSON(raw); err != nil {
-				return fmt.Errorf("%s: %w", path, err)
+				return fmt.Errorf("%s %w", path, err)
+			}
+			if err := checkKeys(path, raw); err != nil {
+				return err
 			}
 		}
 		var value T
@@ -76,7 +78,10 @@ func describe[T any](path string) func(json.RawMessage, bool) error {
 		if err := d.problems.err(); err != nil {
 			return err
 		}
-		if v, ok := any(value).(validator); ok && !(placeholders && strings.Contains(string(raw), "((")) {
+		if placeholders && bytes.Contains(raw, []byte("((")) {
+			return nil
+		}
+		if v, ok := any(value).(validator); ok {
 			if err := v.Validate(); err != nil {
 				return fmt.Errorf("%s: %w", path, err)
 			}

@@ -122,17 +122,13 @@ func gitCommit(ts *testscript.TestScript, neg bool, args []string) {
 
 func commit(ts *testscript.TestScript, repo *gittest.Repository, branch, message, folder string) {
 	files := map[string]string{}
-	root := ts.MkAbs(folder)
-	ts.Check(filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	root := os.DirFS(ts.MkAbs(folder))
+	ts.Check(fs.WalkDir(root, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(root, path)
-		files[filepath.ToSlash(name)] = string(content)
+		content, err := fs.ReadFile(root, path)
+		files[path] = string(content)
 		return err
 	}))
 	if len(files) == 0 {

@@ -5,6 +5,7 @@
 package scripttest
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,9 +20,7 @@ import (
 // programs of others under theirs. It does not return.
 func Main(m *testing.M, name string, program func(), others map[string]func()) {
 	commands := map[string]func(){"check": program, "in": program, "out": program, name: program}
-	for other, run := range others {
-		commands[other] = run
-	}
+	maps.Copy(commands, others)
 	testscript.Main(m, commands)
 }
 
@@ -66,7 +65,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 // configuration away.
 func setup(env *testscript.Env) error {
 	home := filepath.Join(env.WorkDir, ".home")
-	if err := os.Mkdir(home, 0o755); err != nil {
+	if err := os.Mkdir(home, 0o750); err != nil {
 		return err
 	}
 	for name, value := range map[string]string{

@@ -1,0 +1,73 @@
+package concourse
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestMask(t *testing.T) {
+	key := "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAE\nbm9uZQ+/AAAAAAAABAAABlwA\nshort=\n-----END OPENSSH PRIVATE KEY-----\n"
+	quoted, err := json.Marshal(key)
+	require.NoError(t, err)
+	m := newMasker([]string{"pass word/+1&ü", key, "", "x", "((", "tok", "<tag>&more"})
+	for name, text := range map[string]string{
+		"as it is":              "pass word/+1&ü",
+		"in a query":            url.QueryEscape("pass word/+1&ü"),
+		"in a path":             url.PathEscape("pass word/+1&ü"),
+		"as userinfo":           url.UserPassword("ana", "pass word/+1&ü").String(),
+		"in JSON":               `{"k": ` + string(quoted) + `}`,
+		"HTML-safe JSON":        `<tag>&more`,
+		"a whole key":           key,
+		"a line of a key":       "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAE",
+		"an escaped line":       url.QueryEscape("bm9uZQ+/AAAAAAAABAAABlwA"),
+		"base64":                base64.StdEncoding.EncodeToString([]byte("pass word/+1&ü")),
+		"base64 with a user":    base64.StdEncoding.EncodeToString([]byte("ana:pass word/+1&ü")),
+		"base64 with another":   base64.StdEncoding.EncodeToString([]byte("an:pass word/+1&ü")),
+		"base64 for addresses":  base64.RawURLEncoding.EncodeToString([]byte("é:pass word/+1&ü~")),
+		"base64 of a line":      base64.StdEncoding.EncodeToString([]byte("bm9uZQ+/AAAAAAAABAAABlwA")),
+		"tiny, on its own":      "the password is x.",
+		"credentials of others": "https://bob:hunter2@example.com/r.git",
+		"a token as user":       "https://ghp_hunter2@example.com/r.git",
+		"a password of ssh":     "ssh://git:hunter2@example.com/r.git",
+	} {
+		masked := m.text(text)
+		assert.Contains(t, masked, redacted, name)
+		for _, never := range []string{"pass word", "pass%20word", "pass+word", "b3Blbn", "bm9uZQ", "hunter2", "tag", "is x"} {
+			assert.NotContains(t, masked, never, name)
+		}
+	}
+	for _, harmless := range []string{"exit, box", "ssh://git@example.com/r.git", "git@example.com:o/r.git", "token", "stock", "https://example.com/a@b"} {
+		assert.Equal(t, harmless, m.text(harmless))
+	}
+	assert.Equal(t, "a secret", masker{}.text("a secret"))
+}
+
+func TestMaskOfEveryAlignment(t *testing.T) {
+	secret := "correct horse battery staple"
+	m := newMasker([]string{secret})
+	for before := range 7 {
+		for after := range 4 {
+			text := strings.Repeat("é", before)[:before] + secret + strings.Repeat("z", after)
+			masked := m.text(base64.StdEncoding.EncodeToString([]byte(text)))
+			left := strings.ReplaceAll(masked, redacted, "")
+			assert.LessOrEqual(t, len(left), 12+4, "%d before, %d after: %s", before, after, masked)
+			assert.Contains(t, masked, redacted)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	known := []string{"branch", "private_key", "private_key_passphrase", "uri", "username"}
+	for word, want := range map[string]string{
+		"brnach": "branch", "Branch": "branch", "privateKey": "private_key", "private-key": "private_key", "url": "uri",
+		"user": "", "user_name": "username", "xyz": "", "": "", "b": "", "privat_key": "private_key",
+	} {
+		assert.Equal(t, want, nearest(word, known), word)
+	}
+}
