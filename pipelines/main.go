@@ -35,6 +35,8 @@ func newRoot() *cobra.Command {
 		lintCommand(),
 		renderCommand(),
 		setCommand(),
+		rehearseCommand(),
+		demoCommand(),
 	)
 	return root
 }

@@ -282,6 +282,16 @@ func (r *Rehearsal) Pinned(resource string) Version {
 	return v
 }
 
+// Source is a resource's source as its program gets it: filled in, and with the
+// stand-in in place of what is remote.
+func (r *Rehearsal) Source(resource string) (map[string]any, error) {
+	res, err := r.resource(resource)
+	if err != nil {
+		return nil, err
+	}
+	return r.source(res)
+}
+
 // Versions are a resource's versions so far, oldest first.
 func (r *Rehearsal) Versions(resource string) ([]Version, error) {
 	res, err := r.resource(resource)

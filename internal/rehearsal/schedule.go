@@ -213,6 +213,25 @@ func gets(s *pipeline.Step) []*pipeline.Get {
 	return found
 }
 
+// Inputs are the resources that some job of the pipeline gets, in the order of
+// the file.
+func Inputs(p *pipeline.Pipeline) []string {
+	got := map[string]bool{}
+	for _, j := range p.Jobs {
+		whole := j.Steps()
+		for _, g := range gets(&whole) {
+			got[g.Resource] = true
+		}
+	}
+	var names []string
+	for _, r := range p.Resources {
+		if got[r.Name] {
+			names = append(names, r.Name)
+		}
+	}
+	return names
+}
+
 // children are the steps directly inside a step, its hooks last.
 func children(s *pipeline.Step) []*pipeline.Step {
 	var all []*pipeline.Step

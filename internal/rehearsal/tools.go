@@ -26,6 +26,11 @@ type Fault struct {
 	Tool, Command string
 	// When are environment variables that must have these values.
 	When map[string]string
+	// File, when set, is a path in the task's folder; the tool fails while the
+	// file holds the text Has. So a commit can break and mend.
+	File, Has string
+	// Times is how often it fails; 0 means until it is mended.
+	Times int
 	// Says goes to the tool's standard error.
 	Says string
 }
@@ -69,13 +74,19 @@ func (t *Tools) ledger() string { return filepath.Join(t.dir, "calls") }
 // script writes down the call, runs the faults for this tool, and says one line
 // so that a person sees that nothing real was touched.
 func (t *Tools) script(name string) string {
-	return "#!/bin/sh\n" +
-		"# Stands in for " + name + " in a rehearsal.\n" +
-		"printf '%s|%s|%s\\n' \"${DEPLOYMENT-}\" \"${ENVIRONMENT-}\" \"" + name + " $*\" >>" + shellQuote(t.ledger()) + "\n" +
-		"for fault in " + shellQuote(filepath.Join(t.dir, "faults", name)) + ".*; do\n" +
-		"  if [ -e \"$fault\" ]; then . \"$fault\"; fi\n" +
-		"done\n" +
-		"echo \"" + name + " ${1-}: rehearsed\"\n"
+	return `#!/bin/sh
+# Stands in for ` + name + ` in a rehearsal.
+has() { # FILE TEXT: FILE, from here or from a folder above, holds TEXT
+  folder=$PWD
+  while [ ! -e "$folder/$1" ] && [ "$folder" != / ]; do folder=$(dirname "$folder"); done
+  grep -qF -e "$2" "$folder/$1"
+}
+printf '%s|%s|%s\n' "${DEPLOYMENT-}" "${ENVIRONMENT-}" "` + name + ` $*" >>` + shellQuote(t.ledger()) + `
+for fault in ` + shellQuote(filepath.Join(t.dir, "faults", name)) + `.*.sh; do
+  if [ -e "$fault" ]; then . "$fault"; fi
+done
+echo "` + name + ` ${1-}: rehearsed"
+`
 }
 
 // Break makes a tool fail until it is mended.
@@ -83,23 +94,42 @@ func (t *Tools) Break(f Fault) error {
 	if _, err := os.Stat(filepath.Join(t.Path(), f.Tool)); err != nil {
 		return fmt.Errorf("break %s: there is no such tool: %w", f.Tool, err)
 	}
+	t.faults++
+	file := t.fault(f.Tool, t.faults)
+	text, err := f.script(file)
+	if err != nil {
+		return fmt.Errorf("break %s: %w", f.Tool, err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		return fmt.Errorf("break %s: %w", f.Tool, err)
+	}
+	return nil
+}
+
+// script fails the tool when everything is as the fault says; file is where it
+// lies, and where it counts how often it struck.
+func (f Fault) script(file string) (string, error) {
 	var b strings.Builder
 	b.WriteString("if true")
 	for _, name := range slices.Sorted(maps.Keys(f.When)) {
 		if !variableName(name) {
-			return fmt.Errorf("break %s: %q is no name of an environment variable", f.Tool, name)
+			return "", fmt.Errorf("%q is no name of an environment variable", name)
 		}
 		fmt.Fprintf(&b, " && [ \"${%s-}\" = %s ]", name, shellQuote(f.When[name]))
 	}
 	if f.Command != "" {
 		fmt.Fprintf(&b, " && [ \"${1-}\" = %s ]", shellQuote(f.Command))
 	}
-	fmt.Fprintf(&b, "; then printf '%%s\\n' %s >&2; exit 1; fi\n", shellQuote(f.Says))
-	t.faults++
-	if err := os.WriteFile(t.fault(f.Tool, t.faults), []byte(b.String()), 0o644); err != nil {
-		return fmt.Errorf("break %s: %w", f.Tool, err)
+	if f.File != "" {
+		fmt.Fprintf(&b, " && has %s %s", shellQuote(f.File), shellQuote(f.Has))
 	}
-	return nil
+	fmt.Fprintf(&b, "; then\n  printf '%%s\\n' %s >&2\n", shellQuote(f.Says))
+	if f.Times > 0 {
+		count := shellQuote(file) + "-struck"
+		fmt.Fprintf(&b, "  echo x >>%s\n  if [ \"$(grep -c x %s)\" -ge %d ]; then rm -f %s; fi\n", count, count, f.Times, shellQuote(file))
+	}
+	b.WriteString("  exit 1\nfi\n")
+	return b.String(), nil
 }
 
 func variableName(s string) bool {
@@ -124,7 +154,7 @@ func (t *Tools) Mend(tool string) error {
 }
 
 func (t *Tools) fault(tool string, n int) string {
-	return filepath.Join(t.dir, "faults", tool+"."+strconv.Itoa(n))
+	return filepath.Join(t.dir, "faults", tool+"."+strconv.Itoa(n)+".sh")
 }
 
 // Calls are all runs of all tools so far, oldest first.

@@ -1,0 +1,186 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/rehearsal"
+)
+
+// do carries out one deed; a build is returned when the deed started one.
+func (p player) do(ctx context.Context, d Deed) (*rehearsal.Build, error) {
+	switch {
+	case d.Commit != nil:
+		return nil, p.commit(*d.Commit)
+	case d.Gate != nil:
+		return nil, p.gate(*d.Gate)
+	case d.Break != nil:
+		return nil, p.breaks(*d.Break)
+	case d.Mend != "":
+		p.stage.Audience.Did(d.Mend + " works again")
+		return nil, p.stage.Tools.Mend(d.Mend)
+	case d.Pin != nil:
+		return nil, p.pin(*d.Pin)
+	case d.Unpin != nil:
+		p.stage.Audience.Did(fmt.Sprintf("%s unpins %s", name(d.Unpin.By), d.Unpin.Resource))
+		return nil, p.stage.Rehearsal.Unpin(d.Unpin.Resource)
+	default:
+		p.stage.Audience.Did(fmt.Sprintf("%s starts %s by hand", name(d.Trigger.By), d.Trigger.Job))
+		return p.stage.Rehearsal.Trigger(ctx, d.Trigger.Job, name(d.Trigger.By))
+	}
+}
+
+// commit pushes a person's commit.
+func (p player) commit(c Commit) error {
+	branch := or(c.Branch, "main")
+	batch := p.stage.Repository.Import()
+	commit := batch.Commit(branch, c.Message).At(p.stage.Now()).By(or(c.By, defaultPerson))
+	for _, path := range slices.Sorted(maps.Keys(c.Files)) {
+		e := c.Files[path]
+		if e.Delete {
+			commit.Delete(path)
+			continue
+		}
+		mode, before, err := p.file(branch, path)
+		if err != nil {
+			return err
+		}
+		after, err := e.apply(before)
+		if err != nil {
+			return fmt.Errorf("commit %q: %s: %w", c.Message, path, err)
+		}
+		commit.Entry(mode, path, after)
+	}
+	if err := batch.Done(); err != nil {
+		return fmt.Errorf("commit %q: %w", c.Message, err)
+	}
+	if c.As != "" {
+		p.commits[c.As] = commit.Hash()
+	}
+	p.stage.Audience.Did(fmt.Sprintf("%s pushes %.7s to %s: %s", name(c.By), commit.Hash(), branch, strings.SplitN(c.Message, "\n", 2)[0])) //nolint:mnd // subject and rest
+	return nil
+}
+
+const (
+	defaultPerson = "Ana Lima <ana@example.com>"
+	regularFile   = "100644"
+)
+
+// file is a file's mode and content; a new one is regular and empty.
+func (p player) file(branch, path string) (mode, content string, err error) {
+	listed, err := p.stage.Repository.Git("ls-tree", branch, "--", path)
+	if err != nil || listed == "" {
+		return regularFile, "", err
+	}
+	mode, _, _ = strings.Cut(listed, " ")
+	content, err = p.stage.Repository.Show(branch, path)
+	return mode, content, err
+}
+
+func (e Edit) apply(before string) (string, error) {
+	switch {
+	case e.Content != nil:
+		return *e.Content, nil
+	case e.Append != "":
+		return before + e.Append, nil
+	case e.Replace == "":
+		return "", errors.New("the edit says nothing: use replace and with, append, content or delete")
+	case strings.Count(before, e.Replace) != 1:
+		return "", fmt.Errorf("the text to replace is in it %d times, not once: %q", strings.Count(before, e.Replace), e.Replace)
+	default:
+		return strings.Replace(before, e.Replace, e.With, 1), nil
+	}
+}
+
+// gate moves an environment's gate, as a person would: one line of the file.
+func (p player) gate(g Gate) error {
+	branch := or(g.Branch, "main")
+	to, err := p.gateValue(g.To)
+	if err != nil {
+		return err
+	}
+	_, before, err := p.file(branch, g.File)
+	if err != nil {
+		return err
+	}
+	line := regexp.MustCompile(`(?m)^(["']?` + regexp.QuoteMeta(g.Environment) + `["']?:[ \t]*)\S+`)
+	if !line.MatchString(before) {
+		return fmt.Errorf("gate: %s of branch %s has no line for %s", g.File, branch, g.Environment)
+	}
+	after := line.ReplaceAllString(before, "${1}"+to)
+	return p.commit(Commit{
+		By: g.By, Branch: branch, Message: or(g.Message, fmt.Sprintf("gate: %s may deploy up to %.7s", g.Environment, to)),
+		Files: map[string]Edit{g.File: {Content: &after}},
+	})
+}
+
+func (p player) gateValue(to string) (string, error) {
+	if to == "HEAD" {
+		return to, nil
+	}
+	if hash, ok := p.commits[to]; ok {
+		return hash, nil
+	}
+	hash, err := p.stage.Repository.RevParse("refs/heads/" + to)
+	if err != nil {
+		return "", fmt.Errorf("gate: there is no commit or branch named %q", to)
+	}
+	return hash, nil
+}
+
+func (p player) breaks(b Break) error {
+	err := p.stage.Tools.Break(rehearsal.Fault{
+		Tool: b.Tool, Command: b.Command, When: b.When, File: b.File, Has: b.Has, Times: b.Times, Says: b.Says,
+	})
+	if err != nil {
+		return err
+	}
+	text := strings.TrimSpace(b.Tool+" "+b.Command) + " will fail"
+	if len(b.When) > 0 {
+		text += " in " + strings.Join(slices.Sorted(maps.Values(b.When)), " and ")
+	}
+	if b.Has != "" {
+		text += fmt.Sprintf(" while %s says %s", b.File, b.Has)
+	}
+	if b.Times == 1 {
+		text += ", once"
+	} else if b.Times > 1 {
+		text += fmt.Sprintf(", %d times", b.Times)
+	}
+	p.stage.Audience.Did(text)
+	return nil
+}
+
+// pin holds a resource at what a build of a job had of it.
+func (p player) pin(pin Pin) error {
+	for _, b := range p.stage.Rehearsal.Builds(pin.Job) {
+		if b.Number != pin.Build {
+			continue
+		}
+		for _, use := range b.Inputs {
+			if use.Resource == pin.Resource {
+				p.stage.Audience.Did(fmt.Sprintf("%s pins %s to what %s #%d deployed", name(pin.By), pin.Resource, pin.Job, pin.Build))
+				return p.stage.Rehearsal.Pin(pin.Resource, use.Version)
+			}
+		}
+	}
+	return fmt.Errorf("pin %s: build %d of %s did not get it", pin.Resource, pin.Build, pin.Job)
+}
+
+// name is how people call each other.
+func name(who string) string {
+	who, _, _ = strings.Cut(or(who, defaultPerson), " ")
+	return who
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

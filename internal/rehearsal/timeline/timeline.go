@@ -1,0 +1,303 @@
+// Package timeline shows a rehearsal on a terminal while it runs, and at its end
+// what every environment runs. On anything but a terminal it is plain text.
+package timeline
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
+)
+
+// Timeline writes lines. It is a rehearsal.Observer and a scenario.Audience.
+type Timeline struct {
+	w      io.Writer
+	colour bool
+	err    error
+}
+
+// New writes to w, with colours where that is asked for.
+func New(w io.Writer, colour bool) *Timeline { return &Timeline{w: w, colour: colour} }
+
+// Err is the first fault of writing.
+func (t *Timeline) Err() error { return t.err }
+
+// Colours, as ANSI parameters.
+const (
+	bold, dim, red, green, yellow, cyan = "1", "2", "31", "32", "33", "36"
+)
+
+func (t *Timeline) paint(colour, text string) string {
+	if !t.colour || text == "" {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// Line writes one line of text.
+func (t *Timeline) Line(format string, args ...any) {
+	if _, err := fmt.Fprintf(t.w, format+"\n", args...); err != nil && t.err == nil {
+		t.err = fmt.Errorf("show the timeline: %w", err)
+	}
+}
+
+// Title writes the heading of everything.
+func (t *Timeline) Title(title, about string) {
+	t.Line("%s", t.paint(bold, title))
+	for _, line := range wrap(about, textWidth) {
+		t.Line("%s", line)
+	}
+}
+
+// textWidth is how wide prose is set.
+const textWidth = 96
+
+// Act writes an act's heading.
+func (t *Timeline) Act(number, of int, a scenario.Act) {
+	t.Line("")
+	t.Line("%s", t.paint(bold, fmt.Sprintf("Act %d of %d: %s", number, of, a.Title)))
+	for _, line := range wrap(a.Shows, textWidth) {
+		t.Line("  %s", t.paint(dim, line))
+	}
+}
+
+// Did writes what somebody did.
+func (t *Timeline) Did(text string) { t.Line("  %s %s", t.paint(cyan, "*"), text) }
+
+// Waits writes why an environment waits.
+func (t *Timeline) Waits(e lineage.Environment) {
+	for _, why := range e.Waits {
+		t.wrapped("  "+t.paint(yellow, "…")+" "+e.Key()+" waits: ", why)
+	}
+}
+
+// wrapped writes a text that may need several lines.
+func (t *Timeline) wrapped(lead, text string) {
+	for i, line := range wrap(text, textWidth-plainWidth(lead)) {
+		if i > 0 {
+			lead = strings.Repeat(" ", plainWidth(lead))
+		}
+		t.Line("%s%s", lead, line)
+	}
+}
+
+// Held writes that an act went as expected.
+func (t *Timeline) Held(text string) { t.Line("  %s %s", t.paint(green, "✓"), t.paint(green, text)) }
+
+// Found writes nothing: the build that a version starts is on the next line.
+func (t *Timeline) Found(string, []rehearsal.Version) {}
+
+// CheckFailed writes why a resource cannot be looked at.
+func (t *Timeline) CheckFailed(resource string, err error) {
+	t.Line("  %s check of %s: %v", t.paint(red, "✗"), resource, err)
+}
+
+// Started writes a build's heading.
+func (t *Timeline) Started(b *rehearsal.Build) {
+	by := ""
+	if b.By != "" {
+		by = t.paint(dim, " started by "+b.By)
+	}
+	t.Line("  %s%s", t.paint(bold, fmt.Sprintf("%s #%d", b.Job, b.Number)), by)
+}
+
+// Step writes one step, and the end of its log when it did not go well.
+func (t *Timeline) Step(_ *rehearsal.Build, s rehearsal.StepRecord) {
+	what := t.version(s)
+	if s.Status != rehearsal.Succeeded {
+		what = t.paint(red, string(s.Status))
+	}
+	name := s.Name
+	if s.Attempt > 1 {
+		name += fmt.Sprintf(" (try %d)", s.Attempt)
+	}
+	t.Line("    %-5s %-38s %s  %s", s.Kind, name, pad(what, versionWidth), t.paint(dim, duration(s.Took)))
+	if s.Status == rehearsal.Succeeded {
+		return
+	}
+	for _, line := range tail(s.Log, logLines) {
+		t.Line("          %s %s", t.paint(red, "|"), line)
+	}
+	if s.Err != nil {
+		t.Line("          %s %v", t.paint(red, "|"), s.Err)
+	}
+}
+
+const (
+	versionWidth = 28
+	logLines     = 6
+)
+
+// Ended writes how a build ended.
+func (t *Timeline) Ended(b *rehearsal.Build) {
+	colour := red
+	if b.Status == rehearsal.Succeeded {
+		colour = green
+	}
+	t.Line("    %s in %s", t.paint(colour, string(b.Status)), duration(b.Took))
+}
+
+// version names a step's version by the fields that people know things by.
+func (t *Timeline) version(s rehearsal.StepRecord) string {
+	if s.Version == nil {
+		return "ok"
+	}
+	if s.Kind == pipeline.KindPut {
+		return "version " + short(s.Version)
+	}
+	return "version " + short(s.Version)
+}
+
+func short(v rehearsal.Version) string {
+	var known []string
+	for _, field := range []string{"version", "number", "tag", "ref", "trigger", "digest"} {
+		if value, ok := v[field]; ok {
+			known = append(known, hash(value))
+		}
+	}
+	if len(known) == 0 {
+		return v.String()
+	}
+	return strings.Join(known, " from ")
+}
+
+// hash shortens what looks like one.
+func hash(s string) string {
+	const full, shown = 40, 7
+	if len(s) >= full && strings.Trim(s, "0123456789abcdef") == "" {
+		return s[:shown]
+	}
+	return s
+}
+
+func duration(d time.Duration) string { return fmt.Sprintf("%.2fs", d.Seconds()) }
+
+// Table writes what every environment runs. Held names those that a person
+// holds where they are, and how.
+func (t *Timeline) Table(rows []lineage.Environment, held map[string]string) {
+	t.Line("")
+	t.Line("%s", t.paint(bold, "What every environment runs"))
+	header := []string{"ENVIRONMENT", "VERSION", "TRIGGER", "NEWEST CHANGE", "SINCE"}
+	cells := [][]string{header}
+	for _, row := range rows {
+		cells = append(cells, []string{
+			row.Key(), fmt.Sprintf("#%d", row.Version), hash(row.Trigger), clip(hash(row.Change.Hash)+" "+row.Change.Subject, changeWidth), row.Since.Local().Format("2006-01-02 15:04:05"),
+		})
+	}
+	widths := columnWidths(cells)
+	for i, line := range cells {
+		var b strings.Builder
+		for c, cell := range line {
+			b.WriteString(pad(cell, widths[c]) + "  ")
+		}
+		text := "  " + strings.TrimRight(b.String(), " ")
+		if i == 0 {
+			t.Line("%s", t.paint(dim, text))
+			continue
+		}
+		t.Line("%s", text)
+	}
+	t.next(rows, held)
+}
+
+const changeWidth = 52
+
+// next writes what is pending, for those that have something pending.
+func (t *Timeline) next(rows []lineage.Environment, held map[string]string) {
+	t.Line("")
+	t.Line("%s", t.paint(bold, "What is pending, and why it waits"))
+	quiet := 0
+	for _, row := range rows {
+		how := held[row.Key()]
+		if row.Pending == nil && len(row.Waits) == 0 && how == "" {
+			quiet++
+			continue
+		}
+		if how != "" {
+			t.wrapped("  "+t.paint(yellow, "…")+" "+row.Key()+" ", how)
+		}
+		t.wrapped("  "+t.paint(yellow, "…")+" "+row.Key()+" ", row.Next())
+	}
+	switch quiet {
+	case 0:
+	case len(rows):
+		t.Line("  nothing")
+	default:
+		t.Line("  nothing for the other %d", quiet)
+	}
+}
+
+func columnWidths(cells [][]string) []int {
+	widths := make([]int, len(cells[0]))
+	for _, line := range cells {
+		for c, cell := range line {
+			widths[c] = max(widths[c], plainWidth(cell))
+		}
+	}
+	return widths
+}
+
+// pad makes a text at least so wide; colours take no room.
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-plainWidth(s)))
+}
+
+// plainWidth is how wide a text is on a terminal.
+func plainWidth(s string) int {
+	width := utf8.RuneCountInString(s)
+	for {
+		start := strings.Index(s, "\x1b[")
+		if start < 0 {
+			return width
+		}
+		end := strings.Index(s[start:], "m")
+		if end < 0 {
+			return width
+		}
+		width -= end + 1
+		s = s[start+end+1:]
+	}
+}
+
+func clip(s string, width int) string {
+	if runes := []rune(s); len(runes) > width {
+		return string(runes[:width-1]) + "…"
+	}
+	return s
+}
+
+// tail is the last n lines of a text.
+func tail(s string, n int) []string {
+	s = strings.TrimRight(s, "\n")
+	if s == "" {
+		return nil
+	}
+	lines := strings.Split(s, "\n")
+	return lines[max(0, len(lines)-n):]
+}
+
+// wrap sets prose in lines of at most width characters.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range slices.Values(strings.Fields(text)) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/pipelines/demo"
+)
+
+func demoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "Show on this machine how a commit walks to production",
+		Long: "Show on this machine how a commit walks to production: the committed example pipeline, run with the real resource\n" +
+			"programs on a made-up bank's repository. It needs Go and git, leaves nothing behind, and fails when the pipeline\n" +
+			"does not do what the scenario says.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := demoProduction()
+			if err != nil {
+				return err
+			}
+			return p.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+}
+
+// demoProduction is the play of the folder demo with the example lana-bank.
+func demoProduction() (production, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return production{}, err
+	}
+	example := filepath.Join(root, "pipelines", "examples", "lana-bank")
+	p := production{pipelineFile: filepath.Join(example, "want.yml"), tools: demo.Tools()}
+	if here, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(here, p.pipelineFile); err == nil {
+			p.pipelineFile = rel
+		}
+	}
+	if p.scenario, err = demo.Scenario(); err != nil {
+		return p, err
+	}
+	if p.vars, err = demo.Vars(); err != nil {
+		return p, err
+	}
+	configs, err := ceplerConfigs(filepath.Join(example, "cepler"))
+	if err != nil {
+		return p, err
+	}
+	p.fill = func(ctx context.Context, repository *gittest.Repository) (map[string]string, error) {
+		return demo.Write(ctx, repository, configs)
+	}
+	return p, nil
+}
+
+// ceplerConfigs are the configs of the example, by their path in the repository.
+func ceplerConfigs(dir string) (map[string]string, error) {
+	found, err := filepath.Glob(filepath.Join(dir, "*.yml"))
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("demo: there are no cepler configs in %s", dir)
+	}
+	configs := map[string]string{}
+	for _, f := range found {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return nil, fmt.Errorf("demo: %w", err)
+		}
+		configs[path.Join("cepler", filepath.Base(f))] = string(text)
+	}
+	return configs, nil
+}

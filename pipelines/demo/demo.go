@@ -1,0 +1,40 @@
+// Package demo has what `go run ./pipelines demo` plays: a scenario, the values
+// of its variables, and a deployments repository of realistic size and shape
+// that is made anew each time, always the same.
+package demo
+
+import (
+	_ "embed"
+	"fmt"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
+)
+
+//go:embed scenario.yml
+var scenarioText []byte //nolint:gochecknoglobals // go:embed knows no other way
+
+//go:embed vars.yml
+var varsText []byte //nolint:gochecknoglobals // go:embed knows no other way
+
+// Scenario is the play.
+func Scenario() (*scenario.Scenario, error) {
+	return scenario.Parse("pipelines/demo/scenario.yml", scenarioText)
+}
+
+// Vars are the values of the pipeline's ((references)).
+func Vars() (map[string]any, error) {
+	vars := map[string]any{}
+	if err := yaml.Unmarshal(varsText, &vars); err != nil {
+		return nil, fmt.Errorf("pipelines/demo/vars.yml: %w", err)
+	}
+	return vars, nil
+}
+
+// Tools are the programs that the task scripts and the repository's own scripts
+// run.
+func Tools() []string { return []string{"tofu", "helm", "kubectl"} }
+
+// Before is the name of the commit that lana-bank runs when the play begins.
+const Before = "before"
