@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -271,5 +272,29 @@ func keyNames(t *testing.T, data []byte) []string {
 		}
 		require.NoError(t, err)
 		walk(&doc)
+	}
+}
+
+// Sources and params are held against the resource programs' own types.
+func TestLintKnowsTheResourceTypes(t *testing.T) {
+	t.Parallel()
+	good, err := os.ReadFile(filepath.Join(examplesFolder, "two-environments", "want.yml"))
+	require.NoError(t, err)
+	for old, tc := range map[string]struct{ replacement, want string }{
+		"    environment: staging":  {"    enviromnt: staging", `resource "staging": source: unknown key "enviromnt", did you mean "environment"?`},
+		"    branch: main\n":        {"", `resource "staging": source.branch: is required, but missing`},
+		"    branch: main":          {"    branch: [main]", `resource "staging": source.branch: want a string, got a list`},
+		"      repository: staging": {"      repositry: staging", `put "staging-out": params: unknown key "repositry", did you mean "repository"?`},
+	} {
+		before, _, found := strings.Cut(string(good), old)
+		require.True(t, found, old)
+		text := strings.Replace(string(good), old, tc.replacement, 1)
+		findings := pipeline.Lint("p.yml", []byte(text), ownTypes())
+		require.NotEmpty(t, findings, tc.want)
+		assert.Contains(t, findings.String(), tc.want)
+		line := strings.Count(before, "\n") + 1
+		if tc.replacement != "" {
+			assert.Contains(t, findings.String(), "p.yml:"+strconv.Itoa(line)+": ")
+		}
 	}
 }

@@ -1,8 +1,16 @@
 package main
 
-import "github.com/taxiway-ci/taxiway/internal/pipeline"
+import (
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
+	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
+)
 
 // ownTypes says what the suite's resource types accept, taken from the programs' own types.
 func ownTypes() pipeline.Types {
-	return pipeline.Types{}
+	return pipeline.Types{
+		"cepler-in":  concourse.Describe(ceplerin.Resource{}),
+		"cepler-out": concourse.Describe(ceplerout.Resource{}),
+	}
 }

@@ -421,7 +421,7 @@ func (w *wants) sameEnvironment(line int, delivered string) {
 	}
 	for _, key := range []string{"uri", "branch", "config", "environment"} {
 		a, b := textOf(from.Field(key)), textOf(to.Field(key))
-		if a != b && !HasRef(a) && !HasRef(b) {
+		if a != "" && b != "" && a != b && !HasRef(a) && !HasRef(b) {
 			w.errorf(w.step.Line, "records", "give both the same source", "%s has the %s %s, but %s, which delivers what it records, has %s", w.label(), key, quote(b), quote(delivered), quote(a))
 		}
 	}

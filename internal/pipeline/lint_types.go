@@ -11,7 +11,7 @@ import (
 func (l *linter) schemas() {
 	for _, r := range l.p.Resources {
 		if schema := l.types[l.known(r.Type)]; schema != nil {
-			l.accepts("source of resource "+quote(r.Name), r.Line, l.source(r), schema.Source)
+			l.accepts("resource "+quote(r.Name), r.Line, l.source(r), schema.Source)
 		}
 	}
 	for _, j := range l.p.Jobs {
@@ -23,14 +23,14 @@ func (l *linter) stepSchema(s Step) {
 	switch s.Kind {
 	case KindGet:
 		if schema := l.types[l.typeOf(s.Get.Resource)]; schema != nil {
-			l.accepts("params of get "+quote(s.Get.Name), s.Line, s.Get.Params, schema.GetParams)
+			l.accepts("get "+quote(s.Get.Name), s.Line, s.Get.Params, schema.GetParams)
 		}
 	case KindPut:
 		schema := l.types[l.typeOf(s.Put.Resource)]
 		if schema == nil {
 			return
 		}
-		l.accepts("params of put "+quote(s.Put.Name), s.Line, s.Put.Params, schema.PutParams)
+		l.accepts("put "+quote(s.Put.Name), s.Line, s.Put.Params, schema.PutParams)
 		if !s.Put.GetParams.IsZero() {
 			l.accepts("get_params of put "+quote(s.Put.Name), s.Line, s.Put.GetParams, schema.GetParams)
 		}
@@ -79,7 +79,7 @@ func (l *linter) accepts(what string, line int, v Value, check func([]byte) erro
 
 // faults takes an error apart.
 func faults(err error) []error {
-	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only the outermost error is a list
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
 		return several.Unwrap()
 	}
 	return []error{err}

@@ -179,7 +179,7 @@ func TestParseRef(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, got, again)
 	}
-	for _, text := range []string{":a", "a.", ".a", "v:", ""} {
+	for _, text := range []string{":a", "a.", ".a", "v:", "", `a".b`, `"a`, `"v":a`} {
 		_, err := pipeline.ParseRef(text)
 		require.Error(t, err, text)
 	}
@@ -197,4 +197,54 @@ func TestInterpolateText(t *testing.T) {
 	require.ErrorContains(t, err, "a text is wanted here")
 	_, err = pipeline.InterpolateText("((nope))", look)
 	require.ErrorIs(t, err, pipeline.ErrUndefined)
+}
+
+func TestParseTask(t *testing.T) {
+	t.Parallel()
+	c, err := pipeline.ParseTask("unit.yml", []byte("platform: linux\ninputs: [{name: a, path: b, optional: true}]\nrun: {path: sh, args: [x], dir: d, user: u}\n"))
+	require.NoError(t, err)
+	assert.Equal(t, []pipeline.Input{{Line: 2, Name: "a", Path: "b", Optional: true}}, c.Inputs)
+	assert.Equal(t, pipeline.Run{Line: 3, Path: "sh", Dir: "d", User: "u", Args: []string{"x"}}, c.Run)
+
+	_, err = pipeline.ParseTask("unit.yml", []byte("plattform: linux\nrun: {path: sh}\n"))
+	var invalid *pipeline.InvalidError
+	require.ErrorAs(t, err, &invalid)
+	assert.Equal(t, "unit.yml:1: a task config has no \"platform\"; add it\n"+
+		"unit.yml:1: a task config has no key \"plattform\"; did you mean \"platform\"?", err.Error())
+	_, err = pipeline.ParseTask("unit.yml", []byte("a: ["))
+	require.ErrorAs(t, err, &invalid)
+}
+
+func TestValueIsPlainData(t *testing.T) {
+	t.Parallel()
+	p, err := pipeline.Parse("p.yml", []byte("resources:\n- name: r\n  type: t\n  source: {s: x, i: 7, h: 0x10, n: -1, big: 18446744073709551615, huge: 99999999999999999999999, f: 1.5, nan: .nan, b: true, z: null, d: 2026-01-02, l: [1, a], m: {k: v}}\n"))
+	require.NoError(t, err)
+	source := p.Resources[0].Source
+	data, err := source.JSON()
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"s":"x","i":7,"h":16,"n":-1,"big":18446744073709551615,"huge":1e23,"f":1.5,"nan":".nan","b":true,"z":null,"d":"2026-01-02","l":[1,"a"],"m":{"k":"v"}}`, string(data))
+	assert.Equal(t, 4, source.Field("m").Line())
+	assert.True(t, source.Field("z").IsZero())
+	assert.True(t, source.Field("none").IsZero())
+	absent, err := source.Field("none").JSON()
+	require.NoError(t, err)
+	assert.Equal(t, "null", string(absent))
+}
+
+func FuzzParseRef(f *testing.F) {
+	f.Add("a.b")
+	f.Fuzz(func(t *testing.T, text string) {
+		ref, err := pipeline.ParseRef(text)
+		if err != nil {
+			return
+		}
+		for _, part := range append(ref.Fields, ref.Path) {
+			require.NotEmpty(t, part)
+		}
+		if pipeline.IsRef("((" + text + "))") {
+			again, err := pipeline.ParseRef(ref.String())
+			require.NoError(t, err)
+			require.Equal(t, ref.String(), again.String())
+		}
+	})
 }

@@ -113,8 +113,8 @@ func ParseRef(text string) (Ref, error) {
 	source, rest := "", text
 	if i := indexOutside(text, ':'); i >= 0 {
 		source, rest = text[:i], text[i+1:]
-		if source == "" {
-			return Ref{}, fmt.Errorf("read variable ((%s)): nothing stands before the colon", text)
+		if source == "" || strings.Contains(source, `"`) {
+			return Ref{}, fmt.Errorf("read variable ((%s)): no name of a source stands before the colon", text)
 		}
 	}
 	var parts []string
@@ -124,9 +124,11 @@ func ParseRef(text string) (Ref, error) {
 		if i >= 0 {
 			part = rest[:i]
 		}
-		part = strings.Trim(part, `"`)
-		if part == "" {
-			return Ref{}, fmt.Errorf("read variable ((%s)): a part of the name is empty", text)
+		if len(part) > 1 && part[0] == '"' && part[len(part)-1] == '"' {
+			part = part[1 : len(part)-1]
+		}
+		if part == "" || strings.Contains(part, `"`) {
+			return Ref{}, fmt.Errorf("read variable ((%s)): a part of the name is empty or has a quote inside", text)
 		}
 		parts = append(parts, part)
 		if i < 0 {
