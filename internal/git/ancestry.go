@@ -52,24 +52,27 @@ func (s *Store) cutAtServer(c *Commit) bool {
 
 // deepen fetches history from c on, in steps, until its parents are here.
 func (s *Store) deepen(ctx context.Context, c *Commit) error {
-	before := 0
-	for _, depth := range deeper() {
-		q := s.deepenRequest(ctx, c, depth, before)
+	steps := deeper()
+	for ; s.steps < len(steps); s.steps++ {
+		if s.hasAll(c.Parents) {
+			return nil
+		}
+		q := s.deepenRequest(ctx, c, steps[s.steps])
 		err := s.fetch(ctx, q, s.packs.state.shallow[c.Hash])
 		if isRefused(err) {
 			return s.fallBack(ctx, "", noBlobs, c.Parents...)
 		}
-		if err != nil || s.hasAll(c.Parents) {
+		if err != nil {
 			return err
 		}
-		before = depth
 	}
+	s.steps = len(steps) - 1
 	return nil
 }
 
 // deepenRequest moves the whole edge of a ref's history at once, as a walk will
 // reach all of it. A commit that was asked for by itself goes on alone.
-func (s *Store) deepenRequest(ctx context.Context, c *Commit, depth, before int) fetchRequest {
+func (s *Store) deepenRequest(ctx context.Context, c *Commit, depth int) fetchRequest {
 	var wants []Hash
 	if s.packs.state.shallow[c.Hash] {
 		for _, ref := range slices.Sorted(maps.Keys(s.packs.state.tips)) {
@@ -82,10 +85,8 @@ func (s *Store) deepenRequest(ctx context.Context, c *Commit, depth, before int)
 		wants = []Hash{c.Hash}
 	}
 	q := s.request(noBlobs, wants...)
-	if s.remote.deepensFurther(ctx) && depth != everything {
-		q.relative, depth = true, depth-before
-	}
 	q.depth = depth
+	q.relative = depth != everything && s.remote.deepensFurther(ctx)
 	return q
 }
 
@@ -96,6 +97,15 @@ func (r *Remote) deepensFurther(ctx context.Context) bool {
 		return false // the fetch itself will say what is wrong
 	}
 	return g.v2 && g.fetches("shallow") || g.supports("deepen-relative")
+}
+
+// filters says that the server can leave blobs out.
+func (r *Remote) filters(ctx context.Context) bool {
+	_, g, err := r.reading(ctx)
+	if err != nil {
+		return false // the fetch itself will say what is wrong
+	}
+	return g.v2 && g.fetches("filter") || g.supports("filter")
 }
 
 // IsAncestor reports whether one commit is another one or comes before it. A

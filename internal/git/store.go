@@ -20,14 +20,14 @@ const (
 	maxHaves   = 64
 )
 
-// The depths in which history is fetched, when it is asked for: each one only
-// when the one before was not enough.
+// The depths in which history is fetched: each one only when the one before was
+// not enough. Without blobs a hundred commits cost no more than one.
 const (
-	coldDepth = 1
-	warmDepth = 100
+	firstDepth = 100
+	wholeDepth = 1 // when blobs come too
 )
 
-func deeper() []int { return []int{100, 1000, everything} }
+func deeper() []int { return []int{firstDepth, 1000, everything} }
 
 // Store is a partial copy of a repository that completes itself: whatever is
 // read and missing is fetched, in as few requests as possible. It is for one
@@ -42,6 +42,7 @@ type Store struct {
 
 	trees   *weighed[Hash, []Entry]
 	commits *weighed[Hash, *Commit]
+	steps   int             // of deeper, taken so far
 	graph   map[Hash][]Hash // parents of commits, for questions of ancestry
 }
 
@@ -136,9 +137,11 @@ func (s *Store) Advance(ctx context.Context, ref string, tip Hash) error {
 		return s.keepTip(ref, tip)
 	}
 	q := s.request(noBlobs, tip)
-	q.depth = coldDepth
-	if len(q.haves) > 0 {
-		q.depth = warmDepth
+	q.depth = firstDepth
+	if len(q.haves) > 0 || s.remote.filters(ctx) {
+		s.steps = max(s.steps, 1)
+	} else {
+		q.depth = wholeDepth
 	}
 	err := s.fetch(ctx, q, true)
 	if isRefused(err) {
