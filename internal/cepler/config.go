@@ -68,7 +68,7 @@ func CleanConfigPath(p string) (string, error) {
 	return clean, nil
 }
 
-// ParseConfig reads the config that is at path. Its errors name the file and
+// ParseConfig reads the config that is at the path file. Its errors name the file and
 // the line.
 //
 // It is as lenient as cepler: unknown keys (merge keys among them) are
@@ -76,8 +76,8 @@ func CleanConfigPath(p string) (string, error) {
 // one name the later one counts. It is stricter in what would go wrong later:
 // patterns that cepler panics on, environments that wait for each other, and
 // names that break a state file's keys or paths are refused.
-func ParseConfig(path string, data []byte) (*Config, error) {
-	clean, err := CleanConfigPath(path)
+func ParseConfig(file string, data []byte) (*Config, error) {
+	clean, err := CleanConfigPath(file)
 	if err != nil {
 		return nil, err
 	}

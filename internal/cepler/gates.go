@@ -212,7 +212,7 @@ func (p gatesParser) duration(f field) (time.Duration, error) {
 		days, rest = "0", value
 	}
 	n, err := strconv.ParseUint(days, 10, 16)
-	total := time.Duration(n) * 24 * time.Hour //nolint:gosec // 16 bits
+	total := time.Duration(n) * 24 * time.Hour
 	if err == nil && rest != "" {
 		var d time.Duration
 		d, err = time.ParseDuration(rest)

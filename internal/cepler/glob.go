@@ -3,6 +3,7 @@ package cepler
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -248,7 +249,8 @@ const reachRoom = 24
 // before i are used up. A part `**` may stand for nothing, so what is behind
 // it may come first too.
 func (g Glob) start(room []bool) []bool {
-	r := append(room, make([]bool, len(g.parts)+1)...)
+	r := slices.Grow(room, len(g.parts)+1)[:len(g.parts)+1]
+	clear(r)
 	r[0] = true
 	g.skipDeep(r)
 	return r
@@ -325,8 +327,8 @@ func (p *part) match(name string) bool {
 	}
 }
 
-func decode(s string) (rune, int) {
-	c, size := utf8.DecodeRuneInString(s)
+func decode(s string) (c rune, size int) {
+	c, size = utf8.DecodeRuneInString(s)
 	if c == utf8.RuneError && size == 1 {
 		return notUTF8, 1
 	}

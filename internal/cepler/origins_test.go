@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 
@@ -169,10 +170,7 @@ func TestOriginsOfLinearHistoryCompareEachCommitOnce(t *testing.T) {
 	}
 	tip := g.commit(files)
 	for i := range 300 {
-		next := map[string]string{}
-		for p, content := range g.files[tip] {
-			next[p] = content
-		}
+		next := maps.Clone(g.files[tip])
 		if i >= 100 && i < 150 {
 			next[fmt.Sprintf("d/f%d", i-100)] = "2"
 		}
@@ -246,10 +244,7 @@ func TestOriginsManyMergesStayCheap(t *testing.T) {
 	}
 	tip := g.commit(base)
 	for i := range 400 { // pull requests, each with two commits, of 20 files that change and 20 that don't
-		files := map[string]string{}
-		for p, content := range g.files[tip] {
-			files[p] = content
-		}
+		files := maps.Clone(g.files[tip])
 		first := g.commit(g.files[tip], tip)
 		files[fmt.Sprintf("d/f%d", i%20)] = fmt.Sprint(i)
 		second := g.commit(files, first)

@@ -161,6 +161,7 @@ func TestRecord(t *testing.T) {
 		"took nothing yet":         {map[string]*cepler.State{"st": downstream("qa", "")}, []string{"h4", "h3", "h2", "h1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			got := s.Record(qa, snapshot("h5"), c.others)
 			assert.Equal(t, uint64(8), got.Version)
 			assert.Equal(t, "h5", got.Current.Head)

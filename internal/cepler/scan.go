@@ -176,7 +176,7 @@ func (r *scanner) escape() (byte, bool) {
 		}
 		n, err := strconv.ParseUint(r.rest[:2], 16, 8)
 		r.rest = r.rest[2:]
-		return byte(n), err == nil && n < 0x80 //nolint:gosec // 8 bits
+		return byte(n), err == nil && n < 0x80
 	}
 	if r.rest == "" {
 		return 0, false

@@ -248,7 +248,7 @@ func (f Freeze) active(t time.Time) bool {
 
 // minute is what the clock on the wall shows at t: the day, and the minute of
 // it.
-func (w Window) minute(t time.Time) (time.Weekday, int) {
+func (w Window) minute(t time.Time) (day time.Weekday, minute int) {
 	local := t.In(w.zone)
 	return local.Weekday(), local.Hour()*60 + local.Minute()
 }

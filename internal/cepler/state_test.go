@@ -214,11 +214,11 @@ func texts() []string {
 
 func randomText(rng *rand.Rand) string {
 	all := texts()
-	text := all[rng.IntN(len(all))]
-	for rng.IntN(2) == 0 {
-		text += all[rng.IntN(len(all))]
+	var text strings.Builder
+	for more := true; more; more = rng.IntN(2) == 0 {
+		text.WriteString(all[rng.IntN(len(all))])
 	}
-	return text
+	return text.String()
 }
 
 func randomSnapshot(rng *rand.Rand) cepler.Snapshot {
@@ -250,6 +250,10 @@ func TestRandomStatesRoundTrip(t *testing.T) {
 	}
 }
 
+// longestKey is below what YAML allows a key that has no `?` before it: 1024
+// characters. cepler's reader keeps to that too; only the fast reader does not.
+const longestKey = 300
+
 func FuzzStateRoundTrip(f *testing.F) {
 	for _, text := range texts() {
 		f.Add(text, "message")
@@ -265,6 +269,9 @@ func FuzzStateRoundTrip(f *testing.F) {
 		}}, PropagatedFrom: text}
 		s.Queue = []cepler.Snapshot{s.Current}
 		for _, prefix := range []string{"", "# edited\n"} {
+			if prefix != "" && len(path) > longestKey {
+				continue
+			}
 			got, err := cepler.ParseState("x", append([]byte(prefix), s.Marshal()...))
 			require.NoError(t, err)
 			require.Equal(t, s, got)

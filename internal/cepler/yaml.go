@@ -60,14 +60,14 @@ func withoutVersion(data []byte) []byte {
 }
 
 // yamlLine is where yaml.v3 puts the line in its errors.
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `) //nolint:gochecknoglobals // constant
+var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
 func (d document) syntax(err error) error {
 	text := err.Error()
 	if at := yamlLine.FindStringSubmatch(text); at != nil {
-		return fmt.Errorf("%s:%s: not YAML: %s", d.path, at[1], text[len(at[0]):]) //nolint:errorlint // yaml.v3's errors are texts
+		return fmt.Errorf("%s:%s: not YAML: %s", d.path, at[1], text[len(at[0]):])
 	}
-	return fmt.Errorf("%s: not YAML: %s", d.path, strings.TrimPrefix(text, "yaml: ")) //nolint:errorlint // see above
+	return fmt.Errorf("%s: not YAML: %s", d.path, strings.TrimPrefix(text, "yaml: "))
 }
 
 // resolve follows an alias to what it stands for.
