@@ -23,11 +23,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(buildCommand(), pushCommand(), inspectCommand())
+	root.AddCommand(buildCommand(ctx), pushCommand(ctx), inspectCommand(ctx))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
+	if err := root.Execute(); err != nil {
 		_, _ = fmt.Fprintf(stderr, "images: %v\n", err)
 		return 1
 	}
@@ -114,7 +114,7 @@ func parsePlatforms(texts []string) ([]v1.Platform, error) {
 	return platforms, nil
 }
 
-func buildCommand() *cobra.Command {
+func buildCommand(ctx context.Context) *cobra.Command {
 	var source sourceFlags
 	var output, format string
 	command := &cobra.Command{
@@ -124,11 +124,11 @@ func buildCommand() *cobra.Command {
 			if format != "oci" && format != "docker" {
 				return fmt.Errorf("--format %q: want oci or docker", format)
 			}
-			builder, err := source.builder(command.Context(), command.ErrOrStderr())
+			builder, err := source.builder(ctx, command.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			images, err := builder.Build(command.Context(), types...)
+			images, err := builder.Build(ctx, types...)
 			if err != nil {
 				return err
 			}
@@ -169,7 +169,7 @@ func write(out io.Writer, folder, format string, image *ociimage.Image) error {
 	return nil
 }
 
-func pushCommand() *cobra.Command {
+func pushCommand(ctx context.Context) *cobra.Command {
 	var source sourceFlags
 	var registry ociimage.Registry
 	command := &cobra.Command{
@@ -177,16 +177,16 @@ func pushCommand() *cobra.Command {
 		Short: "Build images and push them, with bill of materials and tags, to REGISTRY/TYPE",
 		Args:  atLeast("a registry, for example: images push ghcr.io/my-team"),
 		RunE: func(command *cobra.Command, args []string) error {
-			builder, err := source.builder(command.Context(), command.ErrOrStderr())
+			builder, err := source.builder(ctx, command.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			images, err := builder.Build(command.Context(), args[1:]...)
+			images, err := builder.Build(ctx, args[1:]...)
 			if err != nil {
 				return err
 			}
 			for _, image := range images {
-				pushed, err := registry.Push(command.Context(), args[0], image)
+				pushed, err := registry.Push(ctx, args[0], image)
 				if err != nil {
 					return err
 				}
@@ -210,7 +210,7 @@ func announce(out io.Writer, pushed *ociimage.Pushed) error {
 	return nil
 }
 
-func inspectCommand() *cobra.Command {
+func inspectCommand(ctx context.Context) *cobra.Command {
 	var registry ociimage.Registry
 	command := &cobra.Command{
 		Use:   "inspect LAYOUT|REFERENCE...",
@@ -218,7 +218,7 @@ func inspectCommand() *cobra.Command {
 		Args:  atLeast("a layout's folder or a reference, for example: images inspect build/images/cepler-in"),
 		RunE: func(command *cobra.Command, args []string) error {
 			for _, where := range args {
-				found, err := open(command.Context(), registry, where)
+				found, err := open(ctx, registry, where)
 				if err != nil {
 					return err
 				}

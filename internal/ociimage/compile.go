@@ -35,7 +35,7 @@ func compile(ctx context.Context, dir, pkg string, platform v1.Platform) ([]byte
 	}
 	data, err := os.ReadFile(program)
 	if err != nil {
-		return nil, fmt.Errorf("program of %s: %w (is it a main package?)", pkg, err)
+		return nil, fmt.Errorf("program of %s: %w", pkg, err)
 	}
 	return data, nil
 }

@@ -80,15 +80,39 @@ func (r Registry) Open(ctx context.Context, reference string) (*Found, error) {
 	if err != nil {
 		return nil, explain("read", ref.Name(), err)
 	}
-	about, err := remote.Referrers(ref.Context().Digest(descriptor.Digest.String()), options...)
+	about, err := referrers(ref.Context().Digest(descriptor.Digest.String()), options)
 	if err != nil {
 		return nil, explain("read the referrers of", ref.Name(), err)
 	}
-	manifest, err := about.IndexManifest()
+	return &Found{Name: ref.Name(), Index: index, Referrers: about}, nil
+}
+
+// referrers lists the artifacts about an image. Some registries give the config's type where the artifact's belongs; for those
+// the artifact itself is asked.
+func referrers(about name.Digest, options []remote.Option) ([]v1.Descriptor, error) {
+	index, err := remote.Referrers(about, options...)
 	if err != nil {
-		return nil, fmt.Errorf("referrers of %s: %w", ref.Name(), err)
+		return nil, err
 	}
-	return &Found{Name: ref.Name(), Index: index, Referrers: manifest.Manifests}, nil
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return nil, err
+	}
+	for i, descriptor := range manifest.Manifests {
+		if descriptor.ArtifactType != string(emptyType) {
+			continue
+		}
+		artifact, err := remote.Image(about.Context().Digest(descriptor.Digest.String()), options...)
+		if err != nil {
+			return nil, err
+		}
+		own, err := artifact.Manifest()
+		if err != nil {
+			return nil, err
+		}
+		manifest.Manifests[i].ArtifactType = own.ArtifactType
+	}
+	return manifest.Manifests, nil
 }
 
 // Describe writes what is in the image for a person: digests, platforms, layers with their sizes, labels, referrers.

@@ -1,7 +1,6 @@
 package ociimage_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/taxiway-ci/taxiway/internal/ociimage/imagetest"
@@ -9,5 +8,5 @@ import (
 
 func TestMain(m *testing.M) {
 	imagetest.Enter()
-	os.Exit(m.Run())
+	m.Run()
 }

@@ -175,10 +175,10 @@ func TestInspectShowsTheSameOfALayoutAndARegistry(t *testing.T) {
 	registry := loopback(t)
 	pushed, err := anonymous().Push(t.Context(), registry.Host, sample(t))
 	require.NoError(t, err)
-	remote, err := anonymous().Open(t.Context(), pushed.Repository+":1.4.2")
+	pulled, err := anonymous().Open(t.Context(), pushed.Repository+":1.4.2")
 	require.NoError(t, err)
 
-	for _, found := range []*ociimage.Found{local, remote} {
+	for _, found := range []*ociimage.Found{local, pulled} {
 		var out bytes.Buffer
 		require.NoError(t, found.Describe(&out))
 		assertGolden(t, "testdata/inspect.golden", neutral(strings.ReplaceAll(out.String(), found.Name, "NAME")))

@@ -93,7 +93,7 @@ func sbom(set *Set, definition Definition, stamp Stamp, programs []program) ([]b
 	for _, p := range programs {
 		info, err := buildinfo.Read(bytes.NewReader(p.data))
 		if err != nil {
-			return nil, fmt.Errorf("build information of %s for %s: %w", definition.Type, p.platform, err)
+			return nil, fmt.Errorf("%s holds no build information for %s: is it a main package? %w", definition.Package, p.platform, err)
 		}
 		sum := sha256.Sum256(p.data)
 		whole.Write(sum[:])

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,15 +12,16 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/ociimage"
 )
 
-func tarOf(t testing.TB, headers ...tar.Header) []byte {
-	t.Helper()
+func tarOf(tb testing.TB, headers ...tar.Header) []byte {
+	tb.Helper()
 	var buffer bytes.Buffer
 	writer := tar.NewWriter(&buffer)
 	for _, header := range headers {
@@ -33,22 +33,21 @@ func tarOf(t testing.TB, headers ...tar.Header) []byte {
 		if header.Mode == 0 {
 			header.Mode = 0o644
 		}
-		require.NoError(t, writer.WriteHeader(&header))
+		require.NoError(tb, writer.WriteHeader(&header))
 		_, err := writer.Write([]byte(content))
-		require.NoError(t, err)
+		require.NoError(tb, err)
 	}
-	require.NoError(t, writer.Close())
+	require.NoError(tb, writer.Close())
 	return buffer.Bytes()
 }
 
-func imageOf(t testing.TB, layers ...[]byte) v1.Image {
-	t.Helper()
+func imageOf(tb testing.TB, layers ...[]byte) v1.Image {
+	tb.Helper()
 	image := empty.Image
 	for _, data := range layers {
-		layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil })
-		require.NoError(t, err)
-		image, err = mutate.AppendLayers(image, layer)
-		require.NoError(t, err)
+		var err error
+		image, err = mutate.AppendLayers(image, static.NewLayer(data, types.OCIUncompressedLayer))
+		require.NoError(tb, err)
 	}
 	return image
 }
@@ -101,7 +100,7 @@ func TestALinkIsNotFollowedToWrite(t *testing.T) {
 		tar.Header{Typeflag: tar.TypeReg, Name: "link"},
 	)), root)
 	require.NoError(t, err)
-	content, err := os.ReadFile(filepath.Join(root, "real/file"))
+	content, err := os.ReadFile(filepath.Join(root, "real", "file"))
 	require.NoError(t, err)
 	assert.Equal(t, "content of real/file", string(content))
 	content, err = os.ReadFile(filepath.Join(root, "link"))
@@ -119,10 +118,10 @@ func TestLaterLayersWin(t *testing.T) {
 		tar.Header{Typeflag: tar.TypeReg, Name: "/a/file", Mode: 0o4755},
 		tar.Header{Typeflag: tar.TypeDir, Name: "was-a-file/", Mode: 0o755})
 	require.NoError(t, ociimage.Unpack(t.Context(), imageOf(t, first, second), root))
-	info, err := os.Stat(filepath.Join(root, "a/file"))
+	info, err := os.Stat(filepath.Join(root, "a", "file"))
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o755), info.Mode(), "the set-user-id bit is dropped")
-	content, err := os.ReadFile(filepath.Join(root, "a/same"))
+	content, err := os.ReadFile(filepath.Join(root, "a", "same"))
 	require.NoError(t, err)
 	assert.Equal(t, "content of ./a/file", string(content), "the first layer's file lives on under its other name")
 	assert.DirExists(t, filepath.Join(root, "was-a-file"))

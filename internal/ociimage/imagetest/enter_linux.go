@@ -57,7 +57,7 @@ func enter(root, work string, argv []string) error {
 	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		return strings.HasPrefix(variable, rootVariable+"=") || strings.HasPrefix(variable, workVariable+"=")
 	})
-	if err := syscall.Exec(argv[0], argv, env); err != nil {
+	if err := syscall.Exec(argv[0], argv, env); err != nil { //nolint:gosec // the test chose the program
 		return fmt.Errorf("start %s: %w", argv[0], err)
 	}
 	return nil

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bytes"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/ociimage"
+	"github.com/taxiway-ci/taxiway/internal/ociimage/imagetest"
+)
+
+func TestMain(m *testing.M) {
+	imagetest.Enter()
+	m.Run()
+}
+
+// images runs one command line as a user would in the module's folder and gives status, stdout and stderr.
+func images(t *testing.T, args ...string) (status int, out, progress string) {
+	t.Helper()
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	var stdout, stderr bytes.Buffer
+	status = run(t.Context(), args, &stdout, &stderr)
+	return status, stdout.String(), stderr.String()
+}
+
+// module is a folder with one small program and a definitions file.
+func module(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, text string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	write("go.mod", "module example.test/one\n\ngo "+strings.TrimPrefix(runtime.Version(), "go")+"\n")
+	write("one/main.go", "package main\n\nfunc main() { print(\"one\") }\n")
+	write("images/images.yml", `
+source: https://git.example.com/one
+licenses: MIT
+vendor: Example
+images:
+  one: {package: ./one, title: One, description: Prints one, documentation: https://git.example.com/one}
+`)
+	return dir
+}
+
+func TestMistakesOnTheCommandLine(t *testing.T) {
+	dir := module(t)
+	cases := map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown command":   {[]string{"bulid"}, `unknown command "bulid"`},
+		"unknown format":    {[]string{"build", "--module", dir, "--format", "zip"}, `--format "zip": want oci or docker`},
+		"unknown image":     {[]string{"build", "--module", dir, "onne"}, `unknown image "onne": did you mean "one"?`},
+		"no module":         {[]string{"build", "--module", t.TempDir()}, "name it with --module"},
+		"bad version":       {[]string{"build", "--module", dir, "--version", "v1"}, `version "v1": want MAJOR.MINOR.PATCH`},
+		"bad time":          {[]string{"build", "--module", dir, "--created", "today"}, `--created "today": want a time like`},
+		"bad platform":      {[]string{"build", "--module", dir, "--platform", "amd64"}, `--platform "amd64": want OS/ARCH`},
+		"push where":        {[]string{"push"}, "name a registry"},
+		"push to an URL":    {[]string{"push", "--module", dir, "--platform", "linux/amd64", "https://r.example.com"}, "leave the scheme away"},
+		"inspect what":      {[]string{"inspect"}, "name a layout's folder or a reference"},
+		"inspect no layout": {[]string{"inspect", t.TempDir()}, "is no OCI layout"},
+		"inspect no path":   {[]string{"inspect", "./nowhere"}, "is no OCI layout"},
+	}
+	for what, c := range cases {
+		t.Run(what, func(t *testing.T) {
+			status, stdout, stderr := images(t, c.args...)
+			assert.Equal(t, 1, status)
+			assert.Empty(t, stdout)
+			assert.Contains(t, stderr, "images: ")
+			assert.Contains(t, stderr, c.want)
+		})
+	}
+}
+
+func TestBuildAndInspect(t *testing.T) {
+	dir, out := module(t), t.TempDir()
+	t.Setenv("SOURCE_DATE_EPOCH", "1772368200")
+	status, stdout, stderr := images(t, "build", "--module", dir, "--output", out, "--version", "0.3.0", "--revision", "abc")
+	require.Zero(t, status, stderr)
+	assert.Regexp(t, `^`+regexp.QuoteMeta(filepath.Join(out, "one"))+`  sha256:[0-9a-f]{64}\n$`, stdout)
+	assert.Equal(t, "building one for linux/amd64\nbuilding one for linux/arm64\n", stderr)
+	digest := strings.Fields(stdout)[1]
+
+	status, stdout, stderr = images(t, "inspect", filepath.Join(out, "one"))
+	require.Zero(t, status, stderr)
+	for _, want := range []string{
+		"digest  " + digest, "image.created  2026-03-01T12:30:00Z", "image.version  0.3.0", "image.revision  abc",
+		"linux/amd64  sha256:", "linux/arm64  sha256:", "application/spdx+json",
+	} {
+		assert.Contains(t, stdout, want)
+	}
+
+	status, stdout, stderr = images(t, "build", "--module", dir, "--output", out, "--format", "docker", "--platform", "linux/arm64")
+	require.Zero(t, status, stderr)
+	assert.True(t, strings.HasPrefix(stdout, filepath.Join(out, "one-linux-arm64.tar")+"  sha256:"), stdout)
+}
+
+func TestPushPrintsWhatToPin(t *testing.T) {
+	registry, err := ociimage.StartLoopback(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, registry.Close()) })
+	status, stdout, stderr := images(t, "push", registry.Host+"/team", "--module", module(t), "--version", "0.3.0")
+	require.Zero(t, status, stderr)
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	require.Len(t, lines, 2)
+	repository := regexp.QuoteMeta(registry.Host + "/team/one")
+	assert.Regexp(t, `^`+repository+`@sha256:[0-9a-f]{64}  0\.3\.0 0\.3 latest$`, lines[0])
+	assert.Regexp(t, `^`+repository+`@sha256:[0-9a-f]{64}  sbom$`, lines[1])
+
+	pinned := strings.Fields(lines[0])[0]
+	status, stdout, stderr = images(t, "inspect", pinned)
+	require.Zero(t, status, stderr)
+	assert.Contains(t, stdout, "digest  "+strings.SplitAfter(pinned, "@")[1])
+	assert.Contains(t, stdout, "application/spdx+json")
+}
+
+func TestPushWithoutRightIsDenied(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="team"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	t.Cleanup(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
+	status, stdout, stderr := images(t, "push", host, "--module", module(t), "--platform", "linux/amd64")
+	assert.Equal(t, 1, status)
+	assert.Empty(t, stdout)
+	assert.Contains(t, stderr, "denied by the registry")
+	assert.Contains(t, stderr, "docker login "+host)
+}
+
+func TestAnotherGoReleaseIsMentioned(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module x\n\ngo 1.26.8\n"), 0o644))
+	var said strings.Builder
+	require.NoError(t, toolchain(dir, "go1.26.8", progressTo(&said)))
+	assert.Empty(t, said.String())
+	require.NoError(t, toolchain(dir, "go1.30.0", progressTo(&said)))
+	assert.Contains(t, said.String(), "GOTOOLCHAIN=go1.26.8 gives the same")
+}
+
+// builder makes the images of images.yml from the module in dir.
+func builder(t *testing.T, dir string, platforms ...v1.Platform) *ociimage.Builder {
+	t.Helper()
+	data, err := os.ReadFile("images.yml")
+	require.NoError(t, err)
+	set, err := ociimage.ParseSet("images.yml", data)
+	require.NoError(t, err)
+	return &ociimage.Builder{
+		Module: dir, Set: set, Platforms: platforms,
+		Stamp: ociimage.Stamp{Revision: "unknown", Created: time.Unix(0, 0).UTC(), Version: "0.0.0-dev"},
+	}
+}
+
+func TestEveryResourceHasAnImage(t *testing.T) {
+	programs, err := filepath.Glob("../resources/*/cmd/*/main.go")
+	require.NoError(t, err)
+	require.NotEmpty(t, programs)
+	var types []string
+	for _, program := range programs {
+		types = append(types, filepath.Base(filepath.Dir(program)))
+	}
+	b := builder(t, "..")
+	assert.Equal(t, types, b.Set.Types())
+	for _, definition := range b.Set.Images {
+		assert.FileExists(t, filepath.Join("..", definition.Package, "main.go"))
+		assert.FileExists(t, filepath.Join("..", "resources", definition.Type, "README.md"))
+	}
+}
+
+func TestTheResourcesImagesAreSmallAndTheirProgramsAnswer(t *testing.T) {
+	built, err := builder(t, "..").Build(t.Context())
+	require.NoError(t, err)
+	require.NotEmpty(t, built)
+	for _, image := range built {
+		for _, platform := range ociimage.Platforms() {
+			single, err := image.Platform(platform)
+			require.NoError(t, err)
+			size, err := ociimage.CompressedSize(single)
+			require.NoError(t, err)
+			assert.Less(t, size, int64(10_000_000), "%s for %s", image.Definition.Type, platform)
+			t.Logf("%s for %s: %.2f MB compressed", image.Definition.Type, platform, float64(size)/1e6)
+		}
+	}
+	for _, image := range built {
+		t.Run(image.Definition.Type, func(t *testing.T) {
+			room := imagetest.New(t, imagetest.Unpack(t, image))
+			for _, verb := range []string{"check", "in", "out"} {
+				work := t.TempDir()
+				command, err := room.Command(t.Context(), work, "/opt/resource/"+verb, work)
+				require.NoError(t, err)
+				command.Stdin = strings.NewReader(`{"source": {"brnach": "main"}}`)
+				var stdout, stderr bytes.Buffer
+				command.Stdout, command.Stderr = &stdout, &stderr
+				require.Error(t, command.Run())
+				assert.Empty(t, stdout.String())
+				assert.Contains(t, stderr.String(), `did you mean "branch"?`, "%s %s", image.Definition.Type, verb)
+			}
+		})
+	}
+}
+
+func TestTwoCopiesOfTheModuleGiveOneDigest(t *testing.T) {
+	here, there := filepath.Join(t.TempDir(), "here"), filepath.Join(t.TempDir(), "over", "there")
+	copyModule(t, "..", here)
+	copyModule(t, here, there)
+	var digests [2][]string
+	for i, dir := range []string{here, there} {
+		built, err := builder(t, dir, ociimage.Platforms()[0]).Build(t.Context())
+		require.NoError(t, err)
+		for _, image := range built {
+			digest, err := image.Digest()
+			require.NoError(t, err)
+			bill, err := image.SBOM.Descriptor()
+			require.NoError(t, err)
+			digests[i] = append(digests[i], image.Definition.Type+" "+digest.String()+" "+bill.Digest.String())
+		}
+	}
+	require.NotEmpty(t, digests[0])
+	assert.Equal(t, digests[0], digests[1])
+}
+
+// copyModule copies what the programs are compiled from.
+func copyModule(t *testing.T, from, dir string) {
+	t.Helper()
+	for _, part := range []string{"go.mod", "go.sum", "internal", "resources"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(from, part), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if entry.IsDir() && entry.Name() == "testdata" {
+				return fs.SkipDir
+			}
+			if !entry.Type().IsRegular() || strings.HasSuffix(path, "_test.go") {
+				return nil
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			target := filepath.Join(dir, strings.TrimPrefix(path, from))
+			if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+				return err
+			}
+			return os.WriteFile(target, data, 0o644)
+		}))
+	}
+}
