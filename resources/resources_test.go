@@ -286,13 +286,13 @@ func showState(repo *gittest.Repository, args []string) error {
 	for _, h := range fullHash.FindAllString(text, -1) {
 		names[h] = h
 		if kind, err := repo.Git("cat-file", "-t", h); err == nil {
-			switch kind {
+			switch strings.TrimSpace(kind) {
 			case "commit":
 				subject, _ := repo.Git("log", "-1", "--format=%s", h)
-				names[h] = "<" + subject + ">"
+				names[h] = "<" + strings.TrimSpace(subject) + ">"
 			case "blob":
 				content, _ := repo.Git("cat-file", "blob", h)
-				names[h] = "{" + content + "}"
+				names[h] = "{" + strings.TrimSpace(content) + "}"
 			}
 		}
 	}

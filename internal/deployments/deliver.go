@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
@@ -43,6 +44,9 @@ func (r *Repository) deliver(ctx context.Context, v *Restored, dir string) error
 	}
 	if err := r.store.Checkout(ctx, dir, files); err != nil {
 		return err
+	}
+	if pointers := lfsPointers(dir, files); len(pointers) > 0 {
+		r.logf("warning: delivered as LFS pointers, not as the files they stand for: %s", strings.Join(pointers, ", "))
 	}
 	err = r.store.WriteGitDir(ctx, dir, git.GitDir{Head: v.Trigger.Hash, Branch: r.src.Branch, URL: r.store.URL(), Files: files})
 	if err != nil {
@@ -98,4 +102,27 @@ func ReadDelivered(dir string) (Delivered, error) {
 		return Delivered{}, fmt.Errorf("read the version of %s: %w", dir, err)
 	}
 	return out, nil
+}
+
+// lfsPrefix begins a pointer file: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+const (
+	lfsPrefix = "version https://git-lfs.github.com/spec/"
+	// maxPointer is the size in bytes that the specification allows a pointer.
+	maxPointer = 1024
+)
+
+// lfsPointers are those of files that are LFS pointers.
+func lfsPointers(dir string, files []git.File) []string {
+	var pointers []string
+	for _, f := range files {
+		name := filepath.Join(dir, f.Path)
+		info, err := os.Lstat(name)
+		if err != nil || !info.Mode().IsRegular() || info.Size() < int64(len(lfsPrefix)) || info.Size() > maxPointer {
+			continue
+		}
+		if data, err := os.ReadFile(name); err == nil && strings.HasPrefix(string(data), lfsPrefix) {
+			pointers = append(pointers, f.Path)
+		}
+	}
+	return pointers
 }

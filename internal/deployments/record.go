@@ -52,6 +52,7 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 	}
 	out := &Recorded{Version: rec.Restored.Version}
 	var number uint64
+	var already bool
 	out.Commit, err = r.store.Change(ctx, r.src.BranchRef(), func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
 		if tip == nil {
 			return nil, fmt.Errorf("branch %s: %w: it was there when this version was made", r.src.Branch, git.ErrNoBranch)
@@ -60,7 +61,7 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 		if err != nil {
 			return nil, err
 		}
-		if own != nil && alike(own.Current, next) {
+		if already = own != nil && alike(own.Current, next); already {
 			out.Changes, number = nil, own.Version
 			return nil, nil //nolint:nilnil // nothing to do: see git.Store.Change
 		}
@@ -80,6 +81,9 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 	})
 	if err != nil {
 		return nil, fmt.Errorf("record %s in %s: %w", env.Name, statePath, err)
+	}
+	if already {
+		out.Commit = nil
 	}
 	out.Version.Version = strconv.FormatUint(number, 10)
 	return out, nil

@@ -25,6 +25,7 @@ func classes() map[string]string {
 		"B27":  "a changed exec bit is a change",
 		"GATE": "an environment that is missing in the gates file is nothing yet; cepler's check fails",
 		"TAIL": "gates in the branch itself: cepler's in removes the gates file and its out fails",
+		"STAY": "a version that was offered and not deployed stands when its content comes back after another; cepler offers the commit that brought it back",
 		"SOIL": "what was soiled is recorded under the version's own trigger; cepler takes the commit that the branch had at the get",
 		"GONE": "a file that was removed by the deployment is not brought back; cepler's get with prepare: false does",
 		"SAME": "a state that is recorded already, to the last file, is not recorded again; cepler counts it up",
@@ -59,12 +60,16 @@ func (s *scenario) compareChecks(name string, given [2]version, theirs, mine ans
 		s.differ("", "check of %s fails: %s", name, mine.stderr)
 		return
 	}
-	a, inA := theirs.offer(given[0])
-	b, inB := mine.offer(given[1])
-	if inA == inB && (!inA || a.same(b)) {
+	a, inA := theirs.newest()
+	b, inB := mine.newest()
+	sameGiven := given[0].same(given[1])
+	if inA == inB && a.same(b) && (!sameGiven || len(theirs.versions) == len(mine.versions)) {
 		return
 	}
 	class := s.checkClass(name, given[1], mine)
+	if class == "" && sameGiven && b.same(given[1]) && s.ours.check(s.source(name), version{}).newestIs(a) {
+		class = "STAY"
+	}
 	s.differ(class, "check of %s, given %v: cepler %v, ours %v\n%s", name, given, theirs.versions, mine.versions, mine.stderr)
 }
 
@@ -252,15 +257,18 @@ func (s *scenario) comparePuts(d deployment, theirs, mine answer, left, right *p
 	}
 	if theirs.failed {
 		class := ""
-		if s.ontrunk() && theirs.said("gates file") {
+		switch {
+		case s.ontrunk() && theirs.said("gates file"):
 			class = "TAIL"
+		case s.has["links"]:
+			class = "B22"
 		}
 		s.differ(class, "put of %s: cepler fails, ours does not: %s", d.environment, theirs.stderr)
 		return
 	}
 	if left == nil || right == nil {
 		class := ""
-		if left != nil && d.again {
+		if left != nil && s.recordedAlready(d, left) {
 			class = "SAME"
 		}
 		s.differ(class, "put of %s %v: cepler pushed %t, ours pushed %t\n%s\n%s", d.environment, d.versions, left != nil, right != nil, theirs.stderr, mine.stderr)
@@ -285,6 +293,20 @@ func (s *scenario) comparePuts(d deployment, theirs, mine answer, left, right *p
 	}
 	c := contrast(a, b)
 	s.differ(s.putClass(d, c), "put of %s %v (cepler | ours):%s%s", d.environment, d.versions, text(c), bytesOnly(c, left, right))
+}
+
+// recordedAlready reports whether what cepler pushed is, but for the counter and
+// the queue, what was recorded before.
+func (s *scenario) recordedAlready(d deployment, left *pushed) bool {
+	before, ok := s.state(d.environment)
+	after, err := parseState(left.content)
+	if !ok || err != nil {
+		return false
+	}
+	c := contrast(before, after)
+	delete(c, "version")
+	delete(c, "queue")
+	return len(c) == 0
 }
 
 // compareCommits compares everything but the state's bytes.

@@ -20,6 +20,7 @@ var (
 	without = flag.String("peer.without", "", "corners kept out of the histories, with commas; see corners")
 	refuse  = flag.String("peer.refuse", "", "classes of differences that fail the test, with commas; see classes")
 	given   = flag.String("peer.programs", "", "a folder with cepler-in and cepler-out to be tested; default: they are built")
+	keep    = flag.String("peer.keep", "", "a new folder in which the repository and the folders of gets are kept")
 	trace   = flag.Bool("peer.trace", false, "show every answer")
 )
 

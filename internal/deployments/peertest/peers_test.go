@@ -56,6 +56,19 @@ func (a answer) offer(given version) (version, bool) {
 	return a.versions[n-1], true
 }
 
+// newest is the last version of a check; ok is false when there is none.
+func (a answer) newest() (version, bool) {
+	if len(a.versions) == 0 {
+		return version{}, false
+	}
+	return a.versions[len(a.versions)-1], true
+}
+
+func (a answer) newestIs(v version) bool {
+	n, ok := a.newest()
+	return ok && n.same(v)
+}
+
 // peer is one of the two programs.
 type peer struct {
 	t *testing.T

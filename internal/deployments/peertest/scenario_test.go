@@ -81,6 +81,10 @@ type emission struct {
 func newScenario(t *testing.T, seed uint64, without []string, programs string, r *report) *scenario {
 	t.Helper()
 	dir := t.TempDir()
+	if *keep != "" {
+		dir = filepath.Join(*keep, fmt.Sprint(seed))
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+	}
 	rng := rand.New(rand.NewPCG(seed, 0x5eed))
 	s := &scenario{
 		t: t, seed: seed, rng: rng, report: r,
