@@ -1,0 +1,177 @@
+// Package internal_test checks the shape of the whole module: who imports whom,
+// and that every package says what it is for.
+package internal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/taxiway-ci/taxiway/"
+
+// mayImport says which packages of this module a package may import, tests
+// excepted. Imports point down: programs use resources, resources use internal
+// packages. Both sides are patterns of path.Match. A package that no line
+// mentions may not exist, so a new one gets its place here first.
+func mayImport() map[string][]string {
+	return map[string][]string{
+		// the bottom: each of them knows one thing, and none of the others
+		"internal/cepler":    {}, // cepler's model, without git and Concourse
+		"internal/git":       {}, // one remote repository
+		"internal/ociimage":  {}, // an image from a program
+		"internal/pipeline":  {}, // Concourse's pipelines as data
+		"internal/concourse": {}, // the protocol of resource types
+
+		"internal/deployments":           {"internal/cepler", "internal/git"},
+		"internal/deployments/peertest":  {},
+		"internal/rehearsal":             {"internal/pipeline"},
+		"internal/rehearsal/lineage":     {"internal/cepler", "internal/deployments", "internal/git/gittest"},
+		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/lineage"},
+		"internal/rehearsal/timeline":    {"internal/pipeline", "internal/rehearsal", "internal/rehearsal/lineage", "internal/rehearsal/scenario"},
+		"internal/scripttest":            {"internal/git/gittest"},
+		"internal/git/gittest":           {},
+		"internal/ociimage/imagetest":    {"internal/ociimage"},
+		"internal/concourse/conformance": {"internal/concourse"},
+
+		// one resource type: never another one
+		"resources/cepler-*": {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
+		// its program is one line
+		"resources/cepler-in/cmd/cepler-in":   {"internal/concourse", "resources/cepler-in"},
+		"resources/cepler-out/cmd/cepler-out": {"internal/concourse", "resources/cepler-out"},
+
+		// tools
+		"images":         {"internal/ociimage"},
+		"pipelines":      {"internal/*", "internal/*/*", "pipelines/demo", "resources/*"},
+		"pipelines/demo": {"internal/deployments", "internal/git", "internal/git/gittest", "internal/rehearsal/scenario"},
+	}
+}
+
+// neverUse says what may be part of a package in no way, not even through
+// another package: what is pure stays pure, and programs carry no test help.
+func neverUse() map[string][]string {
+	return map[string][]string{
+		"internal/cepler":      {"net/http", "os/exec", "github.com/go-git/go-git/v5"},
+		"internal/pipeline":    {"net/http", "os/exec", "github.com/go-git/go-git/v5"},
+		"internal/concourse":   {"os/exec", "testing", "github.com/go-git/go-git/v5"},
+		"resources/*/cmd/*":    {"testing", module + "internal/scripttest", module + "internal/git/gittest", module + "internal/concourse/conformance"},
+		"internal/deployments": {"testing", module + "internal/concourse"},
+	}
+}
+
+// pkg is what the go command says about a package.
+type pkg struct {
+	ImportPath string
+	Doc        string
+	GoFiles    []string
+	Imports    []string
+	Deps       []string
+}
+
+// name is the import path inside this module.
+func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, module) }
+
+func list(t *testing.T, patterns ...string) []pkg {
+	t.Helper()
+	program, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go command to list the packages")
+	}
+	args := append([]string{"list", "-json=ImportPath,Doc,GoFiles,Imports,Deps"}, patterns...)
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, stderr.String())
+	var all []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		all = append(all, p)
+	}
+	require.NotEmpty(t, all, "no packages for %v", patterns)
+	return all
+}
+
+// ours are the packages of this module, without those that are tests only.
+func ours(t *testing.T) []pkg {
+	t.Helper()
+	return slices.DeleteFunc(list(t, module+"..."), func(p pkg) bool { return len(p.GoFiles) == 0 })
+}
+
+func matches(t *testing.T, pattern, name string) bool {
+	t.Helper()
+	ok, err := path.Match(pattern, name)
+	require.NoError(t, err, pattern)
+	return ok
+}
+
+func TestImportsPointDown(t *testing.T) {
+	packages, rules := ours(t), mayImport()
+	used := map[string]bool{}
+	for _, p := range packages {
+		var allowed []string
+		known := false
+		for who, whom := range rules {
+			if matches(t, who, p.name()) {
+				known, used[who] = true, true
+				allowed = append(allowed, whom...)
+			}
+		}
+		if !known {
+			t.Errorf("%s has no place in the table of mayImport", p.name())
+			continue
+		}
+		for _, i := range p.Imports {
+			name, own := strings.CutPrefix(i, module)
+			if own && !slices.ContainsFunc(allowed, func(pattern string) bool { return matches(t, pattern, name) }) {
+				t.Errorf("%s imports %s, but may import only %q", p.name(), name, allowed)
+			}
+		}
+	}
+	for who, whom := range rules {
+		assert.True(t, used[who], "the rule for %s is for no package", who)
+		for _, pattern := range whom {
+			assert.True(t, slices.ContainsFunc(packages, func(p pkg) bool { return matches(t, pattern, p.name()) }),
+				"%s may import %s, which does not exist", who, pattern)
+		}
+	}
+}
+
+func TestSomeThingsStayOut(t *testing.T) {
+	packages, rules := ours(t), neverUse()
+	// a rule about a package that does not exist would say nothing
+	list(t, slices.Concat(slices.Collect(maps.Values(rules))...)...)
+	for who, whom := range rules {
+		found := false
+		for _, p := range packages {
+			if !matches(t, who, p.name()) {
+				continue
+			}
+			found = true
+			for _, never := range whom {
+				assert.NotContains(t, p.Deps, never, "%s must not use %s", p.name(), never)
+			}
+		}
+		assert.True(t, found, "the rule for %s is for no package", who)
+	}
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	for _, p := range ours(t) {
+		assert.NotEmpty(t, p.Doc, "%s has no package comment", p.name())
+	}
+}
