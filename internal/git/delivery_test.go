@@ -49,7 +49,7 @@ func TestDeliveryFetchesTheBlobsAtOnce(t *testing.T) {
 	server, r, s, tip := servePartial(t, func(r *gittest.Repository) {
 		i := r.Import()
 		c := i.Commit("main", "one").Link("l", "many/a").Exec("run", "x").Write(".gitignore", "*.o\n")
-		for _, n := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
+		for n := range strings.SplitSeq("abcdefghijklmnopqrstuvwxyz", "") {
 			c.Write("many/"+n, n).Write("deep/"+n+"/"+n+"/f", n).Write("left/out/"+n, "unwanted "+n)
 		}
 		require.NoError(t, i.Done())

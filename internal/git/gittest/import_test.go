@@ -78,6 +78,14 @@ func TestFolder(t *testing.T) {
 	assert.Equal(t, []string{"100755 d/f", "120000 l"}, files)
 }
 
+func TestWithoutGit(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := gittest.Init(t.TempDir())
+	require.ErrorIs(t, err, gittest.ErrNoGit)
+	_, err = gittest.New(gittest.Options{})
+	require.ErrorIs(t, err, gittest.ErrNoGit)
+}
+
 func TestRawObjects(t *testing.T) {
 	r, err := gittest.Init(t.TempDir())
 	require.NoError(t, err)

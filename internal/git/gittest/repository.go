@@ -72,7 +72,11 @@ func run(ctx context.Context, dir string, stdin io.Reader, args ...string) (stri
 	cmd.Dir, cmd.Stdin, cmd.Env = dir, stdin, environment(dir)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", ErrNoGit
+	}
+	if err != nil {
 		return stdout.String(), fmt.Errorf("git %s in %s: %w: %s", strings.Join(args, " "), dir, err, strings.TrimSpace(stderr.String()))
 	}
 	return stdout.String(), nil
