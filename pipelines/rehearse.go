@@ -130,7 +130,7 @@ func (p production) run(ctx context.Context, w io.Writer) (err error) {
 // (https://no-color.org).
 func colours(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" //nolint:gosec // a file descriptor is a small number
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
 // world is where a production takes place.
@@ -239,7 +239,7 @@ func closing(ctx context.Context, w world, stage scenario.Stage, resources map[s
 	held := map[string]string{}
 	for _, row := range rows {
 		if v := stage.Rehearsal.Pinned(resources[row.Key()]); v != nil {
-			held[row.Key()] = "is pinned to " + v.String()
+			held[row.Key()] = "pinned to " + v.String()
 		}
 	}
 	w.show.Table(rows, held)

@@ -1,6 +1,9 @@
 package rehearsal
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
@@ -89,4 +92,20 @@ func (b *Build) of(resource string) []Version {
 		}
 	}
 	return versions
+}
+
+// Why says in a line why a build did not succeed: the last step that did not,
+// hooks left aside, and the last thing it said.
+func (b *Build) Why() string {
+	if b.Err != nil {
+		return b.Err.Error()
+	}
+	for _, s := range slices.Backward(b.Steps) {
+		if s.Status == Succeeded || s.Hook {
+			continue
+		}
+		lines := strings.Split(strings.TrimSpace(s.Log), "\n")
+		return strings.TrimSuffix(fmt.Sprintf("%s %s: %s", s.Kind, s.Name, lines[len(lines)-1]), ": ")
+	}
+	return ""
 }

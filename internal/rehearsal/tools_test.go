@@ -62,11 +62,11 @@ func TestAFaultThatAFileHas(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, tools.Break(rehearsal.Fault{Tool: "tofu", File: "repo/modules/main.tf", Has: `tier = "tiny"`, Says: "no such tier"}))
 	dir := t.TempDir()
-	work := filepath.Join(dir, "repo/gcp/staging")
+	work := filepath.Join(dir, "repo", "gcp", "staging")
 	require.NoError(t, os.MkdirAll(work, 0o755))
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "repo/modules"), 0o755))
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "repo", "modules"), 0o755))
 	for text, fails := range map[string]bool{"a\n  tier = \"tiny\"\n": true, "tier = \"large\"": false} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "repo/modules/main.tf"), []byte(text), 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "repo", "modules", "main.tf"), []byte(text), 0o644))
 		cmd := exec.CommandContext(t.Context(), filepath.Join(tools.Path(), "tofu"), "apply")
 		cmd.Dir = work
 		assert.Equal(t, fails, cmd.Run() != nil, text)

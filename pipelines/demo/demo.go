@@ -13,10 +13,10 @@ import (
 )
 
 //go:embed scenario.yml
-var scenarioText []byte //nolint:gochecknoglobals // go:embed knows no other way
+var scenarioText []byte
 
 //go:embed vars.yml
-var varsText []byte //nolint:gochecknoglobals // go:embed knows no other way
+var varsText []byte
 
 // Scenario is the play.
 func Scenario() (*scenario.Scenario, error) {

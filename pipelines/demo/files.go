@@ -139,7 +139,7 @@ func environments() map[string]string {
 // others are what the bank deploys by other means: most of the repository.
 func others() map[string]string {
 	all := map[string]string{}
-	for _, m := range []string{"kafka-connect", "cala", "stablesats", "bitcoind", "lnd", "galoy-pay", "addons", "ingress"} {
+	for _, m := range []string{"kafka-connect", "cala", "stablesats", "bitcoind", "lnd", "galoy-pay", "addons", "ingress", "price-feed", "bria", "api-dashboard"} {
 		for _, f := range []string{"main.tf", "variables.tf", "outputs.tf", "values.yml.tmpl"} {
 			p := "modules/" + m + "/" + f
 			all[p] = text(p, 0)

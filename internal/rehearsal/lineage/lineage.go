@@ -78,7 +78,8 @@ func (r reader) read(ctx context.Context, src deployments.Source, now time.Time)
 			return row, err
 		}
 	}
-	return row, next(ctx, &row, src, now)
+	err = next(ctx, &row, src, now)
+	return row, err
 }
 
 func (r reader) config(src deployments.Source) (*cepler.Config, error) {
@@ -186,14 +187,25 @@ func next(ctx context.Context, row *Environment, src deployments.Source, now tim
 	return nil
 }
 
-// Next says in a few words what comes next for the environment.
-func (e Environment) Next() string {
+// State says in a word or two whether something comes next.
+func (e Environment) State() string {
 	switch {
 	case len(e.Waits) > 0:
-		return "waits: " + strings.Join(e.Waits, "; ")
+		return "waits"
 	case e.Pending != nil:
-		return fmt.Sprintf("pending: %.7s %s", e.Pending.Trigger, e.Pending.Subject)
+		return "is pending"
 	default:
-		return "nothing pending"
+		return "has nothing pending"
 	}
+}
+
+// Next says what comes next and what it waits for; empty when there is nothing.
+func (e Environment) Next() string {
+	if len(e.Waits) > 0 {
+		return strings.Join(e.Waits, "; ")
+	}
+	if e.Pending != nil {
+		return fmt.Sprintf("%.7s %s", e.Pending.Trigger, e.Pending.Subject)
+	}
+	return ""
 }

@@ -15,25 +15,53 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/lineage"
 )
 
-// ErrBroken is wrapped by the error about an expectation that does not hold.
-var ErrBroken = errors.New("not as expected")
+// BrokenError names the expectations of an act that do not hold.
+type BrokenError struct{ Broken []string }
 
-func broken(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrBroken, fmt.Sprintf(format, args...))
+// Error lists them.
+func (e *BrokenError) Error() string {
+	if len(e.Broken) == 1 {
+		return "not as expected: " + e.Broken[0]
+	}
+	return fmt.Sprintf("%d things are not as expected:\n- %s", len(e.Broken), strings.Join(e.Broken, "\n- "))
 }
 
-// check compares what happened with what was expected; the error has every
-// difference.
+// verdict collects what does not hold.
+type verdict struct{ broken []string }
+
+func (v *verdict) add(format string, args ...any) {
+	v.broken = append(v.broken, fmt.Sprintf(format, args...))
+}
+
+func (v *verdict) err() error {
+	if len(v.broken) == 0 {
+		return nil
+	}
+	return &BrokenError{v.broken}
+}
+
+// check compares what happened with what was expected. Where the builds are
+// wrong, nothing else can be right, so only they are reported.
 func (p player) check(ctx context.Context, e Expect, ran []*rehearsal.Build, sent []rehearsal.Message) error {
-	errs := []error{p.checks(), e.builds(ran), p.saw(e), p.tries(e), e.messages(sent)}
+	v := &verdict{}
+	p.checks(v)
+	e.builds(v, ran)
+	if err := v.err(); err != nil {
+		return err
+	}
+	p.saw(v, e)
+	p.tries(v, e)
+	e.messages(v, sent)
 	if len(e.Runs)+len(e.Waits) > 0 {
 		rows, err := lineage.Read(ctx, p.stage.Repository, p.stage.Sources, p.stage.Now())
-		errs = append(errs, err)
-		if err == nil {
-			errs = append(errs, p.runs(e, rows), p.waits(e, rows))
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(p.runs(v, e, rows), p.waits(v, e, rows)); err != nil {
+			return err
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := v.err(); err != nil {
 		return err
 	}
 	p.stage.Audience.Held(e.summary())
@@ -41,52 +69,41 @@ func (p player) check(ctx context.Context, e Expect, ran []*rehearsal.Build, sen
 }
 
 // checks: no resource may be out of order, whatever the act is about.
-func (p player) checks() error {
-	var errs []error
+func (p player) checks(v *verdict) {
 	failed := p.stage.Rehearsal.CheckErrors()
 	for _, name := range slices.Sorted(maps.Keys(failed)) {
-		errs = append(errs, broken("the check of %s fails: %v", name, failed[name]))
+		v.add("the check of %s fails: %v", name, failed[name])
 	}
-	return errors.Join(errs...)
 }
 
-func (e Expect) builds(ran []*rehearsal.Build) error {
+func (e Expect) builds(v *verdict, ran []*rehearsal.Build) {
 	var want, got []string
 	for _, b := range e.Builds {
 		for job, result := range b {
 			want = append(want, job+" "+result)
 		}
 	}
-	why := map[string]error{}
+	why := map[string]string{}
 	for _, b := range ran {
 		line := b.Job + " " + string(b.Status)
 		got = append(got, line)
-		if b.Err != nil {
-			why[line] = b.Err
-		}
+		why[line] = b.Why()
 	}
 	slices.Sort(want)
 	slices.Sort(got)
-	var errs []error
 	for _, w := range want {
 		if i := slices.Index(got, w); i >= 0 {
 			got = slices.Delete(got, i, i+1)
 			continue
 		}
-		errs = append(errs, broken("no build of %s", w))
+		v.add("no build of %s", w)
 	}
 	for _, g := range got {
-		text := "a build that nobody expected: " + g
-		if why[g] != nil {
-			text += ": " + why[g].Error()
-		}
-		errs = append(errs, broken("%s", text))
+		v.add("%s", strings.TrimSuffix("a build that nobody expected: "+g+": "+why[g], ": "))
 	}
-	return errors.Join(errs...)
 }
 
-func (p player) runs(e Expect, rows []lineage.Environment) error {
-	var errs []error
+func (p player) runs(v *verdict, e Expect, rows []lineage.Environment) error {
 	for _, key := range slices.Sorted(maps.Keys(e.Runs)) {
 		want, ok := p.commits[e.Runs[key]]
 		if !ok {
@@ -97,14 +114,13 @@ func (p player) runs(e Expect, rows []lineage.Environment) error {
 			return err
 		}
 		if row.Change.Hash != want {
-			errs = append(errs, broken("%s runs %.7s %s, and should run %.7s (%s)", key, or(row.Change.Hash, "nothing"), row.Change.Subject, want, e.Runs[key]))
+			v.add("%s runs %.7s %s, and should run %.7s (%s)", key, or(row.Change.Hash, "nothing"), row.Change.Subject, want, e.Runs[key])
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
-func (p player) waits(e Expect, rows []lineage.Environment) error {
-	var errs []error
+func (p player) waits(v *verdict, e Expect, rows []lineage.Environment) error {
 	for _, key := range slices.Sorted(maps.Keys(e.Waits)) {
 		row, err := find(rows, key)
 		if err != nil {
@@ -115,10 +131,10 @@ func (p player) waits(e Expect, rows []lineage.Environment) error {
 			p.stage.Audience.Waits(row)
 		}
 		if want == "" && got != "" || want != "" && !strings.Contains(got, want) {
-			errs = append(errs, broken("%s should wait with %q, and says %q", key, want, got))
+			v.add("%s should wait with %q, and says %q", key, want, got)
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 func find(rows []lineage.Environment, key string) (lineage.Environment, error) {
@@ -133,24 +149,22 @@ func find(rows []lineage.Environment, key string) (lineage.Environment, error) {
 }
 
 // saw looks into the folder that the last build's first task was run in.
-func (p player) saw(e Expect) error {
-	var errs []error
+func (p player) saw(v *verdict, e Expect) {
 	for _, job := range slices.Sorted(maps.Keys(e.Saw)) {
 		dir := taskFolder(p.stage.Rehearsal.Builds(job))
 		if dir == "" {
-			errs = append(errs, broken("%s has run no task", job))
+			v.add("%s has run no task", job)
 			continue
 		}
 		for _, path := range slices.Sorted(maps.Keys(e.Saw[job])) {
 			text, err := os.ReadFile(filepath.Join(dir, "repo", filepath.FromSlash(path)))
 			if err != nil {
-				errs = append(errs, broken("%s did not have %s: %v", job, path, err))
+				v.add("%s did not have %s: %v", job, path, err)
 			} else if want := e.Saw[job][path]; !strings.Contains(string(text), want) {
-				errs = append(errs, broken("%s deployed a %s without %q", job, path, want))
+				v.add("%s deployed a %s without %q", job, path, want)
 			}
 		}
 	}
-	return errors.Join(errs...)
 }
 
 func taskFolder(builds []*rehearsal.Build) string {
@@ -165,8 +179,7 @@ func taskFolder(builds []*rehearsal.Build) string {
 	return ""
 }
 
-func (p player) tries(e Expect) error {
-	var errs []error
+func (p player) tries(v *verdict, e Expect) {
 	for _, job := range slices.Sorted(maps.Keys(e.Tries)) {
 		got := map[string]int{}
 		if builds := p.stage.Rehearsal.Builds(job); len(builds) > 0 {
@@ -176,27 +189,24 @@ func (p player) tries(e Expect) error {
 		}
 		for step, want := range e.Tries[job] {
 			if got[step] != want {
-				errs = append(errs, broken("step %s of %s was tried %d times, and should have been %d times", step, job, got[step], want))
+				v.add("step %s of %s was tried %d times, and should have been %d times", step, job, got[step], want)
 			}
 		}
 	}
-	return errors.Join(errs...)
 }
 
-func (e Expect) messages(sent []rehearsal.Message) error {
-	var errs []error
+func (e Expect) messages(v *verdict, sent []rehearsal.Message) {
 	for i, m := range sent {
-		text := fmt.Sprint(m.Params["text"])
+		text := m.Text()
 		if i >= len(e.Messages) {
-			errs = append(errs, broken("a message that nobody expected: %s", text))
+			v.add("a message that nobody expected: %s", text)
 		} else if !strings.Contains(text, e.Messages[i]) {
-			errs = append(errs, broken("message %d says %q, and should say %q", i+1, text, e.Messages[i]))
+			v.add("message %d says %q, and should say %q", i+1, text, e.Messages[i])
 		}
 	}
 	if len(sent) < len(e.Messages) {
-		errs = append(errs, broken("%d messages were sent, and should have been %d", len(sent), len(e.Messages)))
+		v.add("%d messages were sent, and should have been %d", len(sent), len(e.Messages))
 	}
-	return errors.Join(errs...)
 }
 
 // summary counts what was looked at.

@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/deployments"
@@ -47,9 +48,7 @@ type player struct {
 // Play plays all acts. Known names commits that were there before.
 func (s *Scenario) Play(ctx context.Context, stage Stage, known map[string]string) error {
 	p := player{stage, map[string]string{}}
-	for name, hash := range known {
-		p.commits[name] = hash
-	}
+	maps.Copy(p.commits, known)
 	for i, act := range s.Acts {
 		stage.Audience.Act(i+1, len(s.Acts), act)
 		if err := p.act(ctx, act); err != nil {

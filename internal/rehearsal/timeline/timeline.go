@@ -10,7 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
@@ -74,19 +73,19 @@ func (t *Timeline) Did(text string) { t.Line("  %s %s", t.paint(cyan, "*"), text
 // Waits writes why an environment waits.
 func (t *Timeline) Waits(e lineage.Environment) {
 	for _, why := range e.Waits {
-		t.wrapped("  "+t.paint(yellow, "…")+" "+e.Key()+" waits: ", why)
+		t.wrapped(e.Key()+" waits", why)
 	}
 }
 
-// wrapped writes a text that may need several lines.
-func (t *Timeline) wrapped(lead, text string) {
-	for i, line := range wrap(text, textWidth-plainWidth(lead)) {
-		if i > 0 {
-			lead = strings.Repeat(" ", plainWidth(lead))
-		}
-		t.Line("%s%s", lead, line)
+// wrapped writes who, and below it what, in as many lines as that needs.
+func (t *Timeline) wrapped(who, what string) {
+	t.Line("  %s %s:", t.paint(yellow, "…"), who)
+	for _, line := range wrap(what, textWidth-noteIndent) {
+		t.Line("%s%s", strings.Repeat(" ", noteIndent), line)
 	}
 }
+
+const noteIndent = 6
 
 // Held writes that an act went as expected.
 func (t *Timeline) Held(text string) { t.Line("  %s %s", t.paint(green, "✓"), t.paint(green, text)) }
@@ -110,7 +109,7 @@ func (t *Timeline) Started(b *rehearsal.Build) {
 
 // Step writes one step, and the end of its log when it did not go well.
 func (t *Timeline) Step(_ *rehearsal.Build, s rehearsal.StepRecord) {
-	what := t.version(s)
+	what := version(s)
 	if s.Status != rehearsal.Succeeded {
 		what = t.paint(red, string(s.Status))
 	}
@@ -122,7 +121,11 @@ func (t *Timeline) Step(_ *rehearsal.Build, s rehearsal.StepRecord) {
 	if s.Status == rehearsal.Succeeded {
 		return
 	}
-	for _, line := range tail(s.Log, logLines) {
+	log := s.Log
+	if !t.colour {
+		log = plain(log)
+	}
+	for _, line := range tail(log, logLines) {
 		t.Line("          %s %s", t.paint(red, "|"), line)
 	}
 	if s.Err != nil {
@@ -145,12 +148,9 @@ func (t *Timeline) Ended(b *rehearsal.Build) {
 }
 
 // version names a step's version by the fields that people know things by.
-func (t *Timeline) version(s rehearsal.StepRecord) string {
+func version(s rehearsal.StepRecord) string {
 	if s.Version == nil {
 		return "ok"
-	}
-	if s.Kind == pipeline.KindPut {
-		return "version " + short(s.Version)
 	}
 	return "version " + short(s.Version)
 }
@@ -187,9 +187,7 @@ func (t *Timeline) Table(rows []lineage.Environment, held map[string]string) {
 	header := []string{"ENVIRONMENT", "VERSION", "TRIGGER", "NEWEST CHANGE", "SINCE"}
 	cells := [][]string{header}
 	for _, row := range rows {
-		cells = append(cells, []string{
-			row.Key(), fmt.Sprintf("#%d", row.Version), hash(row.Trigger), clip(hash(row.Change.Hash)+" "+row.Change.Subject, changeWidth), row.Since.Local().Format("2006-01-02 15:04:05"),
-		})
+		cells = append(cells, tableRow(row))
 	}
 	widths := columnWidths(cells)
 	for i, line := range cells {
@@ -207,7 +205,14 @@ func (t *Timeline) Table(rows []lineage.Environment, held map[string]string) {
 	t.next(rows, held)
 }
 
-const changeWidth = 52
+func tableRow(row lineage.Environment) []string {
+	if row.Version == 0 {
+		return []string{row.Key(), "-", "-", "nothing yet", "-"}
+	}
+	const changeWidth = 52
+	change := clip(hash(row.Change.Hash)+" "+row.Change.Subject, changeWidth)
+	return []string{row.Key(), fmt.Sprintf("#%d", row.Version), hash(row.Trigger), change, row.Since.UTC().Format("2006-01-02 15:04:05 UTC")}
+}
 
 // next writes what is pending, for those that have something pending.
 func (t *Timeline) next(rows []lineage.Environment, held map[string]string) {
@@ -221,9 +226,9 @@ func (t *Timeline) next(rows []lineage.Environment, held map[string]string) {
 			continue
 		}
 		if how != "" {
-			t.wrapped("  "+t.paint(yellow, "…")+" "+row.Key()+" ", how)
+			t.wrapped(row.Key()+" is held", how)
 		}
-		t.wrapped("  "+t.paint(yellow, "…")+" "+row.Key()+" ", row.Next())
+		t.wrapped(row.Key()+" "+row.State(), row.Next())
 	}
 	switch quiet {
 	case 0:
@@ -250,19 +255,18 @@ func pad(s string, width int) string {
 }
 
 // plainWidth is how wide a text is on a terminal.
-func plainWidth(s string) int {
-	width := utf8.RuneCountInString(s)
+func plainWidth(s string) int { return utf8.RuneCountInString(plain(s)) }
+
+// plain is a text without colours.
+func plain(s string) string {
+	var b strings.Builder
 	for {
-		start := strings.Index(s, "\x1b[")
-		if start < 0 {
-			return width
+		before, after, ok := strings.Cut(s, "\x1b[")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
 		}
-		end := strings.Index(s[start:], "m")
-		if end < 0 {
-			return width
-		}
-		width -= end + 1
-		s = s[start+end+1:]
+		_, s, _ = strings.Cut(after, "m")
 	}
 }
 

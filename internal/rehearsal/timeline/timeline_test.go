@@ -1,0 +1,91 @@
+package timeline_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/deployments"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/timeline"
+)
+
+const commit = "1f3c2aa9d3b0c8f0a1b2c3d4e5f60718293a4b5c"
+
+func rows() []lineage.Environment {
+	since := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	return []lineage.Environment{
+		{Deployment: "bank", Name: "staging", Version: 7, Trigger: commit, Change: lineage.Commit{Hash: commit, Subject: "feat: a subject that is too long to be shown in full in a table"}, Since: since},
+		{
+			Deployment: "bank", Name: "production", Version: 3, Trigger: commit, Change: lineage.Commit{Hash: commit, Subject: "fix: ü"}, Since: since,
+			Waits: []string{"the gate is closed at 1234567, and 89abcde (feat: x) is beyond it: modules/main.tf; to open it set production to 89abcde"},
+		},
+		{Deployment: "bank", Name: "qa", Version: 3, Trigger: commit, Since: since, Pending: &deployments.Pending{Trigger: commit, Subject: "feat: y"}},
+		{Deployment: "bank", Name: "new"},
+	}
+}
+
+func show(t *timeline.Timeline) {
+	t.Title("A play", "What it is about.")
+	t.Act(1, 2, scenario.Act{Title: "Something happens", Shows: "A sentence that says what it shows, which is so long that it does not fit on one line of the page and has to be wrapped."})
+	t.Did("Ana pushes 1f3c2aa")
+	b := &rehearsal.Build{Job: "deploy", Number: 3, By: "Rosa", Status: rehearsal.Failed, Took: 1500 * time.Millisecond}
+	t.Found("state", nil)
+	t.Started(b)
+	t.Step(b, rehearsal.StepRecord{Kind: "get", Name: "state", Attempt: 1, Status: rehearsal.Succeeded, Version: rehearsal.Version{"version": "7", "trigger": commit, "files": "abc"}, Took: 20 * time.Millisecond})
+	t.Step(b, rehearsal.StepRecord{Kind: "task", Name: "tofu", Attempt: 1, Status: rehearsal.Succeeded})
+	t.Step(b, rehearsal.StepRecord{Kind: "task", Name: "verify", Attempt: 2, Status: rehearsal.Failed, Log: "1\n2\n3\n4\n5\n6\n\x1b[31merror:\x1b[0m no luck\n"})
+	t.Step(b, rehearsal.StepRecord{Kind: "put", Name: "record", Attempt: 1, Status: rehearsal.Errored, Err: errors.New("no such artifact")})
+	t.Step(b, rehearsal.StepRecord{Kind: "put", Name: "chat", Attempt: 1, Status: rehearsal.Succeeded, Version: rehearsal.Version{"message": "1"}})
+	t.Ended(b)
+	t.CheckFailed("state", errors.New("no such branch"))
+	t.Waits(rows()[1])
+	t.Held("as it must be: 1 build")
+	t.Table(rows(), map[string]string{"bank/qa": "pinned to version:2"})
+}
+
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	line := timeline.New(&out, false)
+	show(line)
+	require.NoError(t, line.Err())
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		require.NoError(t, os.WriteFile("testdata/plain.golden", out.Bytes(), 0o644))
+	}
+	want, err := os.ReadFile("testdata/plain.golden")
+	require.NoError(t, err)
+	assert.Equal(t, string(want), out.String())
+}
+
+// With colours the text is the same.
+func TestColours(t *testing.T) {
+	t.Parallel()
+	var plain, coloured bytes.Buffer
+	show(timeline.New(&plain, false))
+	show(timeline.New(&coloured, true))
+	assert.Contains(t, coloured.String(), "\x1b[32m")
+	stripped := bytes.ReplaceAll(coloured.Bytes(), []byte("\x1b[0m"), nil)
+	for _, c := range []string{"1", "2", "31", "32", "33", "36"} {
+		stripped = bytes.ReplaceAll(stripped, []byte("\x1b["+c+"m"), nil)
+	}
+	assert.Equal(t, plain.String(), string(stripped))
+}
+
+type closed struct{}
+
+func (closed) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+func TestAFaultOfWritingIsKept(t *testing.T) {
+	t.Parallel()
+	line := timeline.New(closed{}, false)
+	show(line)
+	require.ErrorIs(t, line.Err(), os.ErrClosed)
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
+)
+
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds images and plays the whole demo")
+	}
+	p, err := demoProduction()
+	require.NoError(t, err)
+	var out bytes.Buffer
+	require.NoError(t, p.run(t.Context(), &out), "%s", &out)
+	for _, want := range []string{
+		"Act 1 of ", "deploy-lana-bank-gcp-volcano-production #1", "What every environment runs", "started by Rosa",
+		"monitoring/gcp-volcano-production waits: the gate is closed", "Error: invalid value for tier: db-tiny",
+	} {
+		assert.Contains(t, out.String(), want)
+	}
+	assert.NotContains(t, out.String(), "\x1b", "no colours where there is no terminal")
+}
+
+// A user's own repository and pipeline: what is pending runs, and the
+// repository itself is left as it is.
+func TestRehearseACopy(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds images")
+	}
+	config, err := os.ReadFile("examples/two-environments/cepler/cepler.yml")
+	require.NoError(t, err)
+	repository, err := gittest.Init(filepath.Join(t.TempDir(), "own.git"))
+	require.NoError(t, err)
+	_, err = repository.Commit("main", "feat: the shop", map[string]string{
+		"cepler/cepler.yml": string(config), "app/deploy.sh": "set -e\ncat ../app/shop.yml settings.yml\ntest -n \"$API_TOKEN\"\n", "app/shop.yml": "shop\n",
+		"staging/settings.yml": "staging\n", "production/settings.yml": "production\n",
+	})
+	require.NoError(t, err)
+	before, err := repository.RevParse("main")
+	require.NoError(t, err)
+	vars := filepath.Join(t.TempDir(), "vars.yml")
+	require.NoError(t, os.WriteFile(vars, []byte("api_token: x\n"), 0o644))
+
+	out, err := pipelines(t, "rehearse", "examples/two-environments/want.yml", "--repository", repository.Dir, "--vars", vars)
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "deploy-staging #1")
+	assert.Contains(t, out, "deploy-production #1")
+	after, err := repository.RevParse("main")
+	require.NoError(t, err)
+	assert.Equal(t, before, after)
+}
+
+func TestRehearseSaysWhatItLacks(t *testing.T) {
+	t.Parallel()
+	_, err := pipelines(t, "rehearse", "examples/lana-bank/want.yml")
+	require.ErrorContains(t, err, "--repository")
+	file := filepath.Join(t.TempDir(), "s.yml")
+	require.NoError(t, os.WriteFile(file, []byte("acts: []\n"), 0o644))
+	_, err = pipelines(t, "rehearse", "examples/lana-bank/want.yml", "--repository", ".", "--scenario", file)
+	require.ErrorContains(t, err, "has no acts")
+	_, err = pipelines(t, "rehearse", filepath.Join(t.TempDir(), "none.yml"), "--repository", ".")
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// An expectation that does not hold ends the demo with its name.
+func TestABrokenExpectationEndsTheDemo(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds images")
+	}
+	p, err := demoProduction()
+	require.NoError(t, err)
+	p.scenario.Acts = p.scenario.Acts[:1]
+	p.scenario.Acts[0].Expect.Waits["lana-bank/gcp-volcano-qa"] = "for the moon"
+	err = p.run(t.Context(), &bytes.Buffer{})
+	broken := &scenario.BrokenError{}
+	require.ErrorAs(t, err, &broken)
+	assert.ErrorContains(t, err, `act 1 (A new pipeline meets an old repository): not as expected: lana-bank/gcp-volcano-qa should wait with "for the moon", and says ""`)
+}
