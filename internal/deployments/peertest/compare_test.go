@@ -14,22 +14,23 @@ import (
 // Rust program that each avoids.
 func classes() map[string]string {
 	return map[string]string{
-		"B4":   "a commit whose config does not parse ends the walk; cepler's check fails for ever",
-		"B9":   "queued states that bring no difference are skipped; cepler gets stuck on them",
-		"B10":  "environments that left the config do not keep the queue growing",
-		"B11":  "a symbolic link is hashed as git stores it; cepler records it as dirty each time",
-		"B19":  "a gate before the upstream's first record is nothing yet; cepler offers the removal of all files",
-		"B21":  "the walk follows first parents, and a version already offered stands while its content does; in cepler a merge moves the trigger",
-		"B22":  "nothing is left behind in the folder of a get",
-		"B23":  "an upstream that was not deployed is nothing yet; cepler's check fails",
-		"B27":  "a changed exec bit is a change",
-		"GATE": "an environment that is missing in the gates file is nothing yet; cepler's check fails",
-		"TAIL": "gates in the branch itself: cepler's in removes the gates file and its out fails",
-		"STAY": "a version that was offered and not deployed stands when its content comes back after another; cepler offers the commit that brought it back",
-		"SOIL": "what was soiled is recorded under the version's own trigger; cepler takes the commit that the branch had at the get",
-		"GONE": "a file that was removed by the deployment is not brought back; cepler's get with prepare: false does",
-		"SAME": "a state that is recorded already, to the last file, is not recorded again; cepler counts it up",
-		"LATE": "the queue is pruned by what the other environments have now; cepler goes by what they had at the get",
+		"B4":    "a commit whose config does not parse ends the walk; cepler's check fails for ever",
+		"B9":    "queued states that bring no difference are skipped; cepler gets stuck on them",
+		"B10":   "environments that left the config do not keep the queue growing",
+		"B11":   "a symbolic link is hashed as git stores it; cepler records it as dirty each time",
+		"B19":   "a gate before the upstream's first record is nothing yet; cepler offers the removal of all files",
+		"B21":   "the walk follows first parents, and a version already offered stands while its content does; in cepler a merge moves the trigger",
+		"B22":   "nothing is left behind in the folder of a get",
+		"B23":   "an upstream that was not deployed is nothing yet; cepler's check fails",
+		"B27":   "a changed exec bit is a change",
+		"GATE":  "an environment that is missing in the gates file is nothing yet; cepler's check fails",
+		"TAIL":  "gates in the branch itself: cepler's in removes the gates file and its out fails",
+		"STAY":  "a version that was offered and not deployed stands when its content comes back after another; cepler offers the commit that brought it back",
+		"SOIL":  "what was soiled is recorded under the version's own trigger; cepler takes the commit that the branch had at the get",
+		"GONE":  "a file that was removed by the deployment is not brought back; cepler's get with prepare: false does",
+		"SAME":  "a state that is recorded already, to the last file, is not recorded again; cepler counts it up",
+		"PRUNE": "the queue holds what the downstream that lags most has not taken; with two downstreams cepler's ends there only if that one's name sorts last",
+		"LATE":  "the queue is pruned by what the other environments have now; cepler goes by what they had at the get",
 	}
 }
 
@@ -67,7 +68,7 @@ func (s *scenario) compareChecks(name string, given [2]version, theirs, mine ans
 		return
 	}
 	class := s.checkClass(name, given[1], mine)
-	if class == "" && sameGiven && b.same(given[1]) && s.ours.check(s.source(name), version{}).newestIs(a) {
+	if class == "" && b.same(given[1]) && s.ours.check(s.source(name), version{}).newestIs(a) {
 		class = "STAY"
 	}
 	s.differ(class, "check of %s, given %v: cepler %v, ours %v\n%s", name, given, theirs.versions, mine.versions, mine.stderr)
@@ -292,7 +293,12 @@ func (s *scenario) comparePuts(d deployment, theirs, mine answer, left, right *p
 		return
 	}
 	c := contrast(a, b)
-	s.differ(s.putClass(d, c), "put of %s %v (cepler | ours):%s%s", d.environment, d.versions, text(c), bytesOnly(c, left, right))
+	d.dirty = d.dirty || a.dirty() // an upstream's soil reaches further down
+	class := s.putClass(d, c)
+	if class == "" && len(c) == 1 && c["queue"] != nil && strings.HasPrefix(heads(a.Queue), heads(b.Queue)) && s.downstreams(d.environment) > 1 {
+		class = "PRUNE"
+	}
+	s.differ(class, "put of %s %v (cepler | ours):%s%s", d.environment, d.versions, text(c), bytesOnly(c, left, right))
 }
 
 // recordedAlready reports whether what cepler pushed is, but for the counter and
@@ -306,6 +312,10 @@ func (s *scenario) recordedAlready(d deployment, left *pushed) bool {
 	c := contrast(before, after)
 	delete(c, "version")
 	delete(c, "queue")
+	if d.again || before.dirty() { // cepler looks for the trigger anew
+		delete(c, "head")
+		delete(c, "origin")
+	}
 	return len(c) == 0
 }
 
@@ -317,6 +327,18 @@ func (s *scenario) compareCommits(d deployment, left, right *pushed) {
 	if fmt.Sprint(x) != fmt.Sprint(y) || !slices.Equal(left.paths, want) || !slices.Equal(right.paths, want) {
 		s.differ("", "put of %s: cepler's commit is %+v of %v, ours %+v of %v", d.environment, x, left.paths, y, right.paths)
 	}
+}
+
+// downstreams counts the recorded environments that an environment's queue is
+// kept for.
+func (s *scenario) downstreams(name string) int {
+	n := 0
+	for p, f := range s.w.main.tree {
+		if st, err := parseState(f.content); filepath.Dir(p) == s.config.stateDir() && err == nil && st.PropagatedFrom == name {
+			n++
+		}
+	}
+	return n
 }
 
 // putClass finds the reason for a contrast of kinds of fields.
