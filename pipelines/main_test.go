@@ -176,7 +176,11 @@ func TestRenderSaysWhatIsMissing(t *testing.T) {
 	require.NoError(t, os.WriteFile(outside, []byte("deployments: [{config: ../cepler.yml}]"), 0o644))
 	absent := filepath.Join(dir, "absent.yml")
 	require.NoError(t, os.WriteFile(absent, []byte("deployments: [{config: cepler.yml}]"), 0o644))
+	broken := filepath.Join(dir, "broken.yml")
+	require.NoError(t, os.WriteFile(broken, []byte("deployments: [{config: circle.yml}]"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "circle.yml"), []byte("environments: {a: {latest: [a], passed: c}}"), 0o644))
 	for want, args := range map[string][]string{
+		"circle.yml:1: ":                         {"render", "deployments", "--values", broken},
 		"name the template":                      {"render"},
 		"there is no such template":              {"render", "releases", "--values", absent},
 		"--values FILE":                          {"render", "deployments"},

@@ -17,6 +17,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
 )
 
 //go:embed shared deployments
@@ -70,7 +72,7 @@ func addTemplates(files map[string][]byte, folder string) error {
 	return nil
 }
 
-// addConfigs takes the cepler configs that the values name. The ending .data keeps ytt from taking them for templates.
+// addConfigs takes the cepler configs that the values name, each one read as cepler-in would. The ending .data keeps ytt from taking them for templates.
 func (r rendering) addConfigs(files map[string][]byte, values []byte) error {
 	var named struct {
 		Deployments []struct {
@@ -91,6 +93,9 @@ func (r rendering) addConfigs(files map[string][]byte, values []byte) error {
 		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(d.Config)))
 		if err != nil {
 			return fmt.Errorf("read cepler config %s of %s (name the root of the repository with --repository): %w", d.Config, r.Values, err)
+		}
+		if _, err := cepler.ParseConfig(d.Config, data); err != nil {
+			return fmt.Errorf("read the cepler configs of %s: %w", r.Values, err)
 		}
 		files[path.Join(configsFolder, d.Config)+".data"] = data
 	}

@@ -18,7 +18,7 @@ type artifact struct {
 // scope is what a step finds when it begins.
 type scope struct {
 	artifacts map[string]artifact
-	vars      map[string]bool // local variables; true when set on every way here
+	vars      map[string]bool // local variables, of load_var, across and each get; true when set on every way here
 	open      bool            // a task from a file ran, which may have made anything
 }
 
@@ -111,7 +111,7 @@ func (f *flow) across(s Step, before scope, at place) scope {
 	}
 	inner := before.clone()
 	for _, v := range s.Across.Vars {
-		f.refs(v.Values, before, "across "+quote(v.Var))
+		f.refs(v.Values, before, at.hook != "", "across "+quote(v.Var))
 		inner.vars[v.Var] = true
 	}
 	f.body(s, inner, at)
@@ -152,7 +152,7 @@ func (f *flow) orNothing(s *Step) *Step {
 // leaf is a step without steps inside: it wants artifacts and makes some.
 func (f *flow) leaf(s Step, before scope, at place) scope {
 	w := wants{flow: f, step: s, before: before, at: at, after: before.clone()}
-	f.refs(Value{withoutHooks(s)}, before, string(s.Kind)+" "+quote(s.Name()))
+	f.refs(Value{withoutHooks(s)}, before, at.hook != "", string(s.Kind)+" "+quote(s.Name()))
 	switch s.Kind {
 	case KindGet:
 	case KindTask:
@@ -177,6 +177,9 @@ func (f *flow) leaf(s Step, before scope, at place) scope {
 			made.resource = s.Get.Resource
 		}
 		w.after.artifacts[name] = made
+		if s.Kind != KindTask {
+			w.after.vars[name] = true // the metadata, as in ((.:name.key))
+		}
 	}
 	return w.after
 }
@@ -217,13 +220,14 @@ func (t *Task) makes() []string {
 }
 
 // refs holds ((.:local)) references against the variables that are set by then.
-func (f *flow) refs(v Value, s scope, what string) {
+func (f *flow) refs(v Value, s scope, inHook bool, what string) {
 	if v.node == nil {
 		return
 	}
 	for _, line := range localRefs(v) {
 		sure, known := s.vars[line.Value]
 		switch {
+		case known && inHook:
 		case !known:
 			f.errorf(line.Line, "local-var", didYouMean(line.Value, slices.Collect(maps.Keys(s.vars))), "%s uses ((.:%s)), which no step before it sets", what, line.Value)
 		case !sure:
@@ -250,9 +254,7 @@ func (w *wants) artifact(line int, name, why string) {
 	}
 	a, known := w.before.artifacts[name]
 	switch {
-	case known && a.sure:
-	case known && w.at.hook != "":
-		w.warnf(line, "missing-artifact", "make it in an earlier step", "%s %s %s, which is not there when an earlier step has failed", w.label(), why, quote(name))
+	case known && (a.sure || w.at.hook != ""): // a hook that lacks it fails too, in a build that has already failed
 	case known:
 		w.errorf(line, "missing-artifact", "take it out of the try", "%s %s %s, which is made inside a try that may have failed", w.label(), why, quote(name))
 	case w.before.open:

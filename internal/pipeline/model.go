@@ -172,7 +172,8 @@ func (s Step) Interpolate(file string, l Lookup) (Step, error) {
 	return out, nil
 }
 
-// Get fetches a version of a resource into an artifact of its name.
+// Get fetches a version of a resource into an artifact of its name. The version's metadata becomes the local variable of that
+// name: ((.:Name.key)). The get after a put does the same.
 type Get struct {
 	Name     string // of the artifact
 	Resource string // defaults to Name
