@@ -1,6 +1,10 @@
 package pipeline
 
-import "gopkg.in/yaml.v3"
+import (
+	"net/url"
+
+	"gopkg.in/yaml.v3"
+)
 
 // Parse reads a pipeline. The file name is only for messages. The error is an *InvalidError with everything that could not be
 // understood; the pipeline then holds the rest, and is nil only when the file is no YAML mapping at all.
@@ -146,6 +150,9 @@ func (r *report) varSource(n *yaml.Node) VarSource {
 func (r *report) display(n *yaml.Node) *Display {
 	m := r.mapping(n, "display")
 	d := &Display{BackgroundImage: m.text("background_image"), BackgroundFilter: m.text("background_filter")}
+	if u, err := url.Parse(d.BackgroundImage); err != nil || u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https" {
+		r.errorf(m.line("background_image"), "display", "", "background_image must be an http or https address, or a path on the server")
+	}
 	m.done()
 	return d
 }
