@@ -256,6 +256,6 @@ func (r *Remote) reading(ctx context.Context) (session, *greeting, error) {
 func (r *Remote) endReading() {
 	if r.reader != nil && !r.reader.stateless() {
 		_ = r.reader.close()
-		r.reader, r.greeting = nil, nil
+		r.reader, r.greeting, r.answered = nil, nil, false
 	}
 }

@@ -78,7 +78,7 @@ func (l *localRepository) update(updates []Update) error {
 		if err != nil {
 			return err
 		}
-		if now != u.Old {
+		if now != u.Old && now != u.New {
 			return &movedError{u.Ref, u.Old, now}
 		}
 	}

@@ -218,7 +218,8 @@ func (p *push) once(ctx context.Context) (sent, again bool, err error) {
 	if err != nil || done {
 		return false, false, err
 	}
-	message, err := p.message(g)
+	pending := slices.DeleteFunc(slices.Clone(p.updates), func(u Update) bool { return g.refs[u.Ref] == u.New })
+	message, err := p.message(g, pending)
 	if err != nil {
 		return false, false, err
 	}
@@ -232,7 +233,7 @@ func (p *push) once(ctx context.Context) (sent, again bool, err error) {
 	if err != nil {
 		return true, true, err
 	}
-	err = report.verdict(p.updates, p.remote.scrub(said.String()))
+	err = report.verdict(pending, p.remote.scrub(said.String()))
 	return true, isCollision(err), err
 }
 
@@ -254,8 +255,8 @@ func (p *push) greeted(ctx context.Context) (session, *greeting, error) {
 }
 
 // message is the request of git-receive-pack, see gitprotocol-pack(5).
-func (p *push) message(g *greeting) ([]byte, error) {
-	if len(p.updates) > 1 && !g.supports("atomic") {
+func (p *push) message(g *greeting, updates []Update) ([]byte, error) {
+	if len(updates) > 1 && !g.supports("atomic") {
 		return nil, errors.New("the server can't update several refs at once, so it would be possible that only a part of them is updated")
 	}
 	use := []string{"agent=" + agent}
@@ -264,7 +265,7 @@ func (p *push) message(g *greeting) ([]byte, error) {
 			use = append(use, c)
 		}
 	}
-	if len(p.updates) > 1 {
+	if len(updates) > 1 {
 		use = append(use, "atomic")
 	}
 	if _, ok := g.can["object-format"]; ok {
@@ -272,7 +273,7 @@ func (p *push) message(g *greeting) ([]byte, error) {
 	}
 	var w pktWriter
 	deletes := true
-	for i, u := range p.updates {
+	for i, u := range updates {
 		text := fmt.Sprintf("%s %s %s", u.Old, u.New, u.Ref)
 		if i == 0 {
 			text += "\x00 " + strings.Join(use, " ")

@@ -20,6 +20,7 @@ type Remote struct {
 
 	reader   session
 	greeting *greeting
+	answered bool // the reader gave refs already
 	old      bool // the server speaks no protocol version 2
 	byHash   answerToWants
 }
@@ -79,6 +80,9 @@ func (r *Remote) askRefs(ctx context.Context, names []string) (map[string]Hash, 
 	if r.old {
 		return r.greetingRefs(ctx)
 	}
+	if r.answered {
+		r.endReading() // a server's process does not see that refs move
+	}
 	if r.reader == nil {
 		s, err := r.dialer.dial(ctx, uploadPack, true)
 		if err != nil {
@@ -132,6 +136,7 @@ func (r *Remote) lsRefs(ctx context.Context, s session, names []string) (refs ma
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
+	r.answered = !s.stateless()
 	return readRefs(newPktReader(body))
 }
 

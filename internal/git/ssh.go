@@ -1,9 +1,269 @@
 package git
 
-import "errors"
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
 
-func newSSHDialer(_ Access, _ *endpoint, _ func(string, ...any)) (dialer, error) {
-	return nil, errors.New("x")
+	"golang.org/x/crypto/ssh"
+)
+
+const (
+	greetingLimit = 30 * time.Second // for an SSH server's handshake
+	maxStderr     = 4 << 10          // bytes
+)
+
+// sshDialer speaks to one repository through one SSH connection, which all
+// sessions share.
+type sshDialer struct {
+	endpoint *endpoint
+	config   *ssh.ClientConfig
+	trust    *trust
+
+	client *ssh.Client
 }
-func parsePrivateKey(_, _ string) (any, error) { return nil, nil }
-func parseKnownHosts(_ string) (any, error)    { return nil, nil }
+
+func newSSHDialer(a Access, e *endpoint, logf func(string, ...any)) (*sshDialer, error) {
+	if a.PrivateKey == "" {
+		return nil, fmt.Errorf("private_key: it is missing, and %s needs one", e)
+	}
+	key, err := parsePrivateKey(a.PrivateKey, a.PrivateKeyPassphrase)
+	if err != nil {
+		return nil, err
+	}
+	user := e.user
+	if user == "" {
+		user = "git"
+	}
+	d := &sshDialer{endpoint: e}
+	d.config = &ssh.ClientConfig{
+		User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, Timeout: connectLimit,
+		ClientVersion: "SSH-2.0-taxiway",
+	}
+	if a.InsecureIgnoreHostKey {
+		logf("warning: insecure_ignore_host_key is set: nobody checks that %s is what it says", e.host)
+		d.config.HostKeyCallback = ssh.InsecureIgnoreHostKey() //nolint:gosec // asked for, and told
+		return d, nil
+	}
+	if d.trust, err = newTrust(a.KnownHosts, e); err != nil {
+		return nil, err
+	}
+	d.config.HostKeyCallback = d.trust.check
+	d.config.HostKeyAlgorithms = d.trust.algorithms()
+	return d, nil
+}
+
+func (d *sshDialer) close() error {
+	if d.client == nil {
+		return nil
+	}
+	err := d.client.Close()
+	d.client = nil
+	if errors.Is(err, net.ErrClosed) {
+		return nil // a context has ended it already
+	}
+	return err
+}
+
+func (d *sshDialer) dial(ctx context.Context, service string, v2 bool) (session, error) {
+	if d.client != nil {
+		s, err := d.start(ctx, service, v2)
+		if err == nil {
+			return s, nil
+		}
+		_ = d.close() // it may have been idle for too long
+	}
+	if err := d.connect(ctx); err != nil {
+		return nil, err
+	}
+	return d.start(ctx, service, v2)
+}
+
+func (d *sshDialer) connect(ctx context.Context) error {
+	address := d.endpoint.dialAddress("22")
+	c, err := (&net.Dialer{Timeout: connectLimit}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	// The handshake knows no context, so the connection ends with it.
+	watched, w := watch(ctx, greetingLimit)
+	undo := context.AfterFunc(watched, func() { _ = c.Close() })
+	conn, channels, requests, err := ssh.NewClientConn(c, address, d.config)
+	undo()
+	w.stop()
+	if err != nil {
+		_ = c.Close()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return d.explain(w.cause(err))
+	}
+	d.client = ssh.NewClient(conn, channels, requests)
+	return nil
+}
+
+// explain names the three things that go wrong in a handshake.
+func (d *sshDialer) explain(err error) error {
+	if d.trust != nil {
+		if refused := d.trust.refused(err); refused != nil {
+			return refused
+		}
+	}
+	if strings.Contains(err.Error(), "unable to authenticate") {
+		return fmt.Errorf("%w: the server does not accept private_key for the user %s: is its public part registered there?", ErrAuth, d.config.User)
+	}
+	return fmt.Errorf("open an SSH connection: %w", err)
+}
+
+// start begins a session. Opening it waits for the server, so it ends with the
+// context too.
+func (d *sshDialer) start(ctx context.Context, service string, v2 bool) (session, error) {
+	client := d.client
+	watched, w := watch(ctx, stallLimit)
+	undo := context.AfterFunc(watched, func() { _ = client.Close() })
+	s, err := startSession(client, fmt.Sprintf("%s %s", service, shellQuote(d.endpoint.path)), v2)
+	undo()
+	w.stop()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", service, w.cause(err))
+	}
+	return s, nil
+}
+
+func startSession(client *ssh.Client, command string, v2 bool) (*stream, error) {
+	s, err := client.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	if v2 {
+		_ = s.Setenv("GIT_PROTOCOL", "version=2") // a server that minds speaks the old version
+	}
+	w, err := s.StdinPipe()
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	r, err := s.StdoutPipe()
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	said := &lastWords{}
+	s.Stderr = said
+	if err := s.Start(command); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	end := func() error {
+		if err := s.Close(); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+	return &stream{r: r, w: w, end: end, reason: func(err error) error { return said.reason(err, s.Wait) }}, nil
+}
+
+// shellQuote makes one word of a path for the shell on the other side.
+func shellQuote(s string) string {
+	if rest, ok := strings.CutPrefix(s, "~"); ok {
+		user, p, _ := strings.Cut(rest, "/")
+		return "~" + user + "/" + shellQuote(p) // the shell has to see the home
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// lastWords keeps the beginning of what a program writes to its error output.
+type lastWords struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+// Write never fails, so that the program goes on.
+func (l *lastWords) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, p[:min(len(p), maxStderr-len(l.text))]...)
+	return len(p), nil
+}
+
+// reason is why the other side ended. Hosts say on the error output that there
+// is no such repository, or no permission.
+func (l *lastWords) reason(err error, wait func() error) error {
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	ended := wait() // gives the words that are still on their way
+	l.mu.Lock()
+	said := strings.Join(strings.Fields(string(l.text)), " ")
+	l.mu.Unlock()
+	var exit *ssh.ExitError
+	if said == "" || !errors.As(ended, &exit) {
+		return err
+	}
+	low := strings.ToLower(said)
+	e := &serverError{said}
+	switch {
+	case containsAny(low, "permission", "denied", "not allowed", "read-only", "read only", "forbidden", "protected"):
+		if containsAny(low, "publickey") {
+			return fmt.Errorf("%w: %w", ErrAuth, e)
+		}
+		return fmt.Errorf("%w: %w", ErrForbidden, e)
+	case containsAny(low, "not found", "does not exist", "not appear to be a git repository", "no such", "could not be found"):
+		return fmt.Errorf("%w: %w; check the uri; many servers also say this when the key may not see the repository", ErrNoRepository, e)
+	}
+	return e
+}
+
+func containsAny(s string, parts ...string) bool {
+	for _, p := range parts {
+		if strings.Contains(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// parsePrivateKey reads a key as people paste it: indented, with Windows line
+// ends, without the last line end.
+func parsePrivateKey(text, passphrase string) (ssh.Signer, error) {
+	var clean strings.Builder
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+		clean.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	block, _ := pem.Decode([]byte(clean.String()))
+	switch {
+	case strings.HasPrefix(clean.String(), "ssh-") || strings.HasPrefix(clean.String(), "ecdsa-"):
+		return nil, errors.New("private_key: this is a public key; give the private one, which begins with -----BEGIN")
+	case block == nil:
+		return nil, errors.New("private_key: it is no key in PEM or OpenSSH form; it has to have the lines -----BEGIN ... PRIVATE KEY----- and -----END ... PRIVATE KEY-----, each on a line of its own")
+	case block.Type == "ENCRYPTED PRIVATE KEY":
+		return nil, errors.New("private_key: it is an encrypted PKCS#8 key, which is not supported; convert it with: ssh-keygen -p -f FILE")
+	}
+	return signerOf([]byte(clean.String()), passphrase)
+}
+
+func signerOf(text []byte, passphrase string) (ssh.Signer, error) {
+	key, err := ssh.ParsePrivateKey(text)
+	var missing *ssh.PassphraseMissingError
+	switch {
+	case err == nil && passphrase != "":
+		return nil, errors.New("private_key_passphrase: the private_key is not encrypted; leave the passphrase out")
+	case err == nil:
+		return key, nil
+	case !errors.As(err, &missing):
+		return nil, fmt.Errorf("private_key: it is broken, or of a kind that is not supported: %w", err)
+	case passphrase == "":
+		return nil, errors.New("private_key: it is encrypted; give its passphrase as private_key_passphrase, or a key without one")
+	}
+	key, err = ssh.ParsePrivateKeyWithPassphrase(text, []byte(passphrase))
+	if err != nil {
+		return nil, errors.New("private_key_passphrase: it does not fit the private_key, which is encrypted")
+	}
+	return key, nil
+}

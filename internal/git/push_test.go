@@ -1,0 +1,209 @@
+package git
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+)
+
+const mainRef = "refs/heads/main"
+
+// appending gives a change that adds a line to the file "log".
+func appending(s *Store, line string) func(context.Context, *Commit) (*Built, error) {
+	return func(ctx context.Context, tip *Commit) (*Built, error) {
+		spec := Change{
+			Committer: Signature{Name: "Writer", Email: "w@example.com", When: time.Unix(1700000000, 0)},
+			Message:   "add " + line + "\n", Edits: map[string]Edit{},
+		}
+		var before []byte
+		if tip != nil {
+			spec.Parent = tip.Hash
+			e, err := s.Lookup(ctx, tip.Tree, "log")
+			if err == nil {
+				before, err = s.Blob(ctx, e.Hash)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		spec.Edits["log"] = Edit{Content: []byte(string(before) + line + "\n")}
+		return s.Build(ctx, spec)
+	}
+}
+
+func build(tb testing.TB, s *Store, tip Hash, line string) *Built {
+	tb.Helper()
+	c, err := s.Commit(tb.Context(), tip)
+	require.NoError(tb, err)
+	b, err := appending(s, line)(tb.Context(), c)
+	require.NoError(tb, err)
+	return b
+}
+
+func logged(tb testing.TB, repo *gittest.Repository) string {
+	tb.Helper()
+	content, err := repo.Show("main", "log")
+	require.NoError(tb, err)
+	return content
+}
+
+func withLog(tb testing.TB, repo *gittest.Repository) {
+	tb.Helper()
+	_, err := repo.Commit("main", "start", map[string]string{"log": "start\n", "dir/other": "x"})
+	require.NoError(tb, err)
+}
+
+func manyWriters(t *testing.T, repo *gittest.Repository, a Access) {
+	t.Helper()
+	const writers = 20
+	var wg sync.WaitGroup
+	for i := range writers {
+		wg.Go(func() {
+			r := open(t, a)
+			s := openIn(t, r, "")
+			c, err := s.Change(t.Context(), mainRef, appending(s, fmt.Sprintf("writer %02d", i)))
+			if assert.NoError(t, err) {
+				assert.NotNil(t, c)
+			}
+		})
+	}
+	wg.Wait()
+	content := logged(t, repo)
+	assert.Equal(t, writers+1, strings.Count(content, "\n"), content)
+	for i := range writers {
+		assert.Equal(t, 1, strings.Count(content, fmt.Sprintf("writer %02d\n", i)))
+	}
+	lines, err := repo.Log("%H", "main")
+	require.NoError(t, err)
+	assert.Len(t, lines, writers+1)
+	require.NoError(t, repo.Fsck())
+}
+
+func TestManyWritersOverHTTP(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	repo := served(t, server)
+	withLog(t, repo)
+	manyWriters(t, repo, Access{URI: repo.URL()})
+}
+
+func TestManyWritersOnOneMachine(t *testing.T) {
+	repo := bare(t)
+	withLog(t, repo)
+	manyWriters(t, repo, Access{URI: repo.Dir})
+}
+
+func TestPushToMovedBranch(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	repo := served(t, server)
+	withLog(t, repo)
+	for _, uri := range []string{repo.URL(), repo.Dir} {
+		r := open(t, Access{URI: uri})
+		s := openIn(t, r, "")
+		tip := tipOf(t, r, s)
+		b := build(t, s, tip, "late")
+		_, err := repo.Commit("main", "first", map[string]string{"else": uri})
+		require.NoError(t, err)
+		err = r.Push(t.Context(), s, b, Update{Ref: mainRef, Old: tip, New: b.Hash})
+		require.ErrorIs(t, err, ErrMoved)
+		assert.NotContains(t, logged(t, repo), "late")
+	}
+}
+
+func TestPushRejectedByHook(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	repo := served(t, server)
+	withLog(t, repo)
+	require.NoError(t, repo.Hook("pre-receive", "echo 'main is frozen until Monday'; exit 1"))
+	r := open(t, Access{URI: repo.URL()})
+	s := openIn(t, r, "")
+	_, err := s.Change(t.Context(), mainRef, appending(s, "no"))
+	var rejected *Rejected
+	require.ErrorAs(t, err, &rejected)
+	assert.Equal(t, mainRef, rejected.Ref)
+	assert.Contains(t, err.Error(), "main is frozen until Monday")
+	assert.Contains(t, err.Error(), "pre-receive hook declined")
+}
+
+func TestPushOfWhichTheAnswerIsLost(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	repo := served(t, server)
+	withLog(t, repo)
+	r := open(t, Access{URI: repo.URL()})
+	s := openIn(t, r, "")
+	server.Inject(gittest.Fault{Service: gittest.ReceivePack, Method: "POST", CutAfterPush: true, Times: 1})
+	_, err := s.Change(t.Context(), mainRef, appending(s, "once"))
+	require.NoError(t, err)
+	assert.Equal(t, "start\nonce\n", logged(t, repo))
+
+	// The answer is lost, and before one can look someone else has gone on.
+	server.Inject(gittest.Fault{Service: gittest.ReceivePack, Method: "POST", CutAfterPush: true, Times: 1})
+	server.Inject(gittest.Fault{Service: gittest.UploadPack, Skip: 1, Times: 1, Before: func() {
+		_, err := repo.Commit("main", "someone else", map[string]string{"else": "1"})
+		assert.NoError(t, err)
+	}})
+	_, err = s.Change(t.Context(), mainRef, appending(s, "twice"))
+	require.NoError(t, err)
+	assert.Equal(t, "start\nonce\ntwice\n", logged(t, repo))
+}
+
+func TestPushOfWhichTheRequestIsLost(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	repo := served(t, server)
+	withLog(t, repo)
+	r := open(t, Access{URI: repo.URL()})
+	s := openIn(t, r, "")
+	server.Inject(gittest.Fault{Service: gittest.ReceivePack, Method: "POST", Status: 502, Times: 1})
+	_, err := s.Change(t.Context(), mainRef, appending(s, "later"))
+	require.NoError(t, err)
+	assert.Equal(t, "start\nlater\n", logged(t, repo))
+}
+
+func TestPushBranchAndTagTogether(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	repo := served(t, server)
+	withLog(t, repo)
+	require.NoError(t, repo.UpdateRef("refs/tags/v1", "main"))
+	for _, uri := range []string{repo.URL(), repo.Dir} {
+		r := open(t, Access{URI: uri})
+		s := openIn(t, r, "")
+		tip := tipOf(t, r, s)
+		b := build(t, s, tip, "release "+uri)
+		branch := Update{Ref: mainRef, Old: tip, New: b.Hash}
+		err := r.Push(t.Context(), s, b, branch, Update{Ref: "refs/tags/v1", New: b.Hash})
+		require.ErrorIs(t, err, ErrMoved, "the tag is there")
+		assert.NotContains(t, logged(t, repo), "release "+uri)
+
+		require.NoError(t, r.Push(t.Context(), s, b, branch, Update{Ref: "refs/tags/v2", New: b.Hash}))
+		assert.Contains(t, logged(t, repo), "release "+uri)
+		require.NoError(t, r.Push(t.Context(), s, b, branch, Update{Ref: "refs/tags/v2", New: b.Hash}), "the same again does no harm")
+		require.NoError(t, r.Push(t.Context(), s, nil, Update{Ref: "refs/tags/v2", Old: b.Hash}), "and a ref can be deleted")
+		refs, err := r.Refs(t.Context(), mainRef, "refs/tags/v2")
+		require.NoError(t, err)
+		assert.Equal(t, map[string]Hash{mainRef: b.Hash}, refs)
+	}
+	require.NoError(t, repo.Fsck())
+}
+
+func TestFirstPush(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	repo := served(t, server)
+	r := open(t, Access{URI: repo.URL()})
+	s := openIn(t, r, "")
+	refs, err := r.Refs(t.Context(), mainRef)
+	require.NoError(t, err)
+	assert.Empty(t, refs)
+	c, err := s.Change(t.Context(), mainRef, appending(s, "first"))
+	require.NoError(t, err)
+	assert.Equal(t, "first\n", logged(t, repo))
+	again, err := s.Change(t.Context(), mainRef, func(_ context.Context, tip *Commit) (*Built, error) { return nil, nil })
+	require.NoError(t, err)
+	assert.Equal(t, c.Hash, again.Hash)
+}
