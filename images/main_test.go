@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -199,7 +201,11 @@ func TestTheResourcesImagesAreSmallAndTheirProgramsAnswer(t *testing.T) {
 			room := imagetest.New(t, imagetest.Unpack(t, image))
 			for _, verb := range []string{"check", "in", "out"} {
 				work := t.TempDir()
-				command, err := room.Command(t.Context(), work, "/opt/resource/"+verb, work)
+				argv := []string{"/opt/resource/" + verb}
+				if verb != "check" {
+					argv = append(argv, work)
+				}
+				command, err := room.Command(t.Context(), work, argv...)
 				require.NoError(t, err)
 				command.Stdin = strings.NewReader(`{"source": {"brnach": "main"}}`)
 				var stdout, stderr bytes.Buffer
@@ -210,6 +216,74 @@ func TestTheResourcesImagesAreSmallAndTheirProgramsAnswer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The way of a change through both programs, each alone in the root of its image with a repository beside it.
+func TestAChangeIsOfferedFetchedAndRecordedFromTheImages(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not on PATH: it makes the repository")
+	}
+	built, err := builder(t, "..", v1.Platform{OS: "linux", Architecture: runtime.GOARCH}).Build(t.Context(), "cepler-in", "cepler-out")
+	require.NoError(t, err)
+	reader, writer := imagetest.New(t, imagetest.Unpack(t, built[0])), imagetest.New(t, imagetest.Unpack(t, built[1]))
+	work := t.TempDir()
+	remote := deployments(t, work)
+	source := map[string]any{"uri": remote, "branch": "main", "environment": "staging"}
+
+	var offered []map[string]string
+	answer(t, reader, work, &offered, map[string]any{"source": source}, "/opt/resource/check")
+	require.Len(t, offered, 1)
+
+	var fetched, recorded struct{ Version map[string]string }
+	answer(t, reader, work, &fetched, map[string]any{"source": source, "version": offered[0]}, "/opt/resource/in", filepath.Join(work, "repo"))
+	assert.Equal(t, offered[0], fetched.Version)
+	values, err := os.ReadFile(filepath.Join(work, "repo", "values.yml"))
+	require.NoError(t, err)
+	assert.Equal(t, "replicas: 3\n", string(values))
+
+	answer(t, writer, work, &recorded, map[string]any{"source": source, "params": map[string]any{"repository": "repo"}}, "/opt/resource/out", work)
+	assert.NotEmpty(t, recorded.Version)
+	assert.Contains(t, gitIn(t, remote, "show", "main:.cepler/default/staging.state"), "values.yml")
+
+	answer(t, reader, work, &offered, map[string]any{"source": source, "version": offered[0]}, "/opt/resource/check")
+	require.Len(t, offered, 1, "nothing else is pending")
+}
+
+// deployments makes a bare repository with one environment and gives its path.
+func deployments(t *testing.T, work string) string {
+	t.Helper()
+	tree, remote := filepath.Join(work, "tree"), filepath.Join(work, "remote.git")
+	require.NoError(t, os.Mkdir(tree, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(tree, "cepler.yml"), []byte("environments: {staging: {latest: [values.yml]}}\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(tree, "values.yml"), []byte("replicas: 3\n"), 0o644))
+	gitIn(t, tree, "init", "-q", "-b", "main")
+	gitIn(t, tree, "add", ".")
+	gitIn(t, tree, "-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false", "commit", "-qm", "start")
+	gitIn(t, work, "clone", "-q", "--bare", tree, remote)
+	require.NoError(t, os.RemoveAll(tree))
+	return remote
+}
+
+func gitIn(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "git", args...)
+	command.Dir = dir
+	output, err := command.CombinedOutput()
+	require.NoError(t, err, "git %v: %s", args, output)
+	return string(output)
+}
+
+// answer starts a program of an image with a request and decodes what it says.
+func answer(t *testing.T, room *imagetest.Room, work string, into, request any, argv ...string) {
+	t.Helper()
+	command, err := room.Command(t.Context(), work, argv...)
+	require.NoError(t, err)
+	input, err := json.Marshal(request)
+	require.NoError(t, err)
+	var stdout, stderr bytes.Buffer
+	command.Stdin, command.Stdout, command.Stderr = bytes.NewReader(input), &stdout, &stderr
+	require.NoError(t, command.Run(), "%v: %s", argv, stderr.String())
+	require.NoError(t, json.Unmarshal(stdout.Bytes(), into), "%v: %s", argv, stdout.String())
 }
 
 func TestTwoCopiesOfTheModuleGiveOneDigest(t *testing.T) {
