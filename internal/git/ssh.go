@@ -17,6 +17,8 @@ import (
 const (
 	greetingLimit = 30 * time.Second // for an SSH server's handshake
 	maxStderr     = 4 << 10          // bytes
+	// lastWordsLimit is for what a program says after it has closed its output.
+	lastWordsLimit = 3 * time.Second
 )
 
 // sshDialer speaks to one repository through one SSH connection, which all
@@ -155,7 +157,7 @@ func startSession(client *ssh.Client, command string, v2 bool) (*stream, error) 
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	said := &lastWords{}
+	said := &lastWords{ended: make(chan struct{})}
 	s.Stderr = said
 	if err := s.Start(command); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -166,7 +168,11 @@ func startSession(client *ssh.Client, command string, v2 bool) (*stream, error) 
 		}
 		return nil
 	}
-	return &stream{r: r, w: w, end: end, reason: func(err error) error { return said.reason(err, s.Wait) }}, nil
+	go func() { // ends with the session or its connection
+		said.exit = s.Wait()
+		close(said.ended)
+	}()
+	return &stream{r: r, w: w, end: end, reason: said.reason}, nil
 }
 
 // shellQuote makes one word of a path for the shell on the other side.
@@ -180,8 +186,10 @@ func shellQuote(s string) string {
 
 // lastWords keeps the beginning of what a program writes to its error output.
 type lastWords struct {
-	mu   sync.Mutex
-	text []byte
+	mu    sync.Mutex
+	text  []byte
+	exit  error         // of the program
+	ended chan struct{} // then exit is set and text is complete
 }
 
 // Write never fails, so that the program goes on.
@@ -194,16 +202,20 @@ func (l *lastWords) Write(p []byte) (int, error) {
 
 // reason is why the other side ended. Hosts say on the error output that there
 // is no such repository, or no permission.
-func (l *lastWords) reason(err error, wait func() error) error {
+func (l *lastWords) reason(err error) error {
 	if !errors.Is(err, io.EOF) {
 		return err
 	}
-	ended := wait() // gives the words that are still on their way
+	select {
+	case <-l.ended:
+	case <-time.After(lastWordsLimit):
+		return err
+	}
 	l.mu.Lock()
 	said := strings.Join(strings.Fields(string(l.text)), " ")
 	l.mu.Unlock()
 	var exit *ssh.ExitError
-	if said == "" || !errors.As(ended, &exit) {
+	if said == "" || !errors.As(l.exit, &exit) {
 		return err
 	}
 	low := strings.ToLower(said)
