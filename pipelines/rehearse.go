@@ -39,7 +39,7 @@ func rehearseCommand() *cobra.Command {
 			"scripts, on a copy of its repository that a git server on loopback serves. Nothing leaves the machine: programs that\n" +
 			"deploy are replaced by stand-ins that only write down how they were called, and messages are kept.\n" +
 			"Without a scenario it runs what is pending; with one, the acts of it, and fails when an expectation does not hold.",
-		Example: "  go run ./pipelines rehearse pipeline.yml --repository ../deployments --vars vars.yml --tool tofu --tool kubectl",
+		Example: "  go run ./pipelines rehearse pipeline.yml --repository ../deployments --vars vars.yml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := f.production(cmd.Context(), args[0])
@@ -53,7 +53,7 @@ func rehearseCommand() *cobra.Command {
 	flags.StringVar(&f.repository, "repository", "", "git repository or clone to copy, in place of the one that the pipeline names")
 	flags.StringVar(&f.vars, "vars", "", "YAML file with the values of ((references))")
 	flags.StringVar(&f.scenario, "scenario", "", "scenario to play; pipelines/demo/scenario.yml is one")
-	flags.StringArrayVar(&f.tools, "tool", nil, "program that task scripts run and that is to be replaced by a stand-in, may be repeated")
+	flags.StringArrayVar(&f.tools, "tool", nil, "further program that task scripts run and that is to be replaced by a stand-in, may be repeated; always replaced: "+strings.Join(standInTools(), ", "))
 	return command
 }
 
@@ -61,6 +61,12 @@ func rehearseCommand() *cobra.Command {
 type rehearseFlags struct {
 	repository, vars, scenario string
 	tools                      []string
+}
+
+// standInTools are the programs that change or tell something outside of this
+// machine, and that deploying scripts are known to run.
+func standInTools() []string {
+	return []string{"tofu", "terraform", "helm", "kubectl", "gcloud", "aws", "az", "curl"}
 }
 
 // production is everything that a play needs.
@@ -169,7 +175,7 @@ func (p production) play(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	tools, err := rehearsal.NewTools(filepath.Join(w.dir, "tools"), p.tools...)
+	tools, err := rehearsal.NewTools(filepath.Join(w.dir, "tools"), append(standInTools(), p.tools...)...)
 	if err != nil {
 		return err
 	}
@@ -189,11 +195,11 @@ func (p production) play(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	sources, resources, err := ceplerSources(r, parsed)
+	sources, resources, err := ceplerSources(r, parsed, lineage.NewReader(repository))
 	if err != nil {
 		return err
 	}
-	w.show.Line("ready in %.1fs: %s with %d jobs; %s is served from %s", time.Since(began).Seconds(), p.pipelineFile, len(parsed.Jobs), uri, repository.URL())
+	w.show.Line("pipeline %s: %d jobs; in place of %s there is %s", p.pipelineFile, len(parsed.Jobs), uri, repository.URL())
 	stage := scenario.Stage{
 		Rehearsal: r, Repository: repository, Sources: sources, Tools: tools, Messages: mailbox, Audience: w.show, Now: time.Now,
 	}
@@ -232,7 +238,7 @@ func closing(ctx context.Context, w world, stage scenario.Stage, resources map[s
 	if err := stage.Repository.Fsck(); err != nil {
 		return fmt.Errorf("the repository is damaged: %w", err)
 	}
-	rows, err := lineage.Read(ctx, stage.Repository, stage.Sources, time.Now())
+	rows, err := lineage.NewReader(stage.Repository).Read(ctx, stage.Sources, time.Now())
 	if err != nil {
 		return err
 	}
@@ -267,7 +273,7 @@ func (p production) repository(ctx context.Context, w world) (*gittest.Repositor
 	if err != nil {
 		return nil, nil, err
 	}
-	w.show.Line("repository: %d files, %d commits (%.1fs)", len(files), len(hashes), time.Since(began).Seconds())
+	w.show.Line("repository of %d files and %d commits made (%.1fs)", len(files), len(hashes), time.Since(began).Seconds())
 	return repository, known, nil
 }
 
@@ -312,7 +318,7 @@ func (w world) images(ctx context.Context) (map[string]string, error) {
 		}
 		folders[image.Definition.Type] = folder
 	}
-	w.show.Line("images: %s, built, pushed, pulled and unpacked (%.1fs)", strings.Join(slices.Sorted(maps.Keys(folders)), ", "), time.Since(began).Seconds())
+	w.show.Line("images built, pushed to a registry, pulled and unpacked (%.1fs)", time.Since(began).Seconds())
 	return folders, nil
 }
 
@@ -330,6 +336,12 @@ func (w world) throughRegistry(ctx context.Context, registry *ociimage.Loopback,
 	if err != nil {
 		return "", err
 	}
+	size, err := ociimage.CompressedSize(pulled)
+	if err != nil {
+		return "", err
+	}
+	const megabyte = 1e6
+	w.show.Line("image %s@%s, %.1f MB", pushed.Repository, pushed.Digest, float64(size)/megabyte)
 	folder := filepath.Join(w.dir, "images", image.Definition.Type)
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return "", fmt.Errorf("rehearse: %w", err)
@@ -409,9 +421,8 @@ func credentialKeys() []string {
 
 // ceplerSources are the sources of the environments that the pipeline watches,
 // and their resources by "deployment/environment".
-func ceplerSources(r *rehearsal.Rehearsal, p *pipeline.Pipeline) ([]deployments.Source, map[string]string, error) {
-	var sources []deployments.Source
-	resources := map[string]string{}
+func ceplerSources(r *rehearsal.Rehearsal, p *pipeline.Pipeline, reader *lineage.Reader) (sources []deployments.Source, resources map[string]string, err error) {
+	resources = map[string]string{}
 	for _, name := range rehearsal.Inputs(p) {
 		data, err := r.Source(name)
 		if err != nil {
@@ -429,8 +440,11 @@ func ceplerSources(r *rehearsal.Rehearsal, p *pipeline.Pipeline) ([]deployments.
 			return nil, nil, fmt.Errorf("source of %s: %w", name, err)
 		}
 		sources = append(sources, src)
-		deployment := strings.TrimSuffix(path.Base(src.ConfigPath()), path.Ext(src.ConfigPath()))
-		resources[deployment+"/"+src.Environment] = name
+		key, err := reader.Key(src)
+		if err != nil {
+			return nil, nil, fmt.Errorf("config of %s: %w", name, err)
+		}
+		resources[key] = name
 	}
 	return sources, resources, nil
 }

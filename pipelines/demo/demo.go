@@ -32,9 +32,5 @@ func Vars() (map[string]any, error) {
 	return vars, nil
 }
 
-// Tools are the programs that the task scripts and the repository's own scripts
-// run.
-func Tools() []string { return []string{"tofu", "helm", "kubectl"} }
-
 // Before is the name of the commit that lana-bank runs when the play begins.
 const Before = "before"

@@ -29,11 +29,11 @@ func configs(t *testing.T) map[string]string {
 	return all
 }
 
-func write(t *testing.T) (*gittest.Repository, map[string]string) {
+func write(t *testing.T) (repository *gittest.Repository, known map[string]string) {
 	t.Helper()
 	repository, err := gittest.Init(filepath.Join(t.TempDir(), "deployments.git"))
 	require.NoError(t, err)
-	known, err := demo.Write(context.WithoutCancel(t.Context()), repository, configs(t))
+	known, err = demo.Write(context.WithoutCancel(t.Context()), repository, configs(t))
 	require.NoError(t, err)
 	return repository, known
 }

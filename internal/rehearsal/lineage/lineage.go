@@ -42,19 +42,27 @@ func (e Environment) Key() string { return e.Deployment + "/" + e.Name }
 // Commit is a commit as a person knows it.
 type Commit struct{ Hash, Subject string }
 
-// reader reads one repository; what is slow is read once.
-type reader struct {
+// Reader reads one repository at one moment; what is slow is read once.
+type Reader struct {
 	repository *gittest.Repository
 	ages       map[string]map[string]int // by branch: commit → 0 for the newest
 	configs    map[string]*cepler.Config
 }
 
-// Read looks at each source's environment, in the order of the sources.
-func Read(ctx context.Context, repository *gittest.Repository, sources []deployments.Source, now time.Time) ([]Environment, error) {
-	r := reader{repository, map[string]map[string]int{}, map[string]*cepler.Config{}}
+// NewReader begins to read.
+func NewReader(repository *gittest.Repository) *Reader {
+	return &Reader{repository, map[string]map[string]int{}, map[string]*cepler.Config{}}
+}
+
+// Read looks at each source's environment, in the order of the sources, and at
+// what comes next for it.
+func (r *Reader) Read(ctx context.Context, sources []deployments.Source, now time.Time) ([]Environment, error) {
 	rows := make([]Environment, 0, len(sources))
 	for _, src := range sources {
-		row, err := r.read(ctx, src, now)
+		row, err := r.Recorded(src)
+		if err == nil {
+			err = r.Next(ctx, &row, src, now)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("what %s of %s runs: %w", src.Environment, src.ConfigPath(), err)
 		}
@@ -63,26 +71,31 @@ func Read(ctx context.Context, repository *gittest.Repository, sources []deploym
 	return rows, nil
 }
 
-func (r reader) read(ctx context.Context, src deployments.Source, now time.Time) (Environment, error) {
+// Key is the source's "deployment/environment".
+func (r *Reader) Key(src deployments.Source) (string, error) {
+	config, err := r.config(src)
+	if err != nil {
+		return "", err
+	}
+	return Environment{Deployment: config.Deployment, Name: src.Environment}.Key(), nil
+}
+
+// Recorded is what the source's environment runs.
+func (r *Reader) Recorded(src deployments.Source) (Environment, error) {
 	config, err := r.config(src)
 	if err != nil {
 		return Environment{}, err
 	}
 	row := Environment{Deployment: config.Deployment, Name: src.Environment}
 	state, err := r.state(src.Branch, config.StatePath(src.Environment))
-	if err != nil {
+	if err != nil || state == nil {
 		return row, err
 	}
-	if state != nil {
-		if err := r.running(&row, src.Branch, config.StatePath(src.Environment), state); err != nil {
-			return row, err
-		}
-	}
-	err = next(ctx, &row, src, now)
+	err = r.running(&row, src.Branch, config.StatePath(src.Environment), state)
 	return row, err
 }
 
-func (r reader) config(src deployments.Source) (*cepler.Config, error) {
+func (r *Reader) config(src deployments.Source) (*cepler.Config, error) {
 	key := src.Branch + ":" + src.ConfigPath()
 	if c, ok := r.configs[key]; ok {
 		return c, nil
@@ -100,7 +113,7 @@ func (r reader) config(src deployments.Source) (*cepler.Config, error) {
 }
 
 // state is nil when nothing was recorded yet.
-func (r reader) state(branch, path string) (*cepler.State, error) {
+func (r *Reader) state(branch, path string) (*cepler.State, error) {
 	listed, err := r.repository.Git("ls-tree", "--name-only", branch, "--", path)
 	if err != nil || listed == "" {
 		return nil, err
@@ -113,7 +126,7 @@ func (r reader) state(branch, path string) (*cepler.State, error) {
 }
 
 // running fills in what is recorded.
-func (r reader) running(row *Environment, branch, path string, state *cepler.State) error {
+func (r *Reader) running(row *Environment, branch, path string, state *cepler.State) error {
 	row.Version, row.Trigger = state.Version, state.Current.Head
 	change, err := r.newest(branch, state.Current)
 	if err != nil {
@@ -136,7 +149,7 @@ func (r reader) running(row *Environment, branch, path string, state *cepler.Sta
 }
 
 // newest is the last change that the snapshot's files come from.
-func (r reader) newest(branch string, s cepler.Snapshot) (Commit, error) {
+func (r *Reader) newest(branch string, s cepler.Snapshot) (Commit, error) {
 	ages, ok := r.ages[branch]
 	if !ok {
 		hashes, err := r.repository.Log("%H", branch)
@@ -160,8 +173,9 @@ func (r reader) newest(branch string, s cepler.Snapshot) (Commit, error) {
 	return best, nil
 }
 
-// next fills in what is pending, with the eyes of the resource itself.
-func next(ctx context.Context, row *Environment, src deployments.Source, now time.Time) error {
+// Next fills in what is pending, with the eyes of the resource itself.
+func (r *Reader) Next(ctx context.Context, row *Environment, src deployments.Source, now time.Time) error {
+	src.URI = r.repository.Dir // the same, without a server in between
 	conn, err := deployments.Connect(src, "", func(string, ...any) {})
 	if err != nil {
 		return err
@@ -199,8 +213,8 @@ func (e Environment) State() string {
 	}
 }
 
-// Next says what comes next and what it waits for; empty when there is nothing.
-func (e Environment) Next() string {
+// What is what comes next, or what it waits for; empty when there is nothing.
+func (e Environment) What() string {
 	if len(e.Waits) > 0 {
 		return strings.Join(e.Waits, "; ")
 	}

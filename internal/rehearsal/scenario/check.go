@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/lineage"
@@ -53,11 +54,11 @@ func (p player) check(ctx context.Context, e Expect, ran []*rehearsal.Build, sen
 	p.tries(v, e)
 	e.messages(v, sent)
 	if len(e.Runs)+len(e.Waits) > 0 {
-		rows, err := lineage.Read(ctx, p.stage.Repository, p.stage.Sources, p.stage.Now())
+		w, err := p.environments()
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(p.runs(v, e, rows), p.waits(v, e, rows)); err != nil {
+		if err := errors.Join(p.runs(v, e, w), p.waits(ctx, v, e, w)); err != nil {
 			return err
 		}
 	}
@@ -103,13 +104,40 @@ func (e Expect) builds(v *verdict, ran []*rehearsal.Build) {
 	}
 }
 
-func (p player) runs(v *verdict, e Expect, rows []lineage.Environment) error {
+// watch is where to look for environments.
+type watch struct {
+	reader  *lineage.Reader
+	sources map[string]deployments.Source // by "deployment/environment"
+}
+
+func (p player) environments() (watch, error) {
+	w := watch{lineage.NewReader(p.stage.Repository), map[string]deployments.Source{}}
+	for _, src := range p.stage.Sources {
+		key, err := w.reader.Key(src)
+		if err != nil {
+			return w, err
+		}
+		w.sources[key] = src
+	}
+	return w, nil
+}
+
+func (w watch) find(key string) (deployments.Source, lineage.Environment, error) {
+	src, ok := w.sources[key]
+	if !ok {
+		return src, lineage.Environment{}, fmt.Errorf("there is no environment %s; there are: %s", key, strings.Join(slices.Sorted(maps.Keys(w.sources)), ", "))
+	}
+	row, err := w.reader.Recorded(src)
+	return src, row, err
+}
+
+func (p player) runs(v *verdict, e Expect, w watch) error {
 	for _, key := range slices.Sorted(maps.Keys(e.Runs)) {
 		want, ok := p.commits[e.Runs[key]]
 		if !ok {
 			return fmt.Errorf("expect runs %s: no commit has the name %q", key, e.Runs[key])
 		}
-		row, err := find(rows, key)
+		_, row, err := w.find(key)
 		if err != nil {
 			return err
 		}
@@ -120,9 +148,12 @@ func (p player) runs(v *verdict, e Expect, rows []lineage.Environment) error {
 	return nil
 }
 
-func (p player) waits(v *verdict, e Expect, rows []lineage.Environment) error {
+func (p player) waits(ctx context.Context, v *verdict, e Expect, w watch) error {
 	for _, key := range slices.Sorted(maps.Keys(e.Waits)) {
-		row, err := find(rows, key)
+		src, row, err := w.find(key)
+		if err == nil {
+			err = w.reader.Next(ctx, &row, src, p.stage.Now())
+		}
 		if err != nil {
 			return err
 		}
@@ -135,17 +166,6 @@ func (p player) waits(v *verdict, e Expect, rows []lineage.Environment) error {
 		}
 	}
 	return nil
-}
-
-func find(rows []lineage.Environment, key string) (lineage.Environment, error) {
-	var keys []string
-	for _, row := range rows {
-		if row.Key() == key {
-			return row, nil
-		}
-		keys = append(keys, row.Key())
-	}
-	return lineage.Environment{}, fmt.Errorf("there is no environment %s; there are: %s", key, strings.Join(keys, ", "))
 }
 
 // saw looks into the folder that the last build's first task was run in.

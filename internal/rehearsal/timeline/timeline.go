@@ -228,7 +228,7 @@ func (t *Timeline) next(rows []lineage.Environment, held map[string]string) {
 		if how != "" {
 			t.wrapped(row.Key()+" is held", how)
 		}
-		t.wrapped(row.Key()+" "+row.State(), row.Next())
+		t.wrapped(row.Key()+" "+row.State(), row.What())
 	}
 	switch quiet {
 	case 0:
