@@ -240,8 +240,8 @@ func (d *httpDialer) send(ctx context.Context, request func(context.Context) (*h
 		}
 		response.Body = w.body(response.Body)
 		if known == loginFresh && (response.StatusCode == http.StatusNotFound || response.StatusCode == http.StatusUnauthorized) {
-			_ = response.Body.Close()
-			return nil, fmt.Errorf("HTTP %d: %w", response.StatusCode, errFreshToken)
+			_, err := d.checked(response, "")
+			return nil, fmt.Errorf("%w: %w", errFreshToken, err)
 		}
 		return response, nil
 	}

@@ -142,7 +142,7 @@ var errStalled = errors.New("nothing was received for too long")
 
 // errFreshToken is a refusal of a token so young that not all servers may know
 // it yet.
-var errFreshToken = errors.New("the new token is not known to the server yet")
+var errFreshToken = errors.New("the server may not know the new token yet")
 
 // stallLimit is how long a server may be silent.
 const stallLimit = 2 * time.Minute
