@@ -65,13 +65,16 @@ func isTransient(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || isFinal(err) {
 		return false
 	}
+	if errors.Is(err, errFreshToken) {
+		return true
+	}
 	var status *statusError
 	if errors.As(err, &status) {
 		return status.transient()
 	}
 	for _, passing := range []error{
 		syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.ECONNABORTED, syscall.EPIPE, syscall.ETIMEDOUT,
-		io.ErrUnexpectedEOF, io.EOF, errBadPack, errStalled, errFreshToken, net.ErrClosed,
+		io.ErrUnexpectedEOF, io.EOF, errBadPack, errStalled, net.ErrClosed,
 	} {
 		if errors.Is(err, passing) {
 			return true
