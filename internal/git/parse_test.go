@@ -1,0 +1,193 @@
+package git
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestEndpoints(t *testing.T) {
+	for _, c := range []struct{ uri, shown, web string }{
+		{"https://github.com/o/r.git", "https://github.com/o/r.git", "https://github.com/o/r"},
+		{"https://ana:pass@git.example.com:8443/o/r", "https://git.example.com:8443/o/r", ""},
+		{"https://git.example.com/o/r/", "https://git.example.com/o/r/", "https://git.example.com/o/r"},
+		{"git@github.com:o/r.git", "ssh://git@github.com/o/r.git", "https://github.com/o/r"},
+		{"ssh://git@gitlab.com:22/g/s/r.git", "ssh://git@gitlab.com:22/g/s/r.git", "https://gitlab.com/g/s/r"},
+		{"ssh://git@[::1]:2222/o/r", "ssh://git@[::1]:2222/o/r", ""},
+		{"git://example.com/r", "git://example.com/r", ""},
+		{"HTTP://example.com/r", "http://example.com/r", ""},
+		{"/srv/git/r.git", "/srv/git/r.git", ""},
+		{"file:///srv/git/r.git", "/srv/git/r.git", ""},
+		{"./r:1", "./r:1", ""},
+	} {
+		e, err := parseEndpoint(c.uri)
+		require.NoError(t, err, c.uri)
+		assert.Equal(t, c.shown, e.String(), c.uri)
+		assert.Equal(t, c.web, e.web(), c.uri)
+	}
+	for _, uri := range []string{
+		"ftp://example.com/r", "https:///r", "https://example.com", "https://example.com/", "https://example.com/r?x=1", "https://example.com/r#main",
+		"https://exa mple.com/r", "ssh://-oProxyCommand=x/r", "git@-x:r", "https://example.com/r\n", " https://example.com/r", "git@host:", "[git@host:22]:r",
+	} {
+		_, err := parseEndpoint(uri)
+		require.Error(t, err, uri)
+	}
+	_, err := parseEndpoint("https://ana:se%cret@example.com/r")
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "cret")
+}
+
+func TestValidateNamesTheKey(t *testing.T) {
+	good := Access{URI: "https://example.com/o/r.git", Branch: "main"}
+	require.NoError(t, good.Validate())
+	for want, change := range map[string]func(*Access){
+		"uri: it names a host but":       func(a *Access) { a.URI = "https://example.com" },
+		"branch: \"a b\"":                func(a *Access) { a.Branch = "a b" },
+		"branch: \"\"":                   func(a *Access) { a.Branch = "" },
+		"branch: write the short name":   func(a *Access) { a.Branch = "refs/heads/main" },
+		"private_key: it is for ssh":     func(a *Access) { a.PrivateKey = "x" },
+		"private_key: it is no key":      func(a *Access) { a.URI, a.PrivateKey = "git@h:o/r", "x" },
+		"private_key_passphrase: there":  func(a *Access) { a.PrivateKeyPassphrase = "x" },
+		"known_hosts: line 2":            func(a *Access) { a.KnownHosts = "# fine\nnonsense" },
+		"known_hosts: there is no key":   func(a *Access) { a.KnownHosts = "# nothing" },
+		"password: it is missing":        func(a *Access) { a.Username = "x" },
+		"password: it is for https":      func(a *Access) { a.URI, a.Password = "git@h:o/r", "x" },
+		"password: it is given and also": func(a *Access) { a.URI, a.Password = "https://u:p@h/o/r", "x" },
+		"app_id: it is missing":          func(a *Access) { a.AppPrivateKey = "x" },
+		"app_private_key: it is missing": func(a *Access) { a.AppID = "1" },
+		"app_private_key: it is no key":  func(a *Access) { a.AppID, a.AppPrivateKey = "1", "x" },
+		"app_id: there is also":          func(a *Access) { a.AppID, a.AppPrivateKey, a.Password = "1", "x", "y" },
+		"ca_cert: there is no":           func(a *Access) { a.CACert = "x" },
+		"git_user: \"me\"":               func(a *Access) { a.GitUser = "me" },
+	} {
+		a := good
+		change(&a)
+		require.ErrorContains(t, a.Validate(), want)
+	}
+	name, email := Access{GitUser: "A Bot <bot@example.com>"}.User()
+	assert.Equal(t, "A Bot|bot@example.com", name+"|"+email)
+}
+
+func TestSecretsAreComplete(t *testing.T) {
+	a := Access{URI: "https://u:hidden@example.com/o/r", PrivateKey: "k", PrivateKeyPassphrase: "pp", Password: "pw", AppPrivateKey: "ak"}
+	assert.ElementsMatch(t, []string{"k", "pp", "pw", "ak", "hidden", a.URI}, a.Secrets())
+	assert.Contains(t, Access{URI: "https://ghp_0123456789abcdef@github.com/o/r"}.Secrets(), "ghp_0123456789abcdef")
+	assert.Empty(t, Access{URI: "https://git@github.com/o/r"}.Secrets())
+}
+
+func TestCommits(t *testing.T) {
+	h := plumbing.NewHash("1111111111111111111111111111111111111111")
+	c, err := parseCommit(h, []byte("tree 2222222222222222222222222222222222222222\nparent 3333333333333333333333333333333333333333\n"+
+		"author A <B> <a@b> 1700000000 +0130\ncommitter Nobody\ngpgsig -----BEGIN\n x\n\nsubject\n\nbody\n"))
+	require.NoError(t, err)
+	assert.Len(t, c.Parents, 1)
+	assert.Equal(t, "A", c.Author.Name)
+	assert.Equal(t, "2023-11-14T23:43:20+01:30", c.Author.When.Format("2006-01-02T15:04:05Z07:00"))
+	assert.Equal(t, "Nobody", c.Committer.Name)
+	assert.Equal(t, "subject\n\nbody\n", c.Message)
+	_, err = parseCommit(h, []byte("nonsense"))
+	require.Error(t, err)
+}
+
+func FuzzParseTree(f *testing.F) {
+	f.Add([]byte("100644 a\x0012345678901234567890" + "40000 dir\x0012345678901234567890"))
+	f.Add([]byte("100644 a\x00short"))
+	f.Add([]byte("100644 \x0012345678901234567890"))
+	f.Add([]byte("9 x\x0012345678901234567890"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		entries, err := parseTree(raw)
+		if err != nil {
+			return
+		}
+		again, err := parseTree(treeText(entries))
+		if err != nil {
+			t.Fatal(err)
+		}
+		assert.Equal(t, entries, again)
+	})
+}
+
+func FuzzReadRefs(f *testing.F) {
+	const hash = "1111111111111111111111111111111111111111"
+	f.Add("003d"+hash+" refs/heads/main\n0000", false)
+	f.Add("0060"+hash+" refs/tags/v1 peeled:"+hash+"\n0000", false)
+	f.Add("000eversion 2\n0013fetch=shallow\n0000", true)
+	f.Add("0044"+hash+" HEAD\x00multi_ack thin\n0000", true)
+	f.Add("0008ERR 0000", true)
+	f.Add("fff0", false)
+	f.Add("0003", false)
+	f.Fuzz(func(t *testing.T, text string, greets bool) {
+		p := newPktReader(strings.NewReader(text))
+		if greets {
+			if g, err := readGreeting(p); err == nil && g.v2 && len(g.refs) > 0 {
+				t.Fatal("version 2 lists no refs in its greeting")
+			}
+			return
+		}
+		refs, err := readRefs(p)
+		if err != nil {
+			return
+		}
+		for name := range refs {
+			if name == "" || strings.ContainsAny(name, " \n") {
+				t.Fatalf("ref %q", name)
+			}
+		}
+	})
+}
+
+func FuzzFetchAnswer(f *testing.F) {
+	f.Add([]byte("0011shallow-info\n00010000"), true)
+	f.Add([]byte("000dpackfile\n0009\x01PACK0000"), true)
+	f.Add([]byte("0008NAK\n0009\x01PACK0000"), false)
+	f.Add([]byte("0034shallow 1111111111111111111111111111111111111111\n00000008NAK\n"), false)
+	f.Fuzz(func(t *testing.T, raw []byte, v2 bool) {
+		p := newPktReader(bytes.NewReader(raw))
+		if v2 {
+			_, _, _ = readFetchV2(p)
+			return
+		}
+		g := &greeting{can: map[string]string{"side-band-64k": "", "shallow": ""}}
+		_, _, _ = readFetchV0(p, g, fetchRequest{depth: 1})
+		_, _ = readReport(bytes.NewReader(raw), g, &strings.Builder{})
+		_ = t
+	})
+}
+
+func FuzzIndexPack(f *testing.F) {
+	f.Add([]byte("PACK\x00\x00\x00\x02\x00\x00\x00\x00" + strings.Repeat("x", 20)))
+	f.Add([]byte("PACK\x00\x00\x00\x02\x00\x00\x00\x01\x30\x78\x9c\x03\x00\x00\x00\x00\x01" + strings.Repeat("x", 20)))
+	f.Add([]byte("PACK\x00\x00\x00\x02\x00\x00\x00\x01\x6f\x01\x78\x9c\x03\x00\x00\x00\x00\x01" + strings.Repeat("x", 20)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		idx, err := indexPack(data, newPackStore("").read)
+		if err != nil {
+			return
+		}
+		if _, err := readIdx(idx); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func FuzzEndpoint(f *testing.F) {
+	for _, uri := range []string{"https://u:p@h/o/r.git", "git@h:o/r", "ssh://h:1/r", "/srv/r", "file:///r", "a:b", "://", "http://[::1]:8/x"} {
+		f.Add(uri)
+	}
+	f.Fuzz(func(t *testing.T, uri string) {
+		e, err := parseEndpoint(uri)
+		if err != nil {
+			return
+		}
+		if e.pass != "" && len(e.pass) > 8 && strings.Contains(e.String(), e.pass) && !strings.Contains(e.host+e.path+e.user, e.pass) {
+			t.Fatalf("the password of %q is shown", uri)
+		}
+		if strings.HasPrefix(e.host, "-") || strings.HasPrefix(e.user, "-") {
+			t.Fatalf("%q would be an option of a program", uri)
+		}
+		_ = e.web()
+	})
+}
