@@ -269,8 +269,11 @@ func (s *scenario) comparePuts(d deployment, theirs, mine answer, left, right *p
 	}
 	if left == nil || right == nil {
 		class := ""
-		if left != nil && s.recordedAlready(d, left) {
+		switch {
+		case left != nil && s.recordedAlready(d, left):
 			class = "SAME"
+		case s.has["links"]:
+			class = "B11"
 		}
 		s.differ(class, "put of %s %v: cepler pushed %t, ours pushed %t\n%s\n%s", d.environment, d.versions, left != nil, right != nil, theirs.stderr, mine.stderr)
 		return

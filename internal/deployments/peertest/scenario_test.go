@@ -248,6 +248,9 @@ func (s *scenario) rename() {
 		s.commit("rename "+p+" to "+to, func(now tree) {
 			f := now[p]
 			delete(now, p)
+			if was, ok := now[to]; ok && was.mode != f.mode {
+				s.mode = true
+			}
 			now[to] = f
 		})
 	}
