@@ -42,6 +42,9 @@ func (r *Repository) deliver(ctx context.Context, v *Restored, dir string) error
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	if err := r.store.Checkout(ctx, dir, files); err != nil {
 		return err
 	}

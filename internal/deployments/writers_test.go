@@ -167,7 +167,8 @@ func jobOf(t *testing.T, repo *gittest.Repository, commit string, jobs []job) jo
 	t.Helper()
 	changed, err := repo.Git("diff-tree", "--no-commit-id", "--name-only", "-r", commit)
 	require.NoError(t, err)
-	state, err := repo.Show(commit, strings.TrimSpace(changed))
+	changed = strings.TrimSpace(changed)
+	state, err := repo.Show(commit, changed)
 	require.NoError(t, err)
 	for _, j := range jobs {
 		delivered, err := deployments.ReadDelivered(j.dir)
