@@ -58,7 +58,7 @@ func (g *gitHub) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		w.WriteHeader(http.StatusCreated)
-		_ = json.NewEncoder(w).Encode(map[string]any{"token": fmt.Sprintf("ghs_token%d", g.tokens.Add(1)), "expires_at": time.Now().Add(g.expire)})
+		fmt.Fprintf(w, `{"token": "ghs_token%d", "expires_at": %q}`, g.tokens.Add(1), time.Now().Add(g.expire).Format(time.RFC3339))
 	default:
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, `{"message": "Not Found"}`)

@@ -33,7 +33,7 @@ var (
 
 // Rejected says that the server read a push and did not want it: a protected
 // branch, a hook, a rule. The same push will not be accepted later.
-type Rejected struct {
+type Rejected struct { //nolint:errname // it is what happened
 	Ref    string
 	Reason string // in the server's short words
 	Remote string // what the server had to say to people, of several lines; may be empty

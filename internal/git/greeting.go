@@ -46,7 +46,8 @@ func readGreeting(p *pktReader) (*greeting, error) {
 			return g, err
 		}
 		if !ok {
-			return g, g.check()
+			err := g.check()
+			return g, err
 		}
 		if err := g.add(text, first); err != nil {
 			return g, err

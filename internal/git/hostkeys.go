@@ -168,7 +168,7 @@ type hostKeyError struct{ text string }
 func (e *hostKeyError) Error() string { return ErrHostKey.Error() + ": " + e.text }
 
 // Is makes it an ErrHostKey.
-func (e *hostKeyError) Is(target error) bool { return target == ErrHostKey } //nolint:errorlint // a sentinel
+func (e *hostKeyError) Is(target error) bool { return target == ErrHostKey }
 
 func (t *trust) check(address string, remote net.Addr, key ssh.PublicKey) error {
 	for _, k := range t.lines {

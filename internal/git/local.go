@@ -221,7 +221,7 @@ func (l *localRepository) ref(name string, packed map[string]Hash) (Hash, error)
 		to, symbolic := strings.CutPrefix(value, "ref: ")
 		switch {
 		case err != nil: // also when a folder is there
-			return packed[name], nil
+			return packed[name], nil //nolint:nilerr // explained
 		case symbolic:
 			name = strings.TrimSpace(to)
 		case plumbing.IsHash(value):

@@ -92,6 +92,7 @@ func (l *localRepository) update(updates []Update) error {
 
 func (l *localRepository) lock(u Update) (string, error) {
 	file := l.file(u.Ref)
+	//nolint:gosec // as git makes them
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return "", fmt.Errorf("update %s: %w", u.Ref, err)
 	}
@@ -101,6 +102,7 @@ func (l *localRepository) lock(u Update) (string, error) {
 // writeLock makes a lock file, waiting for another process to remove its own.
 func writeLock(name, content string) error {
 	for waited := time.Duration(0); ; waited += lockPause {
+		//nolint:gosec // as git makes them
 		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 		if err == nil {
 			_, err = f.WriteString(content)

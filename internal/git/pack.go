@@ -219,10 +219,10 @@ func (x *indexer) scan(count int) error {
 		if err != nil {
 			return err
 		}
-		var target io.Writer = io.Discard
+		target := io.Discard
 		if !e.isDelta() {
 			sum.Reset()
-			fmt.Fprintf(sum, "%s %d\x00", e.kind, e.size)
+			_, _ = fmt.Fprintf(sum, "%s %d\x00", e.kind, e.size) // a hash takes everything
 			target = sum
 		}
 		n, err := x.inflate.copy(target, x.data, e, buf)
@@ -307,7 +307,7 @@ func (x *indexer) children(at int, h Hash, kind plumbing.ObjectType, content []b
 	if depth > maxDeltaDepth {
 		return fmt.Errorf("%w: a chain of more than %d deltas", errBadPack, maxDeltaDepth)
 	}
-	deltas := append(x.byOffset[at], x.byHash[h]...)
+	deltas := slices.Concat(x.byOffset[at], x.byHash[h])
 	delete(x.byOffset, at)
 	delete(x.byHash, h)
 	for _, child := range deltas {
@@ -378,7 +378,7 @@ func (x *packIdx) find(h Hash) (offset int, ok bool) {
 		lo = int(x.fanout[h[0]-1])
 	}
 	for lo < hi {
-		mid := int(uint(lo+hi) >> 1) //nolint:gosec // both are small and not negative
+		mid := lo + (hi-lo)/2
 		switch c := bytes.Compare(h[:], x.names[20*mid:20*mid+20]); {
 		case c == 0:
 			return int(binary.BigEndian.Uint32(x.offsets[4*mid:])), true

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -85,7 +86,8 @@ func openPackStore(dir, tempDir string) (*packStore, error) {
 	}
 	data, err := os.ReadFile(s.file("state"))
 	if errors.Is(err, os.ErrNotExist) {
-		return s, s.sweep()
+		err := s.sweep()
+		return s, err
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the folder with git objects: %w", err)
@@ -94,14 +96,16 @@ func openPackStore(dir, tempDir string) (*packStore, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, dir, err)
 	}
 	if len(s.state.packs) > maxPacks {
-		return s, s.reset()
+		err := s.reset()
+		return s, err
 	}
 	for _, n := range s.state.packs {
 		if err := s.load(n); err != nil {
 			return nil, errors.Join(fmt.Errorf("%w: %s: pack %d: %w", ErrDamaged, dir, n, err), s.close())
 		}
 	}
-	return s, s.sweep()
+	err = s.sweep()
+	return s, err
 }
 
 // reset begins anew: so many packs cost more than fetching again.
@@ -162,7 +166,7 @@ func (s *packStore) load(n int) error {
 	return nil
 }
 
-func mapFile(name string) ([]byte, func() error, error) {
+func mapFile(name string) (data []byte, unmap func() error, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, nil, err
@@ -171,7 +175,7 @@ func mapFile(name string) ([]byte, func() error, error) {
 	return mapOpen(f)
 }
 
-func mapOpen(f *os.File) ([]byte, func() error, error) {
+func mapOpen(f *os.File) (data []byte, unmap func() error, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, nil, err
@@ -179,8 +183,7 @@ func mapOpen(f *os.File) ([]byte, func() error, error) {
 	if info.Size() < packHeader || info.Size() > maxPackSize {
 		return nil, nil, fmt.Errorf("%w: %d bytes", errBadPack, info.Size())
 	}
-	//nolint:gosec // a file descriptor fits an int
-	data, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	data, err = unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return nil, nil, fmt.Errorf("map %d bytes into memory: %w", info.Size(), err)
 	}
@@ -378,8 +381,8 @@ func (s *packStore) decode(at place) (wholeObject, error) {
 			return o, fmt.Errorf("%w: a chain of more than %d deltas", errBadPack, maxDeltaDepth)
 		}
 	}
-	for i := len(chain) - 1; i >= 0; i-- {
-		content, err := applyDelta(o.content, chain[i])
+	for i, delta := range slices.Backward(chain) {
+		content, err := applyDelta(o.content, delta)
 		if err != nil {
 			return o, err
 		}

@@ -93,8 +93,8 @@ func (w *pktWriter) line(format string, args ...any) {
 	fmt.Fprintf(&w.Buffer, "%04x%s\n", len(text)+5, text)
 }
 
-func (w *pktWriter) flush()     { w.WriteString("0000") }
-func (w *pktWriter) delimiter() { w.WriteString("0001") }
+func (w *pktWriter) flush()     { fmt.Fprint(&w.Buffer, "0000") }
+func (w *pktWriter) delimiter() { fmt.Fprint(&w.Buffer, "0001") }
 
 // sideband is a stream of which each packet's first byte says what it is: 1
 // data, 2 words for people, 3 the end with words for people.

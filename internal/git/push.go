@@ -33,7 +33,7 @@ func (e *movedError) Error() string {
 }
 
 // Is makes it an ErrMoved.
-func (e *movedError) Is(target error) bool { return target == ErrMoved } //nolint:errorlint // a sentinel
+func (e *movedError) Is(target error) bool { return target == ErrMoved }
 
 func describe(h Hash) string {
 	if h.IsZero() {

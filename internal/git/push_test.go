@@ -203,7 +203,7 @@ func TestFirstPush(t *testing.T) {
 	c, err := s.Change(t.Context(), mainRef, appending(s, "first"))
 	require.NoError(t, err)
 	assert.Equal(t, "first\n", logged(t, repo))
-	again, err := s.Change(t.Context(), mainRef, func(_ context.Context, tip *Commit) (*Built, error) { return nil, nil })
+	again, err := s.Change(t.Context(), mainRef, func(context.Context, *Commit) (*Built, error) { return nil, nil })
 	require.NoError(t, err)
 	assert.Equal(t, c.Hash, again.Hash)
 }

@@ -57,7 +57,8 @@ func parseURL(uri string) (*endpoint, error) {
 	case e.scheme != "http" && e.scheme != "https" && e.scheme != "ssh" && e.scheme != "git":
 		return nil, fmt.Errorf("uri: %q is no known kind of address: use https, ssh, git, http, file or a path", e.scheme)
 	}
-	return e, e.check()
+	err = e.check()
+	return e, err
 }
 
 func (e *endpoint) check() error {
@@ -69,7 +70,7 @@ func (e *endpoint) check() error {
 	case strings.HasPrefix(e.host, "-") || strings.HasPrefix(e.user, "-"):
 		return errors.New("uri: host and user must not begin with a dash")
 	case e.scheme == "ssh" && strings.HasPrefix(e.path, "/~"):
-		e.path = e.path[1:] // ssh://host/~user/repository is relative to a home
+		e.path = e.path[1:] // relative to a home
 	}
 	return nil
 }
@@ -87,7 +88,8 @@ func parseShort(uri string) (*endpoint, error) {
 	if strings.HasPrefix(head, "[") || strings.Contains(e.host, "@") {
 		return nil, errors.New("uri: write ssh://user@host:port/path for addresses with a port or an IPv6 host")
 	}
-	return e, e.check()
+	err := e.check()
+	return e, err
 }
 
 // String is the address without a password, and without a user where that is
