@@ -50,7 +50,7 @@ fuzz: ## every fuzz target, each for FUZZ_TIME
 		for target in $$targets; do \
 			found=$$((found + 1)); \
 			echo "$$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) "$$package"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 1x "$$package"; \
 		done; \
 	done; \
 	if [ "$$found" = 0 ]; then echo 'no fuzz targets found' >&2; exit 1; fi; \

@@ -1,0 +1,60 @@
+package ceplerout_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/concourse/conformance"
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/scripttest"
+	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
+)
+
+func TestMain(m *testing.M) {
+	scripttest.Main(m, "cepler-out", func() { concourse.Main(ceplerout.Resource{}) }, nil)
+}
+
+func TestScripts(t *testing.T) { scripttest.Run(t, "testdata/script") }
+
+func TestConformance(t *testing.T) {
+	conformance.Run(t, conformance.Subject{
+		Schema: concourse.Describe(ceplerout.Resource{}),
+		Source: func(url string) string {
+			data, err := json.Marshal(map[string]string{"uri": url + "/deployments.git", "branch": "main", "environment": "tf", "username": "robot", "password": "s3cr3t-p4ssw0rd"})
+			require.NoError(t, err)
+			return string(data)
+		},
+		Secrets:   []string{"s3cr3t-p4ssw0rd"},
+		Version:   `{"trigger": "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0", "version": "3"}`,
+		GetParams: `{"prepare": true}`,
+		PutParams: `{"repository": "got"}`,
+		Artifacts: map[string]string{
+			"got/.git/cepler_environment": "tf",
+			"got/.git/cepler_trigger":     "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0",
+		},
+		Offline: []string{"check"},
+		Live:      live,
+	})
+}
+
+// live is a repository with one environment to deploy.
+func live(t *testing.T) (source, missing string) {
+	t.Helper()
+	server, err := gittest.New(gittest.Options{})
+	if errors.Is(err, gittest.ErrNoGit) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = server.Close() })
+	repo, err := server.Create("deployments")
+	require.NoError(t, err)
+	_, err = repo.Commit("main", "init", map[string]string{"cepler.yml": "environments: {tf: {latest: [a]}}\n", "a": "1\n"})
+	require.NoError(t, err)
+	data, err := json.Marshal(map[string]string{"uri": repo.URL(), "branch": "main", "environment": "tf"})
+	require.NoError(t, err)
+	return string(data), `{"trigger": "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0", "version": "3"}`
+}
