@@ -15,15 +15,19 @@ import (
 // again. Names may be anything; all of them share one string.
 func parseTree(raw []byte) ([]Entry, error) {
 	text := string(raw)
-	entries := make([]Entry, 0, len(raw)/32)
+	const usual = 30 // bytes of an entry, or more
+	entries := make([]Entry, 0, len(raw)/usual+1)
 	for at := 0; at < len(raw); {
 		blank := bytes.IndexByte(raw[at:], ' ')
 		if blank < 1 || blank > 7 {
 			return nil, fmt.Errorf("the tree is damaged at byte %d: no mode", at)
 		}
-		mode, err := strconv.ParseUint(text[at:at+blank], 8, 32)
-		if err != nil {
-			return nil, fmt.Errorf("the tree is damaged at byte %d: the mode %q", at, text[at:at+blank])
+		mode := uint32(0)
+		for _, c := range raw[at : at+blank] {
+			if c < '0' || c > '7' {
+				return nil, fmt.Errorf("the tree is damaged at byte %d: the mode %q", at, text[at:at+blank])
+			}
+			mode = mode<<3 | uint32(c-'0')
 		}
 		at += blank + 1
 		end := bytes.IndexByte(raw[at:], 0)

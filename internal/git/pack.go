@@ -133,8 +133,11 @@ func (i *inflater) whole(data []byte, e packEntry) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.size <= trusted {
+		return exactly(r, e.size)
+	}
 	// The size is the sender's word, so memory is taken as content comes.
-	out := bytes.NewBuffer(make([]byte, 0, min(e.size, 1<<20)+bytes.MinRead))
+	out := bytes.NewBuffer(make([]byte, 0, trusted+bytes.MinRead))
 	n, err := out.ReadFrom(io.LimitReader(r, e.size+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errBadPack, err)
@@ -143,6 +146,21 @@ func (i *inflater) whole(data []byte, e packEntry) ([]byte, error) {
 		return nil, fmt.Errorf("%w: an object has not the %d bytes that it should have", errBadPack, e.size)
 	}
 	return out.Bytes(), nil
+}
+
+// trusted is a size for which memory is taken at once, in bytes.
+const trusted = 1 << 20
+
+func exactly(r io.Reader, size int64) ([]byte, error) {
+	content := make([]byte, size)
+	if _, err := io.ReadFull(r, content); err != nil {
+		return nil, fmt.Errorf("%w: %w", errBadPack, cutShort(err))
+	}
+	var more [1]byte // the end comes with the check of the sum
+	if n, err := r.Read(more[:]); n != 0 || !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: an object has not the %d bytes that it should have", errBadPack, size)
+	}
+	return content, nil
 }
 
 // copy sends the content to w and gives the length of its compressed form.
@@ -168,13 +186,19 @@ type indexer struct {
 	inflate  inflater
 	external func(Hash) (plumbing.ObjectType, []byte, error)
 
-	found    []packed
-	entries  map[int]packEntry // deltas by offset
-	ends     map[int]int
-	byOffset map[int][]int  // deltas by the offset of their base
-	byHash   map[Hash][]int // deltas by the name of their base
-	roots    map[int]plumbing.ObjectType
-	open     int // deltas without a name yet
+	found  []packed       // with names
+	all    []indexed      // by offset
+	byHash map[Hash]int32 // the first delta on a base that is named by its hash
+	open   int            // deltas without a name yet
+}
+
+// indexed is an object on its way to a name. Deltas on one base make a list;
+// places in it count from one, 0 is none.
+type indexed struct {
+	at, end     int
+	hash        Hash
+	child, next int32
+	delta       bool
 }
 
 // indexPack gives git's index of a pack. external gives the objects that a thin
@@ -184,14 +208,12 @@ func indexPack(data []byte, external func(Hash) (plumbing.ObjectType, []byte, er
 	if err != nil {
 		return nil, err
 	}
-	x := &indexer{
-		data: data, external: external, found: make([]packed, 0, min(count, len(data)/8)),
-		entries: map[int]packEntry{}, ends: map[int]int{}, byOffset: map[int][]int{}, byHash: map[Hash][]int{}, roots: map[int]plumbing.ObjectType{},
-	}
+	room := min(count, len(data)/8) // the count is the sender's word
+	x := &indexer{data: data, external: external, found: make([]packed, 0, room), all: make([]indexed, 0, room), byHash: map[Hash]int32{}}
 	if err := x.scan(count); err != nil {
 		return nil, err
 	}
-	if err := x.resolveAll(); err != nil {
+	if err := x.resolve(); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(x.found, func(a, b packed) int { return bytes.Compare(a.hash[:], b.hash[:]) })
@@ -230,7 +252,9 @@ func (x *indexer) scan(count int) error {
 			return err
 		}
 		end := e.content + n
-		x.note(at, end, e, sum)
+		if err := x.note(at, end, e, sum); err != nil {
+			return err
+		}
 		at = end
 	}
 	if at != len(x.data)-packTrailer {
@@ -239,37 +263,41 @@ func (x *indexer) scan(count int) error {
 	return nil
 }
 
-func (x *indexer) note(at, end int, e packEntry, sum hash.Hash) {
-	if !e.isDelta() {
-		var h Hash
-		sum.Sum(h[:0])
-		x.add(at, end, h)
-		x.roots[at] = e.kind
-		return
+// note puts an object into the list. Bases of offset deltas come before them.
+func (x *indexer) note(at, end int, e packEntry, sum hash.Hash) error {
+	o := indexed{at: at, end: end, delta: e.isDelta()}
+	self := int32(len(x.all) + 1) //nolint:gosec // an object has several bytes, a pack less than 2 GiB
+	switch {
+	case !o.delta:
+		sum.Sum(o.hash[:0])
+		x.add(o, o.hash)
+	case e.kind == plumbing.REFDeltaObject:
+		o.next = x.byHash[e.baseRef]
+		x.byHash[e.baseRef] = self
+		x.open++
+	default:
+		base, ok := slices.BinarySearchFunc(x.all, e.base, func(o indexed, at int) int { return o.at - at })
+		if !ok {
+			return fmt.Errorf("%w: the base of the object at %d is no object", errBadPack, at)
+		}
+		o.next, x.all[base].child = x.all[base].child, self
+		x.open++
 	}
-	x.entries[at], x.ends[at] = e, end
-	x.open++
-	if e.kind == plumbing.OFSDeltaObject {
-		x.byOffset[e.base] = append(x.byOffset[e.base], at)
-	} else {
-		x.byHash[e.baseRef] = append(x.byHash[e.baseRef], at)
-	}
+	x.all = append(x.all, o)
+	return nil
 }
 
-func (x *indexer) add(at, end int, h Hash) {
-	x.found = append(x.found, packed{h, at, crc32.ChecksumIEEE(x.data[at:end])})
+func (x *indexer) add(o indexed, h Hash) {
+	x.found = append(x.found, packed{h, o.at, crc32.ChecksumIEEE(x.data[o.at:o.end])})
 }
 
-func (x *indexer) resolveAll() error {
-	if x.open == 0 {
-		return nil
-	}
-	for _, p := range slices.Clone(x.found) {
-		at := p.offset
-		if len(x.byOffset[at]) == 0 && len(x.byHash[p.hash]) == 0 {
+func (x *indexer) resolve() error {
+	for i := 0; i < len(x.all) && x.open > 0; i++ {
+		o := x.all[i]
+		if o.delta || (o.child == 0 && x.byHash[o.hash] == 0) {
 			continue
 		}
-		e, err := readEntry(x.data, at)
+		e, err := readEntry(x.data, o.at)
 		if err != nil {
 			return err
 		}
@@ -277,7 +305,7 @@ func (x *indexer) resolveAll() error {
 		if err != nil {
 			return err
 		}
-		if err := x.children(at, p.hash, e.kind, content, 0); err != nil {
+		if err := x.deltas(o.child, o.hash, e.kind, content, 0); err != nil {
 			return err
 		}
 	}
@@ -291,7 +319,7 @@ func (x *indexer) resolveExternal() error {
 			if err != nil {
 				return fmt.Errorf("the base %s of a delta: %w", h, err)
 			}
-			if err := x.children(-1, h, kind, content, 0); err != nil {
+			if err := x.deltas(0, h, kind, content, 0); err != nil {
 				return err
 			}
 		}
@@ -302,31 +330,45 @@ func (x *indexer) resolveExternal() error {
 	return nil
 }
 
-// children names the deltas that build on an object, and theirs.
-func (x *indexer) children(at int, h Hash, kind plumbing.ObjectType, content []byte, depth int) error {
+// deltas names what builds on an object, and what builds on that.
+func (x *indexer) deltas(first int32, h Hash, kind plumbing.ObjectType, content []byte, depth int) error {
 	if depth > maxDeltaDepth {
 		return fmt.Errorf("%w: a chain of more than %d deltas", errBadPack, maxDeltaDepth)
 	}
-	deltas := slices.Concat(x.byOffset[at], x.byHash[h])
-	delete(x.byOffset, at)
-	delete(x.byHash, h)
-	for _, child := range deltas {
-		delta, err := x.inflate.whole(x.data, x.entries[child])
-		if err != nil {
-			return err
-		}
-		result, err := applyDelta(content, delta)
-		if err != nil {
-			return err
-		}
-		name := plumbing.ComputeHash(kind, result)
-		x.add(child, x.ends[child], name)
-		x.open--
-		if err := x.children(child, name, kind, result, depth+1); err != nil {
-			return err
+	named := x.byHash[h]
+	if named != 0 {
+		delete(x.byHash, h)
+	}
+	for _, list := range [...]int32{first, named} {
+		for i := list; i != 0; i = x.all[i-1].next {
+			if err := x.delta(x.all[i-1], kind, content, depth); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func (x *indexer) delta(o indexed, kind plumbing.ObjectType, base []byte, depth int) error {
+	e, err := readEntry(x.data, o.at)
+	if err != nil {
+		return err
+	}
+	delta, err := x.inflate.whole(x.data, e)
+	if err != nil {
+		return err
+	}
+	content, err := applyDelta(base, delta)
+	if err != nil {
+		return err
+	}
+	h := plumbing.ComputeHash(kind, content)
+	x.add(o, h)
+	x.open--
+	if o.child == 0 && x.byHash[h] == 0 {
+		return nil
+	}
+	return x.deltas(o.child, h, kind, content, depth+1)
 }
 
 func applyDelta(base, delta []byte) ([]byte, error) {

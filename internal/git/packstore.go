@@ -39,6 +39,7 @@ const (
 type packStore struct {
 	dir     string // "" is memory
 	tempDir string
+	inside  int64 // bytes of a pack that stays in memory
 	packs   []*pack
 	inflate inflater
 	bases   *weighed[place, wholeObject]
@@ -72,6 +73,7 @@ type storeState struct {
 func newPackStore(tempDir string) *packStore {
 	return &packStore{
 		tempDir: tempDir,
+		inside:  memoryPack,
 		bases:   newWeighed[place, wholeObject](cachedDeltas),
 		state:   storeState{shallow: map[Hash]bool{}, tips: map[string]Hash{}},
 	}
@@ -247,11 +249,11 @@ func (s *packStore) keep(p *pack, temp string, idx []byte) error {
 func (s *packStore) receive(r io.Reader, p *pack) (temp string, err error) {
 	var head []byte
 	if s.dir == "" {
-		head, err = io.ReadAll(io.LimitReader(r, memoryPack+1))
+		head, err = io.ReadAll(io.LimitReader(r, s.inside+1))
 		if err != nil {
 			return "", fmt.Errorf("receive git objects: %w", err)
 		}
-		if len(head) <= memoryPack {
+		if int64(len(head)) <= s.inside {
 			p.data = head
 			return "", nil
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	treeMemo   = 24 << 20 // bytes of trees that are kept in parsed form
+	treeMemo   = 12 << 20 // bytes of trees that are kept in parsed form
 	commitMemo = 4 << 20
 	maxBlob    = 64 << 20 // bytes that Blob reads
 	maxHaves   = 64
