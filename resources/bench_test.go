@@ -107,6 +107,7 @@ func median(b *testing.B, run func() measured) measured {
 }
 
 func benchmarkShape(b *testing.B, p programs, big gittest.Big) {
+	b.Helper()
 	server, err := gittest.New(gittest.Options{})
 	require.NoError(b, err)
 	b.Cleanup(func() { _ = server.Close() })

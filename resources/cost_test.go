@@ -17,9 +17,9 @@ import (
 )
 
 // ask runs a check as Concourse does, in this process.
-func ask(t *testing.T, source map[string]any, given any) []json.RawMessage {
+func ask(t *testing.T, source map[string]any) []json.RawMessage {
 	t.Helper()
-	request, err := json.Marshal(map[string]any{"source": source, "version": given})
+	request, err := json.Marshal(map[string]any{"source": source})
 	require.NoError(t, err)
 	var out, log bytes.Buffer
 	status := concourse.Run(context.Background(), concourse.Process{Args: []string{"check"}, Stdin: bytes.NewReader(request), Stdout: &out, Stderr: &log}, ceplerin.Resource{})
@@ -54,9 +54,9 @@ func TestUnchangedCheckIsOneAdvertisement(t *testing.T) {
 	require.NoError(t, err)
 	source := map[string]any{"uri": repo.URL(), "branch": "main", "config": "cepler.yml", "environment": big.Environments[1]}
 
-	first := ask(t, source, nil)
+	first := ask(t, source)
 	server.Reset()
-	assert.Equal(t, first, ask(t, source, nil))
+	assert.Equal(t, first, ask(t, source))
 	requests := server.Requests()
 	require.Len(t, requests, 1)
 	assert.Equal(t, "ls-refs", requests[0].Command)
@@ -67,7 +67,7 @@ func TestUnchangedCheckIsOneAdvertisement(t *testing.T) {
 	_, err = repo.Commit("main", "unrelated", map[string]string{"README.md": "x"})
 	require.NoError(t, err)
 	server.Reset()
-	assert.Equal(t, first, ask(t, source, nil))
+	assert.Equal(t, first, ask(t, source))
 	var bytesFetched int64
 	for _, r := range server.Requests() {
 		bytesFetched += r.Out
@@ -87,9 +87,9 @@ func TestUnchangedCheckWithGatesIsOneAdvertisement(t *testing.T) {
 	require.NoError(t, err)
 	source := map[string]any{"uri": repo.URL(), "branch": "main", "environment": "tf", "gates_file": "gates.yml", "gates_branch": "cepler-gates"}
 
-	require.Len(t, ask(t, source, nil), 1)
+	require.Len(t, ask(t, source), 1)
 	server.Reset()
-	require.Len(t, ask(t, source, nil), 1)
+	require.Len(t, ask(t, source), 1)
 	require.Len(t, server.Requests(), 1)
 
 	// the tag moves: that is seen
@@ -97,7 +97,7 @@ func TestUnchangedCheckWithGatesIsOneAdvertisement(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, repo.UpdateRef("refs/tags/released", second))
 	var got struct{ Trigger string }
-	require.NoError(t, json.Unmarshal(ask(t, source, nil)[0], &got))
+	require.NoError(t, json.Unmarshal(ask(t, source)[0], &got))
 	assert.Equal(t, second, got.Trigger)
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,7 +26,7 @@ type protocol struct {
 	heard bytes.Buffer
 }
 
-func (p *protocol) step(verb, dir string, request map[string]any) (int, []byte) {
+func (p *protocol) step(verb, dir string, request map[string]any) (status int, answer []byte) {
 	p.t.Helper()
 	data, err := json.Marshal(request)
 	require.NoError(p.t, err)
@@ -34,7 +35,6 @@ func (p *protocol) step(verb, dir string, request map[string]any) (int, []byte) 
 	if verb == "check" {
 		process.Args = []string{verb}
 	}
-	var status int
 	if verb == "out" {
 		status = concourse.Run(context.Background(), process, ceplerout.Resource{})
 	} else {
@@ -74,9 +74,7 @@ func everyStep(t *testing.T, repo *gittest.Repository, access map[string]any, se
 	_, err := repo.Commit("main", "init", map[string]string{"cepler.yml": "environments: {tf: {latest: [a]}}\n", "a": "1\n"})
 	require.NoError(t, err)
 	source := map[string]any{"branch": "main", "environment": "tf"}
-	for k, v := range access {
-		source[k] = v
-	}
+	maps.Copy(source, access)
 	p := &protocol{t: t}
 	request := map[string]any{"source": source}
 	status, answer := p.step("check", "", request)

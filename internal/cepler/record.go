@@ -4,7 +4,9 @@ package cepler
 // before, may be nil: then this is the first record. s is left as it is.
 //
 // others are the states of the other environments, by name. Those that are
-// propagated from e keep in its queue what they have not taken yet. They are
+// propagated from e keep in its queue what they have not taken yet; one without
+// a place in the queue (no PropagatedHead) gets the current snapshot next, and
+// keeps nothing. They are
 // to be limited to the environments that the config still has: one that left
 // it would take nothing any more, and the queue would grow for ever.
 func (s *State) Record(e Environment, next Snapshot, others map[string]*State) *State {
@@ -20,7 +22,7 @@ func (s *State) Record(e Environment, next Snapshot, others map[string]*State) *
 			continue
 		}
 		taken := other.Current.PropagatedHead
-		if taken != next.Head {
+		if taken != "" && taken != next.Head {
 			keep = max(keep, newer(queue, taken))
 		}
 	}

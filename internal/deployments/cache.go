@@ -53,7 +53,6 @@ func OpenCache(dir string, src Source) (*Cache, error) {
 	if c.lock, err = os.OpenFile(filepath.Join(c.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, fmt.Errorf("open the cache's lock: %w", err)
 	}
-	//nolint:gosec // a file descriptor fits an int
 	if err := unix.Flock(int(c.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = c.lock.Close()
 		return nil, ErrBusy
@@ -128,9 +127,9 @@ func (c *Cache) Keep(src Source, given *Version, refs Refs, until time.Time, ver
 func question(src Source, given *Version) string {
 	src.Access = git.Access{URI: src.URI, Branch: src.Branch}
 	data, err := json.Marshal(struct {
-		Format int
-		Source Source
-		Given  *Version
+		Format int      `json:"format"`
+		Source Source   `json:"source"`
+		Given  *Version `json:"given"`
 	}{1, src, given})
 	if err != nil {
 		return "" // a struct of strings always marshals; "" is never kept

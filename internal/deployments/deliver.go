@@ -42,7 +42,7 @@ func (r *Repository) deliver(ctx context.Context, v *Restored, dir string) error
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // later steps read it, as other users
 		return err
 	}
 	if err := r.store.Checkout(ctx, dir, files); err != nil {

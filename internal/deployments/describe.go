@@ -22,7 +22,7 @@ func (r *Repository) Describe(ctx context.Context, v *Restored, compare func(bef
 	if v.Upstream != "" {
 		notes = append(notes, Note{"passed", fmt.Sprintf("%s #%d", v.Upstream, v.UpstreamVersion)})
 	}
-	before, _, err := r.stateAt(ctx, v.Trigger, v.Config.StatePath(v.Environment.Name))
+	before, err := r.stateAt(ctx, v.Trigger, v.Config.StatePath(v.Environment.Name))
 	if err != nil || before == nil {
 		return append(notes, Note{"files", fmt.Sprintf("%d, the first deployment", len(v.content.Files))}), nil //nolint:nilerr // a state that does not parse has nothing to say
 	}

@@ -161,24 +161,28 @@ func (e *Explanation) JSON(w io.Writer) error {
 
 // Text writes the explanation for people.
 func (e *Explanation) Text(w io.Writer) error {
-	fmt.Fprintf(w, "deployment %s, branch %s at %.7s\n\n", e.Deployment, e.Branch, e.Head)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ENVIRONMENT\tRUNS\tSINCE\tPENDING")
+	var rows, reasons strings.Builder
+	rows.WriteString("ENVIRONMENT\tRUNS\tSINCE\tPENDING\n")
 	for _, env := range e.Environments {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", env.Name, env.Runs.String(), env.Runs.since(), env.Pending.String())
+		fmt.Fprintf(&rows, "%s\t%s\t%s\t%s\n", env.Name, env.Runs.String(), env.Runs.since(), env.Pending.String())
+		for _, why := range env.Waits {
+			fmt.Fprintf(&reasons, "\n%s waits: %s", env.Name, why)
+		}
+		if env.Error != "" {
+			fmt.Fprintf(&reasons, "\n%s can't be explained: %s", env.Name, env.Error)
+		}
+	}
+	if _, err := fmt.Fprintf(w, "deployment %s, branch %s at %.7s\n\n", e.Deployment, e.Branch, e.Head); err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if _, err := io.WriteString(table, rows.String()); err != nil {
+		return err
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	for _, env := range e.Environments {
-		for _, why := range env.Waits {
-			fmt.Fprintf(w, "\n%s waits: %s", env.Name, why)
-		}
-		if env.Error != "" {
-			fmt.Fprintf(w, "\n%s can't be explained: %s", env.Name, env.Error)
-		}
-	}
-	_, err := fmt.Fprintln(w)
+	_, err := io.WriteString(w, reasons.String()+"\n")
 	return err
 }
 

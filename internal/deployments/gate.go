@@ -28,7 +28,7 @@ type Gate struct {
 const headGate = "HEAD"
 
 // shortCommit is what a person copies from `git log --oneline`.
-var shortCommit = regexp.MustCompile(`^[0-9a-fA-F]{7,40}$`) //nolint:gochecknoglobals // a constant in all but syntax
+var shortCommit = regexp.MustCompile(`^[0-9a-fA-F]{7,40}$`)
 
 // gate resolves the gate of an environment: a commit, a short commit, a tag, a
 // branch or HEAD. It has to lie on the branch.

@@ -32,7 +32,7 @@ func (r *Repository) upstreamLag(ctx context.Context, u rules, g *Gate) ([]strin
 	if statePath == "" {
 		return nil, nil
 	}
-	upstream, _, err := r.stateAt(ctx, g.Commit, statePath)
+	upstream, err := r.stateAt(ctx, g.Commit, statePath)
 	if err != nil || upstream == nil {
 		return nil, err
 	}

@@ -35,8 +35,9 @@ func (r *Repository) Offer(ctx context.Context, p *Plan, given *Version) ([]Vers
 }
 
 // stillStands reports whether the given version is the pending one: it has the
-// same trigger, or it was offered for the same content from another commit of
-// the branch and was not deployed yet.
+// same trigger, or it was offered for the same content, was not deployed yet and
+// a merge has since taken its commit off the line of first parents. A content
+// that went away on that line and came back is a new version.
 func (r *Repository) stillStands(ctx context.Context, p *Plan, given, next Version) (bool, error) {
 	if given.Trigger == next.Trigger {
 		return true, nil
@@ -46,13 +47,42 @@ func (r *Repository) stillStands(ctx context.Context, p *Plan, given, next Versi
 		return false, nil
 	}
 	on, err := r.store.IsAncestor(ctx, h, p.Gate.Commit.Hash)
-	if errors.Is(err, git.ErrNotFound) {
+	if errors.Is(err, git.ErrNotFound) || (err == nil && !on) {
 		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("look for version %.7s on the branch: %w", given.Trigger, err)
 	}
-	return on, nil
+	line, err := r.onFirstParents(ctx, h, p.Trigger)
+	return !line && err == nil, err
+}
+
+// clockSkew is how much later than its child a commit may be dated.
+const clockSkew = 24 * time.Hour
+
+// onFirstParents reports whether wanted, an ancestor of from, is on from's line
+// of first parents.
+func (r *Repository) onFirstParents(ctx context.Context, wanted git.Hash, from *git.Commit) (bool, error) {
+	target, err := r.store.Commit(ctx, wanted)
+	if err != nil {
+		return false, fmt.Errorf("read commit %s: %w", short(wanted), err)
+	}
+	for c := from; !c.Committer.When.Before(target.Committer.When.Add(-clockSkew)); {
+		if c.Hash == wanted {
+			return true, nil
+		}
+		parents, err := r.store.Parents(ctx, c.Hash)
+		if err != nil {
+			return false, fmt.Errorf("walk back from %s: %w", short(c.Hash), err)
+		}
+		if len(parents) == 0 {
+			return false, nil
+		}
+		if c, err = r.store.Commit(ctx, parents[0]); err != nil {
+			return false, fmt.Errorf("walk back from %s: %w", short(parents[0]), err)
+		}
+	}
+	return false, nil
 }
 
 // ExplainLocal explains the clone that store reads, without a network.

@@ -78,14 +78,14 @@ func (r *Repository) Plan(ctx context.Context, v *View, environment string, now 
 func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Environment, now time.Time) error {
 	u := rules{config: v.Config, configHash: v.configHash, environment: env, ignoreQueue: r.src.IgnoreQueue}
 	var err error
-	if p.Own, _, err = r.stateAt(ctx, v.Head, v.Config.StatePath(env.Name)); err != nil {
+	if p.Own, err = r.stateAt(ctx, v.Head, v.Config.StatePath(env.Name)); err != nil {
 		return err
 	}
 	u.own = p.Own
 	if p.Gate, err = r.gate(ctx, v, env.Name); err != nil {
 		return err
 	}
-	if err = r.upstreamDeployed(ctx, v, u, p.Gate); err != nil {
+	if err := r.upstreamDeployed(ctx, v, u, p.Gate); err != nil {
 		return err
 	}
 	start, err := r.contentAt(ctx, p.Gate.Commit, u)
@@ -124,7 +124,7 @@ func (r *Repository) upstreamDeployed(ctx context.Context, v *View, u rules, g *
 		return nil
 	}
 	passed := u.environment.Passed
-	head, _, err := r.stateAt(ctx, v.Head, p)
+	head, err := r.stateAt(ctx, v.Head, p)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (r *Repository) upstreamDeployed(ctx context.Context, v *View, u rules, g *
 	if g.Commit.Hash == v.Head.Hash {
 		return nil
 	}
-	gated, _, err := r.stateAt(ctx, g.Commit, p)
+	gated, err := r.stateAt(ctx, g.Commit, p)
 	if err != nil {
 		return err
 	}
@@ -170,6 +170,7 @@ func (r *Repository) decide(ctx context.Context, p *Plan, now time.Time) error {
 	}
 	for _, change := range p.Changes {
 		if source, _ := cepler.SplitKey(change.Key); source != latestSource {
+			facts.Upstream = source
 			// The upstream's record is what made such a change pending, so the
 			// trigger is that commit or a later one.
 			facts.UpstreamRecorded = p.Trigger.Committer.When

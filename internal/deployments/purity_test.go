@@ -44,8 +44,7 @@ func TestEveryVersionStaysFetchable(t *testing.T) {
 			if random.IntN(4) == 0 {
 				continue // offered, never deployed
 			}
-			_, err := w.put(src, dir)
-			require.NoError(t, err)
+			require.NoError(t, w.put(src, dir))
 			records++
 		}
 	}

@@ -57,7 +57,7 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 		if tip == nil {
 			return nil, fmt.Errorf("branch %s: %w: it was there when this version was made", r.src.Branch, git.ErrNoBranch)
 		}
-		own, _, err := r.stateAt(ctx, tip, statePath)
+		own, err := r.stateAt(ctx, tip, statePath)
 		if err != nil {
 			return nil, err
 		}
@@ -140,7 +140,7 @@ func (r *Repository) others(ctx context.Context, tip *git.Commit, fallback *cepl
 		if name == environment {
 			continue
 		}
-		state, _, err := r.stateAt(ctx, tip, config.StatePath(name))
+		state, err := r.stateAt(ctx, tip, config.StatePath(name))
 		if errors.As(err, &broken) {
 			r.logf("the state of %s does not hold back the queue: %v", name, err)
 			continue
@@ -199,14 +199,14 @@ func hashOnDisk(root *os.Root, p string) (string, error) {
 		}
 		return "", err
 	}
-	switch info.Mode().Type() {
-	case fs.ModeSymlink:
+	switch {
+	case info.Mode().Type() == fs.ModeSymlink:
 		target, err := root.Readlink(p)
 		if err != nil {
 			return "", err
 		}
 		return hashOf(strings.NewReader(target), int64(len(target)))
-	case 0:
+	case info.Mode().IsRegular():
 		f, err := root.Open(p)
 		if err != nil {
 			return "", err

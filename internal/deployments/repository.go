@@ -105,16 +105,16 @@ func (r *Repository) configAt(ctx context.Context, c *git.Commit) (*cepler.Confi
 }
 
 // stateAt is the state at path p in commit c; nil when it has none there.
-func (r *Repository) stateAt(ctx context.Context, c *git.Commit, p string) (*cepler.State, git.Hash, error) {
+func (r *Repository) stateAt(ctx context.Context, c *git.Commit, p string) (*cepler.State, error) {
 	entry, ok, err := r.find(ctx, c, p)
 	if err != nil || !ok {
-		return nil, git.Hash{}, err
+		return nil, err
 	}
 	state, err := r.state(ctx, p, entry.Hash)
 	if err != nil {
 		err = fmt.Errorf("at commit %s: %w", short(c.Hash), err)
 	}
-	return state, entry.Hash, err
+	return state, err
 }
 
 // state parses the blob h, which is the state file p.
@@ -162,10 +162,9 @@ type rules struct {
 }
 
 // latest is what the tree of c holds for the environment by itself, by path.
-func (r *Repository) latest(ctx context.Context, c *git.Commit, u rules) (map[string]string, map[string]filemode.FileMode, error) {
-	blobs := map[string]string{}
-	modes := map[string]filemode.FileMode{}
-	err := r.store.Walk(ctx, c.Tree, u.environment.Latest.Descend, func(p string, e git.Entry) error {
+func (r *Repository) latest(ctx context.Context, c *git.Commit, u rules) (blobs map[string]string, modes map[string]filemode.FileMode, err error) {
+	blobs, modes = map[string]string{}, map[string]filemode.FileMode{}
+	err = r.store.Walk(ctx, c.Tree, u.environment.Latest.Descend, func(p string, e git.Entry) error {
 		if u.owns(p, e.Mode) {
 			blobs[p] = e.Hash.String()
 			modes[p] = e.Mode
@@ -205,7 +204,7 @@ func (r *Repository) contentAt(ctx context.Context, c *git.Commit, u rules) (*co
 	}
 	var target *cepler.Snapshot
 	if p := u.upstreamPath(); p != "" {
-		upstream, _, err := r.stateAt(ctx, c, p)
+		upstream, err := r.stateAt(ctx, c, p)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 
@@ -121,7 +122,7 @@ func (r *Repository) candidates(ctx context.Context, c *git.Commit, u rules) ([]
 	if p == "" {
 		return []candidate{{}}, nil
 	}
-	upstream, _, err := r.stateAt(ctx, c, p)
+	upstream, err := r.stateAt(ctx, c, p)
 	if err != nil {
 		return nil, err
 	}
@@ -148,12 +149,49 @@ func (r *Repository) restoreUnnamed(ctx context.Context, out *Restored) error {
 	if err != nil {
 		return err
 	}
-	if own != nil && own.Current.Head == out.Version.Trigger {
+	if n := out.Version.number(); own != nil && own.Current.Head == out.Version.Trigger && (n == 0 || n == own.Version) {
 		out.content, err = r.contentOf(ctx, own.Current)
 		return err
 	}
+	plan, err := r.today(ctx, out.Environment.Name)
+	if err != nil {
+		return err
+	}
+	if plan.Pending() && plan.Trigger.Hash == out.Trigger.Hash {
+		return r.takePlan(ctx, out, plan)
+	}
 	u := rules{config: out.Config, environment: out.Environment, own: own, ignoreQueue: r.src.IgnoreQueue}
 	out.content, err = r.contentAt(ctx, out.Trigger, u)
+	return err
+}
+
+// today is what the environment would deploy now.
+func (r *Repository) today(ctx context.Context, environment string) (*Plan, error) {
+	refs, err := r.refs(ctx, r.src.RefNames()...)
+	if err != nil {
+		return nil, fmt.Errorf("look up branch %s: %w", r.src.Branch, err)
+	}
+	view, err := r.View(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	return r.Plan(ctx, view, environment, time.Now())
+}
+
+// takePlan makes out what the plan says, by the config that the plan was made by.
+func (r *Repository) takePlan(ctx context.Context, out *Restored, p *Plan) error {
+	out.content = p.content
+	if p.config == "" {
+		return nil
+	}
+	var err error
+	if out.configCommit, err = r.configCommit(ctx, p.config); err != nil {
+		return err
+	}
+	if out.Config, _, err = r.configAt(ctx, out.configCommit); err != nil {
+		return err
+	}
+	out.Environment, err = out.Config.Environment(out.Environment.Name)
 	return err
 }
 
@@ -167,7 +205,7 @@ func (r *Repository) recorded(ctx context.Context, p string) (*cepler.State, err
 	if err != nil {
 		return nil, err
 	}
-	state, _, err := r.stateAt(ctx, head, p)
+	state, err := r.stateAt(ctx, head, p)
 	return state, err
 }
 
@@ -225,7 +263,7 @@ func (r *Repository) recordedAs(ctx context.Context, p string, n uint64) (*ceple
 	var found *cepler.State
 	descend := func(dir string) bool { return strings.HasPrefix(p, dir+"/") }
 	err = r.store.History(ctx, refs[r.src.BranchRef()], func(name string) bool { return name == p }, descend, func(c *git.Commit) (bool, error) {
-		s, _, err := r.stateAt(ctx, c, p)
+		s, err := r.stateAt(ctx, c, p)
 		if err != nil {
 			return false, err
 		}

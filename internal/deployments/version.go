@@ -54,7 +54,7 @@ func (c *content) contentDigest() string {
 		if source == latestSource {
 			where = c.modes[path].String()
 		}
-		fmt.Fprintf(h, "%s\x00%s\x00%s\x00%t\n", key, f.Hash, where, f.Dirty)
+		_, _ = fmt.Fprintf(h, "%s\x00%s\x00%s\x00%t\n", key, f.Hash, where, f.Dirty)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:digestLength]
 }

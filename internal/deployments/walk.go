@@ -104,7 +104,7 @@ func (r *Repository) endsWalk(c *git.Commit, err error) bool {
 }
 
 // errTouched ends a diff at the first difference that matters.
-var errTouched = errors.New("touched") //nolint:gochecknoglobals // a sentinel
+var errTouched = errors.New("touched")
 
 // untouched reports whether nothing that decides the content differs between
 // parent and from: the config, the upstream's state and the latest files.

@@ -119,38 +119,23 @@ func (w *world) get(src deployments.Source, v deployments.Version) string {
 }
 
 // put records a folder.
-func (w *world) put(src deployments.Source, dir string) (*deployments.Recorded, error) {
+func (w *world) put(src deployments.Source, dir string) error {
 	conn, err := deployments.Connect(src, "", w.t.Logf)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = conn.Close() }()
 	delivered, err := deployments.ReadDelivered(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	restored, err := conn.Restore(w.t.Context(), delivered.Version, src.Environment)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	w.now = w.now.Add(time.Second)
-	return conn.Record(w.t.Context(), deployments.Recording{Restored: restored, Dir: dir, Now: w.now})
-}
-
-// deploy takes an environment through check, get and put; false when nothing
-// was pending.
-func (w *world) deploy(environment string) (deployments.Version, bool) {
-	w.t.Helper()
-	src := w.source(environment)
-	versions := w.check(src, nil)
-	if len(versions) == 0 {
-		return deployments.Version{}, false
-	}
-	v := versions[len(versions)-1]
-	recorded, err := w.put(src, w.get(src, v))
-	require.NoError(w.t, err)
-	require.NotNil(w.t, recorded.Commit)
-	return recorded.Version, true
+	_, err = conn.Record(w.t.Context(), deployments.Recording{Restored: restored, Dir: dir, Now: w.now})
+	return err
 }
 
 // fingerprint is a digest of everything in a folder: names, modes, contents,
@@ -171,12 +156,12 @@ func fingerprint(t *testing.T, dir string) string {
 			return err
 		}
 		fmt.Fprintf(h, "%s %s\n", rel, info.Mode())
-		switch info.Mode().Type() {
-		case fs.ModeSymlink:
+		switch {
+		case info.Mode().Type() == fs.ModeSymlink:
 			target, err := os.Readlink(p)
 			fmt.Fprintln(h, target)
 			return err
-		case 0:
+		case info.Mode().IsRegular():
 			f, err := os.Open(p)
 			if err != nil {
 				return err

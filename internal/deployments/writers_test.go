@@ -116,9 +116,9 @@ func fetch(t *testing.T, src deployments.Source) job {
 
 // put records a job.
 func put(t *testing.T, j job) error {
+	t.Helper()
 	w := &world{t: t, now: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)}
-	_, err := w.put(j.src, j.dir)
-	return err
+	return w.put(j.src, j.dir)
 }
 
 // requireEachOnce counts the state commits.

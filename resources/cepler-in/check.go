@@ -16,10 +16,10 @@ import (
 // Check offers the pending version of the environment after the given one. When
 // no ref moved since the last check in this container, it costs one ref
 // advertisement.
-func (Resource) Check(ctx context.Context, step concourse.Step, src source, given *version) ([]version, error) {
+func (Resource) Check(ctx context.Context, step concourse.Step, src Source, given *Version) ([]Version, error) {
 	if src.Environment == "" {
 		step.Logf("the source names no environment: nothing to check")
-		return []version{}, nil
+		return []Version{}, nil
 	}
 	remote, err := src.Open(git.Options{Logf: step.Logf})
 	if err != nil {
@@ -38,8 +38,8 @@ func (Resource) Check(ctx context.Context, step concourse.Step, src source, give
 
 // check is one question to the repository.
 type check struct {
-	src    source
-	given  *version
+	src    Source
+	given  *Version
 	now    time.Time
 	logf   deployments.Logf
 	remote *git.Remote
@@ -47,13 +47,13 @@ type check struct {
 
 // outcome is what the repository says, and how long it holds.
 type outcome struct {
-	versions []version
+	versions []Version
 	notes    []string
 	refs     deployments.Refs
 	until    time.Time
 }
 
-func (c check) uncached(ctx context.Context) ([]version, error) {
+func (c check) uncached(ctx context.Context) ([]Version, error) {
 	refs, err := c.remote.Refs(ctx, c.src.RefNames()...)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (c check) uncached(ctx context.Context) ([]version, error) {
 	return out.versions, err
 }
 
-func (c check) cached(ctx context.Context, cache *deployments.Cache) ([]version, error) {
+func (c check) cached(ctx context.Context, cache *deployments.Cache) ([]Version, error) {
 	refs, err := c.remote.Refs(ctx, cache.RefNames(c.src, c.given)...)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ func Explain() concourse.Command {
 }
 
 func runExplain(ctx context.Context, p concourse.Process) error {
-	var src source
+	var src Source
 	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
 	flags.SetOutput(p.Stderr)
 	dir := flags.String("C", ".", "the clone's folder")

@@ -25,14 +25,17 @@ type GetParams struct {
 type PutParams struct{}
 
 type (
-	source  = deployments.Source
-	version = deployments.Version
-	result  = concourse.Result[version]
+	// Source is what both cepler resources have under "source".
+	Source = deployments.Source
+	// Version is a state of an environment.
+	Version = deployments.Version
+	// Result is the answer of a get or put.
+	Result = concourse.Result[Version]
 )
 
 // In fills the step's folder with the version's files and nothing else.
-func (Resource) In(ctx context.Context, step concourse.Step, src source, v version, p GetParams) (result, error) {
-	out := result{Version: v}
+func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, p GetParams) (Result, error) {
+	out := Result{Version: v}
 	if src.Environment == "" {
 		step.Logf("the source names no environment: nothing to deliver")
 		return out, nil
@@ -73,6 +76,6 @@ func compareLink(web string) func(before, after string) string {
 }
 
 // Out refuses: what was deployed is recorded by cepler-out.
-func (Resource) Out(context.Context, concourse.Step, source, PutParams) (result, error) {
-	return result{}, errors.New("cepler-in can't be put to: record a deployment with a put of a cepler-out resource")
+func (Resource) Out(context.Context, concourse.Step, Source, PutParams) (Result, error) {
+	return Result{}, errors.New("cepler-in can't be put to: record a deployment with a put of a cepler-out resource")
 }

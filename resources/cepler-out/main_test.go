@@ -37,7 +37,7 @@ func TestConformance(t *testing.T) {
 			"got/.git/cepler_trigger":     "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0",
 		},
 		Offline: []string{"check"},
-		Live:      live,
+		Live:    live,
 	})
 }
 

@@ -32,22 +32,25 @@ type PutParams struct {
 }
 
 type (
-	source  = deployments.Source
-	version = deployments.Version
-	result  = concourse.Result[version]
+	// Source is what both cepler resources have under "source".
+	Source = deployments.Source
+	// Version is a state of an environment.
+	Version = deployments.Version
+	// Result is the answer of a get or put.
+	Result = concourse.Result[Version]
 )
 
 // Check answers what it was given: versions come from puts alone.
-func (Resource) Check(_ context.Context, _ concourse.Step, _ source, given *version) ([]version, error) {
+func (Resource) Check(_ context.Context, _ concourse.Step, _ Source, given *Version) ([]Version, error) {
 	if given == nil {
-		return []version{}, nil
+		return []Version{}, nil
 	}
-	return []version{*given}, nil
+	return []Version{*given}, nil
 }
 
 // In delivers what the version recorded, as a get of cepler-in would.
-func (Resource) In(ctx context.Context, step concourse.Step, src source, v version, _ GetParams) (result, error) {
-	out := result{Version: v}
+func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, _ GetParams) (Result, error) {
+	out := Result{Version: v}
 	if src.Environment == "" {
 		step.Logf("recorded version %s; the source names no environment, so no files are delivered", v.Version)
 		return out, nil
@@ -62,26 +65,26 @@ func (Resource) In(ctx context.Context, step concourse.Step, src source, v versi
 }
 
 // Out records the deployed folder. It succeeds only when the remote has it.
-func (Resource) Out(ctx context.Context, step concourse.Step, src source, p PutParams) (result, error) {
+func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutParams) (Result, error) {
 	dir, err := step.Path(p.Repository)
 	if err != nil {
-		return result{}, fmt.Errorf("params.repository: %w", err)
+		return Result{}, fmt.Errorf("params.repository: %w", err)
 	}
 	delivered, err := deployments.ReadDelivered(dir)
 	if err != nil {
-		return result{}, fmt.Errorf("params.repository %s: %w", p.Repository, err)
+		return Result{}, fmt.Errorf("params.repository %s: %w", p.Repository, err)
 	}
 	if src.Environment, err = environment(src, p, delivered); err != nil {
-		return result{}, err
+		return Result{}, err
 	}
 	conn, err := deployments.Connect(src, "", step.Logf)
 	if err != nil {
-		return result{}, err
+		return Result{}, err
 	}
 	defer func() { _ = conn.Close() }()
 	restored, err := conn.Restore(ctx, delivered.Version, src.Environment)
 	if err != nil {
-		return result{}, err
+		return Result{}, err
 	}
 	gate, err := conn.GateNotes(ctx, src.Environment)
 	if err != nil {
@@ -91,13 +94,13 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src source, p PutP
 		Restored: restored, Dir: dir, Now: time.Now(), Trailers: trailers(step.Build, gate),
 	})
 	if err != nil {
-		return result{}, err
+		return Result{}, err
 	}
-	return answer(ctx, step, conn, restored, recorded)
+	return answer(ctx, step, conn, restored, recorded), nil
 }
 
 // environment is the one to record: it has to be the one that was deployed.
-func environment(src source, p PutParams, delivered deployments.Delivered) (string, error) {
+func environment(src Source, p PutParams, delivered deployments.Delivered) (string, error) {
 	name := src.Environment
 	if p.Environment != "" {
 		name = p.Environment
@@ -129,12 +132,12 @@ func trailers(build concourse.Build, gate []deployments.Note) []string {
 }
 
 // answer tells what was recorded.
-func answer(ctx context.Context, step concourse.Step, conn *deployments.Connection, restored *deployments.Restored, recorded *deployments.Recorded) (result, error) {
-	out := result{Version: recorded.Version}
+func answer(ctx context.Context, step concourse.Step, conn *deployments.Connection, restored *deployments.Restored, recorded *deployments.Recorded) Result {
+	out := Result{Version: recorded.Version}
 	if recorded.Commit == nil {
 		step.Logf("%s has this state recorded already, as version %s", restored.Environment.Name, recorded.Version.Version)
 		out.Metadata.Add("recorded", "already, as version %s", recorded.Version.Version)
-		return out, nil
+		return out
 	}
 	step.Logf("%s is recorded as version %s in commit %.7s", restored.Environment.Name, recorded.Version.Version, recorded.Commit.Hash.String())
 	out.Metadata.Add("commit", "%s", recorded.Commit.Hash)
@@ -148,5 +151,5 @@ func answer(ctx context.Context, step concourse.Step, conn *deployments.Connecti
 	for _, note := range notes {
 		out.Metadata.Add(note.Name, "%s", note.Value)
 	}
-	return out, nil
+	return out
 }

@@ -3,9 +3,8 @@
 package main
 
 import (
-	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
-
 	"github.com/taxiway-ci/taxiway/internal/concourse"
+	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
 )
 
 func main() { concourse.Main(ceplerin.Resource{}, ceplerin.Explain()) }

@@ -3,9 +3,8 @@
 package main
 
 import (
-	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
-
 	"github.com/taxiway-ci/taxiway/internal/concourse"
+	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
 )
 
 func main() { concourse.Main(ceplerout.Resource{}) }
