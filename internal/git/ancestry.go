@@ -67,7 +67,17 @@ func (s *Store) deepen(ctx context.Context, c *Commit) error {
 		}
 	}
 	s.steps = len(steps) - 1
-	return nil
+	if s.hasAll(c.Parents) {
+		return nil
+	}
+	// A ref that was forced elsewhere does not lead to c any more.
+	q := s.request(noBlobs, c.Hash)
+	q.depth = everything
+	err := s.fetch(ctx, q, false)
+	if isRefused(err) {
+		return nil
+	}
+	return err
 }
 
 // deepenRequest moves the whole edge of a ref's history at once, as a walk will

@@ -430,6 +430,7 @@ func (s *Store) Change(ctx context.Context, ref string, build func(ctx context.C
 	}
 	var moved *movedError
 	for try := range changeTries {
+		start := time.Now()
 		done, err := s.changeOnce(ctx, ref, moved, build)
 		switch {
 		case err == nil:
@@ -442,7 +443,9 @@ func (s *Store) Change(ctx context.Context, ref string, build func(ctx context.C
 		if try == 0 || (try+1)%tellEvery == 0 {
 			s.remote.logf("%s of %s was moved by someone else, trying again (%d)", ref, s.name, try+1)
 		}
-		longest := int64(shortestPause) << min(try, longestPauses)
+		// A try takes the longer the more writers there are, so that it measures
+		// how far apart they have to come.
+		longest := max(int64(shortestPause)<<min(try, longestPauses), int64(time.Since(start))<<min(try, 2))
 		if err := sleep(ctx, time.Duration(rand.Int64N(longest))); err != nil {
 			return nil, fmt.Errorf("change %s of %s: after %d tries, as others were always faster: %w", ref, s.name, try+1, err)
 		}
