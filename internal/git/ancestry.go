@@ -22,6 +22,9 @@ func (s *Store) Parents(ctx context.Context, h Hash) ([]Hash, error) {
 	if s.hasAll(c.Parents) {
 		return c.Parents, nil
 	}
+	if s.ends[c.Hash] {
+		return nil, nil
+	}
 	if s.packs == nil || s.remote == nil {
 		if s.local != nil && s.local.shallow(c.Hash) {
 			return nil, nil
@@ -35,6 +38,7 @@ func (s *Store) Parents(ctx context.Context, h Hash) ([]Hash, error) {
 		return c.Parents, nil
 	}
 	if s.cutAtServer(c) {
+		s.ends[c.Hash] = true
 		return nil, nil
 	}
 	return nil, fmt.Errorf("parents of %s in %s: %w", c.Hash, s.name, ErrNotFound)

@@ -43,12 +43,13 @@ type Store struct {
 	trees   *weighed[Hash, []Entry]
 	commits *weighed[Hash, *Commit]
 	steps   int             // of deeper, taken so far
+	ends    map[Hash]bool   // commits at which the repository itself ends
 	graph   map[Hash][]Hash // parents of commits, for questions of ancestry
 }
 
 func newStore(name string) *Store {
 	return &Store{
-		name: name, made: map[Hash]wholeObject{},
+		name: name, made: map[Hash]wholeObject{}, ends: map[Hash]bool{},
 		trees: newWeighed[Hash, []Entry](treeMemo), commits: newWeighed[Hash, *Commit](commitMemo),
 	}
 }

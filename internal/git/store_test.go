@@ -345,3 +345,22 @@ func TestLocalStoreSeesWhatOthersDo(t *testing.T) {
 	_, err = s.Commit(t.Context(), tipOf(t, r, s))
 	require.NoError(t, err)
 }
+
+func TestRepositoryThatIsShallowItself(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	old := serve(t, gittest.Options{NoV2: true, Dir: server.Dir()})
+	repo := served(t, server)
+	history(t, repo, 10)
+	shallow := filepath.Join(filepath.Dir(repo.Dir), "shallow.git")
+	_, err := repo.Git("clone", "--quiet", "--bare", "--depth", "4", "file://"+repo.Dir, shallow)
+	require.NoError(t, err)
+	for _, uri := range []string{server.URL("team/shallow"), old.URL("team/shallow"), shallow} {
+		r := open(t, Access{URI: uri})
+		s := openIn(t, r, "")
+		tip := tipOf(t, r, s)
+		assert.Len(t, walked(t, s, tip), 4, "its end is taken for the beginning")
+		server.Reset()
+		assert.Len(t, walked(t, s, tip), 4)
+		assert.Empty(t, server.Requests(), "once is enough")
+	}
+}
