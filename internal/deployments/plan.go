@@ -77,7 +77,14 @@ func (r *Repository) Plan(ctx context.Context, v *View, environment string, now 
 // fill does Plan's work; ErrNothingYet means that p is to say so.
 func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Environment, now time.Time) error {
 	u := rules{config: v.Config, configHash: v.configHash, environment: env, ignoreQueue: r.src.IgnoreQueue}
-	var err error
+	wanted := []string{env.Name}
+	if env.Passed != "" {
+		wanted = append(wanted, env.Passed)
+	}
+	err := r.needStates(ctx, v.Head, v.Config, wanted...)
+	if err != nil {
+		return err
+	}
 	if p.Own, err = r.stateAt(ctx, v.Head, v.Config.StatePath(env.Name)); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -135,6 +136,9 @@ func (r *Repository) others(ctx context.Context, tip *git.Commit, fallback *cepl
 	if err != nil {
 		return nil, err
 	}
+	if err := r.needStates(ctx, tip, config, slices.Sorted(maps.Keys(config.Environments))...); err != nil {
+		return nil, err
+	}
 	states := map[string]*cepler.State{}
 	for name := range config.Environments {
 		if name == environment {
@@ -244,10 +248,27 @@ func (r *Repository) origins(ctx context.Context, v *Restored) (map[string]ceple
 	return found, nil
 }
 
+// recordedOf is the environment's state at the branch's present head. The others
+// come with it, as they will be needed to record.
+func (r *Repository) recordedOf(ctx context.Context, v *Restored) (*cepler.State, error) {
+	refs, err := r.refs(ctx, r.src.BranchRef())
+	if err != nil {
+		return nil, fmt.Errorf("look up branch %s: %w", r.src.Branch, err)
+	}
+	head, err := r.tip(ctx, refs, r.src.BranchRef())
+	if err != nil {
+		return nil, err
+	}
+	if err := r.needStates(ctx, head, v.Config, slices.Sorted(maps.Keys(v.Config.Environments))...); err != nil {
+		return nil, err
+	}
+	return r.stateAt(ctx, head, v.Config.StatePath(v.Environment.Name))
+}
+
 // knownOrigins answers from what is recorded at the branch's head: a record
 // holds the origins as seen from its own head commit.
 func (r *Repository) knownOrigins(ctx context.Context, v *Restored) (cepler.Known, error) {
-	own, err := r.recorded(ctx, v.Config.StatePath(v.Environment.Name))
+	own, err := r.recordedOf(ctx, v)
 	if err != nil {
 		return nil, err
 	}

@@ -117,6 +117,25 @@ func (r *Repository) stateAt(ctx context.Context, c *git.Commit, p string) (*cep
 	return state, err
 }
 
+// needStates fetches in one request the states that the named environments have
+// in commit c.
+func (r *Repository) needStates(ctx context.Context, c *git.Commit, config *cepler.Config, environments ...string) error {
+	var blobs []git.Hash
+	for _, name := range environments {
+		entry, ok, err := r.find(ctx, c, config.StatePath(name))
+		if err != nil {
+			return err
+		}
+		if ok {
+			blobs = append(blobs, entry.Hash)
+		}
+	}
+	if err := r.store.Need(ctx, blobs...); err != nil {
+		return fmt.Errorf("fetch the states at %s: %w", short(c.Hash), err)
+	}
+	return nil
+}
+
 // state parses the blob h, which is the state file p.
 func (r *Repository) state(ctx context.Context, p string, h git.Hash) (*cepler.State, error) {
 	if done, ok := r.states[h]; ok {

@@ -267,6 +267,10 @@ func (s *Store) byHash(ctx context.Context, kind plumbing.ObjectType, missing []
 	}
 	if kind == plumbing.CommitObject {
 		q.depth = 1
+		if len(missing) == 1 {
+			// whoever asks for one commit mostly looks at what was before it
+			q.depth = firstDepth
+		}
 	}
 	if err := s.fetch(ctx, q, false); err != nil {
 		return err
