@@ -3,6 +3,7 @@ package resources_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -153,8 +154,8 @@ func parse(text string) any {
 
 // runRepo is: repo init | commit [branch=B] [from=REV] MESSAGE CHANGE… | merge BRANCH MESSAGE CHANGE… | state ENV [REV] | …
 //
-// A change is path=content (\n is a line break), -path, +x:path=content or
-// link:path=target.
+// A change is path=content, -path, +x:path=content or link:path=target; in it
+// and in a message \n is a line break and \xHH a byte.
 func runRepo(args []string) error {
 	dir := os.Getenv("URI")
 	if args[0] == "init" {
@@ -170,6 +171,8 @@ func runRepo(args []string) error {
 		return repo.Hook("pre-receive", "#!/bin/sh\necho \""+args[1]+"\" >&2\nexit 1\n")
 	case "fsck":
 		return repo.Fsck()
+	case "shallow":
+		return shallowCopy(repo, args[1])
 	case "log":
 		lines, err := repo.Log("%s", args[1:]...)
 		fmt.Println(strings.Join(lines, "\n"))
@@ -217,13 +220,19 @@ func commit(repo *gittest.Repository, args []string) error {
 		return mergeCommit(repo, branch, merge, args[0])
 	}
 	series := repo.Import()
-	c := series.Commit(branch, args[0])
+	c := series.Commit(branch, unescape(args[0]))
 	change(c, args[1:])
 	if err := series.Done(); err != nil {
 		return err
 	}
 	fmt.Println(c.Hash())
 	return nil
+}
+
+// shallowCopy makes a bare repository that has only the newest commit.
+func shallowCopy(repo *gittest.Repository, to string) error {
+	_, err := repo.Git("clone", "-q", "--bare", "--depth=1", "--branch=main", "file://"+repo.Dir, to)
+	return err
 }
 
 // mergeCommit merges a branch, as `git merge --no-ff` does.
@@ -247,14 +256,23 @@ func mergeCommit(repo *gittest.Repository, into, branch, message string) error {
 	return repo.UpdateRef("refs/heads/"+into, h)
 }
 
+var byteEscape = regexp.MustCompile(`\\x[0-9a-f]{2}`)
+
+func unescape(text string) string {
+	text = byteEscape.ReplaceAllStringFunc(text, func(escape string) string {
+		b, _ := hex.DecodeString(escape[2:])
+		return string(b)
+	})
+	return strings.ReplaceAll(text, `\n`, "\n")
+}
+
 func change(c *gittest.Commit, changes []string) {
 	for _, text := range changes {
 		if path, ok := strings.CutPrefix(text, "-"); ok {
 			c.Delete(path)
 			continue
 		}
-		path, content, _ := strings.Cut(text, "=")
-		content = strings.ReplaceAll(content, `\n`, "\n")
+		path, content, _ := strings.Cut(unescape(text), "=")
 		switch {
 		case strings.HasPrefix(path, "+x:"):
 			c.Exec(strings.TrimPrefix(path, "+x:"), content)

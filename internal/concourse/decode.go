@@ -93,8 +93,8 @@ func (d *decoder) object(path string, raw json.RawMessage, v reflect.Value) {
 		seen[f.name] = m.value[0] != 'n'
 		before := len(d.problems)
 		d.value(path+"."+f.name, m.value, v.FieldByIndex(f.index))
-		if f.required && len(d.problems) == before {
-			d.notEmpty(path+"."+f.name, m.value)
+		if len(d.problems) == before {
+			d.notEmpty(path+"."+f.name, m.value, f.required)
 		}
 	}
 	if d.partial {
@@ -129,11 +129,19 @@ func (d *decoder) unknown(path, key string, fields []field) {
 	d.problems = append(d.problems, &KeyError{Path: path, Key: key, Text: said})
 }
 
-// notEmpty refuses what was given for a required key and holds nothing.
-func (d *decoder) notEmpty(path string, raw json.RawMessage) {
+// notEmpty refuses a text that holds nothing, and what was given for a required
+// key and holds nothing. An empty text is mostly a var that somebody forgot.
+func (d *decoder) notEmpty(path string, raw json.RawMessage, required bool) {
 	var s string
 	if raw[0] == '"' && json.Unmarshal(raw, &s) == nil && strings.TrimSpace(s) == "" {
-		d.report(path, "is required, but empty")
+		if required {
+			d.report(path, "is required, but empty")
+		} else if !d.lenient {
+			d.report(path, "is empty: give it a value, or leave the key out")
+		}
+	}
+	if !required {
+		return
 	}
 	if bytes.Equal(compact(raw), []byte("[]")) || bytes.Equal(compact(raw), []byte("{}")) {
 		d.report(path, "is required, but empty")

@@ -26,12 +26,16 @@ func (r *Repository) Get(ctx context.Context, version Version, dir string, prepa
 	if !prepare {
 		restore = r.RestoreRecorded
 	}
-	v, err := restore(ctx, version, r.src.Environment)
+	environment := r.src.Environment
+	if version.Environment != "" {
+		environment = version.Environment
+	}
+	v, err := restore(ctx, version, environment)
 	if err != nil {
-		return nil, fmt.Errorf("get version %s (%.7s) of %s: %w", version.Version, version.Trigger, r.src.Environment, err)
+		return nil, fmt.Errorf("get version %s (%.7s) of %s: %w", version.Version, version.Trigger, environment, err)
 	}
 	if err := r.deliver(ctx, v, dir); err != nil {
-		return nil, fmt.Errorf("write the files of %s to %s: %w", r.src.Environment, dir, err)
+		return nil, fmt.Errorf("write the files of %s to %s: %w", environment, dir, err)
 	}
 	return v, nil
 }

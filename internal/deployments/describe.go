@@ -2,7 +2,9 @@ package deployments
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 )
@@ -23,8 +25,12 @@ func (r *Repository) Describe(ctx context.Context, v *Restored, compare func(bef
 		notes = append(notes, Note{"passed", fmt.Sprintf("%s #%d", v.Upstream, v.UpstreamVersion)})
 	}
 	before, err := r.stateAt(ctx, v.Trigger, v.Config.StatePath(v.Environment.Name))
-	if err != nil || before == nil {
-		return append(notes, Note{"files", fmt.Sprintf("%d, the first deployment", len(v.content.Files))}), nil //nolint:nilerr // a state that does not parse has nothing to say
+	var broken *brokenError
+	if errors.As(err, &broken) || (err == nil && before == nil) {
+		return append(notes, Note{"files", fmt.Sprintf("%d, the first deployment", len(v.content.Files))}), nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	if link := compare(before.Current.Head, v.Version.Trigger); link != "" {
 		notes = append(notes, Note{"compare", link})
@@ -78,30 +84,41 @@ func (r *Repository) nameOrigins(ctx context.Context, v *Restored, changes []cep
 	return nil
 }
 
+// GateNow is the environment's gate as it is written now; "" when it has none.
+func (r *Repository) GateNow(ctx context.Context, environment string) (string, error) {
+	_, gate, err := r.gatesNow(ctx, environment)
+	return gate, err
+}
+
 // GateNotes say how the gate of the environment stands now, and who moved it.
 func (r *Repository) GateNotes(ctx context.Context, environment string) ([]Note, error) {
-	if r.src.GatesFile == "" {
-		return nil, nil
-	}
-	refs, err := r.refs(ctx, r.src.RefNames()...)
-	if err != nil {
+	v, gate, err := r.gatesNow(ctx, environment)
+	if err != nil || gate == "" {
 		return nil, err
 	}
-	v := &View{Refs: refs}
-	if v.gatesHead, err = r.tip(ctx, refs, r.src.gatesRef()); err != nil {
-		return nil, err
-	}
-	if v.Gates, err = r.gatesAt(ctx, v.gatesHead); err != nil {
-		return nil, err
-	}
-	rule, ok := v.Gates.For(environment)
-	if !ok {
-		return nil, nil
-	}
-	notes := []Note{{"gate", rule.Commit}}
+	notes := []Note{{"gate", gate}}
 	move, err := r.GateMove(ctx, v, environment)
 	if err == nil && move != nil {
 		notes = append(notes, Note{"gate moved", fmt.Sprintf("by %s on %s: %s", move.Author.Name, move.Author.When.UTC().Format("2006-01-02 15:04 UTC"), subject(move))})
 	}
 	return notes, err
+}
+
+func (r *Repository) gatesNow(ctx context.Context, environment string) (*View, string, error) {
+	v := &View{}
+	if r.src.GatesFile == "" {
+		return v, "", nil
+	}
+	var err error
+	if v.Refs, err = r.refs(ctx, r.src.gatesRef()); err != nil {
+		return nil, "", err
+	}
+	if v.gatesHead, err = r.tip(ctx, v.Refs, r.src.gatesRef()); err != nil {
+		return nil, "", err
+	}
+	if v.Gates, err = r.gatesAt(ctx, v.gatesHead); err != nil {
+		return nil, "", err
+	}
+	rule, _ := v.Gates.For(environment)
+	return v, strings.Join(strings.Fields(rule.Commit), " "), nil
 }

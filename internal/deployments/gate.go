@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
@@ -26,6 +27,9 @@ type Gate struct {
 
 // headGate is the gate that is always open.
 const headGate = "HEAD"
+
+// errNoCommit says that a name points to no commit.
+var errNoCommit = errors.New("no commit")
 
 // shortCommit is what a person copies from `git log --oneline`.
 var shortCommit = regexp.MustCompile(`^[0-9a-fA-F]{7,40}$`)
@@ -63,6 +67,9 @@ func (r *Repository) gate(ctx context.Context, v *View, environment string) (*Ga
 
 // resolve finds the commit that a person named.
 func (r *Repository) resolve(ctx context.Context, v *View, name string) (git.Hash, error) {
+	if name == headGate {
+		return v.Head.Hash, nil
+	}
 	if h, ok := parseHash(name); ok {
 		return h, nil
 	}
@@ -90,7 +97,7 @@ func (r *Repository) byRef(ctx context.Context, v *View, name string) (git.Hash,
 			return h, nil
 		}
 	}
-	return git.Hash{}, fmt.Errorf("%q is no commit of branch %s, no tag and no branch of %s: write a full or short commit, a tag, a branch or HEAD", name, r.src.Branch, r.store.URL())
+	return git.Hash{}, fmt.Errorf("%q is %w of branch %s, no tag and no branch of %s: write a full or short commit, a tag, a branch or HEAD", name, errNoCommit, r.src.Branch, r.store.URL())
 }
 
 // byPrefix is the nearest commit of the branch whose hash starts so.
@@ -124,20 +131,12 @@ func (r *Repository) GateMove(ctx context.Context, v *View, environment string) 
 		return nil, nil //nolint:nilnil // no gate, no move: documented
 	}
 	now, _ := v.Gates.For(environment)
-	at := v.gatesHead
-	for range gateHistory {
-		parents, err := r.store.Parents(ctx, at.Hash)
-		if err != nil {
-			return nil, fmt.Errorf("look for who moved the gate of %s: %w", environment, err)
-		}
-		if len(parents) == 0 {
-			return at, nil
-		}
-		before, err := r.store.Commit(ctx, parents[0])
-		if err != nil {
-			return nil, fmt.Errorf("look for who moved the gate of %s: %w", environment, err)
-		}
-		gates, err := r.gatesAt(ctx, before)
+	line, err := r.gateLine(ctx, v.gatesHead)
+	if err != nil {
+		return nil, fmt.Errorf("look for who moved the gate of %s: %w", environment, err)
+	}
+	for i, at := range line[:len(line)-1] {
+		gates, err := r.gatesAt(ctx, line[i+1])
 		if err != nil {
 			// a gates file that was not there, or did not parse, is a move too
 			return at, nil //nolint:nilerr // see above
@@ -145,7 +144,31 @@ func (r *Repository) GateMove(ctx context.Context, v *View, environment string) 
 		if was, ok := gates.For(environment); !ok || !reflect.DeepEqual(was, now) {
 			return at, nil
 		}
-		at = before
+	}
+	if oldest := line[len(line)-1]; len(oldest.Parents) == 0 {
+		return oldest, nil
 	}
 	return nil, nil //nolint:nilnil // too long ago: documented
+}
+
+// gateLine are the commits back from head along the first parents, as far as
+// they are at hand, with their gates files fetched in one request.
+func (r *Repository) gateLine(ctx context.Context, head *git.Commit) ([]*git.Commit, error) {
+	line := []*git.Commit{head}
+	var blobs []git.Hash
+	for c := head; len(c.Parents) > 0 && r.store.Has(c.Parents[0]) && len(line) < gateHistory; {
+		var err error
+		if c, err = r.store.Commit(ctx, c.Parents[0]); err != nil {
+			return nil, err
+		}
+		line = append(line, c)
+		entry, ok, err := r.find(ctx, c, r.src.GatesFile)
+		if err != nil {
+			return nil, err
+		}
+		if ok && !slices.Contains(blobs, entry.Hash) {
+			blobs = append(blobs, entry.Hash)
+		}
+	}
+	return line, r.store.Need(ctx, blobs...)
 }

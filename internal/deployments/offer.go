@@ -35,12 +35,13 @@ func (r *Repository) Offer(ctx context.Context, p *Plan, given *Version) ([]Vers
 }
 
 // stillStands reports whether the given version is the pending one: it has the
-// same trigger, or it was offered for the same content, was not deployed yet and
+// same trigger and content (the queue may bring another content with the same
+// trigger), or it was offered for the same content, was not deployed yet and
 // a merge has since taken its commit off the line of first parents. A content
 // that went away on that line and came back is a new version.
 func (r *Repository) stillStands(ctx context.Context, p *Plan, given, next Version) (bool, error) {
 	if given.Trigger == next.Trigger {
-		return true, nil
+		return given.Files == "" || given.Files == next.Files, nil
 	}
 	h, ok := parseHash(given.Trigger)
 	if !ok || given.Files != next.Files || given.number() != p.next() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
@@ -120,7 +121,7 @@ func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Envi
 	if err := r.nameConfig(ctx, v, p); err != nil {
 		return err
 	}
-	return r.decide(ctx, p, now)
+	return r.decide(ctx, v, p, now)
 }
 
 // upstreamDeployed is ErrNothingYet while the environment that has to be passed
@@ -170,34 +171,80 @@ func (r *Repository) nameConfig(ctx context.Context, v *View, p *Plan) error {
 }
 
 // decide asks the gate's rules.
-func (r *Repository) decide(ctx context.Context, p *Plan, now time.Time) error {
-	facts := cepler.Facts{
-		Now:      now,
-		Approved: func(commit string) bool { return r.covers(ctx, commit, p.Trigger.Hash) },
-	}
-	for _, change := range p.Changes {
-		if source, _ := cepler.SplitKey(change.Key); source != latestSource {
-			facts.Upstream = source
-			// The upstream's record is what made such a change pending, so the
-			// trigger is that commit or a later one.
-			facts.UpstreamRecorded = p.Trigger.Committer.When
+func (r *Repository) decide(ctx context.Context, v *View, p *Plan, now time.Time) error {
+	var failed error
+	facts := cepler.Facts{Now: now, Approved: func(name string) bool {
+		covers, err := r.covers(ctx, v, name, p.Trigger.Hash)
+		failed = errors.Join(failed, err)
+		return covers
+	}}
+	if source, ok := propagates(p.Changes); ok && p.Gate.Soak > 0 {
+		facts.Upstream = source
+		var err error
+		if facts.UpstreamRecorded, err = r.recordedAt(ctx, v, p); err != nil {
+			return err
 		}
 	}
 	verdict := p.Gate.Decide(facts)
 	if !verdict.Open {
 		p.Waits, p.Until = verdict.Reasons, verdict.Until
 	}
-	return nil
+	return failed
 }
 
-// covers reports whether somebody who approved commit has seen trigger.
-func (r *Repository) covers(ctx context.Context, commit string, trigger git.Hash) bool {
-	h, ok := parseHash(commit)
-	if !ok {
-		return len(commit) >= 7 && trigger.String()[:min(len(commit), 40)] == commit
+// propagates is the environment that any of the changes comes from.
+func propagates(changes []cepler.Change) (string, bool) {
+	for _, change := range changes {
+		if source, _ := cepler.SplitKey(change.Key); source != latestSource {
+			return source, true
+		}
+	}
+	return "", false
+}
+
+// recordedAt is when the upstream recorded the state that is pending: the oldest
+// of the consecutive commits in which that state is its current one.
+func (r *Repository) recordedAt(ctx context.Context, v *View, p *Plan) (time.Time, error) {
+	statePath := v.Config.StatePath(v.Config.Environments[p.Environment].Passed)
+	at := p.Trigger.Committer.When
+	found := false
+	descend := func(dir string) bool { return strings.HasPrefix(statePath, dir+"/") }
+	err := r.store.History(ctx, p.Gate.Commit.Hash, func(name string) bool { return name == statePath }, descend, func(c *git.Commit) (bool, error) {
+		state, err := r.stateAt(ctx, c, statePath)
+		if err != nil || state == nil {
+			return false, err
+		}
+		if state.Current.Head == p.content.PropagatedHead {
+			at, found = c.Committer.When, true
+			return true, nil
+		}
+		return !found, nil
+	})
+	if err != nil {
+		return at, fmt.Errorf("find when %s was recorded: %w", statePath, err)
+	}
+	return at, nil
+}
+
+// covers reports whether somebody who approved what name points to has seen
+// trigger. A name that points to nothing covers nothing, and is mentioned.
+func (r *Repository) covers(ctx context.Context, v *View, name string, trigger git.Hash) (bool, error) {
+	h, err := r.resolve(ctx, v, name)
+	if errors.Is(err, errNoCommit) {
+		r.logf("an approval in %s does not count: %v", r.src.GatesFile, err)
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("approval of %q: %w", name, err)
 	}
 	on, err := r.store.IsAncestor(ctx, trigger, h)
-	return err == nil && on
+	if errors.Is(err, git.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("approval of %q: %w", name, err)
+	}
+	return on, nil
 }
 
 // reason is err's text without the sentinel in front.

@@ -104,9 +104,9 @@ func alike(a, b cepler.Snapshot) bool {
 
 // identity is who the commits are by.
 func (r *Repository) identity(now time.Time) git.Signature {
-	name, email := "Cepler", "bot@cepler.io"
-	if who, address, ok := strings.Cut(strings.TrimSuffix(r.src.GitUser, ">"), "<"); ok {
-		name, email = strings.TrimSpace(who), address
+	name, email := r.src.User()
+	if name == "" {
+		name, email = "Cepler", "bot@cepler.io"
 	}
 	return git.Signature{Name: name, Email: email, When: now}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -235,17 +236,60 @@ func (r *Repository) contentAt(ctx context.Context, c *git.Commit, u rules) (*co
 }
 
 // same reports whether two contents would be deployed alike.
-func (c *content) same(other *content) bool {
-	if len(cepler.Diff(&c.Snapshot, other.Snapshot)) > 0 || len(c.modes) != len(other.modes) {
-		return false
+func (r *Repository) same(ctx context.Context, a, b *content) (bool, error) {
+	if len(cepler.Diff(&a.Snapshot, b.Snapshot)) > 0 || len(a.modes) != len(b.modes) {
+		return false, nil
 	}
-	for p, mode := range c.modes {
-		if sameMode(other.modes[p], mode) {
+	for p, mode := range a.modes {
+		if !sameMode(b.modes[p], mode) {
+			return false, nil
+		}
+	}
+	changed, err := r.propagatedModes(ctx, a.Files, b.Files)
+	return len(changed) == 0, err
+}
+
+// propagatedModes are the keys of propagated files whose content is the same on
+// both sides but not their exec bit. Such a file comes from another commit, in
+// which the bit can be seen.
+func (r *Repository) propagatedModes(ctx context.Context, before, after map[string]cepler.File) ([]string, error) {
+	var keys []string
+	var origins []git.Hash
+	for key, is := range after {
+		was, ok := before[key]
+		if source, _ := cepler.SplitKey(key); source == latestSource || !ok || was.From == is.From || was.Hash != is.Hash {
 			continue
 		}
-		return false
+		keys = append(keys, key)
+		for _, from := range []string{was.From, is.From} {
+			if h, ok := parseHash(from); ok && !slices.Contains(origins, h) {
+				origins = append(origins, h)
+			}
+		}
 	}
-	return true
+	if err := r.store.NeedCommits(ctx, origins...); err != nil && !errors.Is(err, git.ErrNotFound) {
+		return nil, fmt.Errorf("fetch the commits that propagated files come from: %w", err)
+	}
+	var changed []string
+	for _, key := range keys {
+		_, p := cepler.SplitKey(key)
+		was, err := r.entryAt(ctx, before[key].From, p)
+		if errors.Is(err, ErrVersion) {
+			continue // history was rewritten: nothing can be said
+		}
+		if err != nil {
+			return nil, err
+		}
+		is, err := r.entryAt(ctx, after[key].From, p)
+		if err != nil && !errors.Is(err, ErrVersion) {
+			return nil, err
+		}
+		if err == nil && !sameMode(was.Mode, is.Mode) {
+			changed = append(changed, key)
+		}
+	}
+	slices.Sort(changed)
+	return changed, nil
 }
 
 // sameMode reports whether two modes are delivered alike: git's 0100664 is a

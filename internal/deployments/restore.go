@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -237,11 +238,22 @@ func (r *Repository) RestoreRecorded(ctx context.Context, version Version, envir
 	if err != nil {
 		return nil, err
 	}
-	if out.Trigger, err = r.configCommit(ctx, state.Current.Head); err != nil {
+	h, ok := parseHash(state.Current.Head)
+	if !ok {
+		return nil, fmt.Errorf("the recorded state of %s: head_commit is %q: want a full commit", environment, state.Current.Head)
+	}
+	if out.Trigger, err = r.commit(ctx, h); err != nil {
+		return nil, fmt.Errorf("the recorded state of %s: %w", environment, err)
+	}
+	if out.content, err = r.contentOf(ctx, state.Current); err != nil {
 		return nil, err
 	}
-	out.content, err = r.contentOf(ctx, state.Current)
-	return out, err
+	out.Upstream = ""
+	out.Version = Version{
+		Trigger: state.Current.Head, Version: strconv.FormatUint(state.Version, 10),
+		Files: out.content.contentDigest(), Config: version.Config,
+	}
+	return out, nil
 }
 
 // recordedAs walks back through the records at path p to the one numbered n.

@@ -26,6 +26,9 @@ type Version struct {
 	// Config is the commit whose config decided, where that is not the
 	// trigger's own: a gate may end before the config was changed.
 	Config string `json:"config,omitempty"`
+	// Environment is the one that was recorded, where a put was told another one
+	// than its source names.
+	Environment string `json:"environment,omitempty"`
 }
 
 // number is the version's counter, 0 when it has none.

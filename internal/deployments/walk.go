@@ -72,7 +72,8 @@ func (r *Repository) step(ctx context.Context, from position, parent *git.Commit
 	if err != nil {
 		return position{}, false, err
 	}
-	return position{commit: parent, rules: *u, content: before}, before.same(from.content), nil
+	same, err := r.same(ctx, before, from.content)
+	return position{commit: parent, rules: *u, content: before}, same, err
 }
 
 // rulesAt are the rules as parent's config has them; nil when it has none for
@@ -175,8 +176,22 @@ func (l *lookahead) fetch(ctx context.Context, r *Repository, c *git.Commit, u r
 }
 
 // modeChanges are the files whose exec bit is not the recorded one. The state
-// keeps no modes, but the commit that it names does.
+// keeps no modes, but the commits that it names do.
 func (r *Repository) modeChanges(ctx context.Context, own *cepler.State, now *content) ([]cepler.Change, error) {
+	changes, err := r.latestModes(ctx, own, now)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := r.propagatedModes(ctx, own.Current.Files, now.Files)
+	for _, key := range keys {
+		_, p := cepler.SplitKey(key)
+		before, after := own.Current.Files[key], now.Files[key]
+		changes = append(changes, cepler.Change{Key: key, Path: p, Kind: cepler.Changed, Before: &before, After: &after})
+	}
+	return changes, err
+}
+
+func (r *Repository) latestModes(ctx context.Context, own *cepler.State, now *content) ([]cepler.Change, error) {
 	h, ok := parseHash(own.Current.Head)
 	if !ok || len(now.modes) == 0 {
 		return nil, nil

@@ -28,7 +28,7 @@ const (
 	kindMask      = 7
 )
 
-var errBadPack = errors.New("the pack is damaged")
+var errBadPack = fmt.Errorf("the pack is damaged: %w", ErrDamaged)
 
 // packEntry is the head of one object in a pack.
 type packEntry struct {

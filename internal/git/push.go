@@ -107,6 +107,9 @@ type push struct {
 	store   *Store
 	updates []Update
 	objects []plumbing.EncodedObject
+	// unsure says that a try was sent and its outcome was not heard: only then
+	// can our commit be in a history that went on.
+	unsure bool
 }
 
 func (p *push) run(ctx context.Context) error {
@@ -122,6 +125,8 @@ func (p *push) run(ctx context.Context) error {
 		}
 		var sent, again bool
 		sent, again, err = p.once(ctx)
+		var rejected *Rejected
+		p.unsure = p.unsure || (sent && err != nil && !errors.As(err, &rejected))
 		switch {
 		case err == nil:
 			return nil
@@ -193,7 +198,7 @@ func (p *push) judge(ctx context.Context, refs map[string]Hash) (done bool, err 
 
 // landed reports whether our commit is in the history of what a ref has now.
 func (p *push) landed(ctx context.Context, u Update, now Hash) (bool, error) {
-	if now.IsZero() || u.New.IsZero() || !p.sends(u.New) {
+	if !p.unsure || now.IsZero() || u.New.IsZero() || !p.sends(u.New) {
 		return false, nil
 	}
 	if err := p.store.Advance(ctx, u.Ref, now); err != nil {
@@ -450,7 +455,7 @@ func (s *Store) Change(ctx context.Context, ref string, build func(ctx context.C
 			return nil, fmt.Errorf("change %s of %s: after %d tries, as others were always faster: %w", ref, s.name, try+1, err)
 		}
 	}
-	return nil, fmt.Errorf("change %s of %s: someone else was faster each time, gave up after %d tries: %w", ref, s.name, changeTries, moved)
+	return nil, fmt.Errorf("change %s of %s: someone else pushed each time, gave up after %d tries: %w", ref, s.name, changeTries, moved)
 }
 
 const (

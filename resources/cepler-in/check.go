@@ -17,17 +17,13 @@ import (
 // no ref moved since the last check in this container, it costs one ref
 // advertisement.
 func (Resource) Check(ctx context.Context, step concourse.Step, src Source, given *Version) ([]Version, error) {
-	if src.Environment == "" {
-		step.Logf("the source names no environment: nothing to check")
-		return []Version{}, nil
-	}
 	remote, err := src.Open(git.Options{Logf: step.Logf})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = remote.Close() }()
-	c := check{src: src, given: given, now: time.Now(), logf: step.Logf, remote: remote}
-	cache, err := deployments.OpenCache(os.TempDir(), src)
+	c := check{src: src.Source, given: given, now: time.Now(), logf: step.Logf, remote: remote}
+	cache, err := deployments.OpenCache(os.TempDir(), src.Source)
 	if err != nil {
 		step.Logf("checking without a cache: %v", err)
 		return c.uncached(ctx)
@@ -38,7 +34,7 @@ func (Resource) Check(ctx context.Context, step concourse.Step, src Source, give
 
 // check is one question to the repository.
 type check struct {
-	src    Source
+	src    deployments.Source
 	given  *Version
 	now    time.Time
 	logf   deployments.Logf
@@ -71,18 +67,15 @@ func (c check) cached(ctx context.Context, cache *deployments.Cache) ([]Version,
 		c.print(notes)
 		return versions, nil
 	}
-	_, statErr := os.Stat(cache.StoreDir())
 	out, err := c.answer(ctx, refs, cache.StoreDir())
-	if err != nil && statErr == nil && ctx.Err() == nil {
-		// A cache may be damaged in more ways than can be told apart from a
-		// fault of the repository, so the answer has to come without it.
+	if errors.Is(err, git.ErrDamaged) || errors.Is(err, git.ErrNotFound) {
 		if err := cache.Forget(); err != nil {
 			return nil, fmt.Errorf("remove the cache: %w", err)
 		}
 		out, err = c.answer(ctx, refs, cache.StoreDir())
 	}
 	if err != nil {
-		return nil, errors.Join(err, cache.Forget())
+		return nil, err
 	}
 	if err := cache.Keep(c.src, c.given, out.refs, out.until, out.versions, out.notes); err != nil {
 		c.logf("the answer was not kept: %v", err)

@@ -19,13 +19,13 @@ import (
 func Explain() concourse.Command {
 	return concourse.Command{
 		Name:  "explain",
-		Usage: "explain [--config FILE] [--branch NAME] [--gates-file FILE] [--gates-branch NAME] [--ignore-queue] [--json] [ENVIRONMENT…]",
+		Usage: "explain [-C DIR] [--config FILE] [--branch NAME] [--gates-file FILE] [--gates-branch NAME] [--ignore-queue] [--json] [ENVIRONMENT…]",
 		Run:   runExplain,
 	}
 }
 
 func runExplain(ctx context.Context, p concourse.Process) error {
-	var src Source
+	var src deployments.Source
 	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
 	flags.SetOutput(p.Stderr)
 	dir := flags.String("C", ".", "the clone's folder")

@@ -14,6 +14,17 @@ import (
 // Resource is cepler-in.
 type Resource struct{}
 
+// Source is what a pipeline says under "source".
+type Source struct{ deployments.Source }
+
+// Validate reports the first key that can't be right.
+func (s Source) Validate() error {
+	if s.Environment == "" {
+		return errors.New("environment: is required, but missing: name an environment of the config")
+	}
+	return s.Source.Validate()
+}
+
 // GetParams are the params of a get step.
 type GetParams struct {
 	// Prepare false delivers what was recorded for the version instead of what
@@ -25,8 +36,6 @@ type GetParams struct {
 type PutParams struct{}
 
 type (
-	// Source is what both cepler resources have under "source".
-	Source = deployments.Source
 	// Version is a state of an environment.
 	Version = deployments.Version
 	// Result is the answer of a get or put.
@@ -36,11 +45,7 @@ type (
 // In fills the step's folder with the version's files and nothing else.
 func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, p GetParams) (Result, error) {
 	out := Result{Version: v}
-	if src.Environment == "" {
-		step.Logf("the source names no environment: nothing to deliver")
-		return out, nil
-	}
-	conn, err := deployments.Connect(src, "", step.Logf)
+	conn, err := deployments.Connect(src.Source, "", step.Logf)
 	if err != nil {
 		return out, err
 	}

@@ -51,8 +51,8 @@ func (Resource) Check(_ context.Context, _ concourse.Step, _ Source, given *Vers
 // In delivers what the version recorded, as a get of cepler-in would.
 func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, _ GetParams) (Result, error) {
 	out := Result{Version: v}
-	if src.Environment == "" {
-		step.Logf("recorded version %s; the source names no environment, so no files are delivered", v.Version)
+	if src.Environment == "" && v.Environment == "" {
+		step.Logf("recorded version %s; its environment is not known, so no files are delivered", v.Version)
 		return out, nil
 	}
 	conn, err := deployments.Connect(src, "", step.Logf)
@@ -86,7 +86,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	if err != nil {
 		return Result{}, err
 	}
-	gate, err := conn.GateNotes(ctx, src.Environment)
+	gate, err := conn.GateNow(ctx, src.Environment)
 	if err != nil {
 		step.Logf("the commit will not name the gate: %v", err)
 	}
@@ -95,6 +95,9 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	})
 	if err != nil {
 		return Result{}, err
+	}
+	if p.Environment != "" {
+		recorded.Version.Environment = p.Environment
 	}
 	return answer(ctx, step, conn, restored, recorded), nil
 }
@@ -115,7 +118,7 @@ func environment(src Source, p PutParams, delivered deployments.Delivered) (stri
 }
 
 // trailers say in the commit which build recorded it and which gate it had.
-func trailers(build concourse.Build, gate []deployments.Note) []string {
+func trailers(build concourse.Build, gate string) []string {
 	var lines []string
 	if url := build.URL(); url != "" {
 		lines = append(lines, "Build: "+url)
@@ -123,10 +126,8 @@ func trailers(build concourse.Build, gate []deployments.Note) []string {
 	if name := build.Pipeline(); name != "" {
 		lines = append(lines, "Pipeline: "+name)
 	}
-	for _, note := range gate {
-		if note.Name == "gate" {
-			lines = append(lines, "Gate: "+note.Value)
-		}
+	if gate != "" {
+		lines = append(lines, "Gate: "+gate)
 	}
 	return lines
 }
