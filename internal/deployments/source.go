@@ -4,7 +4,7 @@
 // What flows through it: a branch's head and its gates become a View, a View
 // and one environment become a Plan (what is pending, since which commit, or
 // why it waits), a Plan becomes a Version that names its own content, and a
-// Version becomes files on disk (Deliver) and, after the deployment, a commit
+// Version becomes files on disk (Get) and, after the deployment, a commit
 // that records it (Record).
 package deployments
 
