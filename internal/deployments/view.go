@@ -65,7 +65,7 @@ func (r *Repository) tip(ctx context.Context, refs Refs, ref string) (*git.Commi
 	name := strings.TrimPrefix(ref, "refs/heads/")
 	if !ok {
 		if len(refs) == 0 {
-			return nil, fmt.Errorf("branch %s: %w: the repository at %s has no such branch; names are matched exactly", name, git.ErrNoBranch, r.store.URL())
+			return nil, r.noBranch(ctx, name)
 		}
 		return nil, fmt.Errorf("branch %s: %w: %s has %s but not this one; names are matched exactly", name, git.ErrNoBranch, r.store.URL(), strings.Join(slices.Sorted(maps.Keys(refs)), ", "))
 	}
@@ -73,6 +73,15 @@ func (r *Repository) tip(ctx context.Context, refs Refs, ref string) (*git.Commi
 		return nil, fmt.Errorf("fetch branch %s of %s: %w", name, r.store.URL(), err)
 	}
 	return r.store.Commit(ctx, h)
+}
+
+// noBranch tells a repository without commits from one without this branch.
+func (r *Repository) noBranch(ctx context.Context, name string) error {
+	head, err := r.refs(ctx, headGate)
+	if err == nil && len(head) == 0 {
+		return fmt.Errorf("branch %s: %s: %w; push a first commit", name, r.store.URL(), git.ErrEmpty)
+	}
+	return fmt.Errorf("branch %s: %w: the repository at %s has no such branch; names are matched exactly", name, git.ErrNoBranch, r.store.URL())
 }
 
 // readGates reads the gates file, if the source names one.

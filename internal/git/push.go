@@ -119,7 +119,11 @@ func (p *push) run(ctx context.Context) error {
 	var err error
 	for try := range pushTries {
 		if try > 0 {
-			if err := sleep(ctx, time.Duration(rand.Int64N(int64(lockWait)<<try))); err != nil {
+			wait := time.Duration(rand.Int64N(int64(lockWait) << try))
+			if seconds, ok := wishedWait(err); ok {
+				wait += time.Duration(seconds) * time.Second
+			}
+			if err := sleep(ctx, wait); err != nil {
 				return err
 			}
 		}

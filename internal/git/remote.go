@@ -157,14 +157,3 @@ func (r *Remote) scrub(text string) string {
 	}
 	return text
 }
-
-// APIToken is the credential for the API of the host: a token of the GitHub App,
-// else the password, which is a token there; "" when there is none.
-func (r *Remote) APIToken(ctx context.Context) (string, error) {
-	d, ok := r.dialer.(*httpDialer)
-	if !ok {
-		return "", nil
-	}
-	_, password, _, err := d.login.login(ctx)
-	return password, err
-}

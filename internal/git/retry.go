@@ -93,6 +93,9 @@ func isFinal(err error) bool {
 	if errors.Is(err, errFreshToken) {
 		return false
 	}
+	if errors.Is(err, errBadPack) {
+		return false // it may have been damaged on its way
+	}
 	for _, final := range []error{ErrAuth, ErrForbidden, ErrNoRepository, ErrHostKey, ErrNotFound, ErrDamaged} {
 		if errors.Is(err, final) {
 			return true
