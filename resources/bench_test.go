@@ -52,6 +52,7 @@ func shapes() []shape {
 		{"2k_2k_folder_of_400", of(2000, 2000, 20, func(b *gittest.Big) { b.ModuleFiles = 1200 })},
 		{"2k_2k_merges", of(2000, 2000, 100, func(b *gittest.Big) { b.Merges = 0.8 })},
 		{"2k_2k_lag_100", of(2000, 2000, 100, func(b *gittest.Big) { b.RelevantEvery, b.Lag = 15, 100 })},
+		{"10k_10k_worst_case", of(10000, 10000, 20, func(b *gittest.Big) { b.RelevantEvery = 0 })},
 		{"50k_commits_10k_files", of(50000, 10000, 20, nil)},
 	}
 }
@@ -117,6 +118,14 @@ func benchmarkShape(b *testing.B, p programs, big gittest.Big) {
 	require.NoError(b, err)
 	s := &scene{b: b, programs: p, repo: repo, environment: made.Environments[0]}
 	s.peers(big)
+	if big.RelevantEvery == 0 {
+		// the worst case: the environment was never recorded, and its files came
+		// with the first commit, so that the walk back goes through all of history
+		_, err := repo.Delete("main", "forget", ".cepler/"+made.Deployment+"/"+s.environment+".state")
+		require.NoError(b, err)
+		s.run("check_to_the_root", "x-clone", s.clone, func() measured { return s.check(b.TempDir()) })
+		return
+	}
 	s.run("check_cold", "x-clone", s.clone, func() measured { return s.check(b.TempDir()) })
 	warm := b.TempDir()
 	s.check(warm)
