@@ -69,6 +69,11 @@ func (s *Store) deepen(ctx context.Context, c *Commit) error {
 		if err != nil {
 			return err
 		}
+		if q.depth == 0 {
+			if err := s.closeCuts(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	s.steps = len(steps) - 1
 	if s.hasAll(c.Parents) {
@@ -82,6 +87,21 @@ func (s *Store) deepen(ctx context.Context, c *Commit) error {
 		return nil
 	}
 	return err
+}
+
+// closeCuts forgets the cuts behind which everything is here by now. A server
+// names those that it has itself.
+func (s *Store) closeCuts(ctx context.Context) error {
+	for h := range s.packs.state.shallow {
+		c, err := s.Commit(ctx, h)
+		if err != nil {
+			return err
+		}
+		if s.hasAll(c.Parents) {
+			delete(s.packs.state.shallow, h)
+		}
+	}
+	return s.packs.save()
 }
 
 // deepenRequest moves the whole edge of a ref's history at once, as a walk will
@@ -101,6 +121,11 @@ func (s *Store) deepenRequest(ctx context.Context, c *Commit, depth int) fetchRe
 	q := s.request(noBlobs, wants...)
 	q.depth = depth
 	q.relative = depth != everything && s.remote.deepensFurther(ctx)
+	if depth == everything {
+		// What is here already comes again: around a cut the server looks for new
+		// deltas, while the whole is copied as it has it, in half the time.
+		q.haves, q.shallow, q.depth = nil, nil, 0
+	}
 	return q
 }
 
