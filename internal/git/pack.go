@@ -1,6 +1,7 @@
 package git
 
 import (
+	"bufio"
 	"bytes"
 	"compress/zlib"
 	"crypto"
@@ -45,11 +46,25 @@ func (e packEntry) isDelta() bool {
 
 // readEntry reads the head of the object at an offset.
 func readEntry(data []byte, at int) (packEntry, error) {
-	var e packEntry
 	if at < packHeader || at >= len(data)-packTrailer {
-		return e, fmt.Errorf("%w: an object at %d of %d bytes", errBadPack, at, len(data))
+		return packEntry{}, fmt.Errorf("%w: an object at %d of %d bytes", errBadPack, at, len(data))
 	}
 	r := bytes.NewReader(data[at : len(data)-packTrailer])
+	e, err := readHead(r, at)
+	e.content = len(data) - packTrailer - r.Len()
+	return e, err
+}
+
+// byteReader is what the heads of objects and zlib streams are read from, and no
+// byte more than belongs to them.
+type byteReader interface {
+	io.Reader
+	io.ByteReader
+}
+
+// readHead reads the head of an object that begins at an offset of its pack.
+func readHead(r byteReader, at int) (packEntry, error) {
+	var e packEntry
 	c, err := r.ReadByte()
 	if err != nil {
 		return e, cutShort(err)
@@ -76,7 +91,6 @@ func readEntry(data []byte, at int) (packEntry, error) {
 	default:
 		return e, fmt.Errorf("%w: an object of type %d at %d", errBadPack, e.kind, at)
 	}
-	e.content = len(data) - packTrailer - r.Len()
 	return e, nil
 }
 
@@ -106,8 +120,13 @@ type inflater struct {
 // at starts with the object whose compressed bytes begin at an offset.
 func (i *inflater) at(data []byte, offset int) (io.Reader, error) {
 	i.src.Reset(data[offset : len(data)-packTrailer])
+	return i.start(&i.src)
+}
+
+// start begins with the compressed bytes that come next.
+func (i *inflater) start(src byteReader) (io.Reader, error) {
 	if i.z == nil {
-		z, err := zlib.NewReader(&i.src)
+		z, err := zlib.NewReader(src)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errBadPack, err)
 		}
@@ -118,7 +137,7 @@ func (i *inflater) at(data []byte, offset int) (io.Reader, error) {
 	if !ok {
 		return nil, errors.New("zlib readers can't be used again")
 	}
-	if err := r.Reset(&i.src, nil); err != nil {
+	if err := r.Reset(src, nil); err != nil {
 		return nil, fmt.Errorf("%w: %w", errBadPack, err)
 	}
 	return i.z, nil
@@ -163,20 +182,20 @@ func exactly(r io.Reader, size int64) ([]byte, error) {
 	return content, nil
 }
 
-// copy sends the content to w and gives the length of its compressed form.
-func (i *inflater) copy(w io.Writer, data []byte, e packEntry, buf []byte) (int, error) {
-	r, err := i.at(data, e.content)
+// copy sends the content that comes next to w.
+func (i *inflater) copy(w io.Writer, src byteReader, e packEntry, buf []byte) error {
+	r, err := i.start(src)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	n, err := io.CopyBuffer(w, struct{ io.Reader }{io.LimitReader(r, e.size+1)}, buf)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", errBadPack, err)
+		return fmt.Errorf("%w: %w", errBadPack, err)
 	}
 	if n != e.size {
-		return 0, fmt.Errorf("%w: an object has not the %d bytes that it should have", errBadPack, e.size)
+		return fmt.Errorf("%w: an object has not the %d bytes that it should have", errBadPack, e.size)
 	}
-	return len(data) - packTrailer - e.content - i.src.Len(), nil
+	return nil
 }
 
 // indexer works out which objects a pack has. Everything is read once; deltas
@@ -204,14 +223,23 @@ type indexed struct {
 // indexPack gives git's index of a pack. external gives the objects that a thin
 // pack builds on.
 func indexPack(data []byte, external func(Hash) (plumbing.ObjectType, []byte, error)) ([]byte, error) {
-	count, err := checkPack(data)
-	if err != nil {
+	x := newIndexer()
+	if err := x.scan(bytes.NewReader(data)); err != nil {
 		return nil, err
 	}
-	room := min(count, len(data)/8) // the count is the sender's word
-	x := &indexer{data: data, external: external, found: make([]packed, 0, room), all: make([]indexed, 0, room), byHash: map[Hash]int32{}}
-	if err := x.scan(count); err != nil {
-		return nil, err
+	return x.index(data, external)
+}
+
+func newIndexer() *indexer { return &indexer{byHash: map[Hash]int32{}} }
+
+// index gives the index of the pack that was scanned, now that it is all here.
+func (x *indexer) index(data []byte, external func(Hash) (plumbing.ObjectType, []byte, error)) ([]byte, error) {
+	x.data, x.external = data, external
+	x.found = make([]packed, 0, len(x.all))
+	for _, o := range x.all {
+		if !o.delta {
+			x.add(o, o.hash)
+		}
 	}
 	if err := x.resolve(); err != nil {
 		return nil, err
@@ -222,22 +250,66 @@ func indexPack(data []byte, external func(Hash) (plumbing.ObjectType, []byte, er
 
 func checkPack(data []byte) (count int, err error) {
 	switch {
-	case len(data) < packHeader+packTrailer || string(data[:4]) != "PACK":
+	case len(data) < packHeader+packTrailer:
 		return 0, fmt.Errorf("%w: %d bytes that are no pack", errBadPack, len(data))
-	case binary.BigEndian.Uint32(data[4:]) != 2:
-		return 0, fmt.Errorf("%w: version %d", errBadPack, binary.BigEndian.Uint32(data[4:]))
 	case len(data) > maxPackSize:
 		return 0, fmt.Errorf("the pack has %d bytes, more than the %d that are supported", len(data), maxPackSize)
 	}
-	return int(binary.BigEndian.Uint32(data[8:])), nil
+	return objectCount(data)
 }
 
-func (x *indexer) scan(count int) error {
-	at := packHeader
+// objectCount reads the head of a pack.
+func objectCount(head []byte) (int, error) {
+	switch {
+	case string(head[:4]) != "PACK":
+		return 0, fmt.Errorf("%w: it begins with %q", errBadPack, head[:4])
+	case binary.BigEndian.Uint32(head[4:]) != 2:
+		return 0, fmt.Errorf("%w: version %d", errBadPack, binary.BigEndian.Uint32(head[4:]))
+	}
+	return int(binary.BigEndian.Uint32(head[8:])), nil
+}
+
+// counted counts what is read.
+type counted struct {
+	r *bufio.Reader
+	n int
+}
+
+// Read reads and counts.
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += n
+	return n, err
+}
+
+// ReadByte reads and counts one byte.
+func (c *counted) ReadByte() (byte, error) {
+	b, err := c.r.ReadByte()
+	if err == nil {
+		c.n++
+	}
+	return b, err
+}
+
+// scan reads a pack through to its end, while it comes, and notes its objects.
+func (x *indexer) scan(from io.Reader) error {
+	r := &counted{r: bufio.NewReaderSize(from, 64<<10)}
+	var head [packHeader]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return fmt.Errorf("%w: %w", errBadPack, cutShort(err))
+	}
+	count, err := objectCount(head[:])
+	if err != nil {
+		return err
+	}
 	buf := make([]byte, 32<<10)
 	sum := hash.New(crypto.SHA1)
 	for range count {
-		e, err := readEntry(x.data, at)
+		at := r.n
+		if at > maxPackSize {
+			return fmt.Errorf("the pack has more than the %d bytes that are supported", maxPackSize)
+		}
+		e, err := readHead(r, at)
 		if err != nil {
 			return err
 		}
@@ -247,18 +319,19 @@ func (x *indexer) scan(count int) error {
 			_, _ = fmt.Fprintf(sum, "%s %d\x00", e.kind, e.size) // a hash takes everything
 			target = sum
 		}
-		n, err := x.inflate.copy(target, x.data, e, buf)
-		if err != nil {
+		if err := x.inflate.copy(target, r, e, buf); err != nil {
 			return err
 		}
-		end := e.content + n
-		if err := x.note(at, end, e, sum); err != nil {
+		if err := x.note(at, r.n, e, sum); err != nil {
 			return err
 		}
-		at = end
 	}
-	if at != len(x.data)-packTrailer {
-		return fmt.Errorf("%w: %d bytes are left over", errBadPack, len(x.data)-packTrailer-at)
+	rest, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{r}, buf)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errBadPack, err)
+	}
+	if rest != packTrailer {
+		return fmt.Errorf("%w: %d bytes follow its objects, not a checksum", errBadPack, rest)
 	}
 	return nil
 }
@@ -270,7 +343,6 @@ func (x *indexer) note(at, end int, e packEntry, sum hash.Hash) error {
 	switch {
 	case !o.delta:
 		sum.Sum(o.hash[:0])
-		x.add(o, o.hash)
 	case e.kind == plumbing.REFDeltaObject:
 		o.next = x.byHash[e.baseRef]
 		x.byHash[e.baseRef] = self

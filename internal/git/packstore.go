@@ -198,17 +198,18 @@ func (s *packStore) add(ctx context.Context, r io.Reader) error {
 	if len(s.packs) > 0 {
 		p.number = s.packs[len(s.packs)-1].number + 1
 	}
-	temp, err := s.receive(contextReader{ctx, r}, p)
-	if err != nil {
-		return err
-	}
+	x, while := scanWhile(contextReader{ctx, r})
+	temp, err := s.receive(while, p)
 	if temp != "" {
 		defer func() { _ = os.Remove(temp) }() // it has another name when all went well
+	}
+	if err := while.done(err); err != nil {
+		return errors.Join(err, p.close())
 	}
 	if count, err := checkPack(p.data); err != nil || count == 0 {
 		return errors.Join(err, p.close())
 	}
-	idx, err := s.index(p)
+	idx, err := s.index(p, x)
 	if err == nil && s.dir != "" {
 		err = s.keep(p, temp, idx)
 	}
@@ -219,12 +220,43 @@ func (s *packStore) add(ctx context.Context, r io.Reader) error {
 	return nil
 }
 
-func (s *packStore) index(p *pack) ([]byte, error) {
+// scanning reads a pack for two: for who keeps it, and for an indexer beside.
+type scanning struct {
+	io.Reader
+	pipe   *io.PipeWriter
+	result chan error
+}
+
+// scanWhile scans a pack while it is received: the server works on what comes
+// next in the meantime.
+func scanWhile(r io.Reader) (*indexer, scanning) {
+	out, in := io.Pipe()
+	s := scanning{Reader: io.TeeReader(r, in), pipe: in, result: make(chan error, 1)}
+	x := newIndexer()
+	go func() {
+		err := x.scan(out)
+		_ = out.CloseWithError(err) // nil: whatever else is written is an error
+		s.result <- err
+	}()
+	return x, s
+}
+
+// done waits for the scan after the pack was received, or could not be.
+func (s scanning) done(received error) error {
+	_ = s.pipe.CloseWithError(received) // nil: the end
+	scanned := <-s.result
+	if received != nil {
+		return received
+	}
+	return scanned
+}
+
+func (s *packStore) index(p *pack, x *indexer) ([]byte, error) {
 	body := p.data[:len(p.data)-packTrailer]
 	if !bytes.Equal(checksum(body), p.data[len(body):]) {
 		return nil, fmt.Errorf("%w: its checksum is wrong", errBadPack)
 	}
-	idx, err := indexPack(p.data, s.read)
+	idx, err := x.index(p.data, s.read)
 	if err != nil {
 		return nil, err
 	}
