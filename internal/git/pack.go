@@ -10,11 +10,13 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"runtime"
 	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/hash"
+	"golang.org/x/sync/errgroup"
 )
 
 // Packs, see gitformat-pack(5). A pack may be thin: its deltas may build on
@@ -363,8 +365,50 @@ func (x *indexer) add(o indexed, h Hash) {
 	x.found = append(x.found, packed{h, o.at, crc32.ChecksumIEEE(x.data[o.at:o.end])})
 }
 
+// resolve names the deltas.
 func (x *indexer) resolve() error {
-	for i := 0; i < len(x.all) && x.open > 0; i++ {
+	if len(x.byHash) == 0 {
+		return x.resolveApart()
+	}
+	if err := x.resolveFrom(0, 1); err != nil {
+		return err
+	}
+	return x.resolveExternal()
+}
+
+// maxWorkers bounds how many processors resolve deltas. Each has the contents of
+// one chain of deltas in memory.
+const maxWorkers = 4
+
+// resolveApart names deltas on several processors: where all of them build on
+// objects of this pack, by offset, each object has its own tree of deltas.
+func (x *indexer) resolveApart() error {
+	parts := make([]*indexer, min(runtime.GOMAXPROCS(0), maxWorkers))
+	var group errgroup.Group
+	for i := range parts {
+		parts[i] = &indexer{data: x.data, all: x.all}
+		group.Go(func() error { return parts[i].resolveFrom(i, len(parts)) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, part := range parts {
+		x.found = append(x.found, part.found...)
+		x.open += part.open
+	}
+	return x.allNamed()
+}
+
+func (x *indexer) allNamed() error {
+	if x.open != 0 {
+		return fmt.Errorf("%w: %d deltas have no base", errBadPack, x.open)
+	}
+	return nil
+}
+
+// resolveFrom names what builds on every step-th object from the first one on.
+func (x *indexer) resolveFrom(first, step int) error {
+	for i := first; i < len(x.all); i += step {
 		o := x.all[i]
 		if o.delta || (o.child == 0 && x.byHash[o.hash] == 0) {
 			continue
@@ -381,7 +425,7 @@ func (x *indexer) resolve() error {
 			return err
 		}
 	}
-	return x.resolveExternal()
+	return nil
 }
 
 func (x *indexer) resolveExternal() error {
@@ -396,10 +440,7 @@ func (x *indexer) resolveExternal() error {
 			}
 		}
 	}
-	if x.open != 0 {
-		return fmt.Errorf("%w: %d deltas have no base", errBadPack, x.open)
-	}
-	return nil
+	return x.allNamed()
 }
 
 // deltas names what builds on an object, and what builds on that.
