@@ -251,11 +251,7 @@ func (r *Repository) origins(ctx context.Context, v *Restored) (map[string]ceple
 // recordedOf is the environment's state at the branch's present head. The others
 // come with it, as they will be needed to record.
 func (r *Repository) recordedOf(ctx context.Context, v *Restored) (*cepler.State, error) {
-	refs, err := r.refs(ctx, r.src.BranchRef())
-	if err != nil {
-		return nil, fmt.Errorf("look up branch %s: %w", r.src.Branch, err)
-	}
-	head, err := r.tip(ctx, refs, r.src.BranchRef())
+	head, err := r.head(ctx)
 	if err != nil {
 		return nil, err
 	}

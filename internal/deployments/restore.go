@@ -198,16 +198,20 @@ func (r *Repository) takePlan(ctx context.Context, out *Restored, p *Plan) error
 
 // recorded is the state at path p on the branch's present head.
 func (r *Repository) recorded(ctx context.Context, p string) (*cepler.State, error) {
+	head, err := r.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.stateAt(ctx, head, p)
+}
+
+// head is the branch's present head.
+func (r *Repository) head(ctx context.Context) (*git.Commit, error) {
 	refs, err := r.refs(ctx, r.src.BranchRef())
 	if err != nil {
 		return nil, fmt.Errorf("look up branch %s: %w", r.src.Branch, err)
 	}
-	head, err := r.tip(ctx, refs, r.src.BranchRef())
-	if err != nil {
-		return nil, err
-	}
-	state, err := r.stateAt(ctx, head, p)
-	return state, err
+	return r.tip(ctx, refs, r.src.BranchRef())
 }
 
 // contentOf is the content that a record describes.
@@ -268,13 +272,13 @@ func (r *Repository) recordedAs(ctx context.Context, p string, n uint64) (*ceple
 	if n == 0 || state.Version <= n {
 		return state, nil
 	}
-	refs, err := r.refs(ctx, r.src.BranchRef())
+	head, err := r.head(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var found *cepler.State
 	descend := func(dir string) bool { return strings.HasPrefix(p, dir+"/") }
-	err = r.store.History(ctx, refs[r.src.BranchRef()], func(name string) bool { return name == p }, descend, func(c *git.Commit) (bool, error) {
+	err = r.store.History(ctx, head.Hash, func(name string) bool { return name == p }, descend, func(c *git.Commit) (bool, error) {
 		s, err := r.stateAt(ctx, c, p)
 		if err != nil {
 			return false, err
