@@ -131,8 +131,7 @@ func (r *Repository) running(ctx context.Context, v *View, environment string, o
 		}
 	}
 	statePath := v.Config.StatePath(environment)
-	descend := func(dir string) bool { return strings.HasPrefix(statePath, dir+"/") }
-	err := r.store.History(ctx, v.Head.Hash, func(p string) bool { return p == statePath }, descend, func(c *git.Commit) (bool, error) {
+	err := r.historyOf(ctx, v.Head.Hash, statePath, func(c *git.Commit) (bool, error) {
 		out.Recorded, out.By = c.Committer.When, trailer(c.Message, "Build")
 		return false, nil
 	})

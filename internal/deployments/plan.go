@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
@@ -208,8 +207,7 @@ func (r *Repository) recordedAt(ctx context.Context, v *View, p *Plan) (time.Tim
 	statePath := v.Config.StatePath(v.Config.Environments[p.Environment].Passed)
 	at := p.Trigger.Committer.When
 	found := false
-	descend := func(dir string) bool { return strings.HasPrefix(statePath, dir+"/") }
-	err := r.store.History(ctx, p.Gate.Commit.Hash, func(name string) bool { return name == statePath }, descend, func(c *git.Commit) (bool, error) {
+	err := r.historyOf(ctx, p.Gate.Commit.Hash, statePath, func(c *git.Commit) (bool, error) {
 		state, err := r.stateAt(ctx, c, statePath)
 		if err != nil || state == nil {
 			return false, err

@@ -65,6 +65,13 @@ func (r *Repository) refs(ctx context.Context, names ...string) (Refs, error) {
 	return Refs(refs), err
 }
 
+// historyOf visits the commits that changed the file at p, the newest first.
+func (r *Repository) historyOf(ctx context.Context, start git.Hash, p string, visit func(*git.Commit) (more bool, err error)) error {
+	match := func(name string) bool { return name == p }
+	descend := func(dir string) bool { return strings.HasPrefix(p, dir+"/") }
+	return r.store.History(ctx, start, match, descend, visit)
+}
+
 // find is the entry at p in a commit's tree, and whether there is one.
 func (r *Repository) find(ctx context.Context, c *git.Commit, p string) (git.Entry, bool, error) {
 	entry, err := r.store.Lookup(ctx, c.Tree, p)
@@ -253,22 +260,17 @@ func (r *Repository) same(ctx context.Context, a, b *content) (bool, error) {
 // both sides but not their exec bit. Such a file comes from another commit, in
 // which the bit can be seen.
 func (r *Repository) propagatedModes(ctx context.Context, before, after map[string]cepler.File) ([]string, error) {
-	var keys []string
-	var origins []git.Hash
+	var keys, origins []string
 	for key, is := range after {
 		was, ok := before[key]
 		if source, _ := cepler.SplitKey(key); source == latestSource || !ok || was.From == is.From || was.Hash != is.Hash {
 			continue
 		}
 		keys = append(keys, key)
-		for _, from := range []string{was.From, is.From} {
-			if h, ok := parseHash(from); ok && !slices.Contains(origins, h) {
-				origins = append(origins, h)
-			}
-		}
+		origins = append(origins, was.From, is.From)
 	}
-	if err := r.store.NeedCommits(ctx, origins...); err != nil && !errors.Is(err, git.ErrNotFound) {
-		return nil, fmt.Errorf("fetch the commits that propagated files come from: %w", err)
+	if err := r.needOrigins(ctx, origins); err != nil {
+		return nil, err
 	}
 	var changed []string
 	for _, key := range keys {

@@ -277,8 +277,7 @@ func (r *Repository) recordedAs(ctx context.Context, p string, n uint64) (*ceple
 		return nil, err
 	}
 	var found *cepler.State
-	descend := func(dir string) bool { return strings.HasPrefix(p, dir+"/") }
-	err = r.store.History(ctx, head.Hash, func(name string) bool { return name == p }, descend, func(c *git.Commit) (bool, error) {
+	err = r.historyOf(ctx, head.Hash, p, func(c *git.Commit) (bool, error) {
 		s, err := r.stateAt(ctx, c, p)
 		if err != nil {
 			return false, err
@@ -320,7 +319,13 @@ func (r *Repository) Delivery(ctx context.Context, v *Restored) ([]git.File, err
 }
 
 func (r *Repository) environmentFiles(ctx context.Context, v *Restored) (map[string]git.File, error) {
-	if err := r.needOrigins(ctx, v.content); err != nil {
+	var origins []string
+	for key, f := range v.content.Files {
+		if source, _ := cepler.SplitKey(key); source != latestSource || f.Dirty {
+			origins = append(origins, f.From)
+		}
+	}
+	if err := r.needOrigins(ctx, origins); err != nil {
 		return nil, err
 	}
 	files := make(map[string]git.File, len(v.content.Files))
@@ -343,12 +348,12 @@ func (r *Repository) environmentFiles(ctx context.Context, v *Restored) (map[str
 	return files, nil
 }
 
-// needOrigins fetches in one request the commits that files came from.
-func (r *Repository) needOrigins(ctx context.Context, c *content) error {
+// needOrigins fetches in one request the commits that files came from. One that
+// is gone is missed by whoever reads it.
+func (r *Repository) needOrigins(ctx context.Context, from []string) error {
 	var origins []git.Hash
-	for key, f := range c.Files {
-		source, _ := cepler.SplitKey(key)
-		if h, ok := parseHash(f.From); ok && (source != latestSource || f.Dirty) && !slices.Contains(origins, h) {
+	for _, name := range from {
+		if h, ok := parseHash(name); ok && !slices.Contains(origins, h) {
 			origins = append(origins, h)
 		}
 	}
