@@ -26,12 +26,14 @@ const module = "github.com/taxiway-ci/taxiway/"
 func mayImport() map[string][]string {
 	return map[string][]string{
 		// the bottom: each of them knows one thing, and none of the others
-		"internal/cepler":    {}, // cepler's model, without git and Concourse
-		"internal/git":       {}, // one remote repository
-		"internal/ociimage":  {}, // an image from a program
-		"internal/pipeline":  {}, // Concourse's pipelines as data
-		"internal/concourse": {}, // the protocol of resource types
+		"internal/cepler":     {}, // cepler's model, without git and Concourse
+		"internal/httpclient": {}, // clients as a source wants them
+		"internal/ociimage":   {}, // an image from a program
+		"internal/pipeline":   {}, // Concourse's pipelines as data
+		"internal/concourse":  {}, // the protocol of resource types
 
+		"internal/git":                   {"internal/githubapp", "internal/httpclient"}, // one remote repository
+		"internal/githubapp":             {"internal/httpclient"},                       // an app's tokens, for git and the forge
 		"internal/deployments":           {"internal/cepler", "internal/git"},
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},

@@ -3,24 +3,21 @@ package git
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
 
 const (
-	connectLimit   = 30 * time.Second
-	handshakeLimit = 20 * time.Second
-	maxRedirects   = 5
-	errorText      = 400 // bytes of an error page that are shown
+	connectLimit = 30 * time.Second
+	maxRedirects = 5
+	errorText    = 400 // bytes of an error page that are shown
 )
 
 // httpDialer speaks git's "smart" HTTP, see gitprotocol-http(5).
@@ -51,37 +48,8 @@ func (l fixedLogin) login(context.Context) (name, password string, fresh bool, e
 
 func (l fixedLogin) refused() bool { return false }
 
-// newHTTPClient obeys the TLS keys of the source and the proxies of the
-// environment. It follows no redirects by itself.
 func newHTTPClient(a Access) (*http.Client, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if a.SkipSSLVerification {
-		config.InsecureSkipVerify = true
-	}
-	if a.CACert != "" {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
-		}
-		if !pool.AppendCertsFromPEM([]byte(a.CACert)) {
-			return nil, errors.New("ca_cert: there is no certificate in it; it has to be PEM text with -----BEGIN CERTIFICATE-----")
-		}
-		config.RootCAs = pool
-	}
-	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: connectLimit}).DialContext,
-		TLSClientConfig:       config,
-		TLSHandshakeTimeout:   handshakeLimit,
-		ResponseHeaderTimeout: stallLimit,
-		IdleConnTimeout:       time.Minute,
-		MaxIdleConnsPerHost:   2,
-		ForceAttemptHTTP2:     true,
-	}
-	return &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, nil
+	return httpclient.New(httpclient.TLS{CACert: a.CACert, SkipVerification: a.SkipSSLVerification})
 }
 
 func newHTTPDialer(e *endpoint, client *http.Client, login loginSource) *httpDialer {
@@ -231,7 +199,7 @@ func (d *httpDialer) send(ctx context.Context, request func(context.Context) (*h
 		response, err := d.client.Do(r)
 		if err != nil {
 			w.stop()
-			return nil, plainURLError(w.cause(err))
+			return nil, httpclient.Explain(w.cause(err))
 		}
 		if response.StatusCode == http.StatusUnauthorized && known == loginGiven && d.login.refused() {
 			_ = response.Body.Close()
@@ -273,21 +241,6 @@ func (d *httpDialer) authorise(ctx context.Context, r *http.Request) (loginState
 	return loginGiven, nil
 }
 
-// plainURLError leaves out the address that net/http repeats.
-func plainURLError(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	var unknown x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	var name x509.HostnameError
-	if errors.As(err, &unknown) || errors.As(err, &invalid) || errors.As(err, &name) {
-		return fmt.Errorf("%w: give the certificate of your authority as ca_cert, or set skip_ssl_verification", err)
-	}
-	return err
-}
-
 // checked turns answers other than success into errors for people.
 func (d *httpDialer) checked(response *http.Response, kind string) (io.ReadCloser, error) {
 	if response.StatusCode == http.StatusOK {
@@ -298,7 +251,7 @@ func (d *httpDialer) checked(response *http.Response, kind string) (io.ReadClose
 		return response.Body, nil
 	}
 	defer func() { _ = response.Body.Close() }()
-	e := &statusError{status: response.StatusCode, retryAfter: retryAfter(response)}
+	e := &statusError{status: response.StatusCode, retryAfter: httpclient.RetryAfter(response)}
 	if strings.HasPrefix(response.Header.Get("Content-Type"), "text/plain") {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, errorText)) // what came is enough
 		e.text = strings.Join(strings.Fields(string(text)), " ")
@@ -327,15 +280,4 @@ func (d *httpDialer) explain(e *statusError, response *http.Response) {
 	case http.StatusProxyAuthRequired:
 		e.advice = "the proxy wants credentials: put them into https_proxy"
 	}
-}
-
-func retryAfter(response *http.Response) time.Duration {
-	value := response.Header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 {
-		return max(time.Second, time.Duration(seconds)*time.Second)
-	}
-	if when, err := http.ParseTime(value); err == nil {
-		return max(time.Second, time.Until(when))
-	}
-	return 0
 }

@@ -1,0 +1,155 @@
+// Package githubapp is a GitHub App as a credential: it signs a statement with
+// the app's key and exchanges it for a token of its installation, which ends
+// after an hour. Tokens are in memory only. git and the API take the same token,
+// so both clients use this package.
+//
+// See https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app
+package githubapp
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	tokenMargin = 5 * time.Minute  // before its end, a token is exchanged
+	freshFor    = 10 * time.Second // until all of GitHub's servers know a token
+)
+
+// Config says which app it is, and for which repository.
+type Config struct {
+	// ID and PrivateKey are the app's; the key is RSA in PEM form.
+	ID, PrivateKey string
+	// Installation is the number of the installation; it is looked up when empty.
+	Installation string
+	// Owner and Repository name one repository of the installation.
+	Owner, Repository string
+	// API is the address of the API, see [API].
+	API *url.URL
+	// Client makes the requests, and may be nil when the app is only checked. It
+	// should follow no redirects.
+	Client *http.Client
+	// UserAgent is how requests introduce themselves.
+	UserAgent string
+}
+
+// App hands out tokens. It is safe for concurrent use.
+type App struct {
+	config Config
+	key    *rsa.PrivateKey
+	now    func() time.Time
+
+	mu    sync.Mutex
+	token answered
+}
+
+type answered struct {
+	Token   string    `json:"token"`
+	Expires time.Time `json:"expires_at"`
+	made    time.Time
+}
+
+// New checks the keys, without using the network. Its errors begin with the key
+// of the source that is wrong.
+func New(c Config) (*App, error) {
+	key, err := parseKey(c.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	if strings.ContainsAny(c.Installation, "/?#") {
+		return nil, errors.New("app_installation_id: it is not a number")
+	}
+	return &App{config: c, key: key, now: time.Now}, nil
+}
+
+// API is the address of the API that belongs to a server: https://api.github.com
+// for github.com, and /api/v3 on an own server. host may have a port.
+func API(scheme, host string) *url.URL {
+	if host == "github.com" {
+		return &url.URL{Scheme: "https", Host: "api.github.com"}
+	}
+	return &url.URL{Scheme: scheme, Host: host, Path: "/api/v3"}
+}
+
+func parseKey(text string) (*rsa.PrivateKey, error) {
+	var clean strings.Builder
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+		clean.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	block, _ := pem.Decode([]byte(clean.String()))
+	if block == nil {
+		return nil, errors.New("app_private_key: it is no key in PEM form; it has to have the lines -----BEGIN RSA PRIVATE KEY----- and -----END RSA PRIVATE KEY-----, each on a line of its own")
+	}
+	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+		return key, nil
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("app_private_key: it is broken or encrypted: it is of the type %s", block.Type)
+	}
+	key, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("app_private_key: it is not an RSA key, as all keys of GitHub Apps are")
+	}
+	return key, nil
+}
+
+// Token gives a token that is valid for some minutes more. fresh says that it is
+// so young that not all of GitHub's servers may know it: an answer of 401 or 404
+// then means nothing yet. Errors are [ErrNotInstalled], [*StatusError], or those
+// of the connection.
+func (a *App) Token(ctx context.Context) (token string, fresh bool, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.now().Add(tokenMargin).After(a.token.Expires) {
+		if err := a.exchange(ctx); err != nil {
+			return "", false, fmt.Errorf("get a token for app %s: %w", a.config.ID, err)
+		}
+	}
+	return a.token.Token, a.now().Sub(a.token.made) < freshFor, nil
+}
+
+// Forget gives up a token that a server refused, so that the next one is new.
+func (a *App) Forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.token = answered{}
+}
+
+func (a *App) exchange(ctx context.Context) error {
+	c := a.config
+	if c.Installation == "" {
+		var found struct {
+			ID json.Number `json:"id"`
+		}
+		err := a.call(ctx, http.MethodGet, c.API.JoinPath("repos", c.Owner, c.Repository, "installation"), &found)
+		var status *StatusError
+		if errors.As(err, &status) && status.Status == http.StatusNotFound {
+			return fmt.Errorf("%w for %s/%s, or there is no such repository", ErrNotInstalled, c.Owner, c.Repository)
+		}
+		if err != nil {
+			return fmt.Errorf("look up its installation for %s/%s: %w", c.Owner, c.Repository, err)
+		}
+		a.config.Installation = found.ID.String()
+	}
+	var token answered
+	if err := a.call(ctx, http.MethodPost, c.API.JoinPath("app", "installations", a.config.Installation, "access_tokens"), &token); err != nil {
+		return fmt.Errorf("exchange its key: %w", err)
+	}
+	if token.Token == "" {
+		return errors.New("exchange its key: the answer has no token")
+	}
+	token.made = a.now()
+	a.token = token
+	return nil
+}

@@ -1,0 +1,91 @@
+// Package httpclient makes the HTTP clients of everything that talks to a web
+// server: they obey a source's TLS keys and the proxies of the environment, give
+// up on servers that stay silent, and follow no redirects by themselves.
+package httpclient
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+const (
+	connectLimit   = 30 * time.Second
+	handshakeLimit = 20 * time.Second
+	silenceLimit   = 2 * time.Minute // before a server begins to answer
+)
+
+// TLS are the keys of a source that say whom to trust.
+type TLS struct {
+	// CACert is trusted in addition to the usual authorities; PEM.
+	CACert string
+	// SkipVerification trusts everybody.
+	SkipVerification bool
+}
+
+// New makes a client. Its errors name the key of the source that is wrong.
+func New(t TLS) (*http.Client, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.SkipVerification {
+		config.InsecureSkipVerify = true
+	}
+	if t.CACert != "" {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM([]byte(t.CACert)) {
+			return nil, errors.New("ca_cert: there is no certificate in it; it has to be PEM text with -----BEGIN CERTIFICATE-----")
+		}
+		config.RootCAs = pool
+	}
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: connectLimit}).DialContext,
+		TLSClientConfig:       config,
+		TLSHandshakeTimeout:   handshakeLimit,
+		ResponseHeaderTimeout: silenceLimit,
+		IdleConnTimeout:       time.Minute,
+		MaxIdleConnsPerHost:   2,
+		ForceAttemptHTTP2:     true,
+	}
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
+// Explain leaves out the address that net/http repeats in its errors, and says
+// what to do about a certificate that is not trusted.
+func Explain(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	var name x509.HostnameError
+	if errors.As(err, &unknown) || errors.As(err, &invalid) || errors.As(err, &name) {
+		return fmt.Errorf("%w: give the certificate of your authority as ca_cert, or set skip_ssl_verification", err)
+	}
+	return err
+}
+
+// RetryAfter is how long a server wishes to be left alone (RFC 9110, section
+// 10.2.3), at least a second; 0 when it does not say.
+func RetryAfter(response *http.Response) time.Duration {
+	value := response.Header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 {
+		return max(time.Second, time.Duration(seconds)*time.Second)
+	}
+	if when, err := http.ParseTime(value); err == nil {
+		return max(time.Second, time.Until(when))
+	}
+	return 0
+}
