@@ -112,6 +112,9 @@ func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Envi
 	if p.Own != nil && len(p.Changes) == 0 {
 		return r.explainIdle(ctx, v, u, p)
 	}
+	if p.Own == nil {
+		r.store.ExpectFar() // nothing recorded ends the walk
+	}
 	origin, err := r.trigger(ctx, position{commit: p.Gate.Commit, rules: u, content: start})
 	if err != nil {
 		return err

@@ -18,6 +18,8 @@ type position struct {
 	commit  *git.Commit
 	rules   rules
 	content *content
+	// own says that the rules are from the commit's own config.
+	own bool
 }
 
 // trigger walks back along the first parents while the content stays the same.
@@ -26,6 +28,11 @@ type position struct {
 // commit, and an unrelated one does not move the trigger.
 func (r *Repository) trigger(ctx context.Context, from position) (position, error) {
 	var ahead lookahead
+	config, ok, err := r.find(ctx, from.commit, from.rules.config.Path)
+	if err != nil {
+		return position{}, err
+	}
+	from.own = ok && config.Hash == from.rules.configHash
 	for {
 		parents, err := r.store.Parents(ctx, from.commit.Hash)
 		if err != nil {
@@ -56,7 +63,7 @@ func (r *Repository) step(ctx context.Context, from position, parent *git.Commit
 		return position{}, false, err
 	}
 	if untouched {
-		return position{commit: parent, rules: from.rules, content: from.content}, true, nil
+		return position{commit: parent, rules: from.rules, content: from.content, own: true}, true, nil
 	}
 	u, err := r.rulesAt(ctx, parent, from.rules)
 	if err != nil || u == nil {
@@ -73,7 +80,7 @@ func (r *Repository) step(ctx context.Context, from position, parent *git.Commit
 		return position{}, false, err
 	}
 	same, err := r.same(ctx, before, from.content)
-	return position{commit: parent, rules: *u, content: before}, same, err
+	return position{commit: parent, rules: *u, content: before, own: true}, same, err
 }
 
 // rulesAt are the rules as parent's config has them; nil when it has none for
@@ -110,17 +117,16 @@ var errTouched = errors.New("touched")
 // untouched reports whether nothing that decides the content differs between
 // parent and from: the config, the upstream's state and the latest files.
 func (r *Repository) untouched(ctx context.Context, from position, parent *git.Commit) (bool, error) {
-	entry, ok, err := r.find(ctx, parent, from.rules.config.Path)
-	if err != nil || !ok || entry.Hash != from.rules.configHash {
-		return false, err
+	if !from.own {
+		return false, nil
 	}
 	u := from.rules
-	state := u.upstreamPath()
+	state, config := u.upstreamPath(), u.config.Path
 	descend := func(dir string) bool {
-		return u.environment.Latest.Descend(dir) || (state != "" && strings.HasPrefix(state, dir+"/"))
+		return u.environment.Latest.Descend(dir) || strings.HasPrefix(config, dir+"/") || strings.HasPrefix(state, dir+"/")
 	}
-	err = r.store.Diff(ctx, parent.Tree, from.commit.Tree, descend, func(p string, before, after *git.Entry) error {
-		if p == state || u.touches(p, before) || u.touches(p, after) {
+	err := r.store.Diff(ctx, parent.Tree, from.commit.Tree, descend, func(p string, before, after *git.Entry) error {
+		if p == state || p == config || u.touches(p, before) || u.touches(p, after) {
 			return errTouched
 		}
 		return nil

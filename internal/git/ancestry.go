@@ -57,6 +57,9 @@ func (s *Store) cutAtServer(c *Commit) bool {
 // deepen fetches history from c on, in steps, until its parents are here.
 func (s *Store) deepen(ctx context.Context, c *Commit) error {
 	steps := deeper()
+	if s.far {
+		s.steps = max(s.steps, len(steps)-1)
+	}
 	for ; s.steps < len(steps); s.steps++ {
 		if s.hasAll(c.Parents) {
 			return nil

@@ -43,6 +43,7 @@ type Store struct {
 	trees   *weighed[Hash, []Entry]
 	commits *weighed[Hash, *Commit]
 	steps   int             // of deeper, taken so far
+	far     bool            // see ExpectFar
 	ends    map[Hash]bool   // commits at which the repository itself ends
 	graph   map[Hash][]Hash // parents of commits, for questions of ancestry
 }
@@ -124,6 +125,10 @@ func (s *Store) Has(h Hash) bool {
 	_, ok := s.made[h]
 	return ok || s.objects.has(h)
 }
+
+// ExpectFar says that reading will probably go back to the beginning. From then
+// on history that is missing is fetched whole, without a step in between.
+func (s *Store) ExpectFar() { s.far = true }
 
 // Advance makes the commit that a ref was just said to have readable, with its
 // trees. What is here already is not fetched again.
