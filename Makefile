@@ -63,7 +63,7 @@ images: ## build the OCI images into IMAGES
 	go run ./images build --output $(IMAGES)
 
 pipelines: ## lint the example pipelines and compare them with what the templates render
-	go run ./pipelines lint pipelines/examples/*/want.yml
+	go run ./pipelines lint pipelines/examples/*/*/want.yml
 	go test -count=1 ./pipelines/...
 
 tools: ## install the linter, where it is missing

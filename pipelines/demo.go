@@ -38,7 +38,7 @@ func demoProduction() (production, error) {
 		return production{}, err
 	}
 	example := filepath.Join(root, "pipelines", "examples", "lana-bank")
-	p := production{pipelineFile: filepath.Join(example, "want.yml")}
+	p := production{pipelineFile: filepath.Join(example, deploymentsTemplate, wantFile)}
 	if here, err := os.Getwd(); err == nil {
 		if rel, err := filepath.Rel(here, p.pipelineFile); err == nil {
 			p.pipelineFile = rel

@@ -16,7 +16,7 @@ func lintCommand() *cobra.Command {
 		Use:     "lint FILE...",
 		Short:   "Say what is wrong with pipeline files, and how to mend it",
 		Long:    "Say what is wrong with pipeline files, and how to mend it.\nFinds what `fly validate-pipeline --strict` finds, and what only shows when the pipeline runs.\nExit status 1 when there is an error; warnings are only printed.",
-		Example: "  go run ./pipelines lint pipelines/examples/*/want.yml",
+		Example: "  go run ./pipelines lint pipelines/examples/*/*/want.yml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return lintFiles(cmd.OutOrStdout(), args)

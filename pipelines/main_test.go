@@ -36,8 +36,13 @@ func allExamples(t *testing.T) []example {
 	t.Helper()
 	cases, err := exampleCases(examplesFolder)
 	require.NoError(t, err)
-	require.Len(t, cases, 2)
+	require.NotEmpty(t, cases)
 	return cases
+}
+
+// exampleOf is the example of one user and template.
+func exampleOf(user, template string) example {
+	return example{filepath.Join(examplesFolder, user, template)}
 }
 
 // without skips a test that needs a program.
@@ -63,7 +68,8 @@ func TestRenderingsAreWhatYttMakes(t *testing.T) {
 	t.Parallel()
 	without(t, "ytt")
 	for _, c := range allExamples(t) {
-		got, err := pipelines(t, "render", "deployments", "--values", c.rendering().Values)
+		r := c.rendering()
+		got, err := pipelines(t, "render", r.Template, "--values", r.Values, "--repository", r.Repository)
 		require.NoError(t, err)
 		want, err := os.ReadFile(c.want())
 		require.NoError(t, err)
@@ -92,7 +98,7 @@ func TestFlyTakesTheRenderings(t *testing.T) {
 // One job for each environment of each config, and the state is recorded last.
 func TestEveryEnvironmentHasItsJob(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile(filepath.Join(examplesFolder, "lana-bank", "want.yml"))
+	data, err := os.ReadFile(exampleOf("lana-bank", "deployments").want())
 	require.NoError(t, err)
 	p, err := pipeline.Parse("want.yml", data)
 	require.NoError(t, err)
@@ -123,7 +129,7 @@ func TestEveryEnvironmentHasItsJob(t *testing.T) {
 func TestTemplateRefuses(t *testing.T) {
 	t.Parallel()
 	without(t, "ytt")
-	good, err := os.ReadFile(filepath.Join(examplesFolder, "two-environments", valuesFile))
+	good, err := os.ReadFile(exampleOf("two-environments", "deployments").rendering().Values)
 	require.NoError(t, err)
 	for name, tc := range map[string]struct{ old, replacement, want string }{
 		"a misspelt value":         {"uri:", "url:", `did you mean "uri"?`},
@@ -156,7 +162,7 @@ func TestTemplateRefuses(t *testing.T) {
 func TestTemplateHasNoWayAroundTheExecutor(t *testing.T) {
 	t.Parallel()
 	without(t, "ytt")
-	r := rendering{Template: "deployments", Values: filepath.Join(examplesFolder, "two-environments", valuesFile)}
+	r := rendering{Template: "deployments", Values: filepath.Join(examplesFolder, "two-environments", "deployments", valuesFile), Repository: filepath.Join(examplesFolder, "two-environments")}
 	files, err := r.inputs()
 	require.NoError(t, err)
 	files[valuesFile] = bytes.Replace(files[valuesFile], []byte("executor: script"), []byte("executor: kapp"), 1)
@@ -180,14 +186,14 @@ func TestRenderSaysWhatIsMissing(t *testing.T) {
 	require.NoError(t, os.WriteFile(broken, []byte("deployments: [{config: circle.yml}]"), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "circle.yml"), []byte("environments: {a: {latest: [a], passed: c}}"), 0o644))
 	for want, args := range map[string][]string{
-		"circle.yml:1: ":                         {"render", "deployments", "--values", broken},
-		"name the template":                      {"render"},
-		"there is no such template":              {"render", "releases", "--values", absent},
-		"--values FILE":                          {"render", "deployments"},
-		"read the values":                        {"render", "deployments", "--values", filepath.Join(dir, "none.yml")},
-		"must be a path inside":                  {"render", "deployments", "--values", outside},
-		"--repository":                           {"render", "deployments", "--values", absent},
-		"has none; an example is a folder with ": {"render", "--examples", dir},
+		"circle.yml:1: ":            {"render", "deployments", "--values", broken},
+		"name the template":         {"render"},
+		"there is no such template": {"render", "releases", "--values", absent},
+		"--values FILE":             {"render", "deployments"},
+		"read the values":           {"render", "deployments", "--values", filepath.Join(dir, "none.yml")},
+		"must be a path inside":     {"render", "deployments", "--values", outside},
+		"--repository":              {"render", "deployments", "--values", absent},
+		"has none; an example is a file USER/TEMPLATE/": {"render", "--examples", dir},
 	} {
 		_, err := pipelines(t, args...)
 		require.Error(t, err, want)
@@ -197,7 +203,8 @@ func TestRenderSaysWhatIsMissing(t *testing.T) {
 
 func TestRenderWithoutYtt(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := pipelines(t, "render", "deployments", "--values", allExamples(t)[0].rendering().Values)
+	small := exampleOf("two-environments", "deployments")
+	_, err := pipelines(t, "render", "deployments", "--values", small.rendering().Values, "--repository", small.rendering().Repository)
 	require.ErrorIs(t, err, errNoYtt)
 }
 
@@ -205,7 +212,7 @@ func TestLintCounts(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "p.yml")
 	require.NoError(t, os.WriteFile(file, []byte("jobs:\n- name: a\n  plan:\n  - gett: b\n"), 0o644))
-	out, err := pipelines(t, "lint", file, allExamples(t)[0].want())
+	out, err := pipelines(t, "lint", file, exampleOf("lana-bank", "deployments").want())
 	require.EqualError(t, err, "lint: 1 error")
 	assert.Equal(t, file+`:4: there is no step kind "gett"; did you mean "get"?`+"\n", out)
 	_, err = pipelines(t, "lint", filepath.Join(t.TempDir(), "none.yml"))
@@ -214,13 +221,14 @@ func TestLintCounts(t *testing.T) {
 
 func TestSetShowsOrRunsFly(t *testing.T) {
 	without(t, "ytt")
+	small := exampleOf("two-environments", "deployments")
 	ytt, err := exec.LookPath("ytt")
 	require.NoError(t, err)
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "fly"), []byte("#!/bin/sh\necho ran fly \"$@\"\n"), 0o755))
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+filepath.Dir(ytt)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	output := filepath.Join(dir, "p.yml")
-	args := []string{"set", "deployments", "--values", allExamples(t)[1].rendering().Values, "--target", "ci", "--output", output, "--pipeline", "shop"}
+	args := []string{"set", "deployments", "--values", small.rendering().Values, "--repository", small.rendering().Repository, "--target", "ci", "--output", output, "--pipeline", "shop"}
 
 	out, err := pipelines(t, args...)
 	require.NoError(t, err)
@@ -228,7 +236,7 @@ func TestSetShowsOrRunsFly(t *testing.T) {
 	assert.Equal(t, command+"\n", out)
 	written, err := os.ReadFile(output)
 	require.NoError(t, err)
-	want, err := os.ReadFile(allExamples(t)[1].want())
+	want, err := os.ReadFile(small.want())
 	require.NoError(t, err)
 	assert.Equal(t, string(want), string(written))
 
@@ -236,7 +244,7 @@ func TestSetShowsOrRunsFly(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "ran "+command+"\n", out)
 
-	_, err = pipelines(t, "set", "deployments", "--values", allExamples(t)[1].rendering().Values)
+	_, err = pipelines(t, "set", "deployments", "--values", small.rendering().Values)
 	require.ErrorContains(t, err, "--target TARGET")
 }
 
@@ -245,12 +253,17 @@ func TestReadmeNamesEveryValue(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	schema, err := os.ReadFile("deployments/schema.yml")
+	schemas, err := filepath.Glob("*/schema*.yml")
 	require.NoError(t, err)
-	names := keyNames(t, schema)
-	require.Greater(t, len(names), 40)
-	for _, name := range names {
-		assert.Regexp(t, "[`.]"+name+"[`\\[.]", string(readme))
+	require.Contains(t, schemas, "deployments/schema.yml")
+	for _, file := range schemas {
+		schema, err := os.ReadFile(file)
+		require.NoError(t, err)
+		names := keyNames(t, schema)
+		require.NotEmpty(t, names, file)
+		for _, name := range names {
+			assert.Regexp(t, "[`.]"+name+"[`\\[.]", string(readme), "a value of %s", file)
+		}
 	}
 }
 
@@ -282,7 +295,7 @@ func keyNames(t *testing.T, data []byte) []string {
 // Sources and params are held against the resource programs' own types.
 func TestLintKnowsTheResourceTypes(t *testing.T) {
 	t.Parallel()
-	good, err := os.ReadFile(filepath.Join(examplesFolder, "two-environments", "want.yml"))
+	good, err := os.ReadFile(exampleOf("two-environments", "deployments").want())
 	require.NoError(t, err)
 	for old, tc := range map[string]struct{ replacement, want string }{
 		"    environment: staging":  {"    enviromnt: staging", `resource "staging": source: unknown key "enviromnt", did you mean "environment"?`},

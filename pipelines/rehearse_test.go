@@ -52,7 +52,7 @@ func TestRehearseACopy(t *testing.T) {
 	vars := filepath.Join(t.TempDir(), "vars.yml")
 	require.NoError(t, os.WriteFile(vars, []byte("api_token: x\n"), 0o644))
 
-	out, err := pipelines(t, "rehearse", "examples/two-environments/want.yml", "--repository", repository.Dir, "--vars", vars)
+	out, err := pipelines(t, "rehearse", "examples/two-environments/deployments/want.yml", "--repository", repository.Dir, "--vars", vars)
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "deploy-staging #1")
 	assert.Contains(t, out, "deploy-production #1")
@@ -63,11 +63,11 @@ func TestRehearseACopy(t *testing.T) {
 
 func TestRehearseSaysWhatItLacks(t *testing.T) {
 	t.Parallel()
-	_, err := pipelines(t, "rehearse", "examples/lana-bank/want.yml")
+	_, err := pipelines(t, "rehearse", "examples/lana-bank/deployments/want.yml")
 	require.ErrorContains(t, err, "--repository")
 	file := filepath.Join(t.TempDir(), "s.yml")
 	require.NoError(t, os.WriteFile(file, []byte("acts: []\n"), 0o644))
-	_, err = pipelines(t, "rehearse", "examples/lana-bank/want.yml", "--repository", ".", "--scenario", file)
+	_, err = pipelines(t, "rehearse", "examples/lana-bank/deployments/want.yml", "--repository", ".", "--scenario", file)
 	require.ErrorContains(t, err, "has no acts")
 	_, err = pipelines(t, "rehearse", filepath.Join(t.TempDir(), "none.yml"), "--repository", ".")
 	require.ErrorIs(t, err, os.ErrNotExist)

@@ -94,23 +94,26 @@ func renderExamples(cmd *cobra.Command, folder string) error {
 	return nil
 }
 
-// example is a folder with values.yml, the cepler configs it names, and want.yml, the committed rendering.
+// example is one pipeline of one made-up user: the folder USER/TEMPLATE with values.yml and want.yml, the committed
+// rendering. What the user's pipelines share, like the cepler configs, is in the folder USER, as in a repository.
 type example struct{ dir string }
 
+func (e example) template() string { return filepath.Base(e.dir) }
+
 func (e example) rendering() rendering {
-	return rendering{Template: "deployments", Values: filepath.Join(e.dir, valuesFile)}
+	return rendering{Template: e.template(), Values: filepath.Join(e.dir, valuesFile), Repository: filepath.Dir(e.dir)}
 }
 
-func (e example) want() string { return filepath.Join(e.dir, "want.yml") }
+func (e example) want() string { return filepath.Join(e.dir, wantFile) }
 
 // exampleCases finds the examples; there being none is a mistake in the folder's name.
 func exampleCases(folder string) ([]example, error) {
-	found, err := filepath.Glob(filepath.Join(folder, "*", valuesFile))
+	found, err := filepath.Glob(filepath.Join(folder, "*", "*", valuesFile))
 	if err != nil {
 		return nil, fmt.Errorf("look for examples: %w", err)
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("look for examples: %s has none; an example is a folder with a %s", folder, valuesFile)
+		return nil, fmt.Errorf("look for examples: %s has none; an example is a file USER/TEMPLATE/%s", folder, valuesFile)
 	}
 	cases := make([]example, len(found))
 	for i, f := range found {

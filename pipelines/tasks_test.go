@@ -14,11 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const tasksFolder = "deployments/tasks"
-
 func taskScripts(t *testing.T) []string {
 	t.Helper()
-	scripts, err := filepath.Glob(filepath.Join(tasksFolder, "*"))
+	scripts, err := filepath.Glob("*/tasks/*")
 	require.NoError(t, err)
 	require.NotEmpty(t, scripts)
 	return scripts
@@ -61,7 +59,7 @@ func runTask(t *testing.T, script string, programs, files map[string]string, env
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 	}
-	text, err := os.ReadFile(filepath.Join(tasksFolder, script))
+	text, err := os.ReadFile(filepath.FromSlash(script))
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", string(text))
 	cmd.Dir = dir
@@ -73,12 +71,12 @@ func runTask(t *testing.T, script string, programs, files map[string]string, env
 func TestTerraformTask(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"gcp/qa/main.tf": ""}
-	dir, out, err := runTask(t, "terraform.sh", map[string]string{"tofu": `echo "$PWD $*"`}, files, "DIRECTORY=gcp/qa", "PROGRAM=tofu")
+	dir, out, err := runTask(t, "deployments/tasks/terraform.sh", map[string]string{"tofu": `echo "$PWD $*"`}, files, "DIRECTORY=gcp/qa", "PROGRAM=tofu")
 	require.NoError(t, err, out)
 	where := filepath.Join(dir, "repo", "gcp", "qa")
 	assert.Equal(t, where+" init -input=false -no-color\n"+where+" apply -input=false -no-color -auto-approve\n", out)
 
-	_, _, err = runTask(t, "terraform.sh", map[string]string{"tofu": `exit 3`}, files, "DIRECTORY=gcp/qa", "PROGRAM=tofu")
+	_, _, err = runTask(t, "deployments/tasks/terraform.sh", map[string]string{"tofu": `exit 3`}, files, "DIRECTORY=gcp/qa", "PROGRAM=tofu")
 	require.Error(t, err, "a failing program must fail the task")
 }
 
@@ -87,11 +85,11 @@ func TestHelmTask(t *testing.T) {
 	env := []string{
 		"RELEASE=app", "CHART=chart", "TIMEOUT=5m", "NAMESPACE=apps", "DIRECTORY=qa", "VALUES=values.yml", "KUBECONFIG_TEXT=clusters: []",
 	}
-	_, out, err := runTask(t, "helm.sh", map[string]string{"helm": `echo "$*"; cat "$KUBECONFIG"; ls -l "$KUBECONFIG" | cut -c1-10; echo "$KUBECONFIG" >>kubeconfigs`}, nil, env...)
+	_, out, err := runTask(t, "deployments/tasks/helm.sh", map[string]string{"helm": `echo "$*"; cat "$KUBECONFIG"; ls -l "$KUBECONFIG" | cut -c1-10; echo "$KUBECONFIG" >>kubeconfigs`}, nil, env...)
 	require.NoError(t, err, out)
 	assert.Equal(t, "upgrade app repo/chart --install --atomic --timeout 5m --namespace apps --create-namespace --values repo/qa/values.yml\nclusters: []\n-rw-------\n", out)
 
-	dir, _, err := runTask(t, "helm.sh", map[string]string{"helm": `echo "$KUBECONFIG" >kubeconfig; exit 1`}, nil, env...)
+	dir, _, err := runTask(t, "deployments/tasks/helm.sh", map[string]string{"helm": `echo "$KUBECONFIG" >kubeconfig; exit 1`}, nil, env...)
 	require.Error(t, err)
 	name, err := os.ReadFile(filepath.Join(dir, "kubeconfig"))
 	require.NoError(t, err)
@@ -101,11 +99,11 @@ func TestHelmTask(t *testing.T) {
 func TestScriptTask(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"ci/deploy.sh": "basename \"$PWD\"; echo \"$ENVIRONMENT\"\n", "qa/file": ""}
-	_, out, err := runTask(t, "script.sh", nil, files, "DIRECTORY=qa", "SCRIPT_PATH=ci/deploy.sh", "ENVIRONMENT=qa-1")
+	_, out, err := runTask(t, "deployments/tasks/script.sh", nil, files, "DIRECTORY=qa", "SCRIPT_PATH=ci/deploy.sh", "ENVIRONMENT=qa-1")
 	require.NoError(t, err, out)
 	assert.Equal(t, "qa\nqa-1\n", out)
 
-	_, _, err = runTask(t, "script.sh", nil, files, "DIRECTORY=qa")
+	_, _, err = runTask(t, "deployments/tasks/script.sh", nil, files, "DIRECTORY=qa")
 	require.Error(t, err, "a missing variable must fail the task")
 }
 
@@ -122,11 +120,11 @@ func TestWebhookTask(t *testing.T) {
 		received <- r.Method + " " + r.Header.Get("Content-Type") + " " + string(body)
 	}))
 	defer server.Close()
-	_, out, err := runTask(t, "webhook.sh", nil, nil, "URL="+server.URL+"/hook", `MESSAGE={"status":"failed"}`)
+	_, out, err := runTask(t, "shared/tasks/webhook.sh", nil, nil, "URL="+server.URL+"/hook", `MESSAGE={"status":"failed"}`)
 	require.NoError(t, err, out)
 	assert.Equal(t, `POST application/json {"status":"failed"}`, <-received)
 
-	_, out, err = runTask(t, "webhook.sh", nil, nil, "URL="+server.URL+"/s3cret", "MESSAGE={}")
+	_, out, err = runTask(t, "shared/tasks/webhook.sh", nil, nil, "URL="+server.URL+"/s3cret", "MESSAGE={}")
 	require.Error(t, err, "a refused message must fail the task")
 	assert.NotContains(t, out, "s3cret")
 }

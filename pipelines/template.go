@@ -29,11 +29,15 @@ const (
 	sharedFolder  = "shared"
 	configsFolder = "configs"
 	valuesFile    = "values.yml"
+	wantFile      = "want.yml"
 )
+
+// deploymentsTemplate is the one template that reads cepler configs.
+const deploymentsTemplate = "deployments"
 
 // rendering is one pipeline template with the values of one user.
 type rendering struct {
-	Template   string // folder of the template: deployments
+	Template   string // folder of the template, such as deployments
 	Values     string // path of the data values
 	Repository string // root of the repository that holds the cepler configs; default: the folder of Values
 }
@@ -54,7 +58,10 @@ func (r rendering) inputs() (map[string][]byte, error) {
 		return nil, fmt.Errorf("read the values: %w", err)
 	}
 	files[valuesFile] = values
-	return files, r.addConfigs(files, values)
+	if r.Template == deploymentsTemplate {
+		err = r.addConfigs(files, values)
+	}
+	return files, err
 }
 
 // addTemplates takes the files of a template's folder, without those that only people read.
