@@ -53,6 +53,7 @@ func shapes() []shape {
 		{"2k_2k_merges", of(2000, 2000, 100, func(b *gittest.Big) { b.Merges = 0.8 })},
 		{"2k_2k_lag_100", of(2000, 2000, 100, func(b *gittest.Big) { b.RelevantEvery, b.Lag = 15, 100 })},
 		{"10k_10k_worst_case", of(10000, 10000, 20, func(b *gittest.Big) { b.RelevantEvery = 0 })},
+		{"10k_10k_pending_for_5000", of(10000, 10000, 5000, func(b *gittest.Big) { b.Pending = true })},
 		{"50k_commits_10k_files", of(50000, 10000, 20, nil)},
 	}
 }
