@@ -34,9 +34,11 @@ func mayImport() map[string][]string {
 
 		"internal/git":                   {"internal/githubapp", "internal/httpclient"}, // one remote repository
 		"internal/githubapp":             {"internal/httpclient"},                       // an app's tokens, for git and the forge
+		"internal/forge":                 {"internal/githubapp", "internal/httpclient"}, // GitHub's API
 		"internal/deployments":           {"internal/cepler", "internal/git"},
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
+		"internal/rehearsal/doubles": {"internal/ociimage", "internal/rehearsal"},
 		"internal/rehearsal/lineage":     {"internal/cepler", "internal/deployments", "internal/git/gittest"},
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/lineage"},
 		"internal/rehearsal/timeline":    {"internal/pipeline", "internal/rehearsal", "internal/rehearsal/lineage", "internal/rehearsal/scenario"},

@@ -1,0 +1,188 @@
+package forge
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/go-github/v88/github"
+
+	"github.com/taxiway-ci/taxiway/internal/githubapp"
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
+)
+
+const agent = "taxiway/1"
+
+// Access are the keys of a source that say which repository of which forge it is
+// and how to get in. They are the same in every resource.
+type Access struct {
+	// Repository is owner/name.
+	Repository string `json:"repository" concourse:"required"`
+	// APIURL is https://api.github.com when it is empty; that of a GitHub
+	// Enterprise server ends in /api/v3.
+	APIURL string `json:"api_url,omitempty"`
+
+	// AccessToken is a personal or other access token.
+	AccessToken string `json:"access_token,omitempty"`
+
+	// AppID and AppPrivateKey are those of a GitHub App. Its installation is
+	// looked up when AppInstallationID is empty.
+	AppID             string `json:"app_id,omitempty"`
+	AppPrivateKey     string `json:"app_private_key,omitempty"`
+	AppInstallationID string `json:"app_installation_id,omitempty"`
+
+	// CACert is trusted in addition to the usual authorities; PEM.
+	CACert              string `json:"ca_cert,omitempty"`
+	SkipSSLVerification bool   `json:"skip_ssl_verification,omitempty"`
+}
+
+// IsZero reports whether no key is given at all.
+func (a Access) IsZero() bool { return a == Access{} }
+
+// Validate names the first key that is wrong, without using the network.
+func (a Access) Validate() error {
+	if _, _, err := a.ownerAndName(); err != nil {
+		return err
+	}
+	api, err := a.api()
+	if err != nil {
+		return err
+	}
+	if _, err := a.httpClient(); err != nil {
+		return err
+	}
+	return a.validateLogin(api)
+}
+
+func (a Access) validateLogin(api *url.URL) error {
+	app := a.AppID != "" || a.AppPrivateKey != "" || a.AppInstallationID != ""
+	switch {
+	case a.AccessToken != "" && app:
+		return errors.New("access_token: there is also a GitHub App; give one of the two")
+	case strings.ContainsAny(a.AccessToken, " \t\r\n"):
+		return errors.New("access_token: there is a blank or a line break in it")
+	case a.AccessToken == "" && !app:
+		return errors.New("access_token: it is missing; give one, or app_id and app_private_key")
+	case !app:
+		return nil
+	case a.AppID == "":
+		return errors.New("app_id: it is missing, and other keys of a GitHub App are there")
+	case a.AppPrivateKey == "":
+		return errors.New("app_private_key: it is missing, and there is an app_id")
+	}
+	_, err := a.app(api, nil)
+	return err
+}
+
+func (a Access) ownerAndName() (owner, name string, err error) {
+	valid := regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
+	owner, name, _ = strings.Cut(a.Repository, "/")
+	if !valid.MatchString(a.Repository) || strings.Trim(owner, ".") == "" || strings.Trim(name, ".") == "" {
+		return "", "", fmt.Errorf("repository: %q is not of the form owner/name", a.Repository)
+	}
+	return owner, name, nil
+}
+
+func (a Access) api() (*url.URL, error) {
+	if a.APIURL == "" {
+		return githubapp.API("https", "github.com"), nil
+	}
+	u, err := url.Parse(a.APIURL)
+	switch {
+	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "":
+		return nil, errors.New("api_url: it is no web address; write https://api.github.com, or https://HOST/api/v3 for an own server")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("api_url: leave out names, passwords, and what follows ? or #; there is access_token")
+	}
+	u.Path = strings.TrimSuffix(u.Path, "/")
+	return u, nil
+}
+
+// uploads is where GitHub takes the assets of releases.
+func uploads(api *url.URL) *url.URL {
+	if api.Host == "api.github.com" {
+		return &url.URL{Scheme: api.Scheme, Host: "uploads.github.com"}
+	}
+	if root, ok := strings.CutSuffix(api.Path, "/v3"); ok {
+		return &url.URL{Scheme: api.Scheme, Host: api.Host, Path: root + "/uploads"}
+	}
+	return api
+}
+
+// graphQL is the address of the other API, which alone knows some things.
+func graphQL(api *url.URL) *url.URL {
+	root, _ := strings.CutSuffix(api.Path, "/v3")
+	return (&url.URL{Scheme: api.Scheme, Host: api.Host, Path: root}).JoinPath("graphql")
+}
+
+func (a Access) httpClient() (*http.Client, error) {
+	return httpclient.New(httpclient.TLS{CACert: a.CACert, SkipVerification: a.SkipSSLVerification})
+}
+
+func (a Access) app(api *url.URL, client *http.Client) (*githubapp.App, error) {
+	owner, name, err := a.ownerAndName()
+	if err != nil {
+		return nil, err
+	}
+	return githubapp.New(githubapp.Config{
+		ID: a.AppID, PrivateKey: a.AppPrivateKey, Installation: a.AppInstallationID,
+		Owner: owner, Repository: name, API: api, Client: client, UserAgent: agent,
+	})
+}
+
+// Secrets are all values that nobody may see.
+func (a Access) Secrets() []string {
+	return slices.DeleteFunc([]string{a.AccessToken, a.AppPrivateKey}, func(s string) bool { return s == "" })
+}
+
+// Options are about this process, not about the repository.
+type Options struct {
+	// Logf gets warnings and word of retries and waits; nil drops them.
+	Logf func(format string, args ...any)
+}
+
+// Open prepares the way to the forge. It uses no network yet.
+func (a Access) Open(o Options) (*Forge, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	f, err := a.open(o)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", a.Repository, err)
+	}
+	return f, nil
+}
+
+func (a Access) open(o Options) (*Forge, error) {
+	api, err := a.api()
+	if err != nil {
+		return nil, err
+	}
+	client, err := a.httpClient()
+	if err != nil {
+		return nil, err
+	}
+	f := &Forge{access: a, options: o, api: api, sleep: sleep}
+	f.owner, f.name, err = a.ownerAndName()
+	if err != nil {
+		return nil, err
+	}
+	f.login = &login{token: a.AccessToken, hosts: []string{origin(api), origin(uploads(api))}}
+	if a.AppID != "" {
+		if f.login.app, err = a.app(api, client); err != nil {
+			return nil, err
+		}
+	}
+	if a.SkipSSLVerification && api.Scheme == "https" {
+		f.logf("warning: skip_ssl_verification is set: nobody checks that %s is what it says", api.Host)
+	}
+	f.http = &http.Client{Transport: &transport{below: client.Transport, login: f.login}, CheckRedirect: followFew}
+	base, upload := api.String()+"/", uploads(api).String()+"/"
+	f.client, err = github.NewClient(github.WithHTTPClient(f.http), github.WithURLs(&base, &upload),
+		github.WithUserAgent(agent), github.WithDisableRateLimitCheck())
+	return f, err
+}

@@ -1,0 +1,228 @@
+package forge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/go-github/v88/github"
+)
+
+// PullWish says what a pull request should be like.
+type PullWish struct {
+	// Head is a branch of this repository, which wants to be in Base.
+	Head, Base  string
+	Title, Body string
+	// Labels are added, and created where the repository lacks them. Others stay.
+	Labels []string
+	Draft  bool
+	// KeepDraft leaves the draft state of a pull request that is open already as
+	// people have set it.
+	KeepDraft bool
+}
+
+// Outcome says what Ensure did.
+type Outcome struct {
+	Created bool
+	// Changed names what was changed in an open pull request: title, body, base,
+	// labels, draft. Nothing: it was as wished.
+	Changed []string
+}
+
+// Ensure makes the one open pull request of a branch be as wished: it is created
+// when there is none, and changed in place else, so that its number, reviews and
+// discussion stay.
+func (f *Forge) Ensure(ctx context.Context, w PullWish) (*Pull, Outcome, error) {
+	p, err := f.candidate(ctx, w)
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	if p == nil {
+		p, err = f.create(ctx, w)
+		if errors.Is(err, ErrExists) { // it was created at this moment, or an answer was lost
+			if p, err = f.candidate(ctx, w); err == nil && p == nil {
+				err = fmt.Errorf("open a pull request of %s from %s: GitHub says that there is one, and lists none: %w", f.access.Repository, w.Head, ErrExists)
+			}
+		} else if err == nil {
+			_, err = f.label(ctx, p, w.Labels)
+			return p, Outcome{Created: true}, err
+		}
+		if err != nil {
+			return nil, Outcome{}, err
+		}
+	}
+	return f.update(ctx, p, w)
+}
+
+// candidate is the open pull request of the branch, best the one with the base.
+func (f *Forge) candidate(ctx context.Context, w PullWish) (*Pull, error) {
+	open, err := f.openOf(ctx, w.Head)
+	if err != nil || len(open) == 0 {
+		return nil, err
+	}
+	if i := slices.IndexFunc(open, func(p *Pull) bool { return p.Base == w.Base }); i >= 0 {
+		return open[i], nil
+	}
+	return open[0], nil
+}
+
+func (f *Forge) create(ctx context.Context, w PullWish) (*Pull, error) {
+	p, err := f.createOnce(ctx, w)
+	if err != nil && w.Draft && strings.Contains(err.Error(), "Draft pull requests are not supported") {
+		f.logf("%s has no draft pull requests: it will be an ordinary one", f.access.Repository)
+		w.Draft = false
+		return f.createOnce(ctx, w)
+	}
+	return p, err
+}
+
+func (f *Forge) createOnce(ctx context.Context, w PullWish) (*Pull, error) {
+	var out *Pull
+	what := fmt.Sprintf("open a pull request from %s into %s", w.Head, w.Base)
+	err := f.call(ctx, what, func(ctx context.Context) error {
+		p, _, err := f.client.PullRequests.Create(ctx, f.owner, f.name, &github.NewPullRequest{
+			Title: &w.Title, Body: &w.Body, Head: &w.Head, Base: &w.Base, Draft: &w.Draft,
+		})
+		if err == nil {
+			out = newPull(p)
+		}
+		return err
+	})
+	return out, err
+}
+
+// update changes what differs, and nothing else.
+func (f *Forge) update(ctx context.Context, p *Pull, w PullWish) (*Pull, Outcome, error) {
+	var done Outcome
+	change := &github.PullRequest{}
+	if p.Title != w.Title {
+		change.Title = &w.Title
+		done.Changed = append(done.Changed, "title")
+	}
+	if p.Body != normal(w.Body) {
+		change.Body = &w.Body
+		done.Changed = append(done.Changed, "body")
+	}
+	if p.Base != w.Base {
+		change.Base = &github.PullRequestBranch{Ref: &w.Base}
+		done.Changed = append(done.Changed, "base")
+	}
+	if len(done.Changed) > 0 {
+		edited, err := f.edit(ctx, p.Number, change)
+		if err != nil {
+			return p, Outcome{}, err
+		}
+		p = edited
+	}
+	labelled, err := f.label(ctx, p, w.Labels)
+	if labelled {
+		done.Changed = append(done.Changed, "labels")
+	}
+	if err != nil || w.KeepDraft || p.Draft == w.Draft {
+		return p, done, err
+	}
+	if err := f.setDraft(ctx, p, w.Draft); err != nil {
+		return p, done, err
+	}
+	done.Changed = append(done.Changed, "draft")
+	return p, done, nil
+}
+
+// normal is a text as GitHub gives it back.
+func normal(body string) string { return strings.ReplaceAll(body, "\r\n", "\n") }
+
+func (f *Forge) edit(ctx context.Context, number int, change *github.PullRequest) (*Pull, error) {
+	var out *Pull
+	err := f.call(ctx, fmt.Sprintf("change pull request %d", number), func(ctx context.Context) error {
+		p, _, err := f.client.PullRequests.Edit(ctx, f.owner, f.name, number, change)
+		if err == nil {
+			out = newPull(p)
+		}
+		return err
+	})
+	return out, err
+}
+
+// Close closes a pull request without merging it, and says why in a comment. It
+// does nothing to one that is closed already.
+func (f *Forge) Close(ctx context.Context, number int, reason string) error {
+	p, err := f.PullByNumber(ctx, number)
+	if err != nil || !p.Open {
+		return err
+	}
+	if reason != "" {
+		if err := f.Comment(ctx, number, reason); err != nil {
+			return err
+		}
+	}
+	closed := "closed"
+	_, err = f.edit(ctx, number, &github.PullRequest{State: &closed})
+	return err
+}
+
+// Comment adds a comment to a pull request.
+func (f *Forge) Comment(ctx context.Context, number int, text string) error {
+	return f.call(ctx, fmt.Sprintf("comment on pull request %d", number), func(ctx context.Context) error {
+		_, _, err := f.client.Issues.CreateComment(ctx, f.owner, f.name, number, &github.IssueComment{Body: &text})
+		return err
+	})
+}
+
+func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
+
+func sameLabel(name string) func(string) bool {
+	return func(other string) bool { return equalFold(name, other) }
+}
+
+// label adds labels to a pull request, and reports whether it lacked one.
+func (f *Forge) label(ctx context.Context, p *Pull, labels []string) (changed bool, err error) {
+	var missing []string
+	for _, l := range labels {
+		if !p.HasLabel(l) && !slices.ContainsFunc(missing, sameLabel(l)) {
+			missing = append(missing, l)
+		}
+	}
+	if len(missing) == 0 {
+		return false, nil
+	}
+	for _, l := range missing {
+		if err := f.ensureLabel(ctx, l); err != nil {
+			return false, err
+		}
+	}
+	err = f.call(ctx, fmt.Sprintf("label pull request %d", p.Number), func(ctx context.Context) error {
+		now, _, err := f.client.Issues.AddLabelsToIssue(ctx, f.owner, f.name, p.Number, missing)
+		if err != nil {
+			return err
+		}
+		p.Labels = nil
+		for _, l := range now {
+			p.Labels = append(p.Labels, l.GetName())
+		}
+		return nil
+	})
+	return err == nil, err
+}
+
+const labelColour = "ededed" // GitHub's own choice for labels without one
+
+func (f *Forge) ensureLabel(ctx context.Context, name string) error {
+	err := f.call(ctx, "look up label "+name, func(ctx context.Context) error {
+		_, _, err := f.client.Issues.GetLabel(ctx, f.owner, f.name, name)
+		return err
+	})
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	colour := labelColour
+	err = f.call(ctx, "create label "+name, func(ctx context.Context) error {
+		_, _, err := f.client.Issues.CreateLabel(ctx, f.owner, f.name, &github.Label{Name: &name, Color: &colour})
+		return err
+	})
+	if errors.Is(err, ErrExists) {
+		return nil
+	}
+	return err
+}

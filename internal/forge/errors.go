@@ -1,0 +1,55 @@
+package forge
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// One sentinel for each decision that a caller can take. Use errors.Is.
+var (
+	// ErrAuth says that the token or the app's key was not accepted.
+	ErrAuth = errors.New("the credentials were refused")
+	// ErrForbidden says that the credentials are good but do not allow this.
+	ErrForbidden = errors.New("no permission")
+	// ErrNotFound says that there is no such thing, or none that these credentials
+	// may see.
+	ErrNotFound = errors.New("not found")
+	// ErrNotInstalled says that the GitHub App is not installed for the repository.
+	ErrNotInstalled = errors.New("the app is not installed")
+	// ErrExists says that there is such a thing already.
+	ErrExists = errors.New("it exists already")
+	// ErrInvalid says that GitHub read a request and did not want it: the same
+	// request will not be accepted later.
+	ErrInvalid = errors.New("the request was not accepted")
+	// ErrAutoMergeOff says that a pull request can't be set to merge by itself,
+	// and why.
+	ErrAutoMergeOff = errors.New("auto-merge is not possible")
+)
+
+// RateLimit says that GitHub answers no more requests for a while that is too
+// long to wait for.
+type RateLimit struct { //nolint:errname // it is what happened
+	// Until is when GitHub answers again; zero when it does not say.
+	Until time.Time
+	// Secondary limits are about too many requests at once, primary ones about the
+	// requests of an hour.
+	Secondary bool
+	// Said is GitHub's text.
+	Said string
+}
+
+// Error says which limit it is and when to come back.
+func (r *RateLimit) Error() string {
+	kind := "GitHub's limit of requests an hour is reached"
+	if r.Secondary {
+		kind = "GitHub's limit against too many requests at once is reached"
+	}
+	if !r.Until.IsZero() {
+		kind = fmt.Sprintf("%s: try again after %s", kind, r.Until.UTC().Format("15:04:05 UTC on 2006-01-02"))
+	}
+	if r.Said != "" {
+		kind += "; it says: " + r.Said
+	}
+	return kind
+}

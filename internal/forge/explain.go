@@ -1,0 +1,205 @@
+package forge
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/go-github/v88/github"
+
+	"github.com/taxiway-ci/taxiway/internal/githubapp"
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
+)
+
+func retryAfter(r *http.Response) time.Duration { return httpclient.RetryAfter(r) }
+
+// responseOf is the answer that an error is about, or nil.
+func responseOf(err error) *http.Response {
+	var answer *github.ErrorResponse
+	var primary *github.RateLimitError
+	var secondary *github.AbuseRateLimitError
+	switch {
+	case errors.As(err, &answer):
+		return answer.Response
+	case errors.As(err, &primary):
+		return primary.Response
+	case errors.As(err, &secondary):
+		return secondary.Response
+	}
+	return nil
+}
+
+// statusOf is the HTTP status that an error is about, or 0.
+func statusOf(err error) int {
+	var app *githubapp.StatusError
+	if errors.As(err, &app) {
+		return app.Status
+	}
+	if r := responseOf(err); r != nil {
+		return r.StatusCode
+	}
+	return 0
+}
+
+// limitOf is the limit of requests that an error is about, or nil. A 403 with
+// Retry-After is one too, whatever its text.
+func limitOf(err error) *RateLimit {
+	var app *githubapp.StatusError
+	if errors.As(err, &app) {
+		return appLimit(app)
+	}
+	var graph *graphError
+	if errors.As(err, &graph) && graph.limit != nil {
+		return graph.limit
+	}
+	r := responseOf(err)
+	if r == nil {
+		return nil
+	}
+	var primary *github.RateLimitError
+	if errors.As(err, &primary) {
+		until := primary.Rate.Reset.Time
+		if wished := retryAfter(r); wished > 0 {
+			until = time.Now().Add(wished)
+		}
+		return &RateLimit{Until: until, Said: primary.Message}
+	}
+	said := ""
+	var secondary *github.AbuseRateLimitError
+	isSecondary := errors.As(err, &secondary)
+	if isSecondary {
+		said = secondary.Message
+	}
+	var answer *github.ErrorResponse
+	if errors.As(err, &answer) {
+		said = answer.Message
+	}
+	refused := r.StatusCode == http.StatusForbidden || r.StatusCode == http.StatusTooManyRequests
+	wished := retryAfter(r)
+	switch {
+	case refused && wished > 0:
+		return &RateLimit{Until: time.Now().Add(wished), Secondary: true, Said: said}
+	case isSecondary, refused && strings.Contains(strings.ToLower(said), "rate limit"):
+		return &RateLimit{Secondary: true, Said: said}
+	}
+	return nil
+}
+
+func appLimit(s *githubapp.StatusError) *RateLimit {
+	switch {
+	case s.Status != http.StatusForbidden && s.Status != http.StatusTooManyRequests:
+		return nil
+	case s.RetryAfter > 0:
+		return &RateLimit{Until: time.Now().Add(s.RetryAfter), Secondary: true, Said: s.Text}
+	case !s.LimitReset.IsZero():
+		return &RateLimit{Until: s.LimitReset, Said: s.Text}
+	}
+	return nil
+}
+
+// explain turns an answer into an error for people, with the decision that
+// follows.
+func explain(err error) error {
+	if limit := limitOf(err); limit != nil {
+		return limit
+	}
+	if errors.Is(err, githubapp.ErrNotInstalled) {
+		return &explained{kind: ErrNotInstalled, text: err.Error() + ": install it at the repository's owner, and choose this repository"}
+	}
+	var app *githubapp.StatusError
+	if errors.As(err, &app) {
+		return &explained{kind: kindOf(app.Status), text: err.Error()}
+	}
+	var answer *github.ErrorResponse
+	if !errors.As(err, &answer) {
+		return httpclient.Explain(err)
+	}
+	return explainAnswer(answer)
+}
+
+func explainAnswer(answer *github.ErrorResponse) error {
+	status := answer.Response.StatusCode
+	text := fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))
+	kind := kindOf(status)
+	if status == http.StatusUnprocessableEntity && exists(answer) {
+		kind = ErrExists
+	}
+	if kind != nil {
+		text += ": " + kind.Error()
+	}
+	if advice := adviceFor(status); advice != "" {
+		text += ": " + advice
+	}
+	if said := words(answer); said != "" {
+		text += "; GitHub says: " + said
+	}
+	return &explained{kind: kind, text: text}
+}
+
+func kindOf(status int) error {
+	switch status {
+	case http.StatusUnauthorized:
+		return ErrAuth
+	case http.StatusForbidden, http.StatusUnavailableForLegalReasons:
+		return ErrForbidden
+	case http.StatusNotFound, http.StatusGone:
+		return ErrNotFound
+	case http.StatusUnprocessableEntity, http.StatusBadRequest, http.StatusConflict, http.StatusMethodNotAllowed:
+		return ErrInvalid
+	}
+	return nil
+}
+
+func adviceFor(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "check access_token: is it complete, and has it ended?"
+	case http.StatusForbidden:
+		return "may the token or the app do this? It needs to read and write pull requests, and contents and statuses for releases and statuses"
+	case http.StatusNotFound:
+		return "check repository and api_url; GitHub also says this when the credentials may not see it"
+	case http.StatusProxyAuthRequired:
+		return "the proxy wants credentials: put them into https_proxy"
+	}
+	return ""
+}
+
+// exists reports whether a validation error is about something that is there.
+func exists(answer *github.ErrorResponse) bool {
+	for _, e := range answer.Errors {
+		if e.Code == "already_exists" || strings.Contains(e.Message, "already exists") {
+			return true
+		}
+	}
+	return strings.Contains(answer.Message, "already exists")
+}
+
+// words are what GitHub has to say, with the details of a validation error.
+func words(answer *github.ErrorResponse) string {
+	said := []string{}
+	if answer.Message != "" {
+		said = append(said, answer.Message)
+	}
+	for _, e := range answer.Errors {
+		text := e.Message
+		if text == "" {
+			text = strings.TrimSpace(strings.Join([]string{e.Resource, e.Field, strings.ReplaceAll(e.Code, "_", " ")}, " "))
+		}
+		said = append(said, text)
+	}
+	return strings.Join(said, ": ")
+}
+
+// explained is an error for people that leads to a decision.
+type explained struct {
+	kind error
+	text string
+}
+
+// Error is the text for people.
+func (e *explained) Error() string { return e.text }
+
+// Unwrap gives the decision.
+func (e *explained) Unwrap() error { return e.kind }

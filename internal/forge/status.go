@@ -1,0 +1,54 @@
+package forge
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/go-github/v88/github"
+)
+
+// State is one of the states of a commit status.
+type State string
+
+// The states that GitHub knows.
+const (
+	Pending State = "pending"
+	Success State = "success"
+	Failure State = "failure"
+	Error   State = "error"
+)
+
+// Status is what one checker says about a commit.
+type Status struct {
+	State State
+	// Context names the checker, and is what rules of branches refer to.
+	Context string
+	// Description is cut after 140 characters, as GitHub takes no more.
+	Description string
+	// URL leads to the details; it may be empty.
+	URL string
+}
+
+const maxDescription = 140
+
+// SetStatus says something about a commit, in place of what the same context
+// said before.
+func (f *Forge) SetStatus(ctx context.Context, commit string, s Status) error {
+	switch s.State {
+	case Pending, Success, Failure, Error:
+	default:
+		return fmt.Errorf("status of %s: %q is not one of pending, success, failure, error", commit, s.State)
+	}
+	if r := []rune(s.Description); len(r) > maxDescription {
+		s.Description = string(r[:maxDescription-1]) + "…"
+	}
+	state := string(s.State)
+	status := github.RepoStatus{State: &state, Context: &s.Context, Description: &s.Description}
+	if s.URL != "" {
+		status.TargetURL = &s.URL
+	}
+	return f.call(ctx, fmt.Sprintf("set status %s of commit %s", s.Context, commit), func(ctx context.Context) error {
+		_, _, err := f.client.Repositories.CreateStatus(ctx, f.owner, f.name, commit, status)
+		return err
+	})
+}
