@@ -38,7 +38,7 @@ func mayImport() map[string][]string {
 		"internal/deployments":           {"internal/cepler", "internal/git"},
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
-		"internal/rehearsal/doubles": {"internal/ociimage", "internal/rehearsal"},
+		"internal/rehearsal/doubles":     {"internal/ociimage", "internal/rehearsal"},
 		"internal/rehearsal/lineage":     {"internal/cepler", "internal/deployments", "internal/git/gittest"},
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/lineage"},
 		"internal/rehearsal/timeline":    {"internal/pipeline", "internal/rehearsal", "internal/rehearsal/lineage", "internal/rehearsal/scenario"},

@@ -23,9 +23,10 @@ const (
 
 // Build is one run of a job.
 type Build struct {
-	ID     int // across all jobs, from 1
-	Number int // of its job, from 1
-	Job    string
+	ID       int // across all jobs of the pipeline, from 1
+	Number   int // of its job, from 1
+	Pipeline string
+	Job      string
 	// By is who started it by hand; empty when a new version did.
 	By     string
 	Status Status

@@ -30,6 +30,12 @@ type Options struct {
 	StandIns map[string]StandIn
 	// TaskPath is the PATH of tasks, the stand-ins for tools first.
 	TaskPath string
+	// TaskDoubles stand in for programs of tasks, by the path that the task has
+	// for them.
+	TaskDoubles map[string]TaskDouble
+	// Local changes what a source names outside of this machine, in other keys
+	// than uri, to what stands in for it; nil for nothing. The map is its own.
+	Local func(typ string, source map[string]any) error
 	// Dir is scratch space that the caller removes.
 	Dir string
 	// Name is the pipeline's name, Team its team; for BUILD_… and links.
@@ -168,6 +174,11 @@ func (r *Rehearsal) source(res *resource) (map[string]any, error) {
 			delete(merged, key)
 		}
 	}
+	if r.options.Local != nil {
+		if err := r.options.Local(res.config.Type, merged); err != nil {
+			return nil, fmt.Errorf("source of %s: %w", res.config.Name, err)
+		}
+	}
 	if left := unfilled(merged); left != "" {
 		return nil, fmt.Errorf("source of %s: %w: %s", res.config.Name, pipeline.ErrUndefined, left)
 	}
@@ -251,6 +262,9 @@ func (r *Rehearsal) Trigger(ctx context.Context, name, by string) (*Build, error
 func (r *Rehearsal) scheduler(name string) scheduler {
 	return scheduler{job: r.jobs[name], jobs: r.jobs, resources: r.resources}
 }
+
+// Name is the pipeline's name.
+func (r *Rehearsal) Name() string { return first(r.options.Name, "rehearsal") }
 
 // Pin holds a resource at a version that it has had; the pin may name only some
 // of the version's fields.
@@ -394,7 +408,7 @@ func (r *Rehearsal) check(ctx context.Context, res *resource) ([]Version, error)
 // start runs one build of a job.
 func (r *Rehearsal) start(ctx context.Context, name string, inputs map[string]Use, by string) (*Build, error) {
 	j := r.jobs[name]
-	b := &Build{ID: len(r.builds) + 1, Number: len(j.builds) + 1, Job: name, By: by, Inputs: inputs, Started: time.Now()}
+	b := &Build{ID: len(r.builds) + 1, Number: len(j.builds) + 1, Pipeline: r.Name(), Job: name, By: by, Inputs: inputs, Started: time.Now()}
 	dir := filepath.Join(r.options.Dir, fmt.Sprintf("build-%d", b.ID))
 	if err := os.Mkdir(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("make the build's folder: %w", err)
@@ -415,7 +429,7 @@ func (r *Rehearsal) start(ctx context.Context, name string, inputs map[string]Us
 // buildEnv is what the programs of get and put learn about the build.
 func (r *Rehearsal) buildEnv(b *Build) []string {
 	team := first(r.options.Team, "main")
-	name := first(r.options.Name, "rehearsal")
+	name := r.Name()
 	return []string{
 		fmt.Sprintf("BUILD_ID=%d", b.ID), fmt.Sprintf("BUILD_NAME=%d", b.Number), "BUILD_JOB_NAME=" + b.Job,
 		"BUILD_PIPELINE_NAME=" + name, "BUILD_TEAM_NAME=" + team, "ATC_EXTERNAL_URL=" + r.options.URL,

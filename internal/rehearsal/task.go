@@ -33,14 +33,12 @@ func (r *run) task(ctx context.Context, s pipeline.Step, at where, rec *StepReco
 	if err := bring(s.Task, config, at.scope, dir); err != nil {
 		return false, err
 	}
-	cmd, err := r.command(ctx, s.Task, config, at, dir)
+	call, err := r.taskCall(s.Task, config, at, dir)
 	if err != nil {
 		return false, err
 	}
-	log := &Log{}
-	cmd.Stdout, cmd.Stderr = log, log
-	err = cmd.Run()
-	rec.Log = log.String()
+	err = r.runTask(ctx, call)
+	rec.Log = call.Log.String()
 	if kept := keepOutputs(s.Task, config, at.scope, dir); kept != nil {
 		return false, kept
 	}
@@ -50,10 +48,31 @@ func (r *run) task(ctx context.Context, s pipeline.Step, at where, rec *StepReco
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	if _, ok := errors.AsType[*exec.ExitError](err); ok {
+	if errors.Is(err, ErrScript) {
 		return false, nil
 	}
 	return false, fmt.Errorf("run %s: %w", config.Run.Path, err)
+}
+
+// runTask runs the program, or what stands in for it in this process.
+func (r *run) runTask(ctx context.Context, call TaskCall) error {
+	if double, ok := r.rehearsal.options.TaskDoubles[call.Path]; ok {
+		return double.RunTask(ctx, call)
+	}
+	program, err := r.program(call.Path, call.Dir)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, program, call.Args...)
+	cmd.Args[0] = call.Path
+	cmd.Dir, cmd.Env = call.Dir, call.Env
+	cmd.Stdout, cmd.Stderr = call.Log, call.Log
+	stopWithChildren(cmd)
+	err = cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return fmt.Errorf("%w: %w", ErrScript, exit)
+	}
+	return err
 }
 
 // taskConfig is the step's own, or that of the file it names.
@@ -132,34 +151,23 @@ func keepOutputs(t *pipeline.Task, c *pipeline.TaskConfig, s *scope, dir string)
 	return nil
 }
 
-func (r *run) command(ctx context.Context, t *pipeline.Task, c *pipeline.TaskConfig, at where, dir string) (*exec.Cmd, error) {
-	env, err := r.taskEnv(t, c, at)
-	if err != nil {
-		return nil, err
+// taskCall is what the task runs, with references filled in.
+func (r *run) taskCall(t *pipeline.Task, c *pipeline.TaskConfig, at where, dir string) (TaskCall, error) {
+	call := TaskCall{Args: make([]string, len(c.Run.Args)), Log: &Log{}}
+	var err error
+	if call.Env, err = r.taskEnv(t, c, at); err != nil {
+		return call, err
 	}
-	path, err := r.filledFor(t, c.Run.Path, at)
-	if err != nil {
-		return nil, err
+	if call.Path, err = r.filledFor(t, c.Run.Path, at); err != nil {
+		return call, err
 	}
-	args := make([]string, len(c.Run.Args))
 	for i, arg := range c.Run.Args {
-		if args[i], err = r.filledFor(t, arg, at); err != nil {
-			return nil, err
+		if call.Args[i], err = r.filledFor(t, arg, at); err != nil {
+			return call, err
 		}
 	}
-	work, err := inside(dir, first(c.Run.Dir, "."))
-	if err != nil {
-		return nil, err
-	}
-	program, err := r.program(path, work)
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Args[0] = path
-	cmd.Dir, cmd.Env = work, env
-	stopWithChildren(cmd)
-	return cmd, nil
+	call.Dir, err = inside(dir, first(c.Run.Dir, "."))
+	return call, err
 }
 
 // program finds what a task runs: in its folder, or on the tasks' PATH.
