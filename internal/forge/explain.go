@@ -13,34 +13,34 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
 
-func retryAfter(r *http.Response) time.Duration { return httpclient.RetryAfter(r) }
+// answer is what an error says about the answer that it comes from.
+type answer struct {
+	status int
+	wished time.Duration // the server's Retry-After
+}
 
-// responseOf is the answer that an error is about, or nil.
-func responseOf(err error) *http.Response {
-	var answer *github.ErrorResponse
+func answerOf(err error) (a answer, ok bool) {
+	var app *githubapp.StatusError
+	var other *github.ErrorResponse
 	var primary *github.RateLimitError
 	var secondary *github.AbuseRateLimitError
 	switch {
-	case errors.As(err, &answer):
-		return answer.Response
+	case errors.As(err, &app):
+		return answer{app.Status, app.RetryAfter}, true
+	case errors.As(err, &other):
+		return answer{other.Response.StatusCode, httpclient.RetryAfter(other.Response)}, true
 	case errors.As(err, &primary):
-		return primary.Response
+		return answer{primary.Response.StatusCode, httpclient.RetryAfter(primary.Response)}, true
 	case errors.As(err, &secondary):
-		return secondary.Response
+		return answer{secondary.Response.StatusCode, httpclient.RetryAfter(secondary.Response)}, true
 	}
-	return nil
+	return answer{}, false
 }
 
 // statusOf is the HTTP status that an error is about, or 0.
 func statusOf(err error) int {
-	var app *githubapp.StatusError
-	if errors.As(err, &app) {
-		return app.Status
-	}
-	if r := responseOf(err); r != nil {
-		return r.StatusCode
-	}
-	return 0
+	a, _ := answerOf(err)
+	return a.status
 }
 
 // limitOf is the limit of requests that an error is about, or nil. A 403 with
@@ -54,37 +54,29 @@ func limitOf(err error) *RateLimit {
 	if errors.As(err, &graph) && graph.limit != nil {
 		return graph.limit
 	}
-	r := responseOf(err)
-	if r == nil {
+	a, ok := answerOf(err)
+	if !ok || (a.status != http.StatusForbidden && a.status != http.StatusTooManyRequests) {
 		return nil
 	}
+	limit := &RateLimit{Secondary: true}
 	var primary *github.RateLimitError
-	if errors.As(err, &primary) {
-		until := primary.Rate.Reset.Time
-		if wished := retryAfter(r); wished > 0 {
-			until = time.Now().Add(wished)
-		}
-		return &RateLimit{Until: until, Said: primary.Message}
-	}
-	said := ""
 	var secondary *github.AbuseRateLimitError
-	isSecondary := errors.As(err, &secondary)
-	if isSecondary {
-		said = secondary.Message
-	}
-	var answer *github.ErrorResponse
-	if errors.As(err, &answer) {
-		said = answer.Message
-	}
-	refused := r.StatusCode == http.StatusForbidden || r.StatusCode == http.StatusTooManyRequests
-	wished := retryAfter(r)
+	var other *github.ErrorResponse
 	switch {
-	case refused && wished > 0:
-		return &RateLimit{Until: time.Now().Add(wished), Secondary: true, Said: said}
-	case isSecondary, refused && strings.Contains(strings.ToLower(said), "rate limit"):
-		return &RateLimit{Secondary: true, Said: said}
+	case errors.As(err, &primary):
+		limit = &RateLimit{Until: primary.Rate.Reset.Time, Said: primary.Message}
+	case errors.As(err, &secondary):
+		limit.Said = secondary.Message
+	case errors.As(err, &other):
+		limit.Said = other.Message
+		if a.wished == 0 && !strings.Contains(strings.ToLower(other.Message), "rate limit") {
+			return nil
+		}
 	}
-	return nil
+	if a.wished > 0 {
+		limit.Until = time.Now().Add(a.wished)
+	}
+	return limit
 }
 
 func appLimit(s *githubapp.StatusError) *RateLimit {
@@ -112,11 +104,11 @@ func explain(err error) error {
 	if errors.As(err, &app) {
 		return &explained{kind: kindOf(app.Status), text: err.Error()}
 	}
-	var answer *github.ErrorResponse
-	if !errors.As(err, &answer) {
+	var said *github.ErrorResponse
+	if !errors.As(err, &said) {
 		return httpclient.Explain(err)
 	}
-	return explainAnswer(answer)
+	return explainAnswer(said)
 }
 
 func explainAnswer(answer *github.ErrorResponse) error {

@@ -184,10 +184,8 @@ func passes(err error, try int) (wait time.Duration, passing bool) {
 	if !isTransient(err) {
 		return 0, false
 	}
-	if r := responseOf(err); r != nil {
-		if wished := retryAfter(r); wished > 0 {
-			return wished, true
-		}
+	if a, ok := answerOf(err); ok && a.wished > 0 {
+		return a.wished, true
 	}
 	wait = firstWait << (try - 1)
 	return wait + time.Duration(rand.Int64N(int64(wait))), true
@@ -199,7 +197,8 @@ func isTransient(err error) bool {
 	}
 	for _, passing := range []error{
 		syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.ECONNABORTED, syscall.EPIPE, syscall.ETIMEDOUT,
-		io.ErrUnexpectedEOF, io.EOF, net.ErrClosed, slowError{},
+		io.ErrUnexpectedEOF, io.EOF, net.ErrClosed,
+		slowError{},
 	} {
 		if errors.Is(err, passing) {
 			return true

@@ -32,8 +32,8 @@ type transport struct {
 
 // RoundTrip makes one request.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Del("Authorization")
+	sent := r.Clone(r.Context())
+	sent.Header.Del("Authorization")
 	if slices.Contains(t.login.hosts, origin(r.URL)) {
 		token := t.login.token
 		if t.login.app != nil {
@@ -46,9 +46,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 				t.login.proven.Store(true)
 			}
 		}
-		r.Header.Set("Authorization", "Bearer "+token)
+		sent.Header.Set("Authorization", "Bearer "+token)
 	}
-	return t.below.RoundTrip(r)
+	return t.below.RoundTrip(sent)
 }
 
 // again says that a refused token was given up and another one is to be had.

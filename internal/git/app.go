@@ -46,22 +46,22 @@ func appAPI(given string, e *endpoint) (*url.URL, error) {
 func (a *app) login(ctx context.Context) (name, password string, fresh bool, err error) {
 	token, fresh, err := a.Token(ctx)
 	if err != nil {
-		return "", "", false, appError(err)
+		return "", "", false, explainApp(err)
 	}
 	return "x-access-token", token, fresh, nil
 }
 
-// appFailure is an error of the app together with the decision that follows, of
+// appError is an error of the app together with the decision that follows, of
 // those that this package knows.
-type appFailure struct {
+type appError struct {
 	error
 	known *statusError
 }
 
 // Unwrap gives both.
-func (f *appFailure) Unwrap() []error { return []error{f.error, f.known} }
+func (f *appError) Unwrap() []error { return []error{f.error, f.known} }
 
-func appError(err error) error {
+func explainApp(err error) error {
 	if errors.Is(err, githubapp.ErrNotInstalled) {
 		return fmt.Errorf("%w: %w", ErrNoRepository, err)
 	}
@@ -76,7 +76,7 @@ func appError(err error) error {
 	case http.StatusForbidden:
 		known.kind = ErrForbidden
 	}
-	return &appFailure{err, known}
+	return &appError{err, known}
 }
 
 // refused gives up a token that has become invalid. The next one is fresh, so
