@@ -18,6 +18,7 @@ type Schema struct {
 	source, get, put func(raw json.RawMessage, placeholders bool) error
 	sourceKeys       []Key
 	getKeys, putKeys []Key
+	types            [3]reflect.Type // of source, get params and put params
 }
 
 // Key is a key of a source or of params.
@@ -38,6 +39,7 @@ func Describe[S Source, V, G, P any](_ Resource[S, V, G, P]) Schema {
 		sourceKeys:   keysOf(reflect.TypeFor[S]()),
 		getKeys:      keysOf(reflect.TypeFor[G]()),
 		putKeys:      keysOf(reflect.TypeFor[P]()),
+		types:        [3]reflect.Type{reflect.TypeFor[S](), reflect.TypeFor[G](), reflect.TypeFor[P]()},
 	}
 }
 

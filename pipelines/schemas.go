@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
+)
+
+func schemasCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schemas",
+		Short: "Write the JSON Schema of every resource type to resources/<type>/schema.json",
+		Long:  "Write the JSON Schema of every resource type to resources/<type>/schema.json.\nSchemas are made from the resources' own Go types and the comments of their fields; run it in the module's root after changing them.",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			written, err := schemas(".")
+			if err != nil {
+				return err
+			}
+			for name, data := range written {
+				if err := os.WriteFile(filepath.FromSlash(name), data, 0o644); err != nil {
+					return fmt.Errorf("write the schema: %w", err)
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// schemas are the schemas of all resource types, by their paths in the module
+// whose root is given.
+func schemas(root string) (map[string][]byte, error) {
+	comments := fieldComments{root: root, known: map[string]map[string]string{}}
+	files := map[string][]byte{}
+	types := ownTypes()
+	for _, name := range slices.Sorted(maps.Keys(types)) {
+		data, err := schemaOf(types, name, &comments)
+		if err != nil {
+			return nil, err
+		}
+		files["resources/"+name+"/schema.json"] = data
+	}
+	return files, comments.err
+}
+
+func schemaOf(types pipeline.Types, name string, comments *fieldComments) ([]byte, error) {
+	described, ok := types[name].(interface {
+		JSONSchema(title string, doc concourse.Documentation) map[string]any
+	})
+	if !ok {
+		return nil, fmt.Errorf("the type %s does not describe itself", name)
+	}
+	data, err := concourse.MarshalSchema(described.JSONSchema(name, comments.of))
+	if err != nil {
+		return nil, fmt.Errorf("write the schema of %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// fieldComments reads what the source of the module says about fields.
+type fieldComments struct {
+	root  string
+	known map[string]map[string]string // by package, then by Type.Field
+	err   error
+}
+
+// of is the comment of a field on one line.
+func (c *fieldComments) of(structure reflect.Type, field string) string {
+	folder, own := strings.CutPrefix(structure.PkgPath(), "github.com/taxiway-ci/taxiway/")
+	if !own {
+		return ""
+	}
+	if _, ok := c.known[folder]; !ok {
+		c.known[folder] = map[string]string{}
+		if err := c.read(folder); err != nil && c.err == nil {
+			c.err = err
+		}
+	}
+	return c.known[folder][structure.Name()+"."+field]
+}
+
+func (c *fieldComments) read(folder string) error {
+	files, err := filepath.Glob(filepath.Join(c.root, filepath.FromSlash(folder), "*.go"))
+	if err != nil {
+		return fmt.Errorf("list the source of %s: %w", folder, err)
+	}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			return fmt.Errorf("read the comments of %s: %w", folder, err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.TypeSpec); ok {
+				c.keep(folder, spec)
+			}
+			return true
+		})
+	}
+	return nil
+}
+
+func (c *fieldComments) keep(folder string, spec *ast.TypeSpec) {
+	structure, ok := spec.Type.(*ast.StructType)
+	if !ok {
+		return
+	}
+	keys := jsonKeys(structure)
+	for _, field := range structure.Fields.List {
+		text := field.Doc.Text()
+		if text == "" {
+			text = field.Comment.Text()
+		}
+		for _, name := range field.Names {
+			c.known[folder][spec.Name.Name+"."+name.Name] = forUsers(text, keys)
+		}
+	}
+}
+
+// jsonKeys are the keys that the fields of a struct stand for, by their Go names.
+func jsonKeys(structure *ast.StructType) map[string]string {
+	keys := map[string]string{}
+	for _, field := range structure.Fields.List {
+		if field.Tag == nil {
+			continue
+		}
+		tag := reflect.StructTag(strings.Trim(field.Tag.Value, "`"))
+		key, _, _ := strings.Cut(tag.Get("json"), ",")
+		for _, name := range field.Names {
+			if key != "" && key != "-" {
+				keys[name.Name] = key
+			}
+		}
+	}
+	return keys
+}
+
+// forUsers is a comment on one line, with keys for the names of Go.
+func forUsers(comment string, keys map[string]string) string {
+	words := strings.Fields(comment)
+	for i, word := range words {
+		name := strings.TrimRight(word, ".,:;")
+		if key, ok := keys[name]; ok {
+			words[i] = key + word[len(name):]
+		}
+	}
+	return strings.Join(words, " ")
+}
