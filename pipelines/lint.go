@@ -1,10 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,27 +16,82 @@ import (
 )
 
 func lintCommand() *cobra.Command {
-	return &cobra.Command{
+	var format string
+	cmd := &cobra.Command{
 		Use:     "lint FILE...",
 		Short:   "Say what is wrong with pipeline files, and how to mend it",
 		Long:    "Say what is wrong with pipeline files, and how to mend it.\nFinds what `fly validate-pipeline --strict` finds, and what only shows when the pipeline runs.\nExit status 1 when there is an error; warnings are only printed.",
 		Example: "  go run ./pipelines lint pipelines/examples/*/*/want.yml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return lintFiles(cmd.OutOrStdout(), args)
+			show, ok := formats()[format]
+			if !ok {
+				return fmt.Errorf("lint: --format %s is none of %s", format, strings.Join(slices.Sorted(maps.Keys(formats())), ", "))
+			}
+			return lintFiles(cmd.OutOrStdout(), show, args)
 		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "how findings are printed: text (file:line: …, as editors read it), github (annotations of a workflow) or json (one a line)")
+	return cmd
+}
+
+// formats are the ways to print a finding, by name.
+func formats() map[string]func(pipeline.Finding) string {
+	return map[string]func(pipeline.Finding) string{
+		"text":   pipeline.Finding.String,
+		"github": annotation,
+		"json":   jsonLine,
 	}
 }
 
+// annotation is a finding as a command to a GitHub workflow:
+// https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+func annotation(f pipeline.Finding) string {
+	message := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+	command := "error"
+	if f.Severity == pipeline.Warning {
+		command = "warning"
+	}
+	where := "file=" + property.Replace(f.File)
+	if f.Line > 0 {
+		where += fmt.Sprintf(",line=%d", f.Line)
+	}
+	text := f.Text
+	if f.Mend != "" {
+		text += "; " + f.Mend
+	}
+	return fmt.Sprintf("::%s %s,title=%s::%s", command, where, property.Replace(f.Rule), message.Replace(text))
+}
+
+func jsonLine(f pipeline.Finding) string {
+	severity := "error"
+	if f.Severity == pipeline.Warning {
+		severity = "warning"
+	}
+	line, err := json.Marshal(struct {
+		File     string `json:"file"`
+		Line     int    `json:"line,omitempty"`
+		Severity string `json:"severity"`
+		Rule     string `json:"rule"`
+		Text     string `json:"text"`
+		Mend     string `json:"mend,omitempty"`
+	}{f.File, f.Line, severity, f.Rule, f.Text, f.Mend})
+	if err != nil {
+		return f.String() // strings and numbers always have a JSON form
+	}
+	return string(line)
+}
+
 // lintFiles prints the findings of every file; the error counts those that are errors.
-func lintFiles(w io.Writer, files []string) error {
+func lintFiles(w io.Writer, show func(pipeline.Finding) string, files []string) error {
 	var failed int
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return fmt.Errorf("lint: %w", err)
 		}
-		n, err := lint(w, file, data)
+		n, err := lint(w, show, file, data)
 		if err != nil {
 			return err
 		}
@@ -49,10 +108,10 @@ func lintFiles(w io.Writer, files []string) error {
 }
 
 // lint prints the findings of one pipeline and counts the errors among them.
-func lint(w io.Writer, file string, data []byte) (int, error) {
+func lint(w io.Writer, show func(pipeline.Finding) string, file string, data []byte) (int, error) {
 	findings := pipeline.Lint(file, data, ownTypes())
 	for _, f := range findings {
-		if _, err := fmt.Fprintln(w, f); err != nil {
+		if _, err := fmt.Fprintln(w, show(f)); err != nil {
 			return 0, fmt.Errorf("print the findings: %w", err)
 		}
 	}

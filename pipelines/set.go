@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
 )
 
 // setFlags say where the pipeline goes.
@@ -51,7 +53,7 @@ func (f *setFlags) run(cmd *cobra.Command, template string) error {
 	if file == "" {
 		file = template + ".yml"
 	}
-	if failed, err := lint(cmd.ErrOrStderr(), file, rendered); err != nil || failed > 0 {
+	if failed, err := lint(cmd.ErrOrStderr(), pipeline.Finding.String, file, rendered); err != nil || failed > 0 {
 		if err == nil {
 			err = fmt.Errorf("set %s: the pipeline has faults and was not written", template)
 		}
