@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Copies the source for a build and changes it if it is asked to. Leaves build/args, which a Dockerfile can read as
+# arguments and a shell as variables, and build/labels, by which an image leads back to its commit.
+set -euo pipefail
+
+cp -a repo/. prepared
+cd prepared
+VERSION=$(cat ../version/version) COMMITHASH=$(git rev-parse HEAD) BUILDTIME=$(git show -s --format=%cI HEAD)
+export VERSION COMMITHASH BUILDTIME
+printf '%s\n' "VERSION=$VERSION" "COMMITHASH=$COMMITHASH" "BUILDTIME=$BUILDTIME" >../build/args
+printf 'org.opencontainers.image.%s\n' "version=$VERSION" "revision=$COMMITHASH" "source=$SOURCE" "created=$BUILDTIME" >../build/labels
+bash -euo pipefail -c "$COMMAND"
