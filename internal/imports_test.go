@@ -29,6 +29,7 @@ func mayImport() map[string][]string {
 		"internal/cepler":     {}, // cepler's model, without git and Concourse
 		"internal/httpclient": {}, // clients as a source wants them
 		"internal/ociimage":   {}, // an image from a program
+		"internal/provenance": {}, // the comment beside an image digest
 		"internal/pipeline":   {}, // Concourse's pipelines as data
 		"internal/concourse":  {}, // the protocol of resource types
 
@@ -38,7 +39,7 @@ func mayImport() map[string][]string {
 		"internal/deployments":           {"internal/cepler", "internal/git"},
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
-		"internal/rehearsal/doubles":     {"internal/ociimage", "internal/rehearsal"},
+		"internal/rehearsal/doubles": {"internal/forge", "internal/ociimage", "internal/rehearsal"},
 		"internal/rehearsal/lineage":     {"internal/cepler", "internal/deployments", "internal/git/gittest"},
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/lineage"},
 		"internal/rehearsal/timeline":    {"internal/pipeline", "internal/rehearsal", "internal/rehearsal/lineage", "internal/rehearsal/scenario"},
@@ -66,6 +67,7 @@ func neverUse() map[string][]string {
 	return map[string][]string{
 		"internal/cepler":      {"net/http", "os/exec", "github.com/go-git/go-git/v5"},
 		"internal/pipeline":    {"net/http", "os/exec", "github.com/go-git/go-git/v5"},
+		"internal/provenance":  {"net/http", "os/exec", "gopkg.in/yaml.v3", "github.com/go-git/go-git/v5"},
 		"internal/concourse":   {"os/exec", "testing", "github.com/go-git/go-git/v5"},
 		"resources/*/cmd/*":    {"testing", module + "internal/scripttest", module + "internal/git/gittest", module + "internal/concourse/conformance"},
 		"internal/deployments": {"testing", module + "internal/concourse"},
