@@ -36,6 +36,7 @@ func mayImport() map[string][]string {
 		"internal/git":                   {"internal/githubapp", "internal/httpclient"}, // one remote repository
 		"internal/githubapp":             {"internal/httpclient"},                       // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/githubapp", "internal/httpclient"}, // GitHub's API
+		"internal/nixcache":              {"internal/httpclient"},                       // binary caches of Nix
 		"internal/deployments":           {"internal/cepler", "internal/git"},
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},

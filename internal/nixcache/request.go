@@ -1,0 +1,322 @@
+package nixcache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
+)
+
+const (
+	tries         = 4
+	firstBackoff  = 500 * time.Millisecond
+	longestWished = time.Minute // of a Retry-After, for one question
+	redirects     = 5
+	maxText       = 300 // bytes of a refusal that are shown
+)
+
+// question is one request, however often it has to be sent.
+type question struct {
+	method    string
+	url       *url.URL
+	body      []byte // JSON
+	most      int64  // bytes of the answer
+	firstByte bool   // ask for one byte, and read none
+}
+
+// answer is a success.
+type answer struct {
+	body []byte
+	size int64 // of the file behind it; -1 when not said
+}
+
+// ask sends a question until it is answered, or for good refused. Faults that
+// pass are retried a few times; what is left of them is [ErrUnwell].
+func (c *Cache) ask(ctx context.Context, q question) (answer, error) {
+	wait := firstBackoff
+	for try := 1; ; try++ {
+		got, err := c.follow(ctx, q)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, ErrUnwell) {
+			return got, err
+		}
+		pause := wait + rand.N(wait/2) // so that not all come back at once
+		if wished := wishedPause(err); wished > 0 {
+			c.gate.close(wished)
+			pause = wished
+		}
+		if try == tries || pause > longestWished {
+			return got, err
+		}
+		c.logf("%v: trying again in %s", err, roundUp(pause))
+		if err := sleep(ctx, pause); err != nil {
+			return got, err
+		}
+		wait *= 2
+	}
+}
+
+func wishedPause(err error) time.Duration {
+	var status *statusError
+	if errors.As(err, &status) {
+		return status.after
+	}
+	return 0
+}
+
+// sleep ends early when ctx does.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// follow sends a question once, and again to where it is redirected.
+func (c *Cache) follow(ctx context.Context, q question) (answer, error) {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return answer{}, context.Cause(ctx)
+	}
+	if err := c.gate.pass(ctx); err != nil {
+		return answer{}, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, requestLimit, errSlow)
+	defer cancel()
+	for range redirects {
+		got, next, err := c.send(ctx, q)
+		if err != nil || next == nil {
+			return got, err
+		}
+		q.url = next
+	}
+	return answer{}, fmt.Errorf("%w: it redirects more than %d times", ErrWrong, redirects)
+}
+
+var errSlow = fmt.Errorf("%w: no answer within %s", ErrUnwell, requestLimit)
+
+// send is one HTTP request. It answers with an address when it is redirected.
+func (c *Cache) send(ctx context.Context, q question) (answer, *url.URL, error) {
+	request, err := http.NewRequestWithContext(ctx, q.method, q.url.String(), bytes.NewReader(q.body))
+	if err != nil {
+		return answer{}, nil, fmt.Errorf("ask the cache: %w", err)
+	}
+	c.access.authorise(request)
+	request.Header.Set("User-Agent", "taxiway-cachix-paths")
+	if q.body != nil {
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Accept", "application/json")
+	}
+	if q.firstByte {
+		request.Header.Set("Range", "bytes=0-0")
+	}
+	c.requests.Add(1)
+	response, err := c.client.Do(request)
+	if err != nil {
+		return answer{}, nil, fault(ctx, q.url, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if next, err := redirected(q, response); next != nil || err != nil {
+		return answer{}, next, err
+	}
+	got, err := read(q, response)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return got, nil, err
+}
+
+func read(q question, response *http.Response) (answer, error) {
+	if response.StatusCode/100 != 2 {
+		text, _ := io.ReadAll(io.LimitReader(response.Body, 4096))
+		return answer{}, &statusError{
+			url: shown(q.url), status: response.StatusCode, text: readable(text),
+			after: httpclient.RetryAfter(response), kind: kindOf(response.StatusCode),
+		}
+	}
+	got := answer{size: wholeSize(response)}
+	if q.firstByte {
+		return got, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, q.most+1))
+	switch {
+	case err != nil:
+		return got, fmt.Errorf("%w: %s broke off: %w", ErrUnwell, shown(q.url), err)
+	case int64(len(body)) > q.most:
+		return got, fmt.Errorf("%w: %s is larger than %d KiB", ErrWrong, shown(q.url), q.most>>10)
+	}
+	got.body = body
+	return got, nil
+}
+
+// wholeSize is the size of the file of which a part may have been sent.
+func wholeSize(response *http.Response) int64 {
+	if response.StatusCode != http.StatusPartialContent {
+		return response.ContentLength
+	}
+	_, whole, _ := strings.Cut(response.Header.Get("Content-Range"), "/")
+	if size, err := strconv.ParseInt(whole, 10, 64); err == nil {
+		return size
+	}
+	return -1
+}
+
+// redirected is where to ask instead.
+func redirected(q question, response *http.Response) (*url.URL, error) {
+	switch response.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return nil, nil //nolint:nilnil // no redirect is neither an address nor a fault
+	}
+	if q.method != http.MethodGet {
+		return nil, fmt.Errorf("%w: %s is redirected to %s: is api_url right?", ErrWrong, shown(q.url), quote(response.Header.Get("Location")))
+	}
+	next, err := q.url.Parse(response.Header.Get("Location"))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s redirects to no address: %w", ErrWrong, shown(q.url), err)
+	}
+	if q.url.Scheme == "https" && next.Scheme != "https" {
+		return nil, fmt.Errorf("%w: %s redirects to %s, which is not encrypted", ErrWrong, shown(q.url), shown(next))
+	}
+	return next, nil
+}
+
+// shown leaves the query out: that of a signed address is a secret.
+func shown(u *url.URL) string {
+	plain := *u
+	plain.RawQuery, plain.User = "", nil
+	return plain.String()
+}
+
+// readable makes one short line of a server's text.
+func readable(text []byte) string {
+	line := strings.Join(strings.Fields(strings.ToValidUTF8(string(text), "")), " ")
+	if strings.HasPrefix(line, "<") {
+		return "" // a page for browsers
+	}
+	if len(line) > maxText {
+		return strings.ToValidUTF8(line[:maxText], "") + "…"
+	}
+	return line
+}
+
+// fault tells what passes from what stays.
+func fault(ctx context.Context, u *url.URL, err error) error {
+	if ctx.Err() != nil {
+		if cause := context.Cause(ctx); errors.Is(cause, errSlow) {
+			return fmt.Errorf("%s: %w", shown(u), cause)
+		}
+		return context.Cause(ctx)
+	}
+	explained := httpclient.Explain(err)
+	if stays(err) {
+		return fmt.Errorf("ask %s: %w", shown(u), explained)
+	}
+	return fmt.Errorf("%w: ask %s: %w", ErrUnwell, shown(u), explained)
+}
+
+// stays are faults that no waiting removes: a certificate, a name that nobody
+// knows, a server that does not speak TLS.
+func stays(err error) bool {
+	var name *net.DNSError
+	if errors.As(err, &name) {
+		return name.IsNotFound
+	}
+	text := err.Error()
+	return strings.Contains(text, "tls: ") || strings.Contains(text, "x509: ") || strings.Contains(text, "unsupported protocol") ||
+		strings.Contains(text, "gave HTTP response to HTTPS client")
+}
+
+// access is a token and where it may go.
+type access struct {
+	token  string
+	home   *url.URL
+	scheme scheme
+}
+
+// scheme is how a token is sent.
+type scheme int
+
+const (
+	bearer scheme = iota // to Cachix's API
+	basic                // as Nix sends what netrc says: a password without a user
+)
+
+// authorise adds the token, if the request goes where the token belongs.
+func (a access) authorise(request *http.Request) {
+	if a.token == "" || !a.trusts(request.URL) {
+		return
+	}
+	if a.scheme == bearer {
+		request.Header.Set("Authorization", "Bearer "+a.token)
+		return
+	}
+	request.SetBasicAuth("", a.token)
+}
+
+// trusts is the host itself, and for Cachix the hosts below it, where its
+// caches are. The token never goes out unencrypted when its home is encrypted.
+func (a access) trusts(u *url.URL) bool {
+	if u.Scheme != a.home.Scheme || port(u) != port(a.home) {
+		return false
+	}
+	host, home := strings.ToLower(u.Hostname()), strings.ToLower(a.home.Hostname())
+	return host == home || a.scheme == bearer && strings.HasSuffix(host, "."+home)
+}
+
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
+}
+
+// gate keeps all requests back while the server wishes to be left alone.
+type gate struct {
+	mu   sync.Mutex
+	open time.Time // when requests may pass again
+}
+
+func (g *gate) close(d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if until := time.Now().Add(d); until.After(g.open) {
+		g.open = until
+	}
+}
+
+func (g *gate) pass(ctx context.Context) error {
+	for {
+		g.mu.Lock()
+		left := time.Until(g.open)
+		g.mu.Unlock()
+		if left <= 0 {
+			return nil
+		}
+		if err := sleep(ctx, left); err != nil {
+			return err
+		}
+	}
+}
+
+// roundUp shows a duration without small change.
+func roundUp(d time.Duration) time.Duration {
+	const unit = 100 * time.Millisecond
+	return (d + unit - 1) / unit * unit
+}

@@ -1,0 +1,420 @@
+package nixcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// FirstInterval is the time between the first two looks. It grows by half
+	// with each look.
+	FirstInterval = 2 * time.Second
+	// LongestInterval is where the growing ends, unless a wish says otherwise.
+	LongestInterval = 30 * time.Second
+)
+
+// Verify is how sure to be that a path can be had.
+type Verify string
+
+// The levels, the weakest first.
+const (
+	// VerifyDefault is VerifyNarinfo, and signatures where keys are known.
+	VerifyDefault Verify = ""
+	// VerifyListed believes the cache's own list. On Cachix that is one request
+	// for thousands of paths and no more; on other caches it is VerifyNarinfo.
+	VerifyListed Verify = "listed"
+	// VerifyNarinfo reads the narinfo of each path, and asks for no signature.
+	VerifyNarinfo Verify = "narinfo"
+	// VerifySignatures also wants a signature by a trusted key.
+	VerifySignatures Verify = "signatures"
+	// VerifyNar also asks for the NAR itself; signatures where keys are known.
+	VerifyNar Verify = "nar"
+)
+
+// Levels lists what may be written.
+func Levels() []Verify {
+	return []Verify{VerifyListed, VerifyNarinfo, VerifySignatures, VerifyNar}
+}
+
+// Wish is what to look for.
+type Wish struct {
+	// Paths are what is wanted, each once.
+	Paths []Path
+	// Closure also wants everything the paths refer to.
+	Closure bool
+	// Any is content with one of the paths.
+	Any bool
+	// Verify is how sure to be.
+	Verify Verify
+	// Timeout is how long Wait waits.
+	Timeout time.Duration
+	// Interval bounds the growing time between looks; 0 is [LongestInterval].
+	Interval time.Duration
+	// Progress gets one line after each look that leaves something missing; may
+	// be nil.
+	Progress func(format string, args ...any)
+}
+
+// Found is a path that can be had. What the cache was not asked about is zero.
+type Found struct {
+	Path    Path
+	Narinfo Narinfo
+}
+
+// Lack is a path that can't be had.
+type Lack struct {
+	Path Path
+	// For is a path that refers to it; zero for one that was wished for.
+	For Path
+	// Why is what is missing: "not in the cache", or its NAR.
+	Why string
+}
+
+// Report is the outcome of one or more looks.
+type Report struct {
+	Wished  []Path  // in the wish's order
+	Found   []Found // what was wished for first, then what it refers to
+	Missing []Lack
+	Looks   int
+	Waited  time.Duration
+	Unwell  error // what was wrong with the cache at the last look, or nil
+}
+
+// NarSize is the size of what was found, unpacked, in bytes.
+func (r Report) NarSize() uint64 {
+	var sum uint64
+	for _, f := range r.Found {
+		sum += f.Narinfo.NarSize
+	}
+	return sum
+}
+
+// errGaveUp ends the waiting.
+var errGaveUp = errors.New("the time is up")
+
+// LateError is a wait that came to its end with paths missing.
+type LateError struct {
+	Cache   string
+	Timeout time.Duration
+	Report  Report
+}
+
+// Error has a table of what is missing.
+func (e *LateError) Error() string {
+	total := len(e.Report.Found) + len(e.Report.Missing)
+	text := fmt.Sprintf("after %s, %s of %s paths can't be had from cache %s", Duration(e.Timeout), Count(len(e.Report.Missing)), Count(total), e.Cache)
+	if e.Report.Unwell != nil {
+		text += fmt.Sprintf(" (at the last look: %v)", e.Report.Unwell)
+	}
+	return text + ":\n" + e.Report.Table()
+}
+
+// Wait looks again and again until everything of the wish is there. It returns
+// at the latest when the wish's timeout is over, with a [*LateError] then.
+func (c *Cache) Wait(ctx context.Context, wish Wish) (Report, error) {
+	start := time.Now()
+	limited, cancel := context.WithTimeoutCause(ctx, wish.Timeout, errGaveUp)
+	defer cancel()
+	s := newSearch(c, wish)
+	interval := min(FirstInterval, longest(wish))
+	for {
+		err := s.look(limited)
+		report := s.report(time.Since(start))
+		switch {
+		case ctx.Err() != nil:
+			return report, fmt.Errorf("wait for cache %s: %w", c.name, context.Cause(ctx))
+		case limited.Err() != nil && !s.done():
+			return report, &LateError{c.name, wish.Timeout, report}
+		case err != nil:
+			return report, err
+		case s.done():
+			return report, nil
+		}
+		pause := max(interval, wishedPause(s.unwell))
+		s.progress(pause, wish.Timeout-time.Since(start))
+		if err := sleep(limited, pause); err != nil && ctx.Err() == nil {
+			report.Waited = time.Since(start)
+			return report, &LateError{c.name, wish.Timeout, report}
+		}
+		interval = min(interval+interval/2, longest(wish))
+	}
+}
+
+func longest(wish Wish) time.Duration {
+	if wish.Interval > 0 {
+		return wish.Interval
+	}
+	return LongestInterval
+}
+
+// Look looks once. What is missing is in the report, and no error; a cache that
+// is unwell is an error.
+func (c *Cache) Look(ctx context.Context, wish Wish) (Report, error) {
+	start := time.Now()
+	s := newSearch(c, wish)
+	err := s.look(ctx)
+	if err == nil {
+		err = s.unwell
+	}
+	return s.report(time.Since(start)), err
+}
+
+// search is what is known about the paths of one wish. What was found once is
+// never asked for again.
+type search struct {
+	cache    *Cache
+	wish     Wish
+	keys     Keys
+	looks    int
+	unwell   error
+	exists   bool // the cache itself has been seen
+	oneByOne bool // the server has no bulk look-up
+
+	mu      sync.Mutex // guards the entries during a look
+	entries []*entry
+	byPath  map[Path]*entry
+}
+
+// stage is how much of a path has been seen.
+type stage int
+
+const (
+	unseen    stage = iota
+	listed          // the cache says that it has it
+	described       // its narinfo was read and is good
+	complete        // all that the wish wants of the path itself
+)
+
+type entry struct {
+	path  Path
+	by    Path // who refers to it
+	stage stage
+	info  Narinfo
+	why   string
+}
+
+func newSearch(c *Cache, wish Wish) *search {
+	s := &search{cache: c, wish: wish, byPath: make(map[Path]*entry, len(wish.Paths))}
+	for _, p := range wish.Paths {
+		s.want(p, Path{})
+	}
+	return s
+}
+
+// want adds a path to the search, once. That ends references in a circle too.
+func (s *search) want(p, by Path) {
+	if s.byPath[p] != nil {
+		return
+	}
+	e := &entry{path: p, by: by, why: ErrMissing.Error()}
+	s.byPath[p] = e
+	s.entries = append(s.entries, e)
+}
+
+// look asks for everything that is not complete, and for what turns out to be
+// referred to. Its error ends the search; a cache that is unwell is noted.
+func (s *search) look(ctx context.Context) error {
+	s.looks++
+	s.unwell = nil
+	err := s.lookAt(ctx)
+	if errors.Is(err, ErrUnwell) {
+		s.unwell = err
+		return nil
+	}
+	return err
+}
+
+func (s *search) lookAt(ctx context.Context) error {
+	keys, err := s.cache.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	s.keys = keys
+	if s.wish.Verify == VerifySignatures && len(keys) == 0 {
+		return fmt.Errorf("verify signatures of cache %s: no key is known: give public_keys", s.cache.name)
+	}
+	open := slices.DeleteFunc(slices.Clone(s.entries), func(e *entry) bool { return e.stage == complete })
+	for len(open) > 0 {
+		before := len(s.entries)
+		if err := s.list(ctx, open); err != nil {
+			return err
+		}
+		if err := s.examine(ctx, open); err != nil {
+			return err
+		}
+		open = slices.Clone(s.entries[before:])
+	}
+	return s.lookForCache(ctx)
+}
+
+// lookForCache tells a cache that lacks paths from an address that is none.
+func (s *search) lookForCache(ctx context.Context) error {
+	if s.exists || s.done() {
+		return nil
+	}
+	err := s.cache.Exists(ctx)
+	s.exists = err == nil
+	return err
+}
+
+// list asks Cachix which of the paths it has, all at once.
+func (s *search) list(ctx context.Context, open []*entry) error {
+	if !s.cache.IsCachix() || s.oneByOne {
+		return nil
+	}
+	var paths []Path
+	for _, e := range open {
+		if e.stage == unseen {
+			paths = append(paths, e.path)
+		}
+	}
+	missing, err := s.cache.bulk(ctx, paths)
+	if errors.Is(err, ErrUnsupported) {
+		s.oneByOne = true
+		s.cache.logf("%v: asking for the paths one by one", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range open {
+		if e.stage == unseen && !missing[e.path.Hash()] {
+			e.stage = listed
+		}
+	}
+	return nil
+}
+
+// examine reads what the cache has about each path, several at a time. The
+// first fault ends it; what was found until then stays found.
+func (s *search) examine(ctx context.Context, open []*entry) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(connections)
+	byList := s.cache.IsCachix() && !s.oneByOne
+	for _, e := range open {
+		if byList && e.stage == unseen {
+			continue
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		if byList && s.wish.Verify == VerifyListed && !s.wish.Closure {
+			e.stage = complete
+			continue
+		}
+		group.Go(func() error { return s.examineOne(ctx, e) })
+	}
+	return group.Wait()
+}
+
+func (s *search) examineOne(ctx context.Context, e *entry) error {
+	if e.stage < described {
+		if err := s.describe(ctx, e); err != nil || e.stage < described {
+			return err
+		}
+	}
+	if s.wish.Verify == VerifyNar {
+		if err := s.cache.HasNar(ctx, e.info); errors.Is(err, ErrMissing) {
+			e.why = "its narinfo is there, its NAR is not"
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("the NAR of %s: %w", e.path, err)
+		}
+	}
+	e.stage = complete
+	return nil
+}
+
+// describe reads and checks the narinfo of a path.
+func (s *search) describe(ctx context.Context, e *entry) error {
+	info, err := s.cache.Narinfo(ctx, e.path)
+	if errors.Is(err, ErrMissing) {
+		if e.stage == listed {
+			e.stage, e.why = unseen, "the cache lists it, but has no narinfo of it"
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(s.keys) > 0 && s.wish.Verify != VerifyNarinfo && s.wish.Verify != VerifyListed {
+		if err := s.keys.Verify(info); err != nil {
+			return fmt.Errorf("%s: %w", e.path, err)
+		}
+	}
+	e.info, e.stage = info, described
+	if !s.wish.Closure {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range info.References {
+		s.want(r, e.path)
+	}
+	return nil
+}
+
+// done says whether the wish has come true.
+func (s *search) done() bool {
+	if s.wish.Any {
+		return slices.ContainsFunc(s.wish.Paths, s.whole)
+	}
+	return !slices.ContainsFunc(s.entries, func(e *entry) bool { return e.stage != complete })
+}
+
+// whole says whether a path and everything below it is complete.
+func (s *search) whole(p Path) bool {
+	seen := map[Path]bool{p: true}
+	for queue := []Path{p}; len(queue) > 0; queue = queue[1:] {
+		e := s.byPath[queue[0]]
+		if e == nil || e.stage != complete {
+			return false
+		}
+		if !s.wish.Closure {
+			return true
+		}
+		for _, r := range e.info.References {
+			if !seen[r] {
+				seen[r] = true
+				queue = append(queue, r)
+			}
+		}
+	}
+	return true
+}
+
+func (s *search) report(waited time.Duration) Report {
+	r := Report{Wished: s.wish.Paths, Looks: s.looks, Waited: waited, Unwell: s.unwell}
+	for _, e := range s.entries {
+		if e.stage == complete {
+			r.Found = append(r.Found, Found{e.path, e.info})
+		} else {
+			r.Missing = append(r.Missing, Lack{e.path, e.by, e.why})
+		}
+	}
+	return r
+}
+
+func (s *search) progress(pause, left time.Duration) {
+	if s.wish.Progress == nil {
+		return
+	}
+	missing := 0
+	for _, e := range s.entries {
+		if e.stage != complete {
+			missing++
+		}
+	}
+	line := fmt.Sprintf("found %s of %s · %s missing · next look in %s · gives up in %s",
+		Count(len(s.entries)-missing), Count(len(s.entries)), Count(missing), Duration(min(pause, left)), Duration(left))
+	if s.unwell != nil {
+		line += fmt.Sprintf(" · %v", s.unwell)
+	}
+	s.wish.Progress("%s", line)
+}
