@@ -431,8 +431,9 @@ func isCollision(err error) bool {
 
 // Change commits on top of whatever a ref has. build is called with the commit
 // that the ref has now, nil when there is none, and again each time when someone
-// else was faster; it gives nil when there is nothing to do. What Change gives is
-// the commit that the remote has afterwards.
+// else was faster; it gives nil when there is nothing to do. Refs in Built.Also
+// move in the same push, all of them or none. What Change gives is the commit
+// that the remote has afterwards.
 func (s *Store) Change(ctx context.Context, ref string, build func(ctx context.Context, tip *Commit) (*Built, error)) (*Commit, error) {
 	if s.remote == nil {
 		return nil, fmt.Errorf("change %s of %s: it was opened for reading only", ref, s.name)
@@ -482,10 +483,13 @@ func (s *Store) changeOnce(ctx context.Context, ref string, moved *movedError, b
 	if tip != nil {
 		u.Old = tip.Hash
 	}
+	updates := append([]Update{u}, built.Also...)
 	if u.Old == u.New {
-		return tip, nil
+		if updates = updates[1:]; len(updates) == 0 {
+			return tip, nil
+		}
 	}
-	if err := s.remote.Push(ctx, s, built, u); err != nil {
+	if err := s.remote.Push(ctx, s, built, updates...); err != nil {
 		return nil, err
 	}
 	return built.Commit, nil
@@ -495,7 +499,7 @@ func (s *Store) changeOnce(ctx context.Context, ref string, moved *movedError, b
 // late has seen it already.
 func (s *Store) tip(ctx context.Context, ref string, moved *movedError) (*Commit, error) {
 	refs := map[string]Hash{}
-	if moved != nil && !moved.seen.IsZero() {
+	if moved != nil && moved.ref == ref && !moved.seen.IsZero() {
 		refs[ref] = moved.seen
 	} else {
 		all, err := s.remote.Refs(ctx, ref)

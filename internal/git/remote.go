@@ -61,6 +61,25 @@ func (r *Remote) Refs(ctx context.Context, names ...string) (map[string]Hash, er
 	return all, nil
 }
 
+// RefsUnder gives the values of all refs whose full names begin with one of the
+// prefixes, as "refs/tags/". Annotated tags are as in Refs. It is one request.
+func (r *Remote) RefsUnder(ctx context.Context, prefixes ...string) (map[string]Hash, error) {
+	var all map[string]Hash
+	var err error
+	if r.local != nil {
+		all, err = r.local.allRefs()
+	} else {
+		all, err = r.refs(ctx, prefixes)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the refs of %s: %w", r.URL(), err)
+	}
+	maps.DeleteFunc(all, func(name string, _ Hash) bool {
+		return !slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+	})
+	return all, nil
+}
+
 func (r *Remote) refs(ctx context.Context, names []string) (map[string]Hash, error) {
 	if r.local != nil {
 		return r.local.refs(names)

@@ -62,6 +62,9 @@ type Built struct {
 	// Objects are those that the remote needs to have for the commit to be
 	// complete, given that it has the parent.
 	Objects []plumbing.EncodedObject
+	// Also are further refs that Store.Change moves in the same push, for
+	// instance a tag.
+	Also []Update
 }
 
 // Update moves one ref.
