@@ -32,10 +32,12 @@ func mayImport() map[string][]string {
 		"internal/provenance": {}, // the comment beside an image digest
 		"internal/pipeline":   {}, // Concourse's pipelines as data
 		"internal/concourse":  {}, // the protocol of resource types
+		"internal/version":    {}, // versions, conventional commits, release notes
 
 		"internal/git":                   {"internal/githubapp", "internal/httpclient"}, // one remote repository
 		"internal/githubapp":             {"internal/httpclient"},                       // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/githubapp", "internal/httpclient"}, // GitHub's API
+		"internal/forge/forgetest":       {"internal/git/gittest"},
 		"internal/nixcache":              {"internal/httpclient"},                       // binary caches of Nix
 		"internal/deployments":           {"internal/cepler", "internal/git"},
 		"internal/deployments/peertest":  {},
@@ -67,6 +69,7 @@ func mayImport() map[string][]string {
 func neverUse() map[string][]string {
 	return map[string][]string{
 		"internal/cepler":      {"net/http", "os/exec", "github.com/go-git/go-git/v5"},
+		"internal/version":     {"net/http", "os/exec", "github.com/go-git/go-git/v5"},
 		"internal/pipeline":    {"net/http", "os/exec", "github.com/go-git/go-git/v5"},
 		"internal/provenance":  {"net/http", "os/exec", "gopkg.in/yaml.v3", "github.com/go-git/go-git/v5"},
 		"internal/concourse":   {"os/exec", "testing", "github.com/go-git/go-git/v5"},

@@ -1,0 +1,190 @@
+package version
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Links lead from release notes to a forge. A func that is nil makes no link.
+type Links struct {
+	Commit  func(hash string) string
+	Pull    func(number string) string
+	Compare func(previous, next Version) string
+}
+
+// GitHub are the links of a repository there, given its address without an end
+// as in https://github.com/owner/name. An empty address makes no links.
+func GitHub(address, tagPrefix string) Links {
+	if address == "" {
+		return Links{}
+	}
+	address = strings.TrimSuffix(address, "/")
+	return Links{
+		Commit: func(hash string) string { return address + "/commit/" + hash },
+		Pull:   func(number string) string { return address + "/pull/" + number },
+		Compare: func(previous, next Version) string {
+			return address + "/compare/" + previous.Tag(tagPrefix) + "..." + next.Tag(tagPrefix)
+		},
+	}
+}
+
+// NotesInput is what release notes tell.
+type NotesInput struct {
+	Version Version
+	Date    time.Time
+	// Previous is the version released before, nil when there is none.
+	Previous *Version
+	// Commits are those since Previous, newest first.
+	Commits []Commit
+	// Rules are those that led to the version, so that both agree.
+	Rules Rules
+	Links Links
+}
+
+const (
+	security = "Security"
+	misc     = "Miscellaneous Tasks"
+)
+
+// headings are the groups in their order. The type of a commit begins with the
+// word.
+func headings() []struct{ word, title string } {
+	return []struct{ word, title string }{
+		{"feat", "Features"},
+		{"fix", "Bug Fixes"},
+		{"doc", "Documentation"},
+		{"perf", "Performance"},
+		{"refactor", "Refactor"},
+		{"style", "Styling"},
+		{"test", "Testing"},
+		{"chore", misc},
+		{"revert", misc},
+		{"security", security},
+	}
+}
+
+// Notes writes the entry of a version in Markdown: a heading, and the
+// conventional commits in groups, newest first. Commits of other types are left
+// out, unless they break something or are about security.
+func Notes(in NotesInput) []byte {
+	var order []string
+	groups := map[string][]string{}
+	for _, h := range headings() {
+		if _, ok := groups[h.title]; !ok {
+			groups[h.title] = nil
+			order = append(order, h.title)
+		}
+	}
+	for _, c := range in.Commits {
+		con, _, _, passed := in.Rules.read(c, Version{})
+		title := in.Rules.title(con, c.Message)
+		if passed || title == "" {
+			continue
+		}
+		if _, ok := groups[title]; !ok {
+			order = append(order, title)
+		}
+		groups[title] = append(groups[title], in.line(c, con))
+	}
+	var b strings.Builder
+	b.WriteString(in.heading())
+	for _, title := range order {
+		if len(groups[title]) > 0 {
+			fmt.Fprintf(&b, "\n### %s\n\n%s", title, strings.Join(groups[title], ""))
+		}
+	}
+	return []byte(b.String())
+}
+
+// title is the group of a commit, empty when it has none.
+func (r Rules) title(con Conventional, message string) string {
+	if !con.Breaking && (r.Omit[con.Type] || isPreparation(con)) {
+		return ""
+	}
+	if t := r.Titles[con.Type]; t != "" {
+		return t
+	}
+	for _, h := range headings() {
+		if strings.HasPrefix(con.Type, h.word) {
+			return h.title
+		}
+	}
+	switch {
+	case strings.Contains(strings.ToLower(message), "security"):
+		return security
+	case con.Breaking:
+		return misc
+	}
+	return ""
+}
+
+// isPreparation is the commit that release tools make.
+func isPreparation(con Conventional) bool {
+	return con.Type == "chore" && con.Scope == "release" && strings.HasPrefix(strings.ToLower(con.Subject), "prepare for")
+}
+
+func (in NotesInput) heading() string {
+	name := "[" + in.Version.String() + "]"
+	if in.Previous != nil && in.Links.Compare != nil {
+		name += "(" + in.Links.Compare(*in.Previous, in.Version) + ")"
+	}
+	return fmt.Sprintf("## %s - %s\n", name, in.Date.UTC().Format(time.DateOnly))
+}
+
+func (in NotesInput) line(c Commit, con Conventional) string {
+	text := "- "
+	if con.Scope != "" {
+		text += "*(" + con.Scope + ")* "
+	}
+	if con.Breaking {
+		text += "[**breaking**] "
+	}
+	text += in.linkPulls(upperFirst(con.Subject))
+	if in.Links.Commit != nil && c.Hash != "" {
+		text += fmt.Sprintf(" ([%s](%s))", c.Hash[:min(7, len(c.Hash))], in.Links.Commit(c.Hash))
+	}
+	return text + "\n"
+}
+
+// linkPulls makes links of the numbers that a forge adds when it merges.
+func (in NotesInput) linkPulls(subject string) string {
+	if in.Links.Pull == nil {
+		return subject
+	}
+	var b strings.Builder
+	for rest := subject; ; {
+		before, number, after, ok := cutPull(rest)
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		fmt.Fprintf(&b, "([#%s](%s))", number, in.Links.Pull(number))
+		rest = after
+	}
+}
+
+// cutPull finds the first "(#123)" of a text; there is none when it is not ok.
+func cutPull(text string) (before, number, after string, ok bool) {
+	for at := 0; ; {
+		i := strings.Index(text[at:], "(#")
+		if i < 0 {
+			return text, "", "", false
+		}
+		at += i + len("(#")
+		number, after, found := strings.Cut(text[at:], ")")
+		if found && isNumber(number) {
+			return text[:at-len("(#")], number, after, true
+		}
+	}
+}
+
+func upperFirst(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[size:]
+}
