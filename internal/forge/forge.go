@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,7 +24,7 @@ const (
 	freshWait    = 15 * time.Second // for a new token to be known everywhere
 	requestLimit = 2 * time.Minute  // for one request, uploads excepted
 	uploadLimit  = 30 * time.Minute // for one upload
-	perPage      = 100              // GitHub's largest page
+	largestPage  = 100              // GitHub's largest page
 )
 
 // Forge is one repository at GitHub. It is safe for concurrent use.
@@ -35,6 +36,7 @@ type Forge struct {
 	login       *login
 	http        *http.Client
 	client      *github.Client
+	perPage     int
 	sleep       func(ctx context.Context, d time.Duration) error
 }
 
@@ -181,7 +183,7 @@ func passes(err error, try int) (wait time.Duration, passing bool) {
 		}
 		return max(time.Second, time.Until(limit.Until)+time.Second), true
 	}
-	if !isTransient(err) {
+	if !isTransient(err) && !baseMoved(err) {
 		return 0, false
 	}
 	if a, ok := answerOf(err); ok && a.wished > 0 {
@@ -189,6 +191,11 @@ func passes(err error, try int) (wait time.Duration, passing bool) {
 	}
 	wait = firstWait << (try - 1)
 	return wait + time.Duration(rand.Int64N(int64(wait))), true
+}
+
+// baseMoved reports whether a merge met another one.
+func baseMoved(err error) bool {
+	return statusOf(err) == http.StatusMethodNotAllowed && strings.Contains(err.Error(), "Base branch was modified")
 }
 
 func isTransient(err error) bool {

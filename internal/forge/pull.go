@@ -64,7 +64,7 @@ func pages[T any](ctx context.Context, f *Forge, what string, list func(ctx cont
 		var items []T
 		var next int
 		err := f.call(ctx, what, func(ctx context.Context) error {
-			found, response, err := list(ctx, github.ListOptions{Page: page, PerPage: perPage})
+			found, response, err := list(ctx, github.ListOptions{Page: page, PerPage: f.perPage})
 			if err == nil {
 				items, next = found, response.NextPage
 			}
@@ -182,9 +182,9 @@ func (f *Forge) Merged(ctx context.Context, base, head string, since time.Time) 
 	if err := f.pulls(ctx, what, filter, take); err != nil {
 		return nil, err
 	}
-	if read > perPage {
+	if read > f.perPage {
 		// One that was changed meanwhile has moved to the front.
-		last := read + perPage
+		last := read + f.perPage
 		if err := f.pulls(ctx, what, filter, func(p *Pull) bool { return take(p) && read < last }); err != nil {
 			return nil, err
 		}

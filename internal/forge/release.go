@@ -257,7 +257,7 @@ func (f *Forge) upload(ctx context.Context, r *Release, u Upload, size int64) (m
 
 // deleteHalf removes what a broken upload left under a name.
 func (f *Forge) deleteHalf(ctx context.Context, r *Release, name string) error {
-	assets, _, err := f.client.Repositories.ListReleaseAssets(ctx, f.owner, f.name, r.id, &github.ListOptions{PerPage: perPage})
+	assets, _, err := f.client.Repositories.ListReleaseAssets(ctx, f.owner, f.name, r.id, &github.ListOptions{PerPage: f.perPage})
 	if err != nil {
 		return err
 	}

@@ -274,14 +274,14 @@ func quote(path string) string {
 // Commit writes one commit of files on top of a branch, for the frequent small
 // case, and returns its hash.
 func (r *Repository) Commit(branch, message string, files map[string]string) (string, error) {
-	i := r.continued(branch)
+	i := r.Continue(branch)
 	c := i.Commit(branch, message).Files(files)
 	err := i.Done()
 	return c.hash, err
 }
 
-// continued is an Import whose clock goes on where the branch ends.
-func (r *Repository) continued(branch string) *Import {
+// Continue is an Import whose clock goes on where the branch ends.
+func (r *Repository) Continue(branch string) *Import {
 	i := r.Import()
 	if stamp, err := r.line("log", "-1", "--format=%ct", "refs/heads/"+branch); err == nil {
 		var seconds int64
@@ -294,7 +294,7 @@ func (r *Repository) continued(branch string) *Import {
 
 // Delete is Commit for files that go away.
 func (r *Repository) Delete(branch, message string, paths ...string) (string, error) {
-	i := r.continued(branch)
+	i := r.Continue(branch)
 	c := i.Commit(branch, message)
 	for _, p := range paths {
 		c.Delete(p)

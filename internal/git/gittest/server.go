@@ -192,6 +192,15 @@ func (s *Server) Create(name string) (*Repository, error) {
 	return r, nil
 }
 
+// Find is a repository that Create made; ok says whether there is one.
+func (s *Server) Find(name string) (r *Repository, ok bool) {
+	dir := s.path(name)
+	if !isFolder(dir) {
+		return nil, false
+	}
+	return &Repository{Dir: dir, ctx: s.ctx, server: s, name: name}, true
+}
+
 // AddPassword makes HTTP also accept this user and password.
 func (s *Server) AddPassword(username, password string) {
 	s.mu.Lock()
