@@ -107,6 +107,50 @@ func TestScriptTask(t *testing.T) {
 	require.Error(t, err, "a missing variable must fail the task")
 }
 
+func TestCommandTask(t *testing.T) {
+	t.Parallel()
+	dir, out, err := runTask(t, "shared/tasks/command.sh", nil, map[string]string{"file": "text"}, "COMMAND=pwd; cat file")
+	require.NoError(t, err, out)
+	assert.Equal(t, filepath.Join(dir, "repo")+"\ntext", out)
+
+	_, out, err = runTask(t, "shared/tasks/command.sh", nil, map[string]string{"file": ""}, "COMMAND=false | true\necho went on")
+	require.Error(t, err, "the first thing that fails must fail the task")
+	assert.Empty(t, out)
+}
+
+// A test flight's steps know their namespace, and leave no access to the cluster behind.
+func TestFlightTask(t *testing.T) {
+	t.Parallel()
+	install, err := os.ReadFile("charts/tasks/install.sh")
+	require.NoError(t, err)
+	env := []string{
+		"RELEASE=bank", "KUBECONFIG_TEXT=clusters: []", "CHART=charts/bank", "VALUES=ci/values.yml", "TIMEOUT=15m", "COMMAND=" + string(install),
+	}
+	helm := map[string]string{"helm": `echo "$*"; cat "$KUBECONFIG"; echo "$KUBECONFIG" >../kubeconfig`}
+	dir, out, err := runTask(t, "charts/tasks/flight.sh", helm, map[string]string{".git/short_ref": "e348f09"}, env...)
+	require.NoError(t, err, out)
+	assert.Equal(t, "dependency build charts/bank\nclusters: []\n"+
+		"install bank charts/bank --namespace bank-testflight-e348f09 --values ci/values.yml --wait --timeout 15m\nclusters: []\n", out)
+	name, err := os.ReadFile(filepath.Join(dir, "kubeconfig"))
+	require.NoError(t, err)
+	assert.NoFileExists(t, strings.TrimSpace(string(name)), "the kubeconfig must not be left behind")
+}
+
+// What apply made is what destroy finds.
+func TestFlightKeepsTerraformsState(t *testing.T) {
+	t.Parallel()
+	terraform, err := os.ReadFile("charts/tasks/terraform.sh")
+	require.NoError(t, err)
+	files := map[string]string{".git/short_ref": "e348f09\n", "ci/main.tf": ""}
+	for _, verb := range []string{"apply", "destroy"} {
+		dir, out, err := runTask(t, "charts/tasks/flight.sh", map[string]string{"tofu": `echo "$TF_VAR_testflight_namespace ${KUBE_CONFIG_PATH:+cluster} $*"`}, files,
+			"RELEASE=bank", "KUBECONFIG_TEXT=x", "PROGRAM=tofu", "VERB="+verb, "DIRECTORY=ci", "COMMAND="+string(terraform))
+		require.NoError(t, err, out)
+		assert.Equal(t, "bank-testflight-e348f09 cluster init -input=false -no-color\n"+
+			"bank-testflight-e348f09 cluster "+verb+" -input=false -no-color -auto-approve -state="+filepath.Join(dir, "state", "terraform.tfstate")+"\n", out)
+	}
+}
+
 func TestWebhookTask(t *testing.T) {
 	t.Parallel()
 	without(t, "curl")

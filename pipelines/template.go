@@ -21,7 +21,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 )
 
-//go:embed shared deployments release
+//go:embed shared release charts deployments
 var templates embed.FS
 
 // names of the folders that a rendering is made of, as ytt sees them.
