@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/pipelines/demo"
 )
 
@@ -38,12 +37,7 @@ func demoProduction() (production, error) {
 		return production{}, err
 	}
 	example := filepath.Join(root, "pipelines", "examples", "lana-bank")
-	p := production{pipelineFile: filepath.Join(example, deploymentsTemplate, wantFile)}
-	if here, err := os.Getwd(); err == nil {
-		if rel, err := filepath.Rel(here, p.pipelineFile); err == nil {
-			p.pipelineFile = rel
-		}
-	}
+	p := production{pipelines: []pipelineFile{{deploymentsTemplate, fromHere(filepath.Join(example, deploymentsTemplate, wantFile))}}}
 	if p.scenario, err = demo.Scenario(); err != nil {
 		return p, err
 	}
@@ -54,10 +48,23 @@ func demoProduction() (production, error) {
 	if err != nil {
 		return p, err
 	}
-	p.fill = func(ctx context.Context, repository *gittest.Repository) (map[string]string, error) {
-		return demo.Write(ctx, repository, configs)
+	p.fill = func(ctx context.Context, w *world) (map[string]string, error) {
+		return demo.Write(ctx, w.repositories["acme-bank/deployments"], configs)
 	}
 	return p, nil
+}
+
+// fromHere is a path as seen from the working directory.
+func fromHere(file string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return file
+	}
+	rel, err := filepath.Rel(here, file)
+	if err != nil {
+		return file
+	}
+	return rel
 }
 
 // ceplerConfigs are the configs of the example, by their path in the repository.

@@ -85,8 +85,23 @@ printf '%s|%s|%s\n' "${DEPLOYMENT-}" "${ENVIRONMENT-}" "` + name + ` $*" >>` + s
 for fault in ` + shellQuote(filepath.Join(t.dir, "faults", name)) + `.*.sh; do
   if [ -e "$fault" ]; then . "$fault"; fi
 done
-echo "` + name + ` ${1-}: rehearsed"
+echo "` + name + ` ${1-}: rehearsed" >&2
 `
+}
+
+// Act makes a tool do something besides: body is shell, run in the task's folder
+// with the tool's arguments once no fault has struck.
+func (t *Tools) Act(tool, body string) error {
+	if !plainName(tool) {
+		return fmt.Errorf("give %q something to do: there is no such tool", tool)
+	}
+	at := filepath.Join(t.Path(), tool)
+	file, err := os.OpenFile(at, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("give %s something to do: there is no such tool: %w", tool, err)
+	}
+	_, err = file.WriteString("set -eu\n" + body + "\n")
+	return errors.Join(err, file.Close())
 }
 
 // Break makes a tool fail until it is mended.

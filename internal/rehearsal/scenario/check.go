@@ -46,7 +46,7 @@ func (v *verdict) err() error {
 func (p player) check(ctx context.Context, e Expect, ran []*rehearsal.Build, sent []rehearsal.Message) error {
 	v := &verdict{}
 	p.checks(v)
-	e.builds(v, ran)
+	p.builds(v, e, ran)
 	if err := v.err(); err != nil {
 		return err
 	}
@@ -62,6 +62,9 @@ func (p player) check(ctx context.Context, e Expect, ran []*rehearsal.Build, sen
 			return err
 		}
 	}
+	if err := p.outside(ctx, v, e); err != nil {
+		return err
+	}
 	if err := v.err(); err != nil {
 		return err
 	}
@@ -71,22 +74,28 @@ func (p player) check(ctx context.Context, e Expect, ran []*rehearsal.Build, sen
 
 // checks: no resource may be out of order, whatever the act is about.
 func (p player) checks(v *verdict) {
-	failed := p.stage.Rehearsal.CheckErrors()
-	for _, name := range slices.Sorted(maps.Keys(failed)) {
-		v.add("the check of %s fails: %v", name, failed[name])
+	for _, r := range p.stage.Pipelines {
+		failed := r.CheckErrors()
+		for _, name := range slices.Sorted(maps.Keys(failed)) {
+			v.add("the check of %s fails: %v", name, failed[name])
+		}
 	}
 }
 
-func (e Expect) builds(v *verdict, ran []*rehearsal.Build) {
+func (p player) builds(v *verdict, e Expect, ran []*rehearsal.Build) {
 	var want, got []string
 	for _, b := range e.Builds {
 		for job, result := range b {
-			want = append(want, job+" "+result)
+			if r, name, err := p.stage.Pipelines.WithJob(job); err != nil {
+				v.add("%v", err)
+			} else {
+				want = append(want, p.job(r.Name(), name)+" "+result)
+			}
 		}
 	}
 	why := map[string]string{}
 	for _, b := range ran {
-		line := b.Job + " " + string(b.Status)
+		line := p.job(b.Pipeline, b.Job) + " " + string(b.Status)
 		got = append(got, line)
 		why[line] = b.Why()
 	}
@@ -104,6 +113,28 @@ func (e Expect) builds(v *verdict, ran []*rehearsal.Build) {
 	}
 }
 
+// job names a job for people, with its pipeline where several have one of that
+// name.
+func (p player) job(of, job string) string {
+	if _, _, err := p.stage.Pipelines.WithJob(job); err != nil {
+		return of + "/" + job
+	}
+	return job
+}
+
+// last is the job's last build, nil when it had none.
+func (p player) last(job string) (*rehearsal.Build, error) {
+	r, name, err := p.stage.Pipelines.WithJob(job)
+	if err != nil {
+		return nil, err
+	}
+	builds := r.Builds(name)
+	if len(builds) == 0 {
+		return nil, nil //nolint:nilnil // it had none: documented
+	}
+	return builds[len(builds)-1], nil
+}
+
 // watch is where to look for environments.
 type watch struct {
 	reader  *lineage.Reader
@@ -111,7 +142,11 @@ type watch struct {
 }
 
 func (p player) environments() (watch, error) {
-	w := watch{lineage.NewReader(p.stage.Repository), map[string]deployments.Source{}}
+	repository, err := p.stage.repository("")
+	if err != nil {
+		return watch{}, err
+	}
+	w := watch{lineage.NewReader(repository), map[string]deployments.Source{}}
 	for _, src := range p.stage.Sources {
 		key, err := w.reader.Key(src)
 		if err != nil {
@@ -171,7 +206,12 @@ func (p player) waits(ctx context.Context, v *verdict, e Expect, w watch) error 
 // saw looks into the folder that the last build's first task was run in.
 func (p player) saw(v *verdict, e Expect) {
 	for _, job := range slices.Sorted(maps.Keys(e.Saw)) {
-		dir := taskFolder(p.stage.Rehearsal.Builds(job))
+		build, err := p.last(job)
+		if err != nil {
+			v.add("%v", err)
+			continue
+		}
+		dir := taskFolder(build)
 		if dir == "" {
 			v.add("%s has run no task", job)
 			continue
@@ -187,11 +227,11 @@ func (p player) saw(v *verdict, e Expect) {
 	}
 }
 
-func taskFolder(builds []*rehearsal.Build) string {
-	if len(builds) == 0 {
+func taskFolder(b *rehearsal.Build) string {
+	if b == nil {
 		return ""
 	}
-	for _, s := range builds[len(builds)-1].Steps {
+	for _, s := range b.Steps {
 		if s.Kind == pipeline.KindTask {
 			return s.Dir
 		}
@@ -202,8 +242,13 @@ func taskFolder(builds []*rehearsal.Build) string {
 func (p player) tries(v *verdict, e Expect) {
 	for _, job := range slices.Sorted(maps.Keys(e.Tries)) {
 		got := map[string]int{}
-		if builds := p.stage.Rehearsal.Builds(job); len(builds) > 0 {
-			for _, s := range builds[len(builds)-1].Steps {
+		build, err := p.last(job)
+		if err != nil {
+			v.add("%v", err)
+			continue
+		}
+		if build != nil {
+			for _, s := range build.Steps {
 				got[s.Name]++
 			}
 		}
@@ -244,10 +289,34 @@ func (e Expect) summary() string {
 	if n := len(e.Saw); n > 0 {
 		parts = append(parts, "the files of "+count(n, "deployment", "deployments"))
 	}
+	for _, n := range []struct {
+		count     int
+		one, many string
+	}{
+		{len(e.Pulls), "pull request", "pull requests"},
+		{sizes(e.Tags), "tag", "tags"},
+		{len(e.Releases), "release", "releases"},
+		{len(e.Images), "image", "images"},
+		{len(e.Files), "repository's files", "repositories' files"},
+		{len(e.Copies), "copy", "copies"},
+		{len(e.Statuses), "commit's statuses", "commits' statuses"},
+	} {
+		if n.count > 0 {
+			parts = append(parts, count(n.count, n.one, n.many))
+		}
+	}
 	if n := len(e.Messages); n > 0 {
 		parts = append(parts, count(n, "message", "messages"))
 	}
 	return "as it must be: " + strings.Join(parts, ", ")
+}
+
+func sizes(m map[string]map[string]string) int {
+	n := 0
+	for _, inner := range m {
+		n += len(inner)
+	}
+	return n
 }
 
 func count(n int, one, many string) string {

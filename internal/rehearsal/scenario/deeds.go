@@ -8,7 +8,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
 )
 
@@ -28,17 +30,60 @@ func (p player) do(ctx context.Context, d Deed) (*rehearsal.Build, error) {
 		return nil, p.pin(*d.Pin)
 	case d.Unpin != nil:
 		p.stage.Audience.Did(fmt.Sprintf("%s unpins %s", name(d.Unpin.By), d.Unpin.Resource))
-		return nil, p.stage.Rehearsal.Unpin(d.Unpin.Resource)
+		return nil, p.unpin(*d.Unpin)
+	case d.Pull != nil:
+		return nil, p.pull(ctx, *d.Pull)
+	case d.Merge != nil:
+		return nil, p.merge(ctx, *d.Merge)
+	case d.Pass != "":
+		return nil, p.pass(d.Pass)
 	default:
-		p.stage.Audience.Did(fmt.Sprintf("%s starts %s by hand", name(d.Trigger.By), d.Trigger.Job))
-		return p.stage.Rehearsal.Trigger(ctx, d.Trigger.Job, name(d.Trigger.By))
+		return p.trigger(ctx, *d.Trigger)
 	}
+}
+
+func (p player) unpin(u Unpin) error {
+	r, resource, err := p.stage.Pipelines.WithResource(u.Resource)
+	if err != nil {
+		return err
+	}
+	p.stage.Audience.Did(fmt.Sprintf("%s unpins %s", name(u.By), u.Resource))
+	return r.Unpin(resource)
+}
+
+func (p player) trigger(ctx context.Context, t Trigger) (*rehearsal.Build, error) {
+	r, job, err := p.stage.Pipelines.WithJob(t.Job)
+	if err != nil {
+		return nil, err
+	}
+	p.stage.Audience.Did(fmt.Sprintf("%s starts %s by hand", name(t.By), t.Job))
+	return r.Trigger(ctx, job, name(t.By))
+}
+
+func (p player) pass(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("pass %s: %w", text, err)
+	}
+	if p.stage.Pass == nil {
+		return fmt.Errorf("pass %s: no pipeline here knows the time", text)
+	}
+	p.stage.Audience.Did(text + " pass")
+	p.stage.Pass(d)
+	return nil
 }
 
 // commit pushes a person's commit.
 func (p player) commit(c Commit) error {
 	branch := or(c.Branch, "main")
-	batch := p.stage.Repository.Import()
+	repository, err := p.stage.repository(c.Repository)
+	if err != nil {
+		return err
+	}
+	if err := startBranch(repository, branch); err != nil {
+		return err
+	}
+	batch := repository.Import()
 	commit := batch.Commit(branch, c.Message).At(p.stage.Now()).By(or(c.By, defaultPerson))
 	for _, path := range slices.Sorted(maps.Keys(c.Files)) {
 		e := c.Files[path]
@@ -46,7 +91,7 @@ func (p player) commit(c Commit) error {
 			commit.Delete(path)
 			continue
 		}
-		mode, before, err := p.file(branch, path)
+		mode, before, err := file(repository, branch, path)
 		if err != nil {
 			return err
 		}
@@ -62,7 +107,7 @@ func (p player) commit(c Commit) error {
 	if c.As != "" {
 		p.commits[c.As] = commit.Hash()
 	}
-	p.stage.Audience.Did(fmt.Sprintf("%s pushes %.7s to %s: %s", name(c.By), commit.Hash(), branch, strings.SplitN(c.Message, "\n", 2)[0])) //nolint:mnd // subject and rest
+	p.stage.Audience.Did(fmt.Sprintf("%s pushes %.7s to %s: %s", name(c.By), commit.Hash(), p.branch(c.Repository, branch), strings.SplitN(c.Message, "\n", 2)[0])) //nolint:mnd // subject and rest
 	return nil
 }
 
@@ -71,14 +116,35 @@ const (
 	regularFile   = "100644"
 )
 
+// startBranch begins a branch that is not there yet where main is.
+func startBranch(repository *gittest.Repository, branch string) error {
+	if _, err := repository.RevParse("refs/heads/" + branch); err == nil {
+		return nil
+	}
+	main, err := repository.RevParse("refs/heads/main")
+	if err != nil {
+		return fmt.Errorf("start branch %s: %w", branch, err)
+	}
+	return repository.UpdateRef("refs/heads/"+branch, main)
+}
+
+// branch names a branch for people, with its repository when that is not the
+// deployments'.
+func (p player) branch(repository, branch string) string {
+	if repository == "" || repository == p.stage.Deployments {
+		return branch
+	}
+	return repository + " " + branch
+}
+
 // file is a file's mode and content; a new one is regular and empty.
-func (p player) file(branch, path string) (mode, content string, err error) {
-	listed, err := p.stage.Repository.Git("ls-tree", branch, "--", path)
+func file(repository *gittest.Repository, branch, path string) (mode, content string, err error) {
+	listed, err := repository.Git("ls-tree", branch, "--", path)
 	if err != nil || listed == "" {
 		return regularFile, "", err
 	}
 	mode, _, _ = strings.Cut(listed, " ")
-	content, err = p.stage.Repository.Show(branch, path)
+	content, err = repository.Show(branch, path)
 	return mode, content, err
 }
 
@@ -100,11 +166,15 @@ func (e Edit) apply(before string) (string, error) {
 // gate moves an environment's gate, as a person would: one line of the file.
 func (p player) gate(g Gate) error {
 	branch := or(g.Branch, "main")
-	to, err := p.gateValue(g.To)
+	repository, err := p.stage.repository("")
 	if err != nil {
 		return err
 	}
-	_, before, err := p.file(branch, g.File)
+	to, err := p.gateValue(repository, g.To)
+	if err != nil {
+		return err
+	}
+	_, before, err := file(repository, branch, g.File)
 	if err != nil {
 		return err
 	}
@@ -119,14 +189,14 @@ func (p player) gate(g Gate) error {
 	})
 }
 
-func (p player) gateValue(to string) (string, error) {
+func (p player) gateValue(repository *gittest.Repository, to string) (string, error) {
 	if to == "HEAD" {
 		return to, nil
 	}
 	if hash, ok := p.commits[to]; ok {
 		return hash, nil
 	}
-	hash, err := p.stage.Repository.RevParse("refs/heads/" + to)
+	hash, err := repository.RevParse("refs/heads/" + to)
 	if err != nil {
 		return "", fmt.Errorf("gate: there is no commit or branch named %q", to)
 	}
@@ -158,14 +228,18 @@ func (p player) breaks(b Break) error {
 
 // pin holds a resource at what a build of a job had of it.
 func (p player) pin(pin Pin) error {
-	for _, b := range p.stage.Rehearsal.Builds(pin.Job) {
+	r, job, err := p.stage.Pipelines.WithJob(pin.Job)
+	if err != nil {
+		return fmt.Errorf("pin %s: %w", pin.Resource, err)
+	}
+	for _, b := range r.Builds(job) {
 		if b.Number != pin.Build {
 			continue
 		}
 		for _, use := range b.Inputs {
 			if use.Resource == pin.Resource {
 				p.stage.Audience.Did(fmt.Sprintf("%s pins %s to what %s #%d deployed", name(pin.By), pin.Resource, pin.Job, pin.Build))
-				return p.stage.Rehearsal.Pin(pin.Resource, use.Version)
+				return r.Pin(pin.Resource, use.Version)
 			}
 		}
 	}

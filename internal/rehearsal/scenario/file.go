@@ -37,6 +37,31 @@ type Deed struct {
 	Pin     *Pin     `yaml:"pin"`
 	Unpin   *Unpin   `yaml:"unpin"`
 	Trigger *Trigger `yaml:"trigger"`
+	Pull    *Pull    `yaml:"pull"`
+	Merge   *Merge   `yaml:"merge"`
+	Pass    string   `yaml:"pass"` // a duration
+}
+
+// Pull is a pull request that a person opens.
+type Pull struct {
+	By         string   `yaml:"by"`
+	Repository string   `yaml:"repository"`
+	Branch     string   `yaml:"branch"`
+	Title      string   `yaml:"title"`
+	Labels     []string `yaml:"labels"`
+	Draft      bool     `yaml:"draft"`
+}
+
+// Merge is a person's merge of the open pull request of a branch. A draft is
+// made ready first, as a person would.
+type Merge struct {
+	By         string `yaml:"by"`
+	Repository string `yaml:"repository"`
+	Branch     string `yaml:"branch"`
+	// Method is merge, squash or rebase; merge when it is empty.
+	Method string `yaml:"method"`
+	// As names the merge commit for later acts.
+	As string `yaml:"as"`
 }
 
 // Commit is a commit that a person pushes.
@@ -44,7 +69,9 @@ type Commit struct {
 	// By is "Ana Lima <ana@example.com>".
 	By      string `yaml:"by"`
 	Message string `yaml:"message"`
-	// Branch defaults to main.
+	// Repository defaults to that of the deployments.
+	Repository string `yaml:"repository"`
+	// Branch defaults to main; one that is not there begins at main.
 	Branch string `yaml:"branch"`
 	// As names the commit for later acts.
 	As    string          `yaml:"as"`
@@ -121,6 +148,83 @@ type Expect struct {
 	Tries map[string]map[string]int `yaml:"tries"`
 	// Messages are parts of the messages that were sent; there are no others.
 	Messages []string `yaml:"messages"`
+	// Pulls are pull requests by their branch.
+	Pulls []ExpectPull `yaml:"pulls"`
+	// Tags say by repository and tag which commit it is at: the name of a
+	// commit, or "" for any.
+	Tags map[string]map[string]string `yaml:"tags"`
+	// Files say by repository, branch and path what a file has.
+	Files map[string]map[string]map[string]string `yaml:"files"`
+	// Copies are folders that must be the same.
+	Copies []Copy `yaml:"copies"`
+	// Images are in the registry, Releases on the forge.
+	Images   []ExpectImage   `yaml:"images"`
+	Releases []ExpectRelease `yaml:"releases"`
+	// Statuses are those of commits on the forge.
+	Statuses []ExpectStatus `yaml:"statuses"`
+	// Versions say by resource which fields its newest version has.
+	Versions map[string]map[string]string `yaml:"versions"`
+	// Said has by job a text that its last build has said.
+	Said map[string]string `yaml:"said"`
+}
+
+// ExpectPull is the newest pull request of a branch; what is left out is not
+// looked at.
+type ExpectPull struct {
+	Repository string `yaml:"repository"`
+	Branch     string `yaml:"branch"`
+	// State is open, merged, closed, or none when there must be none at all.
+	State  string   `yaml:"state"`
+	Number int      `yaml:"number"`
+	Draft  *bool    `yaml:"draft"`
+	Title  string   `yaml:"title"`
+	Labels []string `yaml:"labels"`
+	// Body are parts of it.
+	Body []string `yaml:"body"`
+	// Count is how many pull requests the branch has had.
+	Count int `yaml:"count"`
+	// As names its merge commit for later acts.
+	As string `yaml:"as"`
+}
+
+// ExpectImage is an image in the registry that stands in for all.
+type ExpectImage struct {
+	Repository string `yaml:"repository"`
+	Tag        string `yaml:"tag"`
+	// SameAs are other tags of the same image.
+	SameAs []string          `yaml:"same_as"`
+	Labels map[string]string `yaml:"labels"`
+}
+
+// ExpectRelease is a published release.
+type ExpectRelease struct {
+	Repository string   `yaml:"repository"`
+	Tag        string   `yaml:"tag"`
+	Notes      []string `yaml:"notes"`
+	Assets     []string `yaml:"assets"`
+	Prerelease bool     `yaml:"prerelease"`
+}
+
+// ExpectStatus are statuses of a named commit, by context.
+type ExpectStatus struct {
+	Repository string            `yaml:"repository"`
+	Commit     string            `yaml:"commit"`
+	States     map[string]string `yaml:"states"`
+}
+
+// Copy says that a folder is the copy of another one.
+type Copy struct {
+	Is Place `yaml:"is"`
+	Of Place `yaml:"of"`
+}
+
+// Place is a path in a repository: at a named commit, or on a branch, main when
+// neither is given.
+type Place struct {
+	Repository string `yaml:"repository"`
+	Branch     string `yaml:"branch"`
+	Commit     string `yaml:"commit"`
+	Path       string `yaml:"path"`
 }
 
 // Parse reads a scenario; file is its name for messages. Unknown keys are
@@ -152,13 +256,13 @@ func (a Act) validate() error {
 	}
 	for i, d := range a.Do {
 		set := 0
-		for _, is := range []bool{d.Commit != nil, d.Gate != nil, d.Break != nil, d.Mend != "", d.Pin != nil, d.Unpin != nil, d.Trigger != nil} {
+		for _, is := range []bool{d.Commit != nil, d.Gate != nil, d.Break != nil, d.Mend != "", d.Pin != nil, d.Unpin != nil, d.Trigger != nil, d.Pull != nil, d.Merge != nil, d.Pass != ""} {
 			if is {
 				set++
 			}
 		}
 		if set != 1 {
-			return fmt.Errorf("%s: deed %d says %d things: say one of commit, gate, break, mend, pin, unpin, trigger", a.Title, i+1, set)
+			return fmt.Errorf("%s: deed %d says %d things: say one of commit, gate, break, mend, pin, unpin, trigger, pull, merge, pass", a.Title, i+1, set)
 		}
 		if d.Commit != nil && (d.Commit.Message == "" || len(d.Commit.Files) == 0) {
 			return fmt.Errorf("%s: deed %d: a commit needs a message and files", a.Title, i+1)

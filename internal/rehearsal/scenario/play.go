@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/deployments"
@@ -14,13 +16,27 @@ import (
 
 // Stage is the world that a scenario is played in.
 type Stage struct {
-	Rehearsal *rehearsal.Rehearsal
-	// Repository is the one that people push to.
-	Repository *gittest.Repository
+	Pipelines rehearsal.Together
+	// Repositories are those that people push to, by the names that the
+	// scenario has for them.
+	Repositories map[string]*gittest.Repository
+	// Deployments names the one that holds the environments; a deed that names
+	// no repository means it.
+	Deployments string
 	// Sources are the environments that expectations may ask about.
 	Sources  []deployments.Source
 	Tools    *rehearsal.Tools
 	Messages *rehearsal.Mailbox
+	// Forge has the pull requests and releases; nil where there is none.
+	Forge Forge
+	// Registry is the host of the registry that stands in for all of them;
+	// empty where there is none.
+	Registry string
+	// Robots do what others do in the world once the pipelines rest, and tell
+	// whether that was anything; nil for nobody.
+	Robots func(ctx context.Context) (bool, error)
+	// Pass lets time pass; nil where no pipeline knows the time.
+	Pass func(time.Duration)
 	// Audience sees the play.
 	Audience Audience
 	// Now dates the commits of people.
@@ -37,6 +53,15 @@ type Audience interface {
 	Waits(e lineage.Environment)
 	// Held: everything the act expects is as it must be, in a sentence.
 	Held(text string)
+}
+
+// repository is one of the world's, the deployments' when name is empty.
+func (s Stage) repository(name string) (*gittest.Repository, error) {
+	r, ok := s.Repositories[or(name, s.Deployments)]
+	if !ok {
+		return nil, fmt.Errorf("there is no repository %q; there are: %s", or(name, s.Deployments), strings.Join(slices.Sorted(maps.Keys(s.Repositories)), ", "))
+	}
+	return r, nil
 }
 
 // player is a play under way.
@@ -70,7 +95,7 @@ func (p player) act(ctx context.Context, a Act) error {
 			ran = append(ran, b)
 		}
 	}
-	more, err := p.stage.Rehearsal.Settle(ctx)
+	more, err := p.stage.Pipelines.Settle(ctx, p.stage.Robots)
 	if err != nil {
 		return err
 	}

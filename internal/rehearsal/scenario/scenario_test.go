@@ -72,7 +72,7 @@ jobs:
 	require.NoError(t, err)
 	n := &notes{}
 	return scenario.Stage{
-		Rehearsal: r, Repository: repository, Tools: tools, Messages: mailbox, Audience: n,
+		Pipelines: rehearsal.Together{r}, Repositories: map[string]*gittest.Repository{"deployments": repository}, Deployments: "deployments", Tools: tools, Messages: mailbox, Audience: n,
 		Now: func() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) },
 	}, n
 }
@@ -120,18 +120,18 @@ acts:
   expect:
     builds: [{good: succeeded}]
 `))
-	content, err := s.Repository.Show("main", "repo/f")
+	content, err := s.Repositories["deployments"].Show("main", "repo/f")
 	require.NoError(t, err)
 	assert.Equal(t, "two\n", content)
-	content, err = s.Repository.Show("main", "new")
+	content, err = s.Repositories["deployments"].Show("main", "new")
 	require.NoError(t, err)
 	assert.Equal(t, "xy\n", content)
-	two, err := s.Repository.RevParse("main~3")
+	two, err := s.Repositories["deployments"].RevParse("main~3")
 	require.NoError(t, err)
-	content, err = s.Repository.Show("main", "gates.yml")
+	content, err = s.Repositories["deployments"].Show("main", "gates.yml")
 	require.NoError(t, err)
 	assert.Equal(t, "# gates\nqa: HEAD\n'prod': "+two+" # closed\n", content)
-	log, err := s.Repository.Log("%an %as %s", "main~2")
+	log, err := s.Repositories["deployments"].Log("%an %as %s", "main~2")
 	require.NoError(t, err)
 	assert.Equal(t, "Ben 2030-01-01 feat: two", log[1])
 	assert.Equal(t, "Ben pushes "+two[:7]+" to main: feat: two", n.did[0])

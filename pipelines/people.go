@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
+)
+
+// people do on the world's forge what a scenario says, and look at it.
+type people struct{ world *world }
+
+// repository finds a repository of the forge by the last part of its name.
+func (p people) repository(name string) (*forgetest.Repository, error) {
+	for full := range p.world.repositories {
+		if path.Base(full) == name || full == name {
+			return p.world.forge.Repository(full), nil
+		}
+	}
+	return nil, fmt.Errorf("there is no repository %q on the forge; there are: %s", name, strings.Join(slices.Sorted(maps.Keys(p.world.repositories)), ", "))
+}
+
+// login is what a person is called on the forge.
+func login(who string) string {
+	name, _, _ := strings.Cut(who, " ")
+	return strings.ToLower(name)
+}
+
+// OpenPull opens a pull request as a person.
+func (p people) OpenPull(_ context.Context, pull scenario.Pull) (int, error) {
+	r, err := p.repository(pull.Repository)
+	if err != nil {
+		return 0, err
+	}
+	number, err := r.Open(pull.Branch, "main", pull.Title, login(pull.By))
+	if err != nil {
+		return 0, err
+	}
+	return number, r.Label(number, pull.Labels...)
+}
+
+// MergePull makes a draft ready and merges.
+func (p people) MergePull(_ context.Context, m scenario.Merge, number int) (string, error) {
+	r, err := p.repository(m.Repository)
+	if err != nil {
+		return "", err
+	}
+	return merge(r, number, m.Method, login(m.By))
+}
+
+func merge(r *forgetest.Repository, number int, method, by string) (string, error) {
+	pull, err := r.Pull(number)
+	if err != nil {
+		return "", err
+	}
+	if pull.Draft {
+		if err := r.Ready(number); err != nil {
+			return "", err
+		}
+	}
+	if method == "" {
+		method = "merge"
+	}
+	return r.Merge(number, method, by)
+}
+
+// Pulls are all pull requests, oldest first.
+func (p people) Pulls(_ context.Context, repository string) ([]scenario.PullState, error) {
+	r, err := p.repository(repository)
+	if err != nil {
+		return nil, err
+	}
+	pulls, err := r.Pulls()
+	if err != nil {
+		return nil, err
+	}
+	all := make([]scenario.PullState, len(pulls))
+	for i, pull := range pulls {
+		state := "closed"
+		switch {
+		case pull.Open:
+			state = "open"
+		case pull.Merged:
+			state = "merged"
+		}
+		all[i] = scenario.PullState{
+			Number: pull.Number, Branch: pull.Head, Base: pull.Base, Title: pull.Title, Body: pull.Body, Labels: pull.Labels,
+			State: state, Draft: pull.Draft, Merged: pull.MergeCommit,
+		}
+	}
+	return all, nil
+}
+
+// Releases are all releases, oldest first.
+func (p people) Releases(_ context.Context, repository string) ([]scenario.ReleaseState, error) {
+	r, err := p.repository(repository)
+	if err != nil {
+		return nil, err
+	}
+	var all []scenario.ReleaseState
+	for _, release := range slices.Backward(r.Releases()) {
+		all = append(all, scenario.ReleaseState{
+			Tag: release.Tag, Title: release.Title, Notes: release.Body, Assets: slices.Sorted(maps.Keys(release.Assets)),
+			Draft: release.Draft, Prerelease: release.Prerelease,
+		})
+	}
+	return all, nil
+}
+
+// Statuses are the newest statuses of a commit by context.
+func (p people) Statuses(_ context.Context, repository, commit string) (map[string]string, error) {
+	r, err := p.repository(repository)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for c, status := range r.Statuses(commit) {
+		all[c] = status.State
+	}
+	return all, nil
+}
+
+// automerge is the workflow that merges the pull requests of bots which carry
+// all the labels.
+func (w *world) automerge(repository string, labels ...string) func(ctx context.Context) (bool, error) {
+	return func(context.Context) (bool, error) {
+		r := w.forge.Repository(repository)
+		pulls, err := r.Pulls()
+		if err != nil {
+			return false, err
+		}
+		for _, pull := range pulls {
+			if !pull.Open || slices.ContainsFunc(labels, func(l string) bool { return !slices.Contains(pull.Labels, l) }) {
+				continue
+			}
+			if _, err := merge(r, pull.Number, "merge", "github-actions"); err != nil {
+				return false, fmt.Errorf("the workflow merges pull request #%d of %s: %w", pull.Number, repository, err)
+			}
+			w.show.Did(fmt.Sprintf("the automerge workflow of %s merges #%d: %s", path.Base(repository), pull.Number, pull.Title))
+			return true, nil
+		}
+		return false, nil
+	}
+}

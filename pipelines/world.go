@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/ociimage"
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/doubles"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/timeline"
+)
+
+// world is where a production takes place: servers on loopback in place of all
+// that the pipelines name outside.
+type world struct {
+	dir      string
+	show     *timeline.Timeline
+	git      *gittest.Server
+	forge    *forgetest.Server
+	registry *ociimage.Loopback
+	mailbox  *rehearsal.Mailbox
+	clock    *doubles.Clock
+	// repositories by "owner/name", and what stands in for each address
+	repositories map[string]*gittest.Repository
+	standIns     map[string]rehearsal.StandIn
+	// programs are the folders of the suite's own images by type
+	programs map[string]string
+}
+
+// forgeToken is what the forge on loopback accepts.
+const forgeToken = "rehearsed"
+
+// newWorld starts the servers in dir. Close ends them.
+func newWorld(ctx context.Context, dir string, show *timeline.Timeline) (w *world, err error) {
+	w = &world{
+		dir: dir, show: show, mailbox: &rehearsal.Mailbox{}, clock: doubles.NewClock(time.Now()),
+		repositories: map[string]*gittest.Repository{}, standIns: map[string]rehearsal.StandIn{},
+		programs: map[string]string{},
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close())
+		}
+	}()
+	if w.git, err = gittest.New(gittest.Options{Dir: filepath.Join(dir, "git")}); err != nil {
+		return w, fmt.Errorf("rehearse: git server on loopback: %w", err)
+	}
+	if w.forge, err = forgetest.New(forgetest.Options{Git: w.git, Tokens: []string{forgeToken}}); err != nil {
+		return w, fmt.Errorf("rehearse: forge on loopback: %w", err)
+	}
+	if w.registry, err = ociimage.StartLoopback(ctx); err != nil {
+		return w, err
+	}
+	return w, os.Mkdir(w.builds(), 0o750)
+}
+
+func (w *world) close() error {
+	var errs []error
+	if w.registry != nil {
+		errs = append(errs, w.registry.Close())
+	}
+	if w.forge != nil {
+		errs = append(errs, w.forge.Close())
+	}
+	if w.git != nil {
+		errs = append(errs, w.git.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (w *world) builds() string { return filepath.Join(w.dir, "builds") }
+
+// repositoryOf is the "owner/name" of a git address, as forges have it.
+func repositoryOf(uri string) string {
+	at := uri
+	if u, err := url.Parse(uri); err == nil && u.Host != "" {
+		at = u.Path
+	} else if _, rest, ok := strings.Cut(uri, ":"); ok {
+		at = rest
+	}
+	at = strings.Trim(strings.TrimSuffix(at, ".git"), "/")
+	if owner := path.Base(path.Dir(at)); owner != "." && owner != "/" {
+		return owner + "/" + path.Base(at)
+	}
+	return path.Base(at)
+}
+
+// uris are the git addresses that the pipeline's resources use.
+func uris(p *pipeline.Pipeline, vars map[string]any) ([]string, error) {
+	var all []string
+	for _, r := range p.Resources {
+		value := r.Source.Field("uri")
+		if value.IsZero() {
+			continue
+		}
+		filled, err := value.Interpolate(pipeline.Vars(vars))
+		if err != nil {
+			return nil, fmt.Errorf("rehearse: %s: uri of %s: %w", p.File, r.Name, err)
+		}
+		if uri, ok := filled.Text(); ok && !slices.Contains(all, uri) {
+			all = append(all, uri)
+		}
+	}
+	return all, nil
+}
+
+// settle makes a repository for every address of the pipeline that has none
+// yet.
+func (w *world) settle(p *pipeline.Pipeline, vars map[string]any) error {
+	all, err := uris(p, vars)
+	if err != nil {
+		return err
+	}
+	for _, uri := range all {
+		name := repositoryOf(uri)
+		repository, ok := w.repositories[name]
+		if !ok {
+			if repository, err = w.git.Create(name); err != nil {
+				return fmt.Errorf("rehearse: make the repository %s: %w", name, err)
+			}
+			w.repositories[name] = repository
+		}
+		w.standIns[uri] = rehearsal.StandIn{URI: repository.URL(), Without: credentialKeys()}
+	}
+	return nil
+}
+
+// credentialKeys are the access keys that a server on loopback has no use for.
+func credentialKeys() []string {
+	return []string{
+		"private_key", "private_key_passphrase", "known_hosts", "insecure_ignore_host_key", "username", "password", "access_token", "auth_token",
+		"app_id", "app_private_key", "app_installation_id", "app_api_url", "ca_cert", "skip_ssl_verification",
+	}
+}
+
+// local puts the world's forge, registry and cache in place of those that a
+// source names.
+func (w *world) local() func(typ string, source map[string]any) error {
+	return func(_ string, source map[string]any) error {
+		for _, key := range credentialKeys() {
+			delete(source, key)
+		}
+		if github, ok := source["github"].(map[string]any); ok {
+			source["github"] = map[string]any{"repository": github["repository"], "api_url": w.forge.APIURL(), "access_token": forgeToken}
+		}
+		return nil
+	}
+}
+
+// imageOf names the type by the last part of its image's repository; a type of
+// Concourse's own has no image, and its name is all there is.
+func imageOf(p *pipeline.Pipeline, typ string) string {
+	t, ok := p.ResourceType(typ)
+	if !ok {
+		return typ
+	}
+	repository, _ := t.Source.Field("repository").Text()
+	return path.Base(repository)
+}
+
+// types finds what each of the pipeline's resource types is run with: the
+// program of an image of the suite's own, or a double.
+func (w *world) types(p *pipeline.Pipeline) (map[string]rehearsal.Type, error) {
+	github := doubles.GitHub{API: w.forge.APIURL(), Token: forgeToken, Clone: w.git.URL}
+	known := map[string]rehearsal.Type{
+		"git": doubles.Git{}, "registry-image": doubles.RegistryImage{Host: w.registry.Host}, "registry-image-resource": doubles.RegistryImage{Host: w.registry.Host},
+		"github-release": doubles.Release{GitHub: github}, "github-release-resource": doubles.Release{GitHub: github},
+		"github-pr-resource": doubles.PullRequest{GitHub: github}, "time": w.clock, "slack-notification-resource": doubles.Slack{Mailbox: w.mailbox},
+	}
+	for image, folder := range w.programs {
+		known[image] = rehearsal.Program{Dir: filepath.Join(folder, "opt", "resource")}
+	}
+	types := map[string]rehearsal.Type{}
+	for _, r := range p.Resources {
+		if _, ok := types[r.Type]; ok {
+			continue
+		}
+		image := imageOf(p, r.Type)
+		switch typ, ok := known[image]; {
+		case ok:
+			types[r.Type] = typ
+		case onlyPut(p, r.Type):
+			types[r.Type] = w.mailbox
+		default:
+			return nil, fmt.Errorf("rehearse: %s:%d: nothing stands in for the resource type %s (%s)", p.File, r.Line, r.Type, image)
+		}
+	}
+	return types, nil
+}
+
+// set makes a rehearsal of the pipeline in this world.
+func (w *world) set(name string, p *pipeline.Pipeline, vars map[string]any, tools *rehearsal.Tools) (*rehearsal.Rehearsal, error) {
+	types, err := w.types(p)
+	if err != nil {
+		return nil, err
+	}
+	scratch := filepath.Join(w.builds(), name)
+	if err := os.Mkdir(scratch, 0o750); err != nil {
+		return nil, fmt.Errorf("rehearse: two pipelines are called %s: %w", name, err)
+	}
+	return rehearsal.New(rehearsal.Options{
+		Pipeline: p, Types: types, Vars: vars, Dir: scratch, Name: name, Observer: w.show,
+		StandIns: w.standIns, Local: w.local(),
+		TaskPath:    tools.Path() + string(os.PathListSeparator) + os.Getenv("PATH"),
+		TaskDoubles: map[string]rehearsal.TaskDouble{"build": doubles.OCIBuild{}},
+	})
+}
+
+// onlyPut tells whether no job gets a resource of the type.
+func onlyPut(p *pipeline.Pipeline, typ string) bool {
+	for _, name := range rehearsal.Inputs(p) {
+		if res, ok := p.Resource(name); ok && res.Type == typ {
+			return false
+		}
+	}
+	return true
+}
