@@ -144,8 +144,9 @@ func (s *Server) verified(r *http.Request) (*app, error) {
 		return nil, bad
 	}
 	var c struct {
-		Iss      string `json:"iss"`
-		Iat, Exp int64
+		Iss string `json:"iss"`
+		Iat int64  `json:"iat"`
+		Exp int64  `json:"exp"`
 	}
 	if err := json.Unmarshal(claims, &c); err != nil {
 		return nil, bad

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -111,9 +112,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case f.Status != 0:
 		s.note(func() { seen.Status = f.Status })
 		s.limits(w.Header())
-		for k, v := range f.Header {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), f.Header)
 		text := []byte(f.Body)
 		if f.Body == "" {
 			text = (&failure{status: f.Status, message: f.Message}).body()
@@ -214,7 +213,7 @@ func (s *Server) handle(do route) http.HandlerFunc {
 		if raw, ok := body.([]byte); ok {
 			w.Header().Set("Content-Type", "application/octet-stream")
 			w.WriteHeader(status)
-			_, _ = w.Write(raw)
+			_, _ = io.Copy(w, bytes.NewReader(raw)) // the client may have gone
 			return
 		}
 		text, err := json.Marshal(body)

@@ -1,0 +1,185 @@
+package githubapp
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
+)
+
+func newKey(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	return key
+}
+
+func pkcs1(key *rsa.PrivateKey) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+}
+
+func pkcs8(t *testing.T, key any) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+func TestKeys(t *testing.T) {
+	key := newKey(t)
+	_, edward, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	for name, text := range map[string]string{
+		"PKCS1": pkcs1(key), "PKCS8": pkcs8(t, key), "indented": "\n  " + strings.ReplaceAll(pkcs1(key), "\n", "\r\n  "),
+	} {
+		_, err := New(Config{ID: "1", PrivateKey: text})
+		require.NoError(t, err, name)
+	}
+	for text, want := range map[string]string{
+		"":               "app_private_key: it is no key in PEM form",
+		"hello":          "app_private_key: it is no key in PEM form",
+		pkcs8(t, edward): "app_private_key: it is not an RSA key",
+		strings.ReplaceAll(pkcs1(key), "RSA", "EC"):                                              "",
+		"-----BEGIN ENCRYPTED PRIVATE KEY-----\naGVsbG8=\n-----END ENCRYPTED PRIVATE KEY-----\n": "app_private_key: it is broken or encrypted: it is of the type ENCRYPTED PRIVATE KEY",
+	} {
+		_, err := New(Config{ID: "1", PrivateKey: text})
+		if want == "" {
+			require.NoError(t, err, "the type is not looked at")
+			continue
+		}
+		require.ErrorContains(t, err, want)
+	}
+	_, err = New(Config{ID: "1", PrivateKey: pkcs1(key), Installation: "../1"})
+	require.ErrorContains(t, err, "app_installation_id: it is not a number")
+}
+
+func TestAPIOfAServer(t *testing.T) {
+	assert.Equal(t, "https://api.github.com", API("https", "github.com").String())
+	assert.Equal(t, "https://ghe.example:8443/api/v3", API("https", "ghe.example:8443").String())
+}
+
+// hub answers what an app asks.
+type hub struct {
+	*httptest.Server
+	calls  []string
+	status int
+	header http.Header
+	body   string
+	life   time.Duration
+	now    time.Time
+}
+
+func newHub(t *testing.T) *hub {
+	t.Helper()
+	h := &hub{life: time.Hour, now: time.Now()}
+	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.calls = append(h.calls, r.Method+" "+r.URL.Path)
+		maps.Copy(w.Header(), h.header)
+		switch {
+		case h.status != 0:
+			w.WriteHeader(h.status)
+			fmt.Fprint(w, h.body)
+		case strings.HasSuffix(r.URL.Path, "/installation"):
+			fmt.Fprint(w, `{"id": 12345678901}`)
+		default:
+			_ = json.NewEncoder(w).Encode(map[string]any{"token": fmt.Sprint("t", len(h.calls)), "expires_at": h.now.Add(h.life)})
+		}
+	}))
+	t.Cleanup(h.Close)
+	return h
+}
+
+func (h *hub) app(t *testing.T, installation string) *App {
+	t.Helper()
+	client, err := httpclient.New(httpclient.TLS{})
+	require.NoError(t, err)
+	api, err := url.Parse(h.URL)
+	require.NoError(t, err)
+	a, err := New(Config{ID: "1", PrivateKey: pkcs1(newKey(t)), Installation: installation, Owner: "team", Repository: "code", API: api, Client: client})
+	require.NoError(t, err)
+	a.now = func() time.Time { return h.now }
+	return a
+}
+
+func TestTokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
+	h := newHub(t)
+	a := h.app(t, "")
+	token, fresh, err := a.Token(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "t2", token)
+	assert.True(t, fresh)
+	h.now = h.now.Add(54 * time.Minute)
+	token, fresh, err = a.Token(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "t2", token)
+	assert.False(t, fresh)
+	h.now = h.now.Add(2 * time.Minute)
+	token, _, err = a.Token(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "t3", token)
+	assert.Equal(t, []string{
+		"GET /repos/team/code/installation", "POST /app/installations/12345678901/access_tokens", "POST /app/installations/12345678901/access_tokens",
+	}, h.calls, "the installation is looked up once")
+}
+
+func TestForgottenTokenIsReplaced(t *testing.T) {
+	h := newHub(t)
+	a := h.app(t, "7")
+	for _, want := range []string{"t1", "t2"} {
+		token, _, err := a.Token(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, want, token)
+		a.Forget()
+	}
+}
+
+func TestAnswersOtherThanATokenAreExplained(t *testing.T) {
+	reset := time.Now().Add(time.Hour).Truncate(time.Second)
+	for want, set := range map[string]func(*hub){
+		"HTTP 401 Unauthorized: check app_id and app_private_key, and the clock of this machine; the server says: bad": func(h *hub) {
+			h.status, h.body = 401, `{"message":"bad"}`
+		},
+		"HTTP 404 Not Found: check app_installation_id": func(h *hub) { h.status, h.body = 404, "<html>" },
+		"HTTP 403 Forbidden": func(h *hub) {
+			h.status, h.header = 403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {fmt.Sprint(reset.Unix())}, "Retry-After": {"4"}}
+		},
+		"the answer is no JSON":      func(h *hub) { h.status, h.body = 200, "<html>" },
+		"the answer has no token":    func(h *hub) { h.status, h.body = 200, "{}" },
+		"HTTP 502 Bad Gateway":       func(h *hub) { h.status = 502 },
+		"HTTP 301 Moved Permanently": func(h *hub) { h.status, h.header = 301, http.Header{"Location": {"https://elsewhere.example"}} },
+	} {
+		h := newHub(t)
+		set(h)
+		_, _, err := h.app(t, "7").Token(t.Context())
+		require.ErrorContains(t, err, "get a token for app 1: exchange its key: ")
+		require.ErrorContains(t, err, want)
+		var status *StatusError
+		if h.status == 403 && assert.ErrorAs(t, err, &status) {
+			assert.True(t, status.LimitReset.Equal(reset))
+			assert.Equal(t, 4*time.Second, status.RetryAfter)
+		}
+	}
+}
+
+func TestAppThatIsNotInstalled(t *testing.T) {
+	h := newHub(t)
+	h.status, h.body = 404, `{"message":"Not Found"}`
+	_, _, err := h.app(t, "").Token(t.Context())
+	require.ErrorIs(t, err, ErrNotInstalled)
+	assert.Equal(t, "get a token for app 1: the app is not installed for team/code, or there is no such repository", err.Error())
+}
