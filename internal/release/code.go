@@ -1,0 +1,286 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/version"
+)
+
+// Options say how a repository is read.
+type Options struct {
+	// TagPrefix stands before the versions in tags; empty takes v1.2.3 and 1.2.3.
+	TagPrefix string
+	// Paths are globs, in which ** stands for any folders; a folder stands for all
+	// that is in it. When there are any, only commits that touch them count.
+	Paths []string
+	// Remote is asked for tags and history that the clone lacks, if it has the
+	// clone's commit. It may be nil.
+	Remote *git.Remote
+	// Branch is a further full ref of Remote that Open reads along; see
+	// [Code.Ref].
+	Branch string
+	// Logf gets what is worth knowing; nil drops it.
+	Logf func(format string, args ...any)
+}
+
+// Tag is a tag that marks a version.
+type Tag struct {
+	Name    string // without refs/tags/
+	Version version.Version
+	Commit  git.Hash
+}
+
+// Code is one commit of a code repository and what came before it. It is for one
+// goroutine at a time.
+type Code struct {
+	o     Options
+	head  git.Hash
+	local *git.Store // the clone; nil after OpenRemote
+	far   *git.Store // of the remote, once it was needed
+
+	localTags []Tag
+	refs      map[string]git.Hash // of the remote
+	related   verdict             // whether the remote has head
+	lines     map[git.Hash]*line  // by the base's commit
+}
+
+type verdict int
+
+const (
+	unknown verdict = iota
+	yes
+	no
+)
+
+// Open reads the clone in dir at its HEAD.
+func Open(ctx context.Context, dir string, o Options) (*Code, error) {
+	store, err := git.OpenLocal(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: give it the folder of a get of a git resource", err)
+	}
+	c := &Code{o: o, local: store, lines: map[git.Hash]*line{}}
+	if err := c.open(ctx); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return c, nil
+}
+
+func (c *Code) open(ctx context.Context) error {
+	var err error
+	if c.head, err = c.local.Ref(ctx, "HEAD"); err != nil {
+		return fmt.Errorf("find the commit that is checked out: %w", err)
+	}
+	refs, err := c.local.Refs(ctx)
+	if err != nil {
+		return err
+	}
+	c.localTags = tagsOf(refs, c.o.TagPrefix)
+	if err := c.Refresh(ctx); err != nil {
+		return err
+	}
+	for name, h := range refs {
+		if name != "HEAD" && !h.IsZero() && c.refs[remoteName(name)] == h {
+			c.related = yes
+		}
+	}
+	return nil
+}
+
+// remoteName is the name that a clone's ref has at the remote.
+func remoteName(name string) string {
+	if rest, ok := strings.CutPrefix(name, "refs/remotes/"); ok {
+		_, branch, _ := strings.Cut(rest, "/")
+		return "refs/heads/" + branch
+	}
+	return name
+}
+
+// OpenRemote reads o.Remote at one of its commits.
+func OpenRemote(ctx context.Context, head git.Hash, o Options) (*Code, error) {
+	c := &Code{o: o, head: head, related: yes, lines: map[git.Hash]*line{}}
+	if err := c.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Refresh reads the remote's refs again.
+func (c *Code) Refresh(ctx context.Context) error {
+	if c.o.Remote == nil {
+		return nil
+	}
+	refs, err := c.o.Remote.RefsUnder(ctx, "refs/tags/", "refs/heads/")
+	if err != nil {
+		return err
+	}
+	c.refs = refs
+	for name, h := range refs {
+		if h == c.head && !strings.HasSuffix(name, "^{}") {
+			c.related = yes
+		}
+	}
+	return nil
+}
+
+// Ref is what a ref of the remote was when the refs were last read; zero when it
+// is not there.
+func (c *Code) Ref(name string) git.Hash { return c.refs[name] }
+
+// Close gives files back.
+func (c *Code) Close() error {
+	var errs []error
+	for _, s := range []*git.Store{c.local, c.far} {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Head is the commit that everything is about.
+func (c *Code) Head() git.Hash { return c.head }
+
+// SetTagPrefix changes the prefix, for rules that are in the repository itself.
+func (c *Code) SetTagPrefix(ctx context.Context, prefix string) error {
+	c.o.TagPrefix = prefix
+	if c.local == nil {
+		return nil
+	}
+	refs, err := c.local.Refs(ctx)
+	if err != nil {
+		return err
+	}
+	c.localTags = tagsOf(refs, prefix)
+	return nil
+}
+
+// File reads a file as it is in the commit; fs.ErrNotExist when there is none.
+func (c *Code) File(ctx context.Context, name string) ([]byte, error) {
+	s, err := c.store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	commit, err := s.Commit(ctx, c.head)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.Lookup(ctx, commit.Tree, name)
+	if err != nil {
+		return nil, fmt.Errorf("read %s at %s: %w", name, short(c.head), err)
+	}
+	if !e.Mode.IsFile() {
+		return nil, fmt.Errorf("read %s at %s: it is no file: %w", name, short(c.head), fs.ErrNotExist)
+	}
+	return s.Blob(ctx, e.Hash)
+}
+
+// store is the clone, or the remote's where there is none.
+func (c *Code) store(ctx context.Context) (*git.Store, error) {
+	if c.local != nil {
+		return c.local, nil
+	}
+	return c.remoteStore(ctx)
+}
+
+// remoteStore is a copy of the remote that has the commit: ErrNoCommit when it
+// has not.
+func (c *Code) remoteStore(ctx context.Context) (*git.Store, error) {
+	if c.o.Remote == nil || c.related == no {
+		return nil, ErrNoCommit
+	}
+	if c.far == nil {
+		s, err := c.o.Remote.Store("")
+		if err != nil {
+			return nil, err
+		}
+		c.far = s
+	}
+	_, err := c.far.Commit(ctx, c.head)
+	switch {
+	case errors.Is(err, git.ErrNotFound), errors.Is(err, git.ErrNoBranch), errors.Is(err, git.ErrEmpty):
+		c.related = no
+		return nil, fmt.Errorf("%w: %s in %s", ErrNoCommit, short(c.head), c.o.Remote.URL())
+	case err != nil:
+		return nil, err
+	}
+	c.related = yes
+	return c.far, nil
+}
+
+// Related reports whether the remote has the commit, so that both are one
+// repository.
+func (c *Code) Related(ctx context.Context) (bool, error) {
+	if c.related == unknown {
+		if _, err := c.remoteStore(ctx); err != nil && !errors.Is(err, ErrNoCommit) {
+			return false, err
+		}
+	}
+	return c.related == yes && c.o.Remote != nil, nil
+}
+
+// Tags are the tags that mark versions, the highest version first: those of the
+// remote, if it is the same repository, and those of the clone.
+func (c *Code) Tags(ctx context.Context) ([]Tag, error) {
+	tags := slices.Clone(c.localTags)
+	remote := tagsOf(c.refs, c.o.TagPrefix)
+	if c.news(remote) {
+		related, err := c.Related(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if related {
+			tags = slices.DeleteFunc(tags, func(t Tag) bool {
+				return slices.ContainsFunc(remote, func(r Tag) bool { return r.Name == t.Name })
+			})
+			tags = append(tags, remote...)
+		}
+	}
+	slices.SortFunc(tags, func(a, b Tag) int {
+		if order := b.Version.Compare(a.Version); order != 0 {
+			return order
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return tags, nil
+}
+
+// news says that the remote has tags that the clone does not have.
+func (c *Code) news(remote []Tag) bool {
+	return slices.ContainsFunc(remote, func(r Tag) bool {
+		return !slices.ContainsFunc(c.localTags, func(t Tag) bool { return t.Name == r.Name && t.Commit == r.Commit })
+	})
+}
+
+// tagsOf are the versions among refs.
+func tagsOf(refs map[string]git.Hash, prefix string) []Tag {
+	var tags []Tag
+	for name, h := range refs {
+		short, ok := strings.CutPrefix(name, "refs/tags/")
+		if !ok || strings.HasSuffix(short, "^{}") {
+			continue
+		}
+		v, ok := version.ParseTag(short, prefix)
+		if !ok {
+			continue
+		}
+		if commit, ok := refs[name+"^{}"]; ok {
+			h = commit
+		}
+		tags = append(tags, Tag{Name: short, Version: v, Commit: h})
+	}
+	return tags
+}
+
+func (c *Code) logf(format string, args ...any) {
+	if c.o.Logf != nil {
+		c.o.Logf(format, args...)
+	}
+}
+
+func short(h git.Hash) string { return h.String()[:7] }

@@ -1,0 +1,148 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/version"
+)
+
+// Base is the tag of the highest final version that the commit has behind it or
+// has itself; nil when there is none.
+func (c *Code) Base(ctx context.Context) (*Tag, error) {
+	return c.baseBelow(ctx, nil)
+}
+
+// baseBelow is Base, restricted to versions below one.
+func (c *Code) baseBelow(ctx context.Context, limit *version.Version) (*Tag, error) {
+	tags, err := c.Tags(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tags = slices.DeleteFunc(tags, func(t Tag) bool {
+		return !t.Version.IsFinal() || limit != nil && t.Version.Compare(*limit) >= 0
+	})
+	var base *Tag
+	err = c.withHistory(ctx, func(s *git.Store) error {
+		base, err = c.highest(ctx, s, tags)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find the last release before %s: %w", short(c.head), err)
+	}
+	return base, nil
+}
+
+// highest is the first of the tags that the commit has behind it.
+func (c *Code) highest(ctx context.Context, s *git.Store, tags []Tag) (*Tag, error) {
+	if s == c.far {
+		for _, t := range tags {
+			if ok, err := s.IsAncestor(ctx, t.Commit, c.head); err != nil || ok {
+				return &t, err
+			}
+		}
+		return nil, nil //nolint:nilnil // no tag is an answer
+	}
+	commits := make([]git.Hash, 0, len(tags))
+	for _, t := range tags {
+		commits = append(commits, t.Commit)
+	}
+	h, ok, err := reachable(ctx, s, c.head, commits)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &tags[slices.Index(commits, h)], nil
+}
+
+// withHistory runs f on the clone and, where that is cut off, on the remote.
+func (c *Code) withHistory(ctx context.Context, f func(*git.Store) error) error {
+	if c.local != nil && c.far == nil {
+		err := f(c.local)
+		if !errors.Is(err, errCut) && !errors.Is(err, git.ErrNotFound) {
+			return err
+		}
+	}
+	s, err := c.remoteStore(ctx)
+	if errors.Is(err, ErrNoCommit) {
+		return c.tooShallow(err)
+	}
+	if err != nil {
+		return err
+	}
+	if c.local != nil {
+		c.logf("the clone is shallow: reading older commits from %s", s.URL())
+	}
+	err = f(s)
+	if errors.Is(err, errCut) {
+		return fmt.Errorf("%w: %s is itself a shallow repository", ErrShallow, s.URL())
+	}
+	return err
+}
+
+// tooShallow says how to get more than the newest commits.
+func (c *Code) tooShallow(err error) error {
+	if c.local == nil {
+		return err
+	}
+	return fmt.Errorf("%w: the clone in %s has only its newest commits; in its git resource set fetch_tags: true, and leave out depth or make it larger", ErrShallow, c.local.URL())
+}
+
+// Since gives the commits since a tag, newest first; nil is from the beginning.
+// Those that touch none of the paths are left out.
+func (c *Code) Since(ctx context.Context, base *Tag) ([]version.Commit, error) {
+	l, err := c.line(ctx, base)
+	if err != nil {
+		return nil, err
+	}
+	return l.commits, nil
+}
+
+// line is what history has between a tag and the commit.
+type line struct {
+	has     map[git.Hash]bool // all commits
+	commits []version.Commit  // those that touch the paths, newest first
+}
+
+func (c *Code) line(ctx context.Context, base *Tag) (*line, error) {
+	var from git.Hash
+	if base != nil {
+		from = base.Commit
+	}
+	if l := c.lines[from]; l != nil {
+		return l, nil
+	}
+	var l *line
+	err := c.withHistory(ctx, func(s *git.Store) error {
+		found, err := between(ctx, s, from, c.head)
+		if err != nil {
+			return err
+		}
+		l, err = c.read(ctx, s, found)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the commits up to %s: %w", short(c.head), err)
+	}
+	c.lines[from] = l
+	return l, nil
+}
+
+func (c *Code) read(ctx context.Context, s *git.Store, found []*git.Commit) (*line, error) {
+	l := &line{has: map[git.Hash]bool{}}
+	for _, f := range found {
+		l.has[f.Hash] = true
+		touches, err := c.touches(ctx, s, f)
+		if err != nil {
+			return nil, err
+		}
+		if touches {
+			l.commits = append(l.commits, version.Commit{
+				Hash: f.Hash.String(), Message: f.Message, Merge: len(f.Parents) > 1, Author: f.Author.Name, When: f.Author.When,
+			})
+		}
+	}
+	return l, nil
+}
