@@ -151,6 +151,22 @@ func TestFlightKeepsTerraformsState(t *testing.T) {
 	}
 }
 
+// What the command builds is watched, and knows the version where there is one.
+func TestCachedTask(t *testing.T) {
+	t.Parallel()
+	cachix := map[string]string{
+		"cachix": `echo "cachix $*" | head -1; if [ "$1" = watch-exec ]; then shift 3; exec "$@"; fi`,
+		"git":    `echo "c0ffee"`,
+	}
+	_, out, err := runTask(t, "nix-cache/tasks/cached.sh", cachix, map[string]string{"flake.nix": "", "../version/version": "1.2.3-rc.1"},
+		"CACHE=acme", `COMMAND=echo "$VERSION at $COMMITHASH"`)
+	require.NoError(t, err, out)
+	assert.Equal(t, "cachix use acme\ncachix watch-exec acme -- bash -euo pipefail -c echo \"$VERSION at $COMMITHASH\"\n1.2.3-rc.1 at c0ffee\n", out)
+
+	_, _, err = runTask(t, "nix-cache/tasks/cached.sh", cachix, map[string]string{"file": ""}, "CACHE=acme", "COMMAND=false")
+	require.Error(t, err, "a failing build must fail the task")
+}
+
 func TestWebhookTask(t *testing.T) {
 	t.Parallel()
 	without(t, "curl")

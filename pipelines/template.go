@@ -21,7 +21,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 )
 
-//go:embed shared release charts deployments
+//go:embed shared release charts deployments nix-cache
 var templates embed.FS
 
 // names of the folders that a rendering is made of, as ytt sees them.
