@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/pipelines/demo"
 )
 
@@ -49,7 +50,15 @@ func demoProduction() (production, error) {
 		return p, err
 	}
 	p.fill = func(ctx context.Context, w *world) (map[string]string, error) {
-		return demo.Write(ctx, w.repositories["acme-bank/deployments"], configs)
+		var r demo.Repositories
+		for name, into := range map[string]**gittest.Repository{"lana-bank": &r.App, "charts": &r.Charts, "deployments": &r.Deployments} {
+			one, err := w.named("acme-bank/" + name)
+			if err != nil {
+				return nil, err
+			}
+			*into = one
+		}
+		return demo.Write(ctx, r, configs)
 	}
 	return p, nil
 }

@@ -207,7 +207,7 @@ func (p production) play(ctx context.Context, w *world) error {
 		return err
 	}
 	for _, one := range parsed {
-		if err := w.settle(one, p.vars); err != nil {
+		if err := w.standIn(one, p.vars); err != nil {
 			return err
 		}
 	}

@@ -115,21 +115,29 @@ func uris(p *pipeline.Pipeline, vars map[string]any) ([]string, error) {
 	return all, nil
 }
 
-// settle makes a repository for every address of the pipeline that has none
-// yet.
-func (w *world) settle(p *pipeline.Pipeline, vars map[string]any) error {
+// named is the repository owner/name; it is made when it is not there.
+func (w *world) named(name string) (*gittest.Repository, error) {
+	if r, ok := w.repositories[name]; ok {
+		return r, nil
+	}
+	r, err := w.git.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("rehearse: make the repository %s: %w", name, err)
+	}
+	w.repositories[name] = r
+	return r, nil
+}
+
+// standIn puts a repository in place of every address of the pipeline.
+func (w *world) standIn(p *pipeline.Pipeline, vars map[string]any) error {
 	all, err := uris(p, vars)
 	if err != nil {
 		return err
 	}
 	for _, uri := range all {
-		name := repositoryOf(uri)
-		repository, ok := w.repositories[name]
-		if !ok {
-			if repository, err = w.git.Create(name); err != nil {
-				return fmt.Errorf("rehearse: make the repository %s: %w", name, err)
-			}
-			w.repositories[name] = repository
+		repository, err := w.named(repositoryOf(uri))
+		if err != nil {
+			return err
 		}
 		w.standIns[uri] = rehearsal.StandIn{URI: repository.URL(), Without: credentialKeys()}
 	}

@@ -31,11 +31,15 @@ func configs(t *testing.T) map[string]string {
 
 func write(t *testing.T) (repository *gittest.Repository, known map[string]string) {
 	t.Helper()
-	repository, err := gittest.Init(filepath.Join(t.TempDir(), "deployments.git"))
+	var r demo.Repositories
+	for name, into := range map[string]**gittest.Repository{"app": &r.App, "charts": &r.Charts, "deployments": &r.Deployments} {
+		one, err := gittest.Init(filepath.Join(t.TempDir(), name+".git"))
+		require.NoError(t, err)
+		*into = one
+	}
+	known, err := demo.Write(context.WithoutCancel(t.Context()), r, configs(t))
 	require.NoError(t, err)
-	known, err = demo.Write(context.WithoutCancel(t.Context()), repository, configs(t))
-	require.NoError(t, err)
-	return repository, known
+	return r.Deployments, known
 }
 
 func TestTheHistory(t *testing.T) {

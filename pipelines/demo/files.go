@@ -11,16 +11,20 @@ import (
 
 // files is the repository's tree in its first commit, by path. It has what the
 // scenario edits, and around it what a bank's repository has besides.
-func files(configs map[string]string) map[string]string {
+func files(configs map[string]string, released string, charts chartCommits) map[string]string {
 	all := map[string]string{
 		"README.md":               "# deployments\n\nWhat runs where. `cepler/` says how changes go from one environment to the next.\n",
 		"Makefile":                "bump-vendored-ref:\n\t./ci/bump-vendored-ref.sh $(DEP) $(REF)\n",
 		".gitignore":              ".terraform/\n*.tfstate\n",
-		"vendir.yml":              vendirText,
+		"vendir.yml":              vendirText(charts.first),
+		"vendir.lock.yml":         lockText(charts.first, "chore: move the charts here"),
 		"ci/bump-vendored-ref.sh": "#!/usr/bin/env bash\nset -euo pipefail\nsed -i \"s/ref: .*/ref: $2/\" vendir.yml\nvendir sync\n",
 	}
 	maps.Copy(all, configs)
 	maps.Copy(all, lanaBank())
+	for p, content := range lanaChart(released) {
+		all["modules/lana-bank/vendor/lana-bank/chart/"+p] = content
+	}
 	maps.Copy(all, databases())
 	maps.Copy(all, monitoring())
 	maps.Copy(all, reports())
@@ -28,20 +32,6 @@ func files(configs map[string]string) map[string]string {
 	maps.Copy(all, others())
 	return all
 }
-
-const vendirText = `apiVersion: vendir.k14s.io/v1alpha1
-kind: Config
-directories:
-- path: modules/lana-bank/vendor/lana-bank
-  contents:
-  - path: chart
-    git:
-      url: git@github.com:acme-bank/charts.git
-      ref: c81465e06a81725560919ef746d0e1a0e4f8a2ac
-    includePaths:
-    - charts/lana-bank/**/*
-    newRootPath: charts/lana-bank
-`
 
 func lanaBank() map[string]string {
 	all := map[string]string{
@@ -66,9 +56,6 @@ locals {
 		"modules/lana-bank/lana-bank-values.yml.tmpl": "lanaBank:\n  domain: ${domain}\n  artificialTime: ${artificial_time}\n  interestAccrual: ${interest_accrual}\n",
 		"modules/lana-bank/smoketest.sh":              smoketest("lana-bank"),
 	}
-	maps.Copy(all, chart("modules/lana-bank/vendor/lana-bank/chart", "lana-bank", []string{
-		"server", "admin-panel", "customer-portal", "postgresql", "keycloak", "oathkeeper", "dagster", "gotenberg",
-	}))
 	return all
 }
 

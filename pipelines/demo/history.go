@@ -39,36 +39,38 @@ func people() []string {
 type chapter struct {
 	file, message string
 	replace, with string
-	environments  []environment // that record it, one after the other
+	others        map[string]string // files that change with it
+	environments  []environment     // that record it, one after the other
 }
 
 // environment names one environment of one cepler config.
 type environment struct{ config, name string }
 
-func chapters() []chapter {
+func chapters(charts chartCommits) []chapter {
 	bank := func(names ...string) []environment { return each("cepler/lana-bank.yml", names) }
 	return []chapter{
 		{
-			"modules/lana-bank/lana-bank-values.yml.tmpl", "feat(lana-bank): first release", "${domain}\n", "${domain}\n  replicas: 2\n",
+			"modules/lana-bank/lana-bank-values.yml.tmpl", "feat(lana-bank): first release", "${domain}\n", "${domain}\n  replicas: 2\n", nil,
 			slices.Concat(
 				bank("gcp-galoy-staging", "gcp-volcano-qa", "gcp-volcano-production", "azure-volcano-staging"),
 				each("cepler/monitoring.yml", []string{"gcp-galoy-staging", "gcp-volcano-production"}),
 				each("cepler/bank-reports.yml", []string{"gcp-galoy-staging", "gcp-volcano-qa"})),
 		},
 		{
-			"modules/infra/vendor/tf/postgresql/gcp/users.tf", "feat(postgresql): a user that only reads", "", "",
+			"modules/infra/vendor/tf/postgresql/gcp/users.tf", "feat(postgresql): a user that only reads", "", "", nil,
 			bank("gcp-galoy-staging", "gcp-volcano-qa", "gcp-volcano-production"),
 		},
 		{
-			"modules/monitoring/dashboards/queues.json", "fix(monitoring): queues by name", "", "",
+			"modules/monitoring/dashboards/queues.json", "fix(monitoring): queues by name", "", "", nil,
 			each("cepler/monitoring.yml", []string{"gcp-galoy-staging", "gcp-volcano-production"}),
 		},
 		{
-			"modules/bank-reports/queries/02-loans.sql", "fix(bank-reports): count a restructured loan once", "", "",
+			"modules/bank-reports/queries/02-loans.sql", "fix(bank-reports): count a restructured loan once", "", "", nil,
 			each("cepler/bank-reports.yml", []string{"gcp-galoy-staging", "gcp-volcano-qa"}),
 		},
 		{
-			"modules/lana-bank/vendor/lana-bank/chart/values.yaml", "chore(deps): bump lana-bank chart to c81465e", "replicas: 2\n", "replicas: 3\n",
+			"modules/lana-bank/vendor/lana-bank/chart/values.yaml", "chore(deps): bump lana-bank chart to " + charts.last[:7], oldReplicas, newReplicas,
+			map[string]string{"vendir.yml": vendirText(charts.last), "vendir.lock.yml": lockText(charts.last, "feat(lana-bank): three replicas")},
 			bank("gcp-galoy-staging", "gcp-volcano-qa", "gcp-volcano-production", "azure-volcano-staging"),
 		},
 	}
@@ -91,25 +93,36 @@ type writer struct {
 	revision   int
 }
 
-// Write fills an empty repository with some 300 commits, the last of which
-// record that every environment runs what main has. Configs are the cepler
-// configs by path. The same configs give the same commits. It returns commits by
-// the names that the scenario has for them.
-func Write(ctx context.Context, repository *gittest.Repository, configs map[string]string) (map[string]string, error) {
+// Repositories are the empty ones that the history is written into.
+type Repositories struct{ App, Charts, Deployments *gittest.Repository }
+
+// Write makes the bank's code, its charts, and some 300 commits of its
+// deployments, the last of which record that every environment runs what main
+// has. Configs are the cepler configs by path. The same configs give the same
+// commits. It returns commits by the names that the scenario has for them.
+func Write(ctx context.Context, r Repositories, configs map[string]string) (map[string]string, error) {
+	released, err := writeApp(r.App)
+	if err != nil {
+		return nil, err
+	}
+	charts, err := writeCharts(r.Charts, released)
+	if err != nil {
+		return nil, err
+	}
 	w := &writer{
-		repository: repository, clock: time.Date(2025, 1, 7, 8, 0, 0, 0, time.UTC),
-		tree: files(configs), ordinary: ordinary(),
+		repository: r.Deployments, clock: time.Date(2025, 1, 7, 8, 0, 0, 0, time.UTC),
+		tree: files(configs, released, charts), ordinary: ordinary(),
 	}
 	if err := w.first(); err != nil {
 		return nil, err
 	}
-	all := chapters()
+	all := chapters(charts)
 	records := 0
 	for _, c := range all {
 		records += len(c.environments)
 	}
 	plain := commits - 1 - records - len(all)
-	known := map[string]string{}
+	known := map[string]string{"released": released, "chart": charts.last}
 	for i, c := range all {
 		share := plain / len(all)
 		if i == 0 {
@@ -157,7 +170,7 @@ func (w *writer) chapter(ctx context.Context, c chapter, n int) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	last := batch.Commit(branch, c.message).At(w.tick()).By(people()[0]).Write(c.file, after)
+	last := batch.Commit(branch, c.message).At(w.tick()).By(people()[0]).Write(c.file, after).Files(c.others)
 	if err := batch.Done(); err != nil {
 		return "", err
 	}
