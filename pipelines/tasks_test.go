@@ -167,6 +167,76 @@ func TestCachedTask(t *testing.T) {
 	require.Error(t, err, "a failing build must fail the task")
 }
 
+// A build knows its version; the source is changed in a copy, and the image leads back to the commit.
+func TestPrepareTask(t *testing.T) {
+	t.Parallel()
+	git := map[string]string{"git": `case "$1" in rev-parse) echo c0ffee ;; show) echo 2026-11-24T10:00:00+00:00 ;; esac`, "cp": `mkdir -p prepared build && exec /bin/cp "$@"`}
+	dir, out, err := runTask(t, "release/tasks/prepare.sh", git, map[string]string{"app/.env": "", "../version/version": "1.2.3-rc.1"},
+		"SOURCE=https://example.org/acme/shop", `COMMAND=echo "V=$VERSION" >>app/.env`)
+	require.NoError(t, err, out)
+	for file, want := range map[string]string{
+		"repo/app/.env": "", "prepared/app/.env": "V=1.2.3-rc.1\n",
+		"build/args": "VERSION=1.2.3-rc.1\nCOMMITHASH=c0ffee\nBUILDTIME=2026-11-24T10:00:00+00:00\n",
+		"build/labels": "org.opencontainers.image.version=1.2.3-rc.1\norg.opencontainers.image.revision=c0ffee\n" +
+			"org.opencontainers.image.source=https://example.org/acme/shop\norg.opencontainers.image.created=2026-11-24T10:00:00+00:00\n",
+	} {
+		got, err := os.ReadFile(filepath.Join(dir, file))
+		require.NoError(t, err)
+		assert.Equal(t, want, string(got), file)
+	}
+}
+
+func TestBuildTask(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"main": "", "../build/args": "VERSION=1.2.3\nCOMMITHASH=c0ffee\n"}
+	dir, out, err := runTask(t, "release/tasks/build.sh", nil, files, `COMMAND=mkdir -p "$OUTPUT"; ls >"$OUTPUT/app"; env | grep ^VERSION`)
+	require.NoError(t, err, out)
+	assert.Equal(t, "VERSION=1.2.3\n", out)
+	assert.FileExists(t, filepath.Join(dir, "output", "app"))
+
+	_, _, err = runTask(t, "release/tasks/build.sh", nil, map[string]string{"main": ""}, "COMMAND=true")
+	require.Error(t, err, "without a version nothing is built")
+}
+
+// What is released is the candidate, whatever was committed after it.
+func TestCandidateTask(t *testing.T) {
+	t.Parallel()
+	without(t, "git")
+	script, err := os.ReadFile("release/tasks/candidate.sh")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	run := func(name string, args ...string) string {
+		cmd := exec.CommandContext(t.Context(), name, args...)
+		cmd.Dir = dir
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b"}
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return strings.TrimSpace(string(out))
+	}
+	run("git", "init", "--quiet", "repo")
+	run("git", "-C", "repo", "commit", "--quiet", "--allow-empty", "--message", "one")
+	candidate := run("git", "-C", "repo", "rev-parse", "HEAD")
+	run("git", "-C", "repo", "commit", "--quiet", "--allow-empty", "--message", "two")
+	for _, folder := range []string{"source", "promote-rc"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, folder), 0o755))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "promote-rc", "candidate"), []byte(candidate), 0o644))
+	run("bash", "-c", string(script))
+	assert.Equal(t, candidate, run("git", "-C", "source", "rev-parse", "HEAD"))
+}
+
+func TestPathsTask(t *testing.T) {
+	t.Parallel()
+	nix := map[string]string{"nix": `echo "$* $VERSION"`, "git": "echo c0ffee"}
+	files := map[string]string{"flake.nix": "", "../version/version": "1.2.3-rc.1", "../paths/.keep": ""}
+	dir, out, err := runTask(t, "release/tasks/paths.sh", nix, files, "COMMAND=nix build --dry-run --json")
+	require.NoError(t, err, out)
+	got, err := os.ReadFile(filepath.Join(dir, "paths", "paths"))
+	require.NoError(t, err)
+	assert.Equal(t, "build --dry-run --json 1.2.3-rc.1\n", string(got))
+	assert.Empty(t, out)
+}
+
 func TestWebhookTask(t *testing.T) {
 	t.Parallel()
 	without(t, "curl")

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
+)
+
+func rendered(t *testing.T, user, template string) *pipeline.Pipeline {
+	t.Helper()
+	file := exampleOf(user, template).want()
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	p, err := pipeline.Parse(file, data)
+	require.NoError(t, err)
+	return p
+}
+
+func jobOf(t *testing.T, p *pipeline.Pipeline, name string) pipeline.Job {
+	t.Helper()
+	job, ok := p.Job(name)
+	require.True(t, ok, "%s has no job %s", p.File, name)
+	return job
+}
+
+// walk visits a job's steps in the order in which they stand, hooks last.
+func walk(s pipeline.Step, visit func(pipeline.Step)) {
+	visit(s)
+	inner := append([]pipeline.Step{}, s.Do...)
+	if s.InParallel != nil {
+		inner = append(inner, s.InParallel.Steps...)
+	}
+	if s.Try != nil {
+		inner = append(inner, *s.Try)
+	}
+	for _, hook := range []*pipeline.Step{s.OnSuccess, s.OnFailure, s.OnError, s.OnAbort, s.Ensure} {
+		if hook != nil {
+			inner = append(inner, *hook)
+		}
+	}
+	for _, step := range inner {
+		walk(step, visit)
+	}
+}
+
+// stepNames are the tasks and puts of a job, without its hooks.
+func stepNames(j pipeline.Job) []string {
+	var names []string
+	j.Hooks = pipeline.Hooks{}
+	walk(j.Steps(), func(s pipeline.Step) {
+		if s.Kind == pipeline.KindTask || s.Kind == pipeline.KindPut {
+			names = append(names, s.Name())
+		}
+	})
+	return names
+}
+
+// The jobs have the names that the reference team knows them by.
+func TestJobsOfTheReferenceTeam(t *testing.T) {
+	t.Parallel()
+	for template, want := range map[string][]string{
+		"release": {
+			"test-integration", "test-bats", "flake-check",
+			"build-admin-panel-edge-image", "build-customer-portal-edge-image", "build-dagster-edge-image",
+			"await-release-binary", "build-rc", "open-promote-rc-pr", "release", "bump-image-in-chart", "bump-image-in-chart-rc",
+		},
+		"charts":    {"testflight", "bump-lana-bank-in-deployments"},
+		"nix-cache": {"build-release-main", "cache-dev-profile", "populate-nix-cache-pr"},
+	} {
+		var jobs []string
+		for _, j := range rendered(t, "lana-bank", template).Jobs {
+			jobs = append(jobs, j.Name)
+		}
+		assert.Equal(t, want, jobs, template)
+	}
+}
+
+// Nothing is pushed before everything is built, and an image that downloads from the release is built after it.
+func TestOrderOfARelease(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, []string{
+		"candidate", "prepare", "binary", "build-admin-panel", "build-customer-portal", "build-dagster",
+		"version", "github-release", "build-lana-bank",
+		"lana-bank-latest-image", "admin-panel-latest-image", "customer-portal-latest-image", "dagster-latest-image",
+	}, stepNames(jobOf(t, rendered(t, "lana-bank", "release"), "release")))
+	assert.Equal(t, []string{"version", "prepare", "binary", "build-weatherd", "weatherd-edge-image"},
+		stepNames(jobOf(t, rendered(t, "go-service", "release"), "build-rc")))
+}
+
+// A candidate and a release go into the chart by the same template: the twins differ in who made the images and where they go.
+func TestTwinsOfTheChartBump(t *testing.T) {
+	t.Parallel()
+	p := rendered(t, "lana-bank", "release")
+	describe := func(name string) string {
+		var lines []string
+		walk(jobOf(t, p, name).Steps(), func(s pipeline.Step) {
+			if s.Kind == pipeline.KindPut && strings.HasPrefix(s.Name(), "chart") {
+				text, err := s.Put.Params.JSON()
+				require.NoError(t, err)
+				lines = append(lines, string(text))
+			}
+			if s.Kind == pipeline.KindGet {
+				lines = append(lines, s.Name()+" passed "+s.Get.Passed[0].Value)
+			}
+		})
+		return strings.Join(lines, "\n")
+	}
+	rc := strings.NewReplacer("edge-image", "latest-image", "build-rc", "release", `"repo`, `"source`, `"false"`, `"true"`).Replace(describe("bump-image-in-chart-rc"))
+	assert.Equal(t, rc, strings.Replace(describe("bump-image-in-chart"), "promote-rc passed release\n", "", 1))
+}
+
+// Whatever happens to a test flight, it is destroyed.
+func TestTestflightsEnd(t *testing.T) {
+	t.Parallel()
+	plan := jobOf(t, rendered(t, "lana-bank", "charts"), "testflight").Plan
+	require.Len(t, plan, 2)
+	require.Equal(t, pipeline.KindDo, plan[1].Kind)
+	require.NotNil(t, plan[1].Ensure)
+	assert.Equal(t, "destroy", plan[1].Ensure.Name())
+	verb, _ := plan[1].Ensure.Task.Config.Params.Field("VERB").Text()
+	assert.Equal(t, "destroy", verb)
+}
+
+// Values that cannot be meant do not render, and the answer says which.
+func TestTemplatesRefuse(t *testing.T) {
+	t.Parallel()
+	without(t, "ytt")
+	for _, tc := range []struct{ user, template, old, replacement, want string }{
+		{"go-service", "release", "repository: acme-tools/weatherd", "repository: weatherd", "must be: owner/name"},
+		{"go-service", "release", "  access_token: ((weatherd.token))", "  api_url: https://github.example/api/v3", "acme-tools/weatherd needs an access_token, or an app_id and app_private_key"},
+		{"go-service", "release", "  access_token: ((weatherd.token))", `  app_id: "1"`, "has an app_id and no app_private_key"},
+		{"go-service", "release", "- name: test\n", "- name: Test\n", "must be: a name in lower case"},
+		{"go-service", "release", "tools: *go", "- name: test\n  image: *go\n  command: go vet ./...\n\ntools: *go", "tests: two are called test"},
+		{"go-service", "release", "initial_version: 0.1.0", "no_bump: keep", `must be: one of ["fail", "patch"]`},
+		{"go-service", "release", "\nbuild:\n  image:\n    repository: concourse/oci-build-task\n    tag: 0.11.1", "\nbuild:", "build.image is missing"},
+		{"go-service", "release", "tag: 0.11.1", "tag: latest", "is no pin"},
+		{"go-service", "release", "  repository: ghcr.io/acme-tools/weatherd", "  repository: ghcr.io/acme-tools/weatherd\n  binary: true", "weatherd needs the binary, and binary.into does not say"},
+		{"go-service", "release", "- name: weatherd\n", "- name: weatherd\n  repository: a\n- name: weatherd\n", "images: two are called weatherd"},
+		{"go-service", "release", "  password: ((weatherd.token))", "  password: hunter2", "must be: a ((reference)) to a secret"},
+		{"lana-bank", "release", "  - name: dagster\n", "  - name: dagstar\n", "no image is called dagstar; they are called lana-bank, admin-panel, customer-portal, dagster"},
+		{"lana-bank", "release", "  cache: acme-bank\n", "", "name either a cache or a url"},
+		{"lana-bank", "release", "  cache: acme-bank\n", "  cache: acme-bank\n  url: https://cache.example\n", "name either a cache or a url"},
+		{"lana-bank", "charts", "- name: lana-bank\n", "- name: lana-bank\n- name: lana-bank\n", "charts: two are called lana-bank"},
+		{"lana-bank", "charts", "program: tofu", "program: pulumi", `must be: one of ["terraform", "tofu"]`},
+		{"lana-bank", "charts", "kubeconfig: ((testflight.kubeconfig))", "kubeconfig: 'clusters: []'", "must be: a ((reference)) to a secret"},
+		{"lana-bank", "nix-cache", "  access_token: ((github.access_token))", "  app_id: '1'\n  app_private_key: ((key))", "github.access_token is missing"},
+		{"lana-bank", "nix-cache", "  auth_token: ((cachix.auth_token))\n", "", "must be: a ((reference)) to a secret"},
+	} {
+		t.Run(tc.template+": "+tc.want, func(t *testing.T) {
+			t.Parallel()
+			good, err := os.ReadFile(exampleOf(tc.user, tc.template).rendering().Values)
+			require.NoError(t, err)
+			require.Contains(t, string(good), tc.old)
+			values := filepath.Join(t.TempDir(), valuesFile)
+			require.NoError(t, os.WriteFile(values, []byte(strings.Replace(string(good), tc.old, tc.replacement, 1)), 0o644))
+			out, err := pipelines(t, "render", tc.template, "--values", values)
+			require.Error(t, err)
+			require.ErrorContains(t, err, tc.want)
+			assert.Empty(t, out)
+		})
+	}
+}
+
+// A value that no template has is a mistake wherever it stands.
+func TestTemplatesRefuseUnknownValues(t *testing.T) {
+	t.Parallel()
+	without(t, "ytt")
+	for _, c := range allExamples(t) {
+		r := c.rendering()
+		good, err := os.ReadFile(r.Values)
+		require.NoError(t, err)
+		values := filepath.Join(t.TempDir(), valuesFile)
+		require.NoError(t, os.WriteFile(values, append(good, "\nnotfy: {}\n"...), 0o644))
+		_, err = pipelines(t, "render", r.Template, "--values", values, "--repository", r.Repository)
+		require.Error(t, err, r.Values)
+		require.ErrorContains(t, err, `did you mean "notify"?`)
+	}
+}
