@@ -27,6 +27,7 @@ func mayImport() map[string][]string {
 	return map[string][]string{
 		// the bottom: each of them knows one thing, and none of the others
 		"internal/cepler":     {}, // cepler's model, without git and Concourse
+		"internal/yamledit":   {}, // single values of a YAML file
 		"internal/httpclient": {}, // clients as a source wants them
 		"internal/ociimage":   {}, // an image from a program
 		"internal/provenance": {}, // the comment beside an image digest
@@ -70,6 +71,7 @@ func mayImport() map[string][]string {
 func neverUse() map[string][]string {
 	return map[string][]string{
 		"internal/cepler":      {"net/http", "os/exec", "github.com/go-git/go-git/v5"},
+		"internal/yamledit":    {"net/http", "os/exec", "github.com/go-git/go-git/v5"},
 		"internal/version":     {"net/http", "os/exec", "github.com/go-git/go-git/v5"},
 		"internal/pipeline":    {"net/http", "os/exec", "github.com/go-git/go-git/v5"},
 		"internal/provenance":  {"net/http", "os/exec", "gopkg.in/yaml.v3", "github.com/go-git/go-git/v5"},

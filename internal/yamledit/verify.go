@@ -1,0 +1,66 @@
+package yamledit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"gopkg.in/yaml.v3"
+)
+
+// documents parses all documents of a file.
+func documents(data []byte) ([]*yaml.Node, error) {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, fmt.Errorf("it is UTF-16: save it as UTF-8: %w", ErrSyntax)
+	}
+	var out []*yaml.Node
+	for dec := yaml.NewDecoder(bytes.NewReader(data)); ; {
+		var n yaml.Node
+		err := dec.Decode(&n)
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
+		}
+		out = append(out, &n)
+	}
+}
+
+// same compares two trees: everything but the wanted values has to be equal.
+func same(a, b *yaml.Node, wanted map[*yaml.Node]string) error {
+	if text, ok := wanted[a]; ok {
+		if b.Kind != yaml.ScalarNode || b.Tag != "!!str" || b.Value != text || b.Anchor != a.Anchor {
+			return fmt.Errorf("line %d: it would be read as %s %s: %w", a.Line, b.Tag, quoteShort(b.Value), ErrUnsafe)
+		}
+		return nil
+	}
+	if a.Kind != b.Kind || a.Tag != b.Tag || a.Value != b.Value || a.Anchor != b.Anchor || len(a.Content) != len(b.Content) {
+		return fmt.Errorf("line %d: %s would become %s: %w", a.Line, quoteShort(a.Value), quoteShort(b.Value), ErrUnsafe)
+	}
+	for i := range a.Content {
+		if err := same(a.Content[i], b.Content[i], wanted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// aliasOf finds the first alias of one of the nodes.
+func aliasOf(root *yaml.Node, nodes []*yaml.Node) *yaml.Node {
+	if root.Kind == yaml.AliasNode {
+		for _, n := range nodes {
+			if root.Alias == n {
+				return root
+			}
+		}
+		return nil
+	}
+	for _, child := range root.Content {
+		if found := aliasOf(child, nodes); found != nil {
+			return found
+		}
+	}
+	return nil
+}
