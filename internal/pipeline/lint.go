@@ -37,6 +37,7 @@ func Lint(file string, data []byte, types Types) Findings {
 	l.schemas()
 	l.images()
 	l.secrets()
+	l.suiteRules()
 	for _, j := range p.Jobs {
 		if !j.broken() {
 			l.flow(j)
@@ -52,12 +53,6 @@ type linter struct {
 	types Types
 }
 
-// The two types that depend on each other: what cepler-in delivers is what cepler-out records.
-const (
-	ceplerIn  = "cepler-in"
-	ceplerOut = "cepler-out"
-)
-
 // known is the name under which a resource's type is known from inside: that of its image, else its own.
 func (l *linter) known(name string) string {
 	t, ok := l.p.ResourceType(name)
@@ -69,7 +64,7 @@ func (l *linter) known(name string) string {
 		return name
 	}
 	image := repository[strings.LastIndex(repository, "/")+1:]
-	if _, ours := l.types[image]; ours || image == ceplerIn || image == ceplerOut {
+	if _, ours := l.types[image]; ours || slices.Contains(suite(), image) {
 		return image
 	}
 	return name

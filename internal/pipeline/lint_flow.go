@@ -433,6 +433,11 @@ func (w *wants) sameEnvironment(line int, delivered string) {
 func pathParams(kind string, params Value) []Text {
 	known := map[string][]string{
 		ceplerOut:            {"repository"},
+		chartBump:            {"images.*", "images.*.digest_file", "version_file", "source_repository", "copy.from"},
+		promoteRC:            {"version_file", "repository", "extra_files.from"},
+		semverGit:            {"file", "repository"},
+		"cachix-paths":       {"paths_file"},
+		"vendir-bump":        {"repository"},
 		"git":                {"repository"},
 		"registry-image":     {"image", "additional_tags"},
 		"docker-image":       {"build", "load", "load_base", "load_file", "import_file", "tag_file", "additional_tags"},
@@ -444,17 +449,30 @@ func pathParams(kind string, params Value) []Text {
 		"slack-notification": {"text_file", "attachments_file"},
 	}
 	var paths []Text
-	for _, f := range params.Fields() {
-		if !slices.Contains(known[kind], f.Name) {
-			continue
-		}
-		for _, v := range append(f.Value.Items(), f.Value) {
-			if text, ok := v.Text(); ok {
-				paths = append(paths, Text{Line: v.Line(), Value: text})
-			}
-		}
+	for _, key := range known[kind] {
+		paths = append(paths, textsAt(params, strings.Split(key, "."))...)
 	}
 	return paths
+}
+
+// textsAt are the texts below a path of keys; * is any key, and a list stands for each of its items.
+func textsAt(v Value, keys []string) []Text {
+	var texts []Text
+	for _, item := range v.Items() {
+		texts = append(texts, textsAt(item, keys)...)
+	}
+	if len(keys) == 0 {
+		if text, ok := v.Text(); ok {
+			texts = append(texts, Text{Line: v.Line(), Value: text})
+		}
+		return texts
+	}
+	for _, f := range v.Fields() {
+		if keys[0] == "*" || keys[0] == f.Name {
+			texts = append(texts, textsAt(f.Value, keys[1:])...)
+		}
+	}
+	return texts
 }
 
 // detected are the names that Concourse tries as artifacts of a put: the first part of every text in its params.

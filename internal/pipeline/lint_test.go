@@ -91,7 +91,7 @@ func TestFlyAgreesAboutTheFaults(t *testing.T) {
 	if err != nil {
 		t.Skip("fly is not on PATH")
 	}
-	for _, file := range append(faultyFiles(t), "testdata/good.yml") {
+	for _, file := range append(faultyFiles(t), goodFiles(t)...) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			data, err := os.ReadFile(file)
@@ -107,11 +107,21 @@ func TestFlyAgreesAboutTheFaults(t *testing.T) {
 	}
 }
 
+func goodFiles(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.yml")
+	require.NoError(t, err)
+	require.Contains(t, files, "testdata/good.yml")
+	return files
+}
+
 func TestLintHasNothingToSayAboutAGoodPipeline(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("testdata/good.yml")
-	require.NoError(t, err)
-	assert.Empty(t, pipeline.Lint("good.yml", data, types()).String())
+	for _, file := range goodFiles(t) {
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.Empty(t, pipeline.Lint(file, data, types()).String())
+	}
 }
 
 func FuzzParse(f *testing.F) {

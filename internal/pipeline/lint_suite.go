@@ -1,0 +1,160 @@
+package pipeline
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// The suite's own types whose pipelines have rules of their own.
+const (
+	ceplerIn  = "cepler-in"
+	ceplerOut = "cepler-out"
+	chartBump = "chart-bump"
+	promoteRC = "promote-rc"
+	semverGit = "semver-git"
+)
+
+// suite are all names under which a type of the suite is known by its image.
+func suite() []string {
+	return []string{ceplerIn, ceplerOut, chartBump, promoteRC, semverGit, "cachix-paths", "vendir-bump"}
+}
+
+// suiteRules: mistakes with the suite's types that each resource by itself cannot see.
+func (l *linter) suiteRules() {
+	for _, j := range l.p.Jobs {
+		j.eachStep(func(s Step) {
+			if s.Kind != KindPut {
+				return
+			}
+			l.startsItself(j, s)
+			switch l.typeOf(s.Put.Resource) {
+			case promoteRC:
+				l.promotionWatched(s)
+				l.promotionAllowed(s)
+			case chartBump:
+				l.bumpedImages(s)
+			case semverGit:
+				l.versionWatched(s)
+			default:
+			}
+		})
+	}
+}
+
+// makers are the types whose puts make versions that were not there before.
+func makers() []string {
+	return []string{"git", "semver", "registry-image", "docker-image", "github-release", semverGit, promoteRC, chartBump, "vendir-bump"}
+}
+
+// startsItself: what a job puts must not be what starts it.
+func (l *linter) startsItself(j Job, put Step) {
+	if !slices.Contains(makers(), l.typeOf(put.Put.Resource)) || textOf(put.Put.Params.Field("only_tag")) == "true" {
+		return
+	}
+	j.eachStep(func(s Step) {
+		if s.Kind == KindGet && s.Get.Resource == put.Put.Resource && s.Get.Trigger && len(s.Get.Passed) == 0 {
+			l.errorf(put.Line, "loop", "take trigger off the get, or give the put a resource of its own",
+				"put %s makes a new version of %s, which starts job %s again: without end", quote(put.Put.Name), quote(put.Put.Resource), quote(j.Name))
+		}
+	})
+}
+
+// triggered tells whether any job starts with a new version of the resource, whoever made it.
+func (l *linter) triggered(resource string) bool {
+	found := false
+	for _, j := range l.p.Jobs {
+		j.eachStep(func(s Step) {
+			found = found || s.Kind == KindGet && s.Get.Resource == resource && s.Get.Trigger && len(s.Get.Passed) == 0
+		})
+	}
+	return found
+}
+
+// promotionWatched: opening the pull request must not look like its merge.
+func (l *linter) promotionWatched(s Step) {
+	if l.triggered(s.Put.Resource) {
+		l.errorf(s.Line, "loop", "put it through a second resource, so that only a merge is a version of the one that is got",
+			"put %s opens a pull request, and its version starts the job that waits for a person to merge it", quote(s.Put.Name))
+	}
+}
+
+// promotionAllowed: a file that the pull request may not touch would keep it from ever being a release.
+func (l *linter) promotionAllowed(s Step) {
+	res, ok := l.p.Resource(s.Put.Resource)
+	if !ok {
+		return
+	}
+	var allowed []string
+	for _, item := range l.source(res).Field("allowed_files").Items() {
+		allowed = append(allowed, textOf(item))
+	}
+	if len(allowed) == 0 || slices.ContainsFunc(allowed, HasRef) {
+		return
+	}
+	for _, item := range s.Put.Params.Field("extra_files").Items() {
+		to := item.Field("to")
+		name := strings.TrimSuffix(textOf(to), "/")
+		if name == "" || HasRef(name) {
+			continue
+		}
+		if !slices.ContainsFunc(allowed, func(glob string) bool {
+			match, err := doublestar.Match(glob, name)
+			return err == nil && match || strings.HasPrefix(glob, name+"/")
+		}) {
+			l.errorf(to.Line(), "not-allowed", "add it to allowed_files of "+quote(res.Name),
+				"put %s writes %s, which the pull request may not touch: merging it would never be a release", quote(s.Put.Name), quote(name))
+		}
+	}
+}
+
+// bumpedImages: a digest without a place in the chart, or the other way round.
+func (l *linter) bumpedImages(s Step) {
+	res, ok := l.p.Resource(s.Put.Resource)
+	if !ok {
+		return
+	}
+	var places []string
+	for _, item := range l.source(res).Field("images").Items() {
+		places = append(places, textOf(item.Field("name")))
+	}
+	if len(places) == 0 || slices.ContainsFunc(places, HasRef) {
+		return
+	}
+	for _, f := range s.Put.Params.Field("images").Fields() {
+		if !slices.Contains(places, f.Name) {
+			l.errorf(f.Line, "unknown-image", didYouMean(f.Name, places),
+				"put %s has a digest for the image %s, and %s does not say where it stands", quote(s.Put.Name), quote(f.Name), quote(res.Name))
+		}
+	}
+}
+
+// versionWatched: a version that is kept where the code is would start everything again with each count.
+func (l *linter) versionWatched(s Step) {
+	number, ok := l.p.Resource(s.Put.Resource)
+	if !ok {
+		return
+	}
+	version := l.source(number)
+	message := textOf(version.Field("commit_message"))
+	if strings.Contains(message, "[ci skip]") || strings.Contains(message, "[skip ci]") {
+		return
+	}
+	for _, res := range l.p.Resources {
+		code := l.source(res)
+		if res.Type != "git" || !l.triggered(res.Name) || !code.Field("paths").IsZero() || !code.Field("ignore_paths").IsZero() {
+			continue
+		}
+		if same(version, code, "uri") && same(version, code, "branch") {
+			l.errorf(s.Line, "loop", "keep it on a branch of its own, or write [ci skip] into its commit_message",
+				"put %s commits to the branch that %s watches: each version starts everything again", quote(s.Put.Name), quote(res.Name))
+		}
+	}
+}
+
+// same tells whether two sources have the same text for a key.
+func same(a, b Value, key string) bool {
+	text := textOf(a.Field(key))
+	return text != "" && text == textOf(b.Field(key))
+}
