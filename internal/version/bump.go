@@ -115,7 +115,7 @@ func preNumber(pre []string, id string) int64 {
 	if len(pre) < 2 || pre[0] != id || isNumber(id) || !isNumber(pre[1]) {
 		return 0
 	}
-	return int64(number(pre[1])) //nolint:gosec // Parse admits none above MaxInt64
+	return int64(number(pre[1])) //nolint:gosec // Parse admits none that large
 }
 
 // buildNumber is the same for the build. Leading zeros and a minus sign are
@@ -126,7 +126,7 @@ func buildNumber(build, id string) int64 {
 		return 0
 	}
 	n, err := strconv.ParseInt(parts[1], 10, 64)
-	if err != nil {
+	if err != nil || n > largest {
 		return 0
 	}
 	return n

@@ -17,7 +17,7 @@ func PrependChangelog(old, entry []byte, v Version) []byte {
 	entry = append(bytes.TrimSpace(entry), '\n')
 	lines := splitLines(old)
 	ending := "\n"
-	if len(lines) > 0 && strings.HasSuffix(lines[0].text, "\r\n") {
+	if len(lines) > 0 && strings.HasSuffix(strings.TrimSuffix(lines[0].text, "\n"), "\r") {
 		ending = "\r\n"
 		entry = bytes.ReplaceAll(bytes.ReplaceAll(entry, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte(ending))
 	}
@@ -43,24 +43,39 @@ type changelog struct {
 // splitLines keeps line ends, and knows headings from what is in a code block.
 func splitLines(text []byte) []line {
 	var all []line
-	fence := ""
 	for raw := range strings.Lines(string(text)) {
-		l := line{text: raw}
-		bare := strings.TrimRight(raw, "\r\n")
-		switch mark := fenceMark(bare); {
-		case fence == "" && mark != "":
-			fence = mark
-		case fence != "":
-			if mark != "" && strings.HasPrefix(mark, fence) && strings.TrimSpace(bare) == mark {
-				fence = ""
+		all = append(all, line{text: raw})
+	}
+	endless := map[byte]int{} // the shortest marks that were seen to have no end
+	for i := 0; i < len(all); i++ {
+		bare := strings.TrimRight(all[i].text, "\r\n")
+		if mark := fenceMark(bare); mark != "" {
+			if n := endless[mark[0]]; n > 0 && len(mark) >= n {
+				continue
 			}
-		default:
-			l.heading = strings.HasPrefix(bare, "# ") || strings.HasPrefix(bare, "## ")
-			l.version = headingVersion(bare)
+			length := fenced(all[i+1:], mark)
+			if length == 0 {
+				endless[mark[0]] = len(mark)
+			}
+			i += length
+			continue
 		}
-		all = append(all, l)
+		all[i].heading = strings.HasPrefix(bare, "# ") || strings.HasPrefix(bare, "## ")
+		all[i].version = headingVersion(bare)
 	}
 	return all
+}
+
+// fenced counts the lines of a code block, with its last one. A block that never
+// ends is none: an entry below it would be lost from sight.
+func fenced(lines []line, mark string) int {
+	for i, l := range lines {
+		bare := strings.TrimRight(l.text, " \t\r\n")
+		if end := fenceMark(bare); strings.HasPrefix(end, mark) && strings.HasSuffix(bare, end) && strings.TrimLeft(bare, " ") == end {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // fenceMark is what opens or ends a code block.

@@ -3,6 +3,8 @@ package version
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -44,8 +46,11 @@ func ParseCog(data []byte) (Rules, error) {
 		r.Types[name] = Default().Types[name]
 	}
 	r.Types["perf"], r.Types["revert"] = LevelNone, LevelNone
-	for name, t := range file.Types {
-		r.lay(strings.ToLower(name), t)
+	for _, name := range slices.Sorted(maps.Keys(file.Types)) {
+		if !isType(name) {
+			return Rules{}, fmt.Errorf("%w: %s is no commit type, write one like feat", ErrCog, shown(name))
+		}
+		r.lay(strings.ToLower(name), file.Types[name])
 	}
 	return r, nil
 }
@@ -87,9 +92,9 @@ func (r Rules) lay(name string, t cogType) {
 // explainTOML says where.
 func explainTOML(err error) error {
 	var decode *toml.DecodeError
-	if errors.As(err, &decode) {
-		row, column := decode.Position()
-		return fmt.Errorf("line %d, column %d: %w", row, column, err)
+	if !errors.As(err, &decode) {
+		return err
 	}
-	return err
+	row, column := decode.Position()
+	return fmt.Errorf("line %d, column %d: %w", row, column, err)
 }

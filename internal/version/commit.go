@@ -123,15 +123,15 @@ func parseFooters(lines []string) []Footer {
 
 // parseFooter reads "Token: value" and "Token #value".
 func parseFooter(line string) (f Footer, ok bool) {
-	end := strings.IndexFunc(line, func(r rune) bool { return !isIdentifier(string(r)) })
+	end := strings.IndexFunc(line, func(r rune) bool { return !isIdentifierRune(r) })
 	if rest, special := strings.CutPrefix(line, "BREAKING CHANGE"); special {
 		end = len(line) - len(rest)
 	}
 	if end <= 0 || line[0] == '-' {
 		return f, false
 	}
-	value := ""
-	if value, ok = strings.CutPrefix(line[end:], ": "); !ok {
+	value, ok := strings.CutPrefix(line[end:], ": ")
+	if !ok {
 		value, f.Number = strings.CutPrefix(line[end:], " #")
 		ok = f.Number
 	}

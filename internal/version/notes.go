@@ -142,6 +142,9 @@ func (in NotesInput) line(c Commit, con Conventional) string {
 	if con.Breaking {
 		text += "[**breaking**] "
 	}
+	if con.Type == "revert" {
+		text += "Revert: "
+	}
 	text += in.linkPulls(upperFirst(con.Subject))
 	if in.Links.Commit != nil && c.Hash != "" {
 		text += fmt.Sprintf(" ([%s](%s))", c.Hash[:min(7, len(c.Hash))], in.Links.Commit(c.Hash))

@@ -43,7 +43,7 @@ type Rules struct {
 	// ones, as cocogitto does.
 	OnlyTypes bool
 	// Scopes are those that are allowed; commits with another one are passed over.
-	// None: all are allowed.
+	// Nil: all are allowed.
 	Scopes []string
 	// IgnoreMerges passes over merge commits.
 	IgnoreMerges bool

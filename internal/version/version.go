@@ -13,6 +13,9 @@ import (
 // ErrInvalid says that a text is no semantic version.
 var ErrInvalid = errors.New("no semantic version")
 
+// largest number in a version, so that the next one is still a number.
+const largest = math.MaxInt64 - 1
+
 // Version is a semantic version. Versions made by [Parse] are valid.
 type Version struct {
 	Major, Minor, Patch uint64
@@ -58,7 +61,7 @@ func parse(text string) (v Version, problem string) {
 	}
 	for i, to := range []*uint64{&v.Major, &v.Minor, &v.Patch} {
 		n, err := strconv.ParseUint(numbers[i], 10, 64)
-		if err != nil || n > math.MaxInt64 {
+		if err != nil || n > largest {
 			return v, "the number " + shown(numbers[i]) + " is too large"
 		}
 		*to = n
@@ -110,7 +113,7 @@ func wrongPre(identifiers []string) string {
 			return "the pre-release " + shown(s) + " may have only letters, digits and hyphens, as in rc.1"
 		case isNumber(s) && len(s) > 1 && s[0] == '0':
 			return "the pre-release number " + s + " begins with a zero"
-		case isNumber(s) && number(s) > math.MaxInt64:
+		case isNumber(s) && number(s) > largest:
 			return "the pre-release number " + shown(s) + " is too large"
 		}
 	}
@@ -127,9 +130,11 @@ func wrongBuild(identifiers []string) string {
 }
 
 func isIdentifier(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r == '-')
-	}) < 0
+	return s != "" && strings.IndexFunc(s, func(r rune) bool { return !isIdentifierRune(r) }) < 0
+}
+
+func isIdentifierRune(r rune) bool {
+	return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r == '-'
 }
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
