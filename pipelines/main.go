@@ -38,6 +38,7 @@ func newRoot() *cobra.Command {
 		rehearseCommand(),
 		demoCommand(),
 		schemasCommand(),
+		localCommand(),
 	)
 	return root
 }
