@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -85,16 +86,16 @@ func (f *localFlags) set(cmd *cobra.Command, c example, name string) error {
 	if failed, err := lint(cmd.ErrOrStderr(), pipeline.Finding.String, c.want(), data); err != nil || failed > 0 {
 		return fmt.Errorf("local: %s has faults and was not set", c.want())
 	}
-	dir, err := os.MkdirTemp("", "taxiway-local-")
+	file, err := os.CreateTemp("", "taxiway-*.yml")
 	if err != nil {
 		return fmt.Errorf("local: %w", err)
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
-	file := filepath.Join(dir, "pipeline.yml")
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		return fmt.Errorf("local: %w", err)
+	defer os.Remove(file.Name()) //nolint:errcheck // a temporary file
+	_, err = file.Write(data)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("local: write the pipeline for fly: %w", err)
 	}
-	return f.do(cmd, "fly", "--target", f.target, "set-pipeline", "--non-interactive", "--pipeline", name, "--config", file)
+	return f.do(cmd, "fly", "--target", f.target, "set-pipeline", "--non-interactive", "--pipeline", name, "--config", file.Name())
 }
 
 // withImages points the suite's own types to the local registry.
