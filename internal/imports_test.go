@@ -45,9 +45,10 @@ func mayImport() map[string][]string {
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
 		"internal/rehearsal/doubles": {"internal/forge", "internal/ociimage", "internal/rehearsal"},
-		"internal/rehearsal/lineage":     {"internal/cepler", "internal/deployments", "internal/git/gittest"},
-		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/lineage"},
-		"internal/rehearsal/timeline":    {"internal/pipeline", "internal/rehearsal", "internal/rehearsal/lineage", "internal/rehearsal/scenario"},
+		"internal/rehearsal/lineage":     {"internal/deployments", "internal/git/gittest", "internal/lineage"},
+		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/provenance", "internal/version"},
+		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal"},
+		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
 		"internal/scripttest":            {"internal/git/gittest"},
 		"internal/git/gittest":           {},
 		"internal/ociimage/imagetest":    {"internal/ociimage"},
@@ -55,9 +56,11 @@ func mayImport() map[string][]string {
 
 		// one resource type: never another one
 		"resources/cepler-*": {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
+		"resources/semver-git": {"internal/concourse", "internal/git", "internal/release", "internal/version"},
 		// its program is one line
 		"resources/cepler-in/cmd/cepler-in":   {"internal/concourse", "resources/cepler-in"},
 		"resources/cepler-out/cmd/cepler-out": {"internal/concourse", "resources/cepler-out"},
+		"resources/semver-git/cmd/semver-git": {"internal/concourse", "resources/semver-git"},
 
 		// tools
 		"images":         {"internal/ociimage"},
@@ -78,6 +81,7 @@ func neverUse() map[string][]string {
 		"internal/concourse":   {"os/exec", "testing", "github.com/go-git/go-git/v5"},
 		"resources/*/cmd/*":    {"testing", module + "internal/scripttest", module + "internal/git/gittest", module + "internal/concourse/conformance"},
 		"internal/deployments": {"testing", module + "internal/concourse"},
+		"internal/release":     {"testing", module + "internal/concourse"},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
 	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
+	semvergit "github.com/taxiway-ci/taxiway/resources/semver-git"
 )
 
 // ownTypes says what the suite's resource types accept, taken from the programs' own types.
@@ -12,5 +13,6 @@ func ownTypes() pipeline.Types {
 	return pipeline.Types{
 		"cepler-in":  concourse.Describe(ceplerin.Resource{}),
 		"cepler-out": concourse.Describe(ceplerout.Resource{}),
+		"semver-git": concourse.Describe(semvergit.Resource{}),
 	}
 }

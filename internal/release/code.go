@@ -22,9 +22,6 @@ type Options struct {
 	// Remote is asked for tags and history that the clone lacks, if it has the
 	// clone's commit. It may be nil.
 	Remote *git.Remote
-	// Branch is a further full ref of Remote that Open reads along; see
-	// [Code.Ref].
-	Branch string
 	// Logf gets what is worth knowing; nil drops it.
 	Logf func(format string, args ...any)
 }
@@ -46,7 +43,8 @@ type Code struct {
 
 	localTags []Tag
 	refs      map[string]git.Hash // of the remote
-	related   verdict             // whether the remote has head
+	related   verdict             // whether the remote is the same repository
+	there     verdict             // whether it has head
 	lines     map[git.Hash]*line  // by the base's commit
 }
 
@@ -103,7 +101,7 @@ func remoteName(name string) string {
 
 // OpenRemote reads o.Remote at one of its commits.
 func OpenRemote(ctx context.Context, head git.Hash, o Options) (*Code, error) {
-	c := &Code{o: o, head: head, related: yes, lines: map[git.Hash]*line{}}
+	c := &Code{o: o, head: head, related: yes, there: yes, lines: map[git.Hash]*line{}}
 	if err := c.Refresh(ctx); err != nil {
 		return nil, err
 	}
@@ -120,9 +118,9 @@ func (c *Code) Refresh(ctx context.Context) error {
 		return err
 	}
 	c.refs = refs
-	for name, h := range refs {
-		if h == c.head && !strings.HasSuffix(name, "^{}") {
-			c.related = yes
+	for _, h := range refs {
+		if h == c.head {
+			c.related, c.there = yes, yes
 		}
 	}
 	return nil
@@ -191,7 +189,7 @@ func (c *Code) store(ctx context.Context) (*git.Store, error) {
 // remoteStore is a copy of the remote that has the commit: ErrNoCommit when it
 // has not.
 func (c *Code) remoteStore(ctx context.Context) (*git.Store, error) {
-	if c.o.Remote == nil || c.related == no {
+	if c.o.Remote == nil || c.there == no {
 		return nil, ErrNoCommit
 	}
 	if c.far == nil {
@@ -204,24 +202,37 @@ func (c *Code) remoteStore(ctx context.Context) (*git.Store, error) {
 	_, err := c.far.Commit(ctx, c.head)
 	switch {
 	case errors.Is(err, git.ErrNotFound), errors.Is(err, git.ErrNoBranch), errors.Is(err, git.ErrEmpty):
-		c.related = no
+		c.there = no
 		return nil, fmt.Errorf("%w: %s in %s", ErrNoCommit, short(c.head), c.o.Remote.URL())
 	case err != nil:
 		return nil, err
 	}
-	c.related = yes
+	c.related, c.there = yes, yes
 	return c.far, nil
 }
 
-// Related reports whether the remote has the commit, so that both are one
-// repository.
-func (c *Code) Related(ctx context.Context) (bool, error) {
-	if c.related == unknown {
+// OnRemote reports whether the remote has the commit.
+func (c *Code) OnRemote(ctx context.Context) (bool, error) {
+	if c.o.Remote == nil {
+		return false, nil
+	}
+	if c.there == unknown {
 		if _, err := c.remoteStore(ctx); err != nil && !errors.Is(err, ErrNoCommit) {
 			return false, err
 		}
 	}
-	return c.related == yes && c.o.Remote != nil, nil
+	return c.there == yes, nil
+}
+
+// Related reports whether the clone is one of the remote: it has the commit, or
+// a ref in common.
+func (c *Code) Related(ctx context.Context) (bool, error) {
+	if c.related == unknown {
+		if _, err := c.OnRemote(ctx); err != nil {
+			return false, err
+		}
+	}
+	return c.related == yes, nil
 }
 
 // Tags are the tags that mark versions, the highest version first: those of the

@@ -1,0 +1,242 @@
+package semvergit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/release"
+	"github.com/taxiway-ci/taxiway/internal/version"
+)
+
+// code is the code repository of a put, with the rules that hold for it.
+type code struct {
+	*release.Code
+	rules  version.Rules
+	prefix string // of tags, as far as it is configured
+	remote *git.Remote
+	ref    string // of the branch that keeps the version
+}
+
+func openCode(ctx context.Context, dir string, b *branch) (*code, error) {
+	inner, err := release.Open(ctx, dir, release.Options{
+		TagPrefix: b.src.TagPrefix, Paths: b.src.Paths, Remote: b.remote, Logf: b.logf,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := &code{Code: inner, prefix: b.src.TagPrefix, remote: b.remote, ref: b.src.ref()}
+	if err := c.readRules(ctx, b.src); err != nil {
+		return nil, errors.Join(err, inner.Close())
+	}
+	return c, nil
+}
+
+// readRules lays source.commit_types over the cog.toml, or over what holds by
+// itself.
+func (c *code) readRules(ctx context.Context, src Source) error {
+	c.rules = version.Default()
+	if src.CogTOML != "" {
+		data, err := c.File(ctx, src.CogTOML)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("source.cog_toml: the commit has no file %s", src.CogTOML)
+		}
+		if err != nil {
+			return err
+		}
+		if c.rules, err = version.ParseCog(data); err != nil {
+			return fmt.Errorf("source.cog_toml: %s: %w", src.CogTOML, err)
+		}
+		if src.TagPrefix == "" && c.rules.TagPrefix != "" {
+			c.prefix = c.rules.TagPrefix
+			if err := c.SetTagPrefix(ctx, c.prefix); err != nil {
+				return err
+			}
+		}
+	}
+	var err error
+	c.rules, err = c.rules.With(src.CommitTypes)
+	return err
+}
+
+// follow reads the remote's tags again when its branch is elsewhere by now, so
+// that both are of the same moment.
+func (c *code) follow(ctx context.Context, tip *git.Commit, try int) error {
+	var at git.Hash
+	if tip != nil {
+		at = tip.Hash
+	}
+	if try == 1 && c.Ref(c.ref) == at {
+		return nil
+	}
+	return c.Refresh(ctx)
+}
+
+func (c *code) decide(ctx context.Context, known []version.Version, pre, override string) (version.Decision, error) {
+	return c.Decide(ctx, release.Wish{Rules: c.rules, Pre: pre, Override: override, Known: known})
+}
+
+func (c *code) notes(ctx context.Context, v version.Version, now time.Time) ([]byte, error) {
+	e := release.Entry{Version: v, Date: now, Rules: c.rules}
+	related, err := c.Related(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if related {
+		e.Links = version.GitHub(c.remote.WebURL(), c.prefix)
+	}
+	return c.Notes(ctx, e)
+}
+
+// known are the versions that the branch had lately, as far as they are at hand:
+// a candidate that no tag marks is not given out twice.
+func (p *put) known(ctx context.Context) ([]version.Version, error) {
+	h := p.code.Ref(p.src.ref())
+	files := map[git.Hash]bool{}
+	for range chunkSize {
+		if h.IsZero() || !p.store.Has(h) {
+			break
+		}
+		c, err := p.store.Commit(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		e, ok, err := p.entry(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			files[e.Hash] = true
+		}
+		h = git.Hash{}
+		if len(c.Parents) > 0 {
+			h = c.Parents[0]
+		}
+	}
+	if err := p.store.Need(ctx, slices.Collect(maps.Keys(files))...); err != nil {
+		return nil, err
+	}
+	var all []version.Version
+	for blob := range files {
+		content, err := p.store.Blob(ctx, blob)
+		if err != nil {
+			return nil, err
+		}
+		if v, err := version.Parse(string(content)); err == nil {
+			all = append(all, v)
+		}
+	}
+	return all, nil
+}
+
+// settled is the candidate that the commit has already, of the version that
+// would be next: putting the same commit again does no harm.
+func (p *put) settled(ctx context.Context, next version.Version) (*Version, error) {
+	tags, err := p.code.Tags(ctx)
+	if err != nil || p.code.Ref(p.src.ref()).IsZero() {
+		return nil, err
+	}
+	for _, t := range tags {
+		same := t.Version.Final().Compare(next.Final()) == 0 && !t.Version.IsFinal() && t.Version.Pre[0] == p.params.Pre
+		if !same || t.Commit != p.code.Head() {
+			continue
+		}
+		v := Version{Number: t.Version.String()}
+		err := p.history(ctx, p.code.Ref(p.src.ref()), func(c *git.Commit, e git.Entry) (bool, error) {
+			if holds(e, v.Number) {
+				v.Commit = c.Hash.String()
+			}
+			return v.Commit == "", nil
+		})
+		if err != nil || v.Commit != "" {
+			return &v, err
+		}
+	}
+	return nil, nil //nolint:nilnil // no version is an answer
+}
+
+// tagging is what becomes of the version's tag.
+type tagging struct {
+	name   string
+	update *git.Update // nil when there is nothing to set
+}
+
+// chooseTag names the tag and makes sure that it can be set.
+func (p *put) chooseTag(ctx context.Context, d decision) (tagging, error) {
+	if !p.params.Tag || d.keep || d.settled != nil {
+		return tagging{}, nil
+	}
+	there, err := p.code.OnRemote(ctx)
+	if err != nil {
+		return tagging{}, err
+	}
+	if !there {
+		return tagging{}, fmt.Errorf("params.tag: commit %s of %s is not in %s, and a tag can be set in the same push only there; leave tag out, and tag the code's repository with a put of its own",
+			short(p.code.Head()), p.params.Repository, p.remote.URL())
+	}
+	prefix, err := p.code.style(ctx)
+	if err != nil {
+		return tagging{}, err
+	}
+	t := tagging{name: d.next.Tag(prefix)}
+	ref := "refs/tags/" + t.name
+	at, ok := p.code.Ref(ref+"^{}"), true
+	if at.IsZero() {
+		at = p.code.Ref(ref)
+		ok = !at.IsZero()
+	}
+	switch {
+	case !ok:
+		t.update = &git.Update{Ref: ref, New: p.code.Head()}
+	case at != p.code.Head():
+		return t, fmt.Errorf("params.tag: %s marks commit %s already, and not %s: release another version, or delete the tag", t.name, short(at), short(p.code.Head()))
+	}
+	return t, nil
+}
+
+// style is what stands before the version in a new tag: what is configured, or
+// else what the last one has.
+func (c *code) style(ctx context.Context) (string, error) {
+	if c.prefix != "" {
+		return c.prefix, nil
+	}
+	tags, err := c.Tags(ctx)
+	if err != nil || len(tags) == 0 {
+		return "", err
+	}
+	last := tags[0]
+	return last.Name[:len(last.Name)-len(last.Version.String())], nil
+}
+
+// editChangelog adds the entry to the changelog, which has to be in the same
+// repository and line of history as the code.
+func (p *put) editChangelog(ctx context.Context, tip *git.Commit, edits map[string]git.Edit, notes []byte, v version.Version) error {
+	inside := false
+	if tip != nil {
+		var err error
+		if inside, err = p.store.IsAncestor(ctx, p.code.Head(), tip.Hash); err != nil {
+			return err
+		}
+	}
+	if !inside {
+		return fmt.Errorf("branch %s does not hold commit %s of %s: a changelog can only be written where the version lives beside the code; leave changelog out", p.src.Branch, short(p.code.Head()), p.params.Repository)
+	}
+	var old []byte
+	e, err := p.store.Lookup(ctx, tip.Tree, p.params.Changelog)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	default:
+		if old, err = p.store.Blob(ctx, e.Hash); err != nil {
+			return err
+		}
+	}
+	edits[p.params.Changelog] = git.Edit{Content: version.PrependChangelog(old, notes, v)}
+	return nil
+}

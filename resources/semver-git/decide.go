@@ -1,0 +1,144 @@
+package semvergit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/taxiway-ci/taxiway/internal/version"
+)
+
+// decision is what a put found out.
+type decision struct {
+	before kept
+	next   version.Version
+	// settled is the version that the commit has already, from an earlier put.
+	settled *Version
+	// keep says that nothing is to be released.
+	keep bool
+	why  []string
+	tag  tagging
+}
+
+// unchanged says that the branch has the version already.
+func (d decision) unchanged() bool {
+	return d.keep || d.before.exists && d.before.number.String() == d.next.String()
+}
+
+var errBackwards = errors.New("the version would become lower")
+
+// decide chooses the next version.
+func (p *put) decide(ctx context.Context, before kept) (decision, error) {
+	d := decision{before: before}
+	var err error
+	switch {
+	case p.wanted != nil:
+		d.next = *p.wanted
+	case p.code != nil && p.params.Bump != "final" && p.params.Bump != "":
+		d, err = p.fromCommits(ctx, before)
+	default:
+		d.next, err = p.bumped(before.number)
+	}
+	if err != nil || d.settled != nil || d.keep {
+		return d, err
+	}
+	if before.exists && d.next.Compare(before.number) < 0 && !p.params.AllowDowngrade {
+		return d, fmt.Errorf("%w: %s on branch %s has %s, and %s was to be set%s; params.allow_downgrade: true permits it",
+			errBackwards, p.src.File, p.src.Branch, before.number, d.next, p.untagged(before.number))
+	}
+	return d, nil
+}
+
+// untagged is a hint for a version that is final but has no tag, so that it is
+// not seen in the code's history.
+func (p *put) untagged(v version.Version) string {
+	if p.code == nil || !v.IsFinal() || p.params.Bump != conventional {
+		return ""
+	}
+	return fmt.Sprintf(" (no tag says which commit %s is: tag it, or set fetch_tags: true in the git resource)", v)
+}
+
+// bumped is the arithmetic of the older type, and a whole version for one run.
+func (p *put) bumped(v version.Version) (version.Version, error) {
+	if p.params.wholeVersion() {
+		wanted, err := version.Parse(p.params.Bump)
+		if err != nil {
+			return v, err
+		}
+		if p.params.Pre != "" && v.Final().Compare(wanted) == 0 && !v.IsFinal() {
+			wanted = v // count its candidates on
+		}
+		return version.Bump{Pre: p.params.Pre}.Apply(wanted), nil
+	}
+	bump, err := p.params.bump()
+	return bump.Apply(v), err
+}
+
+// fromCommits asks the code's history.
+func (p *put) fromCommits(ctx context.Context, before kept) (decision, error) {
+	d := decision{before: before}
+	override := p.params.Bump
+	if override == conventional {
+		override = ""
+	}
+	known, err := p.known(ctx)
+	if err != nil {
+		return d, err
+	}
+	answer, err := p.code.decide(ctx, known, p.params.Pre, override)
+	if errors.Is(err, version.ErrNothing) {
+		switch p.params.NoBump {
+		case fail:
+			return d, fmt.Errorf("%w; no_bump: keep would succeed with %s, and no_bump: patch release a patch", err, before)
+		case "patch":
+			answer, err = p.code.decide(ctx, known, p.params.Pre, "patch")
+		default:
+			d.keep, d.next = true, before.number
+			d.why = append([]string{err.Error()}, reasons(answer)...)
+			return d, nil
+		}
+	}
+	if err != nil {
+		return d, err
+	}
+	d.next, d.why = answer.Next, explain(answer)
+	if !p.params.Tag || p.params.Pre == "" {
+		return d, nil
+	}
+	d.settled, err = p.settled(ctx, answer.Next)
+	if d.settled != nil {
+		d.next, err = version.Parse(d.settled.Number)
+	}
+	return d, err
+}
+
+// maxReasons bounds the commits that are listed.
+const maxReasons = 15
+
+// explain is the choice in words, one line for each commit that decided.
+func explain(a version.Decision) []string {
+	head := fmt.Sprintf("%s: %s", a.Next, a.Level)
+	if a.Base != nil {
+		head += " since " + a.Base.String()
+	}
+	return append([]string{head}, reasons(a)...)
+}
+
+func reasons(a version.Decision) []string {
+	var lines []string
+	all := a.Deciding()
+	if len(all) == 0 {
+		all = a.Reasons
+	}
+	for i, r := range all {
+		if i == maxReasons {
+			return append(lines, fmt.Sprintf("and %d more", len(all)-i))
+		}
+		if r.Hash == "" {
+			lines = append(lines, r.Rule)
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%.7s %s (%s)", r.Hash, r.Subject, r.Rule))
+	}
+	return lines
+}

@@ -1,0 +1,266 @@
+package semvergit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/version"
+)
+
+// Out sets or bumps the version. It succeeds only when the remote has it.
+func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutParams) (Result, error) {
+	b, err := openBranch(src, step.Logf)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { _ = b.Close() }()
+	if p.GetLatest {
+		return b.latest(ctx)
+	}
+	put := &put{branch: b, step: step, params: p, now: time.Now()}
+	if err := put.open(ctx); err != nil {
+		return Result{}, err
+	}
+	defer func() { _ = put.close() }()
+	tip, err := b.store.Change(ctx, src.ref(), put.build)
+	if err != nil {
+		return Result{}, put.explain(err)
+	}
+	return put.answer(ctx, tip)
+}
+
+// latest answers the version that holds now.
+func (b *branch) latest(ctx context.Context) (Result, error) {
+	tip, err := b.tip(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	v, err := b.current(ctx, tip)
+	if err != nil {
+		return Result{}, err
+	}
+	b.logf("the version is %s", v.Number)
+	out := Result{Version: v}
+	out.Metadata.Add("number", "%s", v.Number)
+	return out, nil
+}
+
+// put is one put. What it decides is decided again whenever somebody else was
+// faster.
+type put struct {
+	*branch
+	step   concourse.Step
+	params PutParams
+	now    time.Time
+
+	wanted *version.Version // from params.file
+	code   *code            // with params.repository
+
+	tries int
+	last  decision
+}
+
+func (p *put) open(ctx context.Context) error {
+	if p.params.File != "" {
+		v, err := p.readFile()
+		if err != nil {
+			return fmt.Errorf("params.file: %w", err)
+		}
+		p.wanted = &v
+	}
+	if p.params.Repository == "" {
+		return nil
+	}
+	dir, err := p.step.Path(p.params.Repository)
+	if err != nil {
+		return fmt.Errorf("params.repository: %w", err)
+	}
+	if p.code, err = openCode(ctx, dir, p.branch); err != nil {
+		return fmt.Errorf("params.repository %s: %w", p.params.Repository, err)
+	}
+	return nil
+}
+
+func (p *put) close() error {
+	if p.code == nil {
+		return nil
+	}
+	return p.code.Close()
+}
+
+// maxFile is what a file with a version may have, in bytes.
+const maxFile = 4096
+
+func (p *put) readFile() (version.Version, error) {
+	name, err := p.step.Path(p.params.File)
+	if err != nil {
+		return version.Version{}, err
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return version.Version{}, err
+	case !info.Mode().IsRegular():
+		return version.Version{}, fmt.Errorf("%q is no file: name the file that holds the version, as in %s/version", p.params.File, p.params.File)
+	case info.Size() > maxFile:
+		return version.Version{}, fmt.Errorf("%q has %d bytes, which is no version", p.params.File, info.Size())
+	}
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return version.Version{}, err
+	}
+	v, err := version.Parse(string(content))
+	if err != nil {
+		return version.Version{}, fmt.Errorf("%s: %w", p.params.File, err)
+	}
+	return v, nil
+}
+
+// build makes the commit that the branch is to get, on top of tip; nothing when
+// the branch is as asked already.
+func (p *put) build(ctx context.Context, tip *git.Commit) (*git.Built, error) {
+	p.tries++
+	before, err := p.read(ctx, tip)
+	var unreadable *unreadableError
+	if errors.As(err, &unreadable) && p.wanted != nil {
+		p.logf("warning: it is replaced: %v", err)
+		before, err = kept{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if p.code != nil {
+		if err := p.code.follow(ctx, tip, p.tries); err != nil {
+			return nil, err
+		}
+	}
+	d, err := p.decide(ctx, before)
+	if err != nil {
+		return nil, err
+	}
+	if d.tag, err = p.chooseTag(ctx, d); err != nil {
+		return nil, err
+	}
+	p.last = d
+	if d.settled != nil || d.unchanged() && d.tag.update == nil {
+		return nil, nil //nolint:nilnil // nothing to do
+	}
+	built, err := p.commitOf(ctx, tip, d)
+	if err != nil {
+		return nil, err
+	}
+	if d.tag.update != nil {
+		built.Also = []git.Update{*d.tag.update}
+	}
+	return built, nil
+}
+
+// commitOf is the commit with the version, or the tip itself when only a tag is
+// missing.
+func (p *put) commitOf(ctx context.Context, tip *git.Commit, d decision) (*git.Built, error) {
+	if d.unchanged() {
+		return &git.Built{Hash: tip.Hash, Commit: tip}, nil
+	}
+	number := d.next.String()
+	m := message{subject: p.src.subject(number), build: p.step.Build, tag: d.tag.name}
+	edits := map[string]git.Edit{p.src.file(): {Content: []byte(number + "\n")}}
+	if p.code != nil {
+		notes, err := p.code.notes(ctx, d.next, p.now)
+		if err != nil {
+			return nil, err
+		}
+		m.notes, m.commit = string(notes), p.code.Head()
+		if p.params.Changelog != "" {
+			if err := p.editChangelog(ctx, tip, edits, notes, d.next); err != nil {
+				return nil, fmt.Errorf("params.changelog: %w", err)
+			}
+		}
+	}
+	spec := git.Change{Edits: edits, Committer: p.identity(), Message: m.String()}
+	if tip != nil {
+		spec.Parent = tip.Hash
+	}
+	return p.store.Build(ctx, spec)
+}
+
+func (p *put) identity() git.Signature {
+	name, email := p.src.access().User()
+	if name == "" {
+		name, email = "Taxiway", "bot@taxiway.invalid"
+	}
+	return git.Signature{Name: name, Email: email, When: p.now}
+}
+
+// explain adds to an error what this resource knows about it.
+func (p *put) explain(err error) error {
+	var rejected *git.Rejected
+	if errors.As(err, &rejected) {
+		return fmt.Errorf("version %s was not set: %w", p.last.next, err)
+	}
+	return err
+}
+
+// answer tells what was done.
+func (p *put) answer(ctx context.Context, tip *git.Commit) (Result, error) {
+	d := p.last
+	out := Result{Version: Version{Number: d.next.String()}}
+	done := d.settled == nil && !d.unchanged()
+	switch {
+	case d.settled != nil:
+		out.Version = *d.settled
+	case done:
+		out.Version.Commit = tip.Hash.String()
+	default:
+		v, err := p.current(ctx, tip)
+		if err != nil {
+			return out, err
+		}
+		out.Version = v
+	}
+	p.tell(d, done)
+	out.Metadata = p.metadata(d, out.Version, done)
+	return out, nil
+}
+
+func (p *put) tell(d decision, done bool) {
+	for _, line := range d.why {
+		p.logf("%s", line)
+	}
+	switch {
+	case done:
+		p.logf("%s on branch %s is now %s, after %s", p.src.File, p.src.Branch, d.next, d.before)
+	case d.settled != nil:
+		p.logf("this commit is %s already", d.settled.Number)
+	default:
+		p.logf("%s on branch %s is %s already", p.src.File, p.src.Branch, d.next)
+	}
+	if d.tag.update != nil {
+		p.logf("tag %s marks %s", d.tag.name, short(d.tag.update.New))
+	}
+}
+
+func (p *put) metadata(d decision, v Version, done bool) concourse.Metadata {
+	var m concourse.Metadata
+	m.Add("number", "%s", v.Number)
+	if done {
+		m.Add("previous", "%s", d.before)
+	}
+	if p.code != nil {
+		m.Add("code", "%s", p.code.Head())
+	}
+	if d.tag.name != "" {
+		m.Add("tag", "%s", d.tag.name)
+	}
+	for _, line := range d.why {
+		m.Add("because", "%s", line)
+	}
+	if web := p.remote.WebURL(); web != "" && v.Commit != "" {
+		m.Add("url", "%s/commit/%s", web, v.Commit)
+	}
+	return m
+}

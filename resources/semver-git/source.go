@@ -1,0 +1,95 @@
+package semvergit
+
+import (
+	"fmt"
+	"net/mail"
+	"path"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/release"
+	"github.com/taxiway-ci/taxiway/internal/version"
+)
+
+// Source is what a pipeline says under "source".
+type Source struct {
+	git.Access
+
+	// File is the path, in the branch, of the file that holds the version.
+	File string `json:"file" concourse:"required"`
+	// InitialVersion is the version while there is no branch or no file, or the
+	// file is empty. Default 0.0.0.
+	InitialVersion string `json:"initial_version"`
+	// CommitMessage replaces the message of commits; %version% and %file% are
+	// filled in.
+	CommitMessage string `json:"commit_message"`
+	// Driver may say "git", as pipelines of the older type do.
+	Driver string `json:"driver"`
+
+	// TagPrefix stands before the version in tags. By default v1.2.3 and 1.2.3
+	// both count, and new tags look like the last one.
+	TagPrefix string `json:"tag_prefix"`
+	// CommitTypes say what commits of a type ask for: major, minor, patch or none.
+	CommitTypes map[string]string `json:"commit_types"`
+	// CogTOML is the path of a cocogitto config in the code repository.
+	CogTOML string `json:"cog_toml"`
+	// Paths are globs; only commits that touch one of them count.
+	Paths []string `json:"paths"`
+}
+
+// Validate reports the first key that can't be right, without using the network.
+func (s Source) Validate() error {
+	if err := s.access().Validate(); err != nil {
+		return err
+	}
+	for key, p := range map[string]string{"file": s.File, "cog_toml": s.CogTOML} {
+		if p != "" && !insideRepository(p) {
+			return fmt.Errorf("%s: %q is no path inside the repository, write it from the top, as in ci/version", key, p)
+		}
+	}
+	if s.Driver != "" && s.Driver != "git" {
+		return fmt.Errorf("driver: %q is not there, only git: this resource type keeps the version on a git branch", s.Driver)
+	}
+	if _, err := s.initial(); err != nil {
+		return fmt.Errorf("initial_version: %w", err)
+	}
+	if _, err := version.Default().With(s.CommitTypes); err != nil {
+		return fmt.Errorf("commit_types: %w", err)
+	}
+	if err := release.CheckPaths(s.Paths); err != nil {
+		return fmt.Errorf("paths: %w", err)
+	}
+	return nil
+}
+
+// access are the access keys, with git_user as git wants it: the older type also
+// takes a bare address.
+func (s Source) access() git.Access {
+	a := s.Access
+	if user, err := mail.ParseAddress(a.GitUser); err == nil {
+		name := user.Name
+		if name == "" {
+			name, _, _ = strings.Cut(user.Address, "@")
+		}
+		a.GitUser = name + " <" + user.Address + ">"
+	}
+	return a
+}
+
+func (s Source) initial() (version.Version, error) {
+	if s.InitialVersion == "" {
+		return version.Version{}, nil
+	}
+	return version.Parse(s.InitialVersion)
+}
+
+// ref is the full name of the branch that keeps the version.
+func (s Source) ref() string { return "refs/heads/" + s.Branch }
+
+// file is the path of the version as git writes it.
+func (s Source) file() string { return path.Clean(s.File) }
+
+func insideRepository(p string) bool {
+	clean := path.Clean(p)
+	return !path.IsAbs(p) && clean != "." && clean != ".." && !strings.HasPrefix(clean, "../") && !strings.ContainsAny(p, "\x00\\")
+}
