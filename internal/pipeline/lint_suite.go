@@ -14,11 +14,14 @@ const (
 	chartBump = "chart-bump"
 	promoteRC = "promote-rc"
 	semverGit = "semver-git"
+
+	cachixPaths = "cachix-paths"
+	vendirBump  = "vendir-bump"
 )
 
 // suite are all names under which a type of the suite is known by its image.
 func suite() []string {
-	return []string{ceplerIn, ceplerOut, chartBump, promoteRC, semverGit, "cachix-paths", "vendir-bump"}
+	return []string{ceplerIn, ceplerOut, chartBump, promoteRC, semverGit, cachixPaths, vendirBump}
 }
 
 // suiteRules: mistakes with the suite's types that each resource by itself cannot see.
@@ -33,10 +36,15 @@ func (l *linter) suiteRules() {
 			case promoteRC:
 				l.promotionWatched(s)
 				l.promotionAllowed(s)
+				l.oneBuild(j, s)
 			case chartBump:
 				l.bumpedImages(s)
+				l.oneBuild(j, s)
 			case semverGit:
 				l.versionWatched(s)
+				l.tested(j, s)
+			case vendirBump:
+				l.tested(j, s)
 			default:
 			}
 		})
@@ -45,7 +53,7 @@ func (l *linter) suiteRules() {
 
 // makers are the types whose puts make versions that were not there before.
 func makers() []string {
-	return []string{"git", "semver", "registry-image", "docker-image", "github-release", semverGit, promoteRC, chartBump, "vendir-bump"}
+	return []string{"git", "semver", "registry-image", "docker-image", "github-release", semverGit, promoteRC, chartBump, vendirBump}
 }
 
 // startsItself: what a job puts must not be what starts it.
@@ -150,6 +158,46 @@ func (l *linter) versionWatched(s Step) {
 			l.errorf(s.Line, "loop", "keep it on a branch of its own, or write [ci skip] into its commit_message",
 				"put %s commits to the branch that %s watches: each version starts everything again", quote(s.Put.Name), quote(res.Name))
 		}
+	}
+}
+
+// fetched are the gets of a job whose artifacts a put reads, in the order of its params.
+func (l *linter) fetched(j Job, put Step) []Step {
+	var gets []Step
+	for _, file := range pathParams(l.typeOf(put.Put.Resource), put.Put.Params) {
+		name, _, _ := strings.Cut(strings.TrimPrefix(file.Value, "./"), "/")
+		j.eachStep(func(s Step) {
+			if s.Kind == KindGet && s.Get.Name == name && !slices.ContainsFunc(gets, func(g Step) bool { return g.Line == s.Line }) {
+				gets = append(gets, s)
+			}
+		})
+	}
+	return gets
+}
+
+// tested: what is handed on has been through a job before.
+func (l *linter) tested(j Job, put Step) {
+	if textOf(put.Put.Params.Field("repository")) == "" {
+		return
+	}
+	for _, get := range l.fetched(j, put) {
+		if len(get.Get.Passed) == 0 && textOf(put.Put.Params.Field("repository")) == get.Get.Name {
+			l.warnf(get.Line, "untested", "add passed with the jobs that test it", "put %s hands on %s, which no job has tested", quote(put.Put.Name), quote(get.Get.Name))
+		}
+	}
+}
+
+// oneBuild: what is put together belongs together, because the same build of an earlier job made it.
+func (l *linter) oneBuild(j Job, put Step) {
+	gets := l.fetched(j, put)
+	for i, get := range gets {
+		if i == 0 || slices.ContainsFunc(get.Get.Passed, func(p Text) bool {
+			return slices.ContainsFunc(gets[0].Get.Passed, func(first Text) bool { return first.Value == p.Value })
+		}) {
+			continue
+		}
+		l.errorf(get.Line, "mixed-builds", "give both a passed with the job that made them",
+			"put %s takes %s and %s, which may come from different builds", quote(put.Put.Name), quote(gets[0].Get.Name), quote(get.Get.Name))
 	}
 }
 
