@@ -40,6 +40,7 @@ func mayImport() map[string][]string {
 		"internal/forge":                 {"internal/githubapp", "internal/httpclient"}, // GitHub's API
 		"internal/forge/forgetest":       {"internal/git/gittest"},
 		"internal/nixcache":              {"internal/httpclient"},                       // binary caches of Nix
+		"internal/nixcache/nixcachetest": {},
 		"internal/deployments":           {"internal/cepler", "internal/git"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},
