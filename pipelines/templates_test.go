@@ -146,6 +146,7 @@ func TestTemplatesRefuse(t *testing.T) {
 		{"lana-bank", "release", "  - name: dagster\n", "  - name: dagstar\n", "no image is called dagstar; they are called lana-bank, admin-panel, customer-portal, dagster"},
 		{"lana-bank", "release", "  cache: acme-bank\n", "", "name either a cache or a url"},
 		{"lana-bank", "release", "  cache: acme-bank\n", "  cache: acme-bank\n  url: https://cache.example\n", "name either a cache or a url"},
+		{"small-team", "release", "    auto_merge: squash", "    auto_merge: squash\n    draft: true", "chart.release: a draft cannot merge by itself"},
 		{"lana-bank", "charts", "- name: lana-bank\n", "- name: lana-bank\n- name: lana-bank\n", "charts: two are called lana-bank"},
 		{"lana-bank", "charts", "program: tofu", "program: pulumi", `must be: one of ["terraform", "tofu"]`},
 		{"lana-bank", "charts", "kubeconfig: ((testflight.kubeconfig))", "kubeconfig: 'clusters: []'", "must be: a ((reference)) to a secret"},
