@@ -38,7 +38,13 @@ func demoProduction() (production, error) {
 		return production{}, err
 	}
 	example := filepath.Join(root, "pipelines", "examples", "lana-bank")
-	p := production{pipelines: []pipelineFile{{deploymentsTemplate, fromHere(filepath.Join(example, deploymentsTemplate, wantFile))}}}
+	p := production{acts: demo.Tools}
+	for _, name := range demoPipelines() {
+		p.pipelines = append(p.pipelines, pipelineFile{name, fromHere(filepath.Join(example, name, wantFile))})
+	}
+	p.robots = func(w *world) func(ctx context.Context) (bool, error) {
+		return w.automerge("acme-bank/charts", "galoybot", "lana-bank")
+	}
 	if p.scenario, err = demo.Scenario(); err != nil {
 		return p, err
 	}
@@ -62,6 +68,10 @@ func demoProduction() (production, error) {
 	}
 	return p, nil
 }
+
+// demoPipelines are those of the journey, in the order in which they are looked
+// at.
+func demoPipelines() []string { return []string{deploymentsTemplate} }
 
 // fromHere is a path as seen from the working directory.
 func fromHere(file string) string {

@@ -74,8 +74,9 @@ type production struct {
 	vars      map[string]any
 	scenario  *scenario.Scenario // nil: run what is pending
 	tools     []string
-	// acts are what stand-ins for tools do, as shell scripts by the tool's name.
-	acts map[string]string
+	// acts are what stand-ins for tools do, as shell scripts by the tool's name,
+	// for the address of the world's builder; nil for nothing.
+	acts func(host, port string) map[string]string
 	// fill puts the commits into the empty repositories, by "owner/name", and
 	// returns names for some of them.
 	fill func(ctx context.Context, w *world) (map[string]string, error)
@@ -206,6 +207,9 @@ func (p production) play(ctx context.Context, w *world) error {
 	if err := w.build(ctx, parsed); err != nil {
 		return err
 	}
+	if err := w.startCache(ctx, parsed); err != nil {
+		return err
+	}
 	for _, one := range parsed {
 		if err := w.standIn(one, p.vars); err != nil {
 			return err
@@ -276,6 +280,7 @@ func (p production) stage(w *world, parsed []*pipeline.Pipeline) (scenario.Stage
 			return stage, nil, err
 		}
 	}
+	w.pipelines = stage.Pipelines
 	return stage, resources, nil
 }
 
@@ -284,8 +289,12 @@ func (p production) makeTools(w *world) (*rehearsal.Tools, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.acts)) {
-		if err := tools.Act(name, p.acts[name]); err != nil {
+	if p.acts == nil {
+		return tools, nil
+	}
+	acts := p.acts(w.builder.hostAndPort())
+	for _, name := range slices.Sorted(maps.Keys(acts)) {
+		if err := tools.Act(name, acts[name]); err != nil {
 			return nil, err
 		}
 	}

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path"
@@ -14,6 +17,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/nixcache/nixcachetest"
 	"github.com/taxiway-ci/taxiway/internal/ociimage"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
@@ -31,6 +35,11 @@ type world struct {
 	registry *ociimage.Loopback
 	mailbox  *rehearsal.Mailbox
 	clock    *doubles.Clock
+	cache    *nixcachetest.Server
+	builder  *builder
+	// pipelines are all that are set; waiting are those with a put that waits
+	pipelines rehearsal.Together
+	waiting   map[string]bool
 	// repositories by "owner/name", and what stands in for each address
 	repositories map[string]*gittest.Repository
 	standIns     map[string]rehearsal.StandIn
@@ -46,7 +55,7 @@ func newWorld(ctx context.Context, dir string, show *timeline.Timeline) (w *worl
 	w = &world{
 		dir: dir, show: show, mailbox: &rehearsal.Mailbox{}, clock: doubles.NewClock(time.Now()),
 		repositories: map[string]*gittest.Repository{}, standIns: map[string]rehearsal.StandIn{},
-		programs: map[string]string{},
+		programs: map[string]string{}, waiting: map[string]bool{},
 	}
 	defer func() {
 		if err != nil {
@@ -67,6 +76,12 @@ func newWorld(ctx context.Context, dir string, show *timeline.Timeline) (w *worl
 
 func (w *world) close() error {
 	var errs []error
+	if w.builder != nil {
+		errs = append(errs, w.builder.close())
+	}
+	if w.cache != nil {
+		w.cache.Close()
+	}
 	if w.registry != nil {
 		errs = append(errs, w.registry.Close())
 	}
@@ -77,6 +92,44 @@ func (w *world) close() error {
 		errs = append(errs, w.git.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// startCache starts the binary cache that the pipelines name, and what builds
+// for it.
+func (w *world) startCache(ctx context.Context, pipelines []*pipeline.Pipeline) (err error) {
+	name := "cache"
+	for _, p := range pipelines {
+		for _, r := range p.Resources {
+			if named, ok := r.Source.Field("cache").Text(); ok && imageOf(p, r.Type) == cachixPaths {
+				name = named
+			}
+		}
+	}
+	if w.cache, err = nixcachetest.New(nixcachetest.Options{Name: name}); err != nil {
+		return fmt.Errorf("rehearse: binary cache on loopback: %w", err)
+	}
+	w.builder, err = startBuilder(ctx, w.cache)
+	return err
+}
+
+// cachixPaths is the type whose puts wait for what other pipelines do.
+const cachixPaths = "cachix-paths"
+
+// besides lets all pipelines but the named one go on, and those that wait too.
+func (w *world) besides(name string) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		w.waiting[name] = true
+		defer delete(w.waiting, name)
+		for _, r := range w.pipelines {
+			if w.waiting[r.Name()] {
+				continue
+			}
+			if _, err := r.Settle(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 func (w *world) builds() string { return filepath.Join(w.dir, "builds") }
@@ -154,16 +207,64 @@ func credentialKeys() []string {
 
 // local puts the world's forge, registry and cache in place of those that a
 // source names.
-func (w *world) local() func(typ string, source map[string]any) error {
-	return func(_ string, source map[string]any) error {
+func (w *world) local(p *pipeline.Pipeline) func(typ string, source map[string]any) error {
+	return func(typ string, source map[string]any) error {
 		for _, key := range credentialKeys() {
 			delete(source, key)
 		}
 		if github, ok := source["github"].(map[string]any); ok {
 			source["github"] = map[string]any{"repository": github["repository"], "api_url": w.forge.APIURL(), "access_token": forgeToken}
 		}
+		if imageOf(p, typ) == cachixPaths {
+			source["url"], source["public_keys"] = w.cache.URL(), []any{w.cache.PublicKey()}
+			delete(source, "cache")
+		}
 		return nil
 	}
+}
+
+// stamp is the state of the repository that a source names, for sources that
+// name nothing else. The minute is in it because gates may ask the time.
+func (w *world) stamp(source map[string]any) string {
+	uri, ok := source["uri"].(string)
+	if _, forge := source["github"]; !ok || forge {
+		return ""
+	}
+	for _, r := range w.repositories {
+		if r.URL() != uri {
+			continue
+		}
+		refs, err := refState(r.Dir)
+		if err != nil {
+			return ""
+		}
+		return time.Now().Truncate(time.Minute).Format(time.RFC3339) + " " + refs
+	}
+	return ""
+}
+
+// refState is the text of all refs of a bare repository.
+func refState(dir string) (string, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = root.Close() }()
+	packed, err := root.ReadFile("packed-refs")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	state := sha256.New()
+	state.Write(packed)
+	err = fs.WalkDir(root.FS(), "refs", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		hash, err := root.ReadFile(name)
+		_, _ = fmt.Fprintf(state, "%s %s\n", name, hash)
+		return err
+	})
+	return hex.EncodeToString(state.Sum(nil)), err
 }
 
 // imageOf names the type by the last part of its image's repository; a type of
@@ -179,7 +280,7 @@ func imageOf(p *pipeline.Pipeline, typ string) string {
 
 // types finds what each of the pipeline's resource types is run with: the
 // program of an image of the suite's own, or a double.
-func (w *world) types(p *pipeline.Pipeline) (map[string]rehearsal.Type, error) {
+func (w *world) types(name string, p *pipeline.Pipeline) (map[string]rehearsal.Type, error) {
 	github := doubles.GitHub{API: w.forge.APIURL(), Token: forgeToken, Clone: w.git.URL}
 	known := map[string]rehearsal.Type{
 		"git": doubles.Git{}, "registry-image": doubles.RegistryImage{Host: w.registry.Host}, "registry-image-resource": doubles.RegistryImage{Host: w.registry.Host},
@@ -188,6 +289,9 @@ func (w *world) types(p *pipeline.Pipeline) (map[string]rehearsal.Type, error) {
 	}
 	for image, folder := range w.programs {
 		known[image] = rehearsal.Program{Dir: filepath.Join(folder, "opt", "resource")}
+	}
+	if own, ok := known[cachixPaths]; ok {
+		known[cachixPaths] = beside{own, w.besides(name)}
 	}
 	types := map[string]rehearsal.Type{}
 	for _, r := range p.Resources {
@@ -209,7 +313,7 @@ func (w *world) types(p *pipeline.Pipeline) (map[string]rehearsal.Type, error) {
 
 // set makes a rehearsal of the pipeline in this world.
 func (w *world) set(name string, p *pipeline.Pipeline, vars map[string]any, tools *rehearsal.Tools) (*rehearsal.Rehearsal, error) {
-	types, err := w.types(p)
+	types, err := w.types(name, p)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +323,7 @@ func (w *world) set(name string, p *pipeline.Pipeline, vars map[string]any, tool
 	}
 	return rehearsal.New(rehearsal.Options{
 		Pipeline: p, Types: types, Vars: vars, Dir: scratch, Name: name, Observer: w.show,
-		StandIns: w.standIns, Local: w.local(),
+		StandIns: w.standIns, Local: w.local(p), Stamp: w.stamp,
 		TaskPath:    tools.Path() + string(os.PathListSeparator) + os.Getenv("PATH"),
 		TaskDoubles: map[string]rehearsal.TaskDouble{"build": doubles.OCIBuild{}},
 	})

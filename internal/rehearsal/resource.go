@@ -18,6 +18,7 @@ type resource struct {
 	pin      map[string]string
 	input    bool // some job gets it
 	said     *Log // of the last check
+	stamp    string
 	err      error
 }
 

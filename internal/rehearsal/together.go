@@ -12,30 +12,43 @@ type Together []*Rehearsal
 // Settle lets the pipelines run, each until it rests, again and again until
 // none of them has anything left to do. Between is called whenever all have
 // rested once, and may do what others do in that world, such as a robot that
-// merges; it tells whether it did something. It may be nil.
+// merges; it tells whether it did something. It may be nil. The builds that ran
+// are returned, those of the first pipeline first.
 func (all Together) Settle(ctx context.Context, between func(context.Context) (bool, error)) ([]*Build, error) {
+	before := make([]int, len(all))
+	for i, r := range all {
+		before[i] = len(r.builds)
+	}
+	err := all.settle(ctx, between)
 	var ran []*Build
+	for i, r := range all {
+		ran = append(ran, r.builds[before[i]:]...)
+	}
+	return ran, err
+}
+
+func (all Together) settle(ctx context.Context, between func(context.Context) (bool, error)) error {
 	for range maxRounds {
-		before := len(ran)
+		moved := false
 		for _, r := range all {
 			builds, err := r.Settle(ctx)
-			ran = append(ran, builds...)
 			if err != nil {
-				return ran, fmt.Errorf("pipeline %s: %w", r.Name(), err)
+				return fmt.Errorf("pipeline %s: %w", r.Name(), err)
 			}
+			moved = moved || len(builds) > 0 && len(all) > 1
 		}
-		moved := false
 		if between != nil {
-			var err error
-			if moved, err = between(ctx); err != nil {
-				return ran, err
+			did, err := between(ctx)
+			if err != nil {
+				return err
 			}
+			moved = moved || did
 		}
-		if !moved && (len(ran) == before || len(all) == 1) {
-			return ran, nil
+		if !moved {
+			return nil
 		}
 	}
-	return ran, fmt.Errorf("%w: %d builds ran, the last one of %s", ErrRestless, len(ran), ran[len(ran)-1].Job)
+	return fmt.Errorf("%w: %d rounds", ErrRestless, maxRounds)
 }
 
 // WithJob is the one pipeline that has the job, and the job's name there. The

@@ -59,7 +59,7 @@ func writeApp(r *gittest.Repository) (string, error) {
 	for i, message := range []string{
 		"fix(ledger): round half to even", "docs: how overdrafts work", "feat(ledger): overdraft limits", "chore: tidy the flake", "test(bats): overdraft limits",
 	} {
-		c = batch.Commit(branch, message).At(tick()).By(people()[i%len(people())]).
+		batch.Commit(branch, message).At(tick()).By(people()[i%len(people())]).
 			Write("lana/ledger.rs", fmt.Sprintf("pub struct Ledger;\n// %s\n", message))
 	}
 	last := batch.Commit(branch, "ci: release "+released+" [ci skip]").At(tick()).By(people()[len(people())-1]).Write("docs-site/index.md", "# lana-bank "+released+"\n")

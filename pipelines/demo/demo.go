@@ -6,6 +6,7 @@ package demo
 import (
 	_ "embed"
 	"fmt"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -17,6 +18,18 @@ var scenarioText []byte
 
 //go:embed vars.yml
 var varsText []byte
+
+//go:embed tools/nix.sh
+var nixText string
+
+//go:embed tools/cachix.sh
+var cachixText string
+
+// Tools are what stand-ins for programs do in the demo, as shell scripts by the
+// program's name. Host and port are where builds ask for their store paths.
+func Tools(host, port string) map[string]string {
+	return map[string]string{"nix": strings.NewReplacer("@HOST@", host, "@PORT@", port).Replace(nixText), "cachix": cachixText}
+}
 
 // Scenario is the play.
 func Scenario() (*scenario.Scenario, error) {

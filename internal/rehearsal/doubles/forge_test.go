@@ -16,7 +16,7 @@ import (
 )
 
 // hosted is a repository with a commit on main, on a forge.
-func hosted(t *testing.T) (doubles.GitHub, *gittest.Repository, *forgetest.Repository) {
+func hosted(t *testing.T) (github doubles.GitHub, r *gittest.Repository, pulls *forgetest.Repository) {
 	t.Helper()
 	server, err := gittest.New(gittest.Options{})
 	require.NoError(t, err)
@@ -24,7 +24,7 @@ func hosted(t *testing.T) (doubles.GitHub, *gittest.Repository, *forgetest.Repos
 	forge, err := forgetest.New(forgetest.Options{Git: server, Tokens: []string{"secret"}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = forge.Close() })
-	r, err := server.Create("bank/app")
+	r, err = server.Create("bank/app")
 	require.NoError(t, err)
 	commit(t, r, "feat: one", map[string]string{"a": "1\n"})
 	return doubles.GitHub{API: forge.APIURL(), Token: "secret", Clone: server.URL}, r, forge.Repository("bank/app")

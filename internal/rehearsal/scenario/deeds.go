@@ -29,7 +29,6 @@ func (p player) do(ctx context.Context, d Deed) (*rehearsal.Build, error) {
 	case d.Pin != nil:
 		return nil, p.pin(*d.Pin)
 	case d.Unpin != nil:
-		p.stage.Audience.Did(fmt.Sprintf("%s unpins %s", name(d.Unpin.By), d.Unpin.Resource))
 		return nil, p.unpin(*d.Unpin)
 	case d.Pull != nil:
 		return nil, p.pull(ctx, *d.Pull)
