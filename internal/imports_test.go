@@ -46,7 +46,6 @@ func mayImport() map[string][]string {
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
 		"internal/rehearsal/doubles": {"internal/forge", "internal/ociimage", "internal/rehearsal"},
-		"internal/rehearsal/lineage":     {"internal/deployments", "internal/git/gittest", "internal/lineage"},
 		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/provenance", "internal/version"},
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
@@ -58,7 +57,9 @@ func mayImport() map[string][]string {
 		// one resource type: never another one
 		"resources/cepler-*": {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
 		"resources/semver-git": {"internal/concourse", "internal/git", "internal/release", "internal/version"},
+		"resources/cachix-paths": {"internal/concourse", "internal/httpclient", "internal/nixcache"},
 		// its program is one line
+		"resources/cachix-paths/cmd/cachix-paths": {"internal/concourse", "resources/cachix-paths"},
 		"resources/cepler-in/cmd/cepler-in":   {"internal/concourse", "resources/cepler-in"},
 		"resources/cepler-out/cmd/cepler-out": {"internal/concourse", "resources/cepler-out"},
 		"resources/semver-git/cmd/semver-git": {"internal/concourse", "resources/semver-git"},

@@ -19,9 +19,9 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
-	"github.com/taxiway-ci/taxiway/internal/rehearsal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/timeline"
 )
@@ -219,7 +219,7 @@ func (p production) play(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	stage, resources, err := p.stage(w, parsed)
+	stage, resources, err := p.stage(ctx, w, parsed)
 	if err != nil {
 		return err
 	}
@@ -253,7 +253,7 @@ func (p production) history(ctx context.Context, w *world) (map[string]string, e
 
 // stage sets the pipelines in the world. It also returns the resources of the
 // environments by "deployment/environment".
-func (p production) stage(w *world, parsed []*pipeline.Pipeline) (scenario.Stage, map[string]string, error) {
+func (p production) stage(ctx context.Context, w *world, parsed []*pipeline.Pipeline) (scenario.Stage, map[string]string, error) {
 	stage := scenario.Stage{
 		Repositories: map[string]*gittest.Repository{}, Forge: people{w}, Registry: w.registry.Host,
 		Messages: w.mailbox, Audience: w.show, Now: time.Now, Pass: w.clock.Pass,
@@ -276,7 +276,7 @@ func (p production) stage(w *world, parsed []*pipeline.Pipeline) (scenario.Stage
 		}
 		stage.Pipelines = append(stage.Pipelines, r)
 		w.show.Line("pipeline %s: %s, %d jobs", p.pipelines[i].name, one.File, len(one.Jobs))
-		if err := w.environments(&stage, resources, r, one); err != nil {
+		if err := w.environments(ctx, &stage, resources, r, one); err != nil {
 			return stage, nil, err
 		}
 	}
@@ -302,7 +302,7 @@ func (p production) makeTools(w *world) (*rehearsal.Tools, error) {
 }
 
 // environments adds what the pipeline watches of a deployments repository.
-func (w *world) environments(stage *scenario.Stage, resources map[string]string, r *rehearsal.Rehearsal, p *pipeline.Pipeline) error {
+func (w *world) environments(ctx context.Context, stage *scenario.Stage, resources map[string]string, r *rehearsal.Rehearsal, p *pipeline.Pipeline) (err error) {
 	watched, err := watchedBy(r, p)
 	if err != nil || len(watched) == 0 {
 		return err
@@ -316,9 +316,10 @@ func (w *world) environments(stage *scenario.Stage, resources map[string]string,
 		return fmt.Errorf("rehearse: environments of one deployments repository are wanted, and there are %s and %s", stage.Deployments, name)
 	}
 	stage.Deployments = name
-	reader := lineage.NewReader(stage.Repositories[name])
+	reader := lineage.New(lineage.Options{Deployments: stage.Repositories[name].Dir})
+	defer func() { err = errors.Join(err, reader.Close()) }()
 	for _, resource := range slices.Sorted(maps.Keys(watched)) {
-		key, err := reader.Key(watched[resource])
+		key, err := reader.Key(ctx, watched[resource])
 		if err != nil {
 			return fmt.Errorf("config of %s: %w", resource, err)
 		}
@@ -362,7 +363,9 @@ func closing(ctx context.Context, w *world, stage scenario.Stage, resources map[
 		}
 	}
 	if stage.Deployments != "" {
-		rows, err := lineage.NewReader(stage.Repositories[stage.Deployments]).Read(ctx, stage.Sources, time.Now())
+		reader := lineage.New(lineage.Options{Deployments: stage.Repositories[stage.Deployments].Dir})
+		rows, err := reader.Read(ctx, stage.Sources, time.Now())
+		err = errors.Join(err, reader.Close())
 		if err != nil {
 			return err
 		}

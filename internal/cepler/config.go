@@ -314,3 +314,20 @@ func (c *Config) Environment(name string) (Environment, error) {
 	}
 	return env, nil
 }
+
+// InOrder are the names of the environments, each after the one it has to pass.
+func (c *Config) InOrder() []string {
+	var order []string
+	var add func(name string)
+	add = func(name string) {
+		if name == "" || slices.Contains(order, name) {
+			return
+		}
+		add(c.Environments[name].Passed)
+		order = append(order, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Environments)) {
+		add(name)
+	}
+	return order
+}

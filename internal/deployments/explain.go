@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -38,6 +36,8 @@ type EnvironmentReport struct {
 	Until *time.Time `json:"until,omitempty"`
 	// Error is what keeps this environment from being explained.
 	Error string `json:"error,omitempty"`
+	// Plan is what the report was made from; nil when there is an Error.
+	Plan *Plan `json:"-"`
 }
 
 // Running is a recorded state.
@@ -66,7 +66,7 @@ type Pending struct {
 func (r *Repository) Explain(ctx context.Context, v *View, now time.Time, environments ...string) (*Explanation, error) {
 	out := &Explanation{Deployment: v.Config.Deployment, Branch: r.src.Branch, Head: v.Head.Hash.String()}
 	if len(environments) == 0 {
-		environments = inOrder(v.Config)
+		environments = v.Config.InOrder()
 	}
 	for _, name := range environments {
 		env, err := v.Config.Environment(name)
@@ -82,29 +82,12 @@ func (r *Repository) Explain(ctx context.Context, v *View, now time.Time, enviro
 	return out, ctx.Err()
 }
 
-// inOrder are the environments, each after the one it has to pass.
-func inOrder(c *cepler.Config) []string {
-	var order []string
-	var add func(name string)
-	add = func(name string) {
-		if name == "" || slices.Contains(order, name) {
-			return
-		}
-		add(c.Environments[name].Passed)
-		order = append(order, name)
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Environments)) {
-		add(name)
-	}
-	return order
-}
-
 func (r *Repository) report(ctx context.Context, v *View, out *EnvironmentReport, now time.Time) error {
 	plan, err := r.Plan(ctx, v, out.Name, now)
 	if err != nil {
 		return err
 	}
-	out.Waits = plan.Waits
+	out.Plan, out.Waits = plan, plan.Waits
 	if !plan.Until.IsZero() {
 		out.Until = &plan.Until
 	}

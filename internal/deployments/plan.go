@@ -50,6 +50,14 @@ func (p *Plan) Version() Version {
 	}
 }
 
+// Snapshot is the pending state, as a record would have it but for the origins
+// of the files that the environment takes from its own commit.
+func (p *Plan) Snapshot() cepler.Snapshot {
+	s := p.content.Snapshot
+	s.Head = p.Trigger.Hash.String()
+	return s
+}
+
 // next is the number the next record gets.
 func (p *Plan) next() uint64 {
 	if p.Own == nil {

@@ -11,9 +11,9 @@ import (
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/deployments"
+	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
-	"github.com/taxiway-ci/taxiway/internal/rehearsal/lineage"
 )
 
 // BrokenError names the expectations of an act that do not hold.
@@ -50,20 +50,22 @@ func (p player) check(ctx context.Context, e Expect, ran []*rehearsal.Build, sen
 	if err := v.err(); err != nil {
 		return err
 	}
-	p.saw(v, e)
+	if err := p.outside(ctx, v, e); err != nil {
+		return err
+	}
+	if err := p.saw(ctx, v, e); err != nil {
+		return err
+	}
 	p.tries(v, e)
 	e.messages(v, sent)
 	if len(e.Runs)+len(e.Waits) > 0 {
-		w, err := p.environments()
+		w, err := p.environments(ctx)
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(p.runs(v, e, w), p.waits(ctx, v, e, w)); err != nil {
+		if err := errors.Join(p.runs(ctx, v, e, w), p.waits(ctx, v, e, w), w.reader.Close()); err != nil {
 			return err
 		}
-	}
-	if err := p.outside(ctx, v, e); err != nil {
-		return err
 	}
 	if err := v.err(); err != nil {
 		return err
@@ -141,14 +143,14 @@ type watch struct {
 	sources map[string]deployments.Source // by "deployment/environment"
 }
 
-func (p player) environments() (watch, error) {
+func (p player) environments(ctx context.Context) (watch, error) {
 	repository, err := p.stage.repository("")
 	if err != nil {
 		return watch{}, err
 	}
-	w := watch{lineage.NewReader(repository), map[string]deployments.Source{}}
+	w := watch{lineage.New(lineage.Options{Deployments: repository.Dir}), map[string]deployments.Source{}}
 	for _, src := range p.stage.Sources {
-		key, err := w.reader.Key(src)
+		key, err := w.reader.Key(ctx, src)
 		if err != nil {
 			return w, err
 		}
@@ -157,22 +159,22 @@ func (p player) environments() (watch, error) {
 	return w, nil
 }
 
-func (w watch) find(key string) (deployments.Source, lineage.Environment, error) {
+func (w watch) find(ctx context.Context, key string) (deployments.Source, lineage.Environment, error) {
 	src, ok := w.sources[key]
 	if !ok {
 		return src, lineage.Environment{}, fmt.Errorf("there is no environment %s; there are: %s", key, strings.Join(slices.Sorted(maps.Keys(w.sources)), ", "))
 	}
-	row, err := w.reader.Recorded(src)
+	row, err := w.reader.Recorded(ctx, src)
 	return src, row, err
 }
 
-func (p player) runs(v *verdict, e Expect, w watch) error {
+func (p player) runs(ctx context.Context, v *verdict, e Expect, w watch) error {
 	for _, key := range slices.Sorted(maps.Keys(e.Runs)) {
 		want, ok := p.commits[e.Runs[key]]
 		if !ok {
 			return fmt.Errorf("expect runs %s: no commit has the name %q", key, e.Runs[key])
 		}
-		_, row, err := w.find(key)
+		_, row, err := w.find(ctx, key)
 		if err != nil {
 			return err
 		}
@@ -185,7 +187,7 @@ func (p player) runs(v *verdict, e Expect, w watch) error {
 
 func (p player) waits(ctx context.Context, v *verdict, e Expect, w watch) error {
 	for _, key := range slices.Sorted(maps.Keys(e.Waits)) {
-		src, row, err := w.find(key)
+		src, row, err := w.find(ctx, key)
 		if err == nil {
 			err = w.reader.Next(ctx, &row, src, p.stage.Now())
 		}
@@ -204,7 +206,7 @@ func (p player) waits(ctx context.Context, v *verdict, e Expect, w watch) error 
 }
 
 // saw looks into the folder that the last build's first task was run in.
-func (p player) saw(v *verdict, e Expect) {
+func (p player) saw(ctx context.Context, v *verdict, e Expect) error {
 	for _, job := range slices.Sorted(maps.Keys(e.Saw)) {
 		build, err := p.last(job)
 		if err != nil {
@@ -217,14 +219,19 @@ func (p player) saw(v *verdict, e Expect) {
 			continue
 		}
 		for _, path := range slices.Sorted(maps.Keys(e.Saw[job])) {
+			want, err := p.fill(ctx, e.Saw[job][path])
+			if err != nil {
+				return err
+			}
 			text, err := os.ReadFile(filepath.Join(dir, "repo", filepath.FromSlash(path)))
 			if err != nil {
 				v.add("%s did not have %s: %v", job, path, err)
-			} else if want := e.Saw[job][path]; !strings.Contains(string(text), want) {
+			} else if !strings.Contains(string(text), want) {
 				v.add("%s deployed a %s without %q", job, path, want)
 			}
 		}
 	}
+	return nil
 }
 
 func taskFolder(b *rehearsal.Build) string {

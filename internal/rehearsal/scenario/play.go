@@ -10,8 +10,8 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
-	"github.com/taxiway-ci/taxiway/internal/rehearsal/lineage"
 )
 
 // Stage is the world that a scenario is played in.

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
-	"github.com/taxiway-ci/taxiway/internal/rehearsal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 )
 
@@ -211,7 +211,7 @@ func tableRow(row lineage.Environment) []string {
 	}
 	const changeWidth = 52
 	change := clip(hash(row.Change.Hash)+" "+row.Change.Subject, changeWidth)
-	return []string{row.Key(), fmt.Sprintf("#%d", row.Version), hash(row.Trigger), change, row.Since.UTC().Format("2006-01-02 15:04:05 UTC")}
+	return []string{row.Key(), fmt.Sprintf("#%d", row.Version), hash(row.Trigger.Hash), change, row.Since.UTC().Format("2006-01-02 15:04:05 UTC")}
 }
 
 // next writes what is pending, for those that have something pending.

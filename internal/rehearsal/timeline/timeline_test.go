@@ -12,7 +12,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
-	"github.com/taxiway-ci/taxiway/internal/rehearsal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/timeline"
 )
@@ -22,12 +22,12 @@ const commit = "1f3c2aa9d3b0c8f0a1b2c3d4e5f60718293a4b5c"
 func rows() []lineage.Environment {
 	since := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	return []lineage.Environment{
-		{Deployment: "bank", Name: "staging", Version: 7, Trigger: commit, Change: lineage.Commit{Hash: commit, Subject: "feat: a subject that is too long to be shown in full in a table"}, Since: since},
+		{Deployment: "bank", Name: "staging", Version: 7, Trigger: lineage.Commit{Hash: commit}, Change: lineage.Commit{Hash: commit, Subject: "feat: a subject that is too long to be shown in full in a table"}, Since: since},
 		{
-			Deployment: "bank", Name: "production", Version: 3, Trigger: commit, Change: lineage.Commit{Hash: commit, Subject: "fix: ü"}, Since: since,
+			Deployment: "bank", Name: "production", Version: 3, Trigger: lineage.Commit{Hash: commit}, Change: lineage.Commit{Hash: commit, Subject: "fix: ü"}, Since: since,
 			Waits: []string{"the gate is closed at 1234567, and 89abcde (feat: x) is beyond it: modules/main.tf; to open it set production to 89abcde"},
 		},
-		{Deployment: "bank", Name: "qa", Version: 3, Trigger: commit, Since: since, Pending: &deployments.Pending{Trigger: commit, Subject: "feat: y"}},
+		{Deployment: "bank", Name: "qa", Version: 3, Trigger: lineage.Commit{Hash: commit}, Since: since, Pending: &deployments.Pending{Trigger: commit, Subject: "feat: y"}},
 		{Deployment: "bank", Name: "new"},
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
-	"github.com/taxiway-ci/taxiway/internal/rehearsal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/lineage"
 )
 
 const config = `deployment: shop
@@ -37,6 +37,13 @@ func repository(t *testing.T) *gittest.Repository {
 	return r
 }
 
+func reader(t *testing.T, r *gittest.Repository) *lineage.Reader {
+	t.Helper()
+	reader := lineage.New(lineage.Options{Deployments: r.Dir})
+	t.Cleanup(func() { assert.NoError(t, reader.Close()) })
+	return reader
+}
+
 func source(environment string) deployments.Source {
 	return deployments.Source{Access: git.Access{URI: "http://127.0.0.1:1/never", Branch: "main"}, Config: "cepler.yml", Environment: environment}
 }
@@ -46,7 +53,7 @@ func TestNothingYet(t *testing.T) {
 	r := repository(t)
 	first, err := r.Commit("main", "feat: first", map[string]string{"cepler.yml": config, "app/a.yml": "one\n"})
 	require.NoError(t, err)
-	rows, err := lineage.NewReader(r).Read(t.Context(), []deployments.Source{source("staging"), source("production")}, time.Now())
+	rows, err := reader(t, r).Read(t.Context(), []deployments.Source{source("staging"), source("production")}, time.Now())
 	require.NoError(t, err)
 	require.Len(t, rows, 2)
 	assert.Equal(t, "shop/staging", rows[0].Key())
@@ -66,17 +73,18 @@ func TestWhatRuns(t *testing.T) {
 	require.NoError(t, err)
 	_, err = r.Commit("main", "ci(cepler)", map[string]string{".cepler/shop/staging.state": recorded("4", other, change, "feat: one")})
 	require.NoError(t, err)
-	reader := lineage.NewReader(r)
-	row, err := reader.Recorded(source("staging"))
+	reader := reader(t, r)
+	row, err := reader.Recorded(t.Context(), source("staging"))
 	require.NoError(t, err)
 	assert.EqualValues(t, 4, row.Version)
-	assert.Equal(t, other, row.Trigger)
-	assert.Equal(t, lineage.Commit{Hash: change, Subject: "feat: one"}, row.Change)
+	assert.Equal(t, other, row.Trigger.Hash)
+	assert.Equal(t, change, row.Change.Hash)
+	assert.Equal(t, "feat: one", row.Change.Subject)
 	assert.Equal(t, 2020, row.Since.Year(), "the time of the commit that recorded it")
 	require.NoError(t, reader.Next(t.Context(), &row, source("staging"), time.Now()))
 	assert.Equal(t, "has nothing pending", row.State())
 	assert.Empty(t, row.What())
-	key, err := reader.Key(source("production"))
+	key, err := reader.Key(t.Context(), source("production"))
 	require.NoError(t, err)
 	assert.Equal(t, "shop/production", key)
 }
@@ -86,10 +94,13 @@ func TestWhatCannotBeRead(t *testing.T) {
 	r := repository(t)
 	_, err := r.Commit("main", "feat: one", map[string]string{"cepler.yml": config, ".cepler/shop/staging.state": "version: many\n"})
 	require.NoError(t, err)
-	_, err = lineage.NewReader(r).Read(t.Context(), []deployments.Source{source("staging")}, time.Now())
-	require.ErrorContains(t, err, "what staging of cepler.yml runs")
+	rows, err := reader(t, r).Read(t.Context(), []deployments.Source{source("staging")}, time.Now())
+	require.NoError(t, err)
+	require.Len(t, rows[0].Broken, 1)
+	assert.Equal(t, lineage.LinkRecord, rows[0].Broken[0].Link)
+	assert.Contains(t, rows[0].Broken[0].Why, "staging.state:1: version")
 	none := source("staging")
 	none.Config = "none.yml"
-	_, err = lineage.NewReader(r).Key(none)
+	_, err = reader(t, r).Key(t.Context(), none)
 	require.ErrorContains(t, err, "none.yml")
 }

@@ -1,0 +1,290 @@
+package lineage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/version"
+)
+
+// clone is a repository of charts or sources that can be read: a folder, or an
+// address.
+type clone struct {
+	place  string
+	remote *git.Remote
+	store  *git.Store
+	refs   map[string]git.Hash
+	all    []git.Hash // commits of its branches, when they were needed
+	err    error      // what keeps it from being read
+}
+
+func (c *clone) close() error {
+	if c.store == nil {
+		return nil
+	}
+	return errors.Join(c.store.Close(), c.remote.Close())
+}
+
+// clone is the repository with that address; nil when the reader was not told
+// where it can be read.
+func (r *Reader) clone(ctx context.Context, address string) (*clone, error) {
+	name := repositoryName(address)
+	if c, ok := r.clones[name]; ok {
+		return c.orError()
+	}
+	for given, place := range r.options.Clones {
+		if repositoryName(given) == name {
+			c := openClone(ctx, place)
+			r.clones[name] = c
+			return c.orError()
+		}
+	}
+	r.missing[name] = true
+	return nil, nil //nolint:nilnil // documented
+}
+
+func (c *clone) orError() (*clone, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	return c, nil
+}
+
+func openClone(ctx context.Context, place string) *clone {
+	c := &clone{place: place}
+	if c.err = c.open(ctx); c.err != nil {
+		c.err = fmt.Errorf("it cannot be read: %w", c.err)
+	}
+	return c
+}
+
+func (c *clone) open(ctx context.Context) error {
+	remote, err := git.Access{URI: c.place, Branch: "HEAD"}.Open(git.Options{})
+	if err != nil {
+		return err
+	}
+	refs, err := remote.RefsUnder(ctx, "refs/heads/", "refs/tags/", "refs/remotes/")
+	if err != nil {
+		return errors.Join(err, remote.Close())
+	}
+	store, err := remote.Store("")
+	if err != nil {
+		return errors.Join(err, remote.Close())
+	}
+	c.remote, c.store, c.refs = remote, store, refs
+	return nil
+}
+
+// commit is the one with that full hash; nil when the repository has none.
+func (c *clone) commit(ctx context.Context, hash string) (*git.Commit, error) {
+	h, ok := fullHash(hash)
+	if !ok {
+		return nil, nil //nolint:nilnil // documented
+	}
+	found, err := c.store.Commit(ctx, h)
+	if errors.Is(err, git.ErrNotFound) {
+		return nil, nil //nolint:nilnil // documented
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read commit %.7s of %s: %w", hash, c.place, err)
+	}
+	return found, nil
+}
+
+// unresolvedError says why a name is no commit of a repository.
+type unresolvedError struct{ why string }
+
+func (e *unresolvedError) Error() string { return e.why }
+
+// shortCommit is what is written down for a commit.
+func shortCommit() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-fA-F]{4,40}$`) }
+
+// resolve is the commit that a full or short hash means. Its error is an
+// unresolvedError when there is none, or more than one.
+func (c *clone) resolve(ctx context.Context, name string) (*git.Commit, error) {
+	if !shortCommit().MatchString(name) {
+		return nil, &unresolvedError{fmt.Sprintf("%q is no commit", name)}
+	}
+	if _, full := fullHash(name); full {
+		found, err := c.commit(ctx, name)
+		if found != nil || err != nil {
+			return found, err
+		}
+		return nil, &unresolvedError{fmt.Sprintf("%s has no commit %.7s", c.place, name)}
+	}
+	matching, err := c.matching(ctx, strings.ToLower(name))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(matching) == 0:
+		return nil, &unresolvedError{fmt.Sprintf("no branch or tag of %s has a commit %s", c.place, name)}
+	case len(matching) > 1:
+		return nil, &unresolvedError{fmt.Sprintf("%s has %d commits that begin with %s", c.place, len(matching), name)}
+	}
+	return c.store.Commit(ctx, matching[0])
+}
+
+// matching are the commits of all branches and tags that begin so.
+func (c *clone) matching(ctx context.Context, prefix string) ([]git.Hash, error) {
+	if c.all == nil {
+		all, err := c.history(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read the history of %s: %w", c.place, err)
+		}
+		c.all = all
+	}
+	var found []git.Hash
+	for _, h := range c.all {
+		if strings.HasPrefix(h.String(), prefix) {
+			found = append(found, h)
+		}
+	}
+	return found, nil
+}
+
+// history are the commits that can be reached from branches and tags.
+func (c *clone) history(ctx context.Context) ([]git.Hash, error) {
+	c.store.ExpectFar()
+	seen := map[git.Hash]bool{}
+	var all []git.Hash
+	for _, name := range slices.Sorted(maps.Keys(c.refs)) {
+		tip := c.tip(name)
+		if seen[tip] {
+			continue
+		}
+		if err := c.store.Advance(ctx, name, tip); err != nil {
+			return nil, err
+		}
+		if _, err := c.store.Commit(ctx, tip); err != nil {
+			continue // a tag of something else
+		}
+		seen[tip] = true
+		for queue := []git.Hash{tip}; len(queue) > 0; queue = queue[1:] {
+			all = append(all, queue[0])
+			parents, err := c.store.Parents(ctx, queue[0])
+			if err != nil {
+				return nil, err
+			}
+			for _, p := range parents {
+				if !seen[p] {
+					seen[p] = true
+					queue = append(queue, p)
+				}
+			}
+		}
+	}
+	return all, ctx.Err()
+}
+
+// tip is the commit that a ref points to, also through a tag.
+func (c *clone) tip(name string) git.Hash {
+	if h, ok := c.refs[name+"^{}"]; ok {
+		return h
+	}
+	return c.refs[name]
+}
+
+const tagRefs = "refs/tags/"
+
+// tag is a release.
+type tag struct {
+	name    string
+	commit  git.Hash
+	version version.Version
+}
+
+// tags are those that are versions, with or without a prefix, the oldest
+// version first.
+func (c *clone) tags() []tag {
+	pattern := regexp.MustCompile(`^(?:.*[^0-9.])?([0-9]+\.[0-9]+\.[0-9]+.*)$`)
+	var all []tag
+	for ref := range c.refs {
+		name, ok := strings.CutPrefix(ref, tagRefs)
+		m := pattern.FindStringSubmatch(name)
+		if !ok || m == nil || strings.HasSuffix(ref, "^{}") {
+			continue
+		}
+		if v, err := version.Parse(m[1]); err == nil {
+			all = append(all, tag{name, c.tip(ref), v})
+		}
+	}
+	slices.SortFunc(all, func(a, b tag) int {
+		if n := a.version.Compare(b.version); n != 0 {
+			return n
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	return all
+}
+
+// releases are the versions on a commit, and the first final one that has the
+// commit in its history when none is on it.
+func (c *clone) releases(ctx context.Context, of *git.Commit) (on []string, in string, err error) {
+	tags := c.tags()
+	for _, t := range tags {
+		if t.commit == of.Hash {
+			on = append(on, t.name)
+		}
+	}
+	if len(on) > 0 {
+		return on, "", nil
+	}
+	for _, t := range tags {
+		if !t.version.IsFinal() {
+			continue
+		}
+		if err := c.store.Advance(ctx, tagRefs+t.name, t.commit); err != nil {
+			return nil, "", err
+		}
+		has, err := c.store.IsAncestor(ctx, of.Hash, t.commit)
+		if ignoreMissing(err) != nil {
+			return nil, "", fmt.Errorf("look for %.7s in release %s of %s: %w", of.Hash, t.name, c.place, err)
+		}
+		if has {
+			return nil, t.name, nil
+		}
+	}
+	return nil, "", nil
+}
+
+// repositoryName is what all addresses of one repository have in common:
+// github.com/acme/bank.
+func repositoryName(address string) string {
+	address = strings.TrimSpace(address)
+	host, p := "", address
+	if u, err := url.Parse(address); err == nil && u.Host != "" {
+		host, p = u.Host, u.Path
+	} else if before, after, ok := strings.Cut(address, ":"); ok && !strings.ContainsAny(before, "/") {
+		_, host, _ = strings.Cut(before, "@")
+		if host == "" {
+			host = before
+		}
+		p = after
+	}
+	p = strings.TrimSuffix(strings.Trim(p, "/"), ".git")
+	if host == "" {
+		return p
+	}
+	return strings.ToLower(host) + "/" + p
+}
+
+func sameRepository(a, b string) bool {
+	return strings.EqualFold(repositoryName(a), repositoryName(b))
+}
+
+// fullHash is the hash that s spells in full, and whether it spells one.
+func fullHash(s string) (git.Hash, bool) {
+	if !plumbing.IsHash(strings.ToLower(s)) {
+		return git.Hash{}, false
+	}
+	return plumbing.NewHash(s), true
+}

@@ -1,0 +1,207 @@
+package lineage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/deployments"
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// Question says what to look at.
+type Question struct {
+	// Branch is the one that is deployed from; "": main, or else master.
+	Branch string
+	// Configs are the cepler configs in the repository; none: those that are found.
+	Configs []string
+	// GatesBranch and GatesFile say where the gates are. {deployment} stands for
+	// the deployment's name. "" are cepler-gates and {deployment}.yml, where they
+	// are there.
+	GatesBranch, GatesFile string
+	// Environments are the names, or "deployment/name", of those to look at;
+	// none: all.
+	Environments []string
+	// Now is the moment to decide waiting for.
+	Now time.Time
+}
+
+const (
+	defaultGatesBranch = "cepler-gates"
+	defaultGatesFile   = "{deployment}.yml"
+	ceplerFile         = "cepler.yml"
+)
+
+// Trace answers a question about the whole repository.
+func (r *Reader) Trace(ctx context.Context, q Question) (*Trace, error) {
+	if _, err := r.open(); err != nil {
+		return nil, err
+	}
+	branch, head, err := r.branch(ctx, q.Branch)
+	if err != nil {
+		return nil, err
+	}
+	out := &Trace{Repository: r.options.Deployments, Branch: branch, Head: commit(head), At: q.Now.UTC()}
+	configs, err := r.configs(ctx, head, q.Configs, out)
+	if err != nil {
+		return nil, err
+	}
+	var sources []deployments.Source
+	known := map[string]bool{}
+	for _, config := range configs {
+		src := deployments.Source{Access: git.Access{URI: r.options.Deployments, Branch: branch}, Config: config.Path}
+		if err := r.gates(ctx, &src, config, q, out); err != nil {
+			return nil, err
+		}
+		for _, name := range config.InOrder() {
+			key := Environment{Deployment: config.Deployment, Name: name}.Key()
+			known[key] = true
+			if len(q.Environments) > 0 && !slices.Contains(q.Environments, name) && !slices.Contains(q.Environments, key) {
+				continue
+			}
+			src.Environment = name
+			sources = append(sources, src)
+		}
+	}
+	if len(sources) == 0 {
+		return nil, fmt.Errorf("there is no environment %s; there are: %s", strings.Join(q.Environments, ", "), strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+	}
+	if out.Environments, err = r.Read(ctx, sources, q.Now); err != nil {
+		return nil, err
+	}
+	out.NotAsked = append(out.NotAsked, r.notAsked()...)
+	return out, nil
+}
+
+// branch is the branch to read, and its newest commit.
+func (r *Reader) branch(ctx context.Context, wanted string) (string, *git.Commit, error) {
+	if wanted != "" {
+		head, err := r.head(ctx, wanted)
+		return wanted, head, err
+	}
+	for _, name := range []string{"main", "master"} {
+		head, err := r.head(ctx, name)
+		if err == nil {
+			return name, head, nil
+		}
+		if !errors.Is(err, git.ErrNoBranch) {
+			return "", nil, err
+		}
+	}
+	return "", nil, fmt.Errorf("%s has neither a branch main nor master: name the branch that is deployed from", r.options.Deployments)
+}
+
+// configs are the named ones, or those that are found: cepler.yml, what is in a
+// folder called cepler, and what stands beside a folder of state files.
+func (r *Reader) configs(ctx context.Context, head *git.Commit, named []string, out *Trace) ([]*cepler.Config, error) {
+	candidates, states, err := r.ceplerFiles(ctx, head)
+	if err != nil {
+		return nil, err
+	}
+	if len(named) > 0 {
+		candidates = named
+	}
+	var found []*cepler.Config
+	for _, p := range candidates {
+		text, err := r.file(ctx, head, p)
+		if err != nil {
+			return nil, err
+		}
+		config, err := cepler.ParseConfig(p, text)
+		switch {
+		case err == nil:
+			found = append(found, config)
+			delete(states, config.StateDir())
+		case len(named) > 0 || path.Base(p) == ceplerFile:
+			return nil, err
+		default:
+			out.NotAsked = append(out.NotAsked, fmt.Sprintf("%s is no cepler config: %v", p, err))
+		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("%s has no cepler config on its branch at %.7s: name it with its path in the repository", r.options.Deployments, head.Hash)
+	}
+	if len(named) == 0 {
+		for _, dir := range slices.Sorted(maps.Keys(states)) {
+			out.NotAsked = append(out.NotAsked, fmt.Sprintf("the state files in %s belong to no cepler config that is there", dir))
+		}
+	}
+	slices.SortFunc(found, func(a, b *cepler.Config) int { return strings.Compare(a.Deployment, b.Deployment) })
+	return found, nil
+}
+
+// ceplerFiles are the files that may be configs, and the folders with states.
+func (r *Reader) ceplerFiles(ctx context.Context, head *git.Commit) (candidates []string, states map[string]bool, err error) {
+	states = map[string]bool{}
+	beside := map[string]bool{}
+	var yamls []string
+	err = r.store.Walk(ctx, head.Tree, func(string) bool { return true }, func(p string, _ git.Entry) error {
+		if before, _, ok := strings.Cut("/"+p, "/.cepler/"); ok && path.Ext(p) == ".state" {
+			states[path.Dir(p)] = true
+			beside[path.Clean("."+before)] = true
+		}
+		if ext := path.Ext(p); ext == ".yml" || ext == ".yaml" {
+			yamls = append(yamls, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the files at %.7s: %w", head.Hash, err)
+	}
+	for _, p := range yamls {
+		dir := path.Dir(p)
+		if path.Base(p) == ceplerFile || path.Base(dir) == "cepler" || beside[dir] && dir != "." {
+			candidates = append(candidates, p)
+		}
+	}
+	return candidates, states, nil
+}
+
+// gates tells the source where its gates are.
+func (r *Reader) gates(ctx context.Context, src *deployments.Source, config *cepler.Config, q Question, out *Trace) error {
+	branch, file := q.GatesBranch, q.GatesFile
+	if branch == "" {
+		branch = defaultGatesBranch
+	}
+	if file == "" {
+		file = defaultGatesFile
+	}
+	file = strings.ReplaceAll(file, "{deployment}", config.Deployment)
+	asked := q.GatesBranch != "" || q.GatesFile != ""
+	head, err := r.head(ctx, branch)
+	if errors.Is(err, git.ErrNoBranch) && !asked {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = r.file(ctx, head, file)
+	if errors.Is(err, fs.ErrNotExist) && !asked {
+		out.NotAsked = append(out.NotAsked, fmt.Sprintf("branch %s has no %s: whether gates hold %s back is not known; name the file", branch, file, config.Deployment))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	src.GatesBranch, src.GatesFile = branch, file
+	return nil
+}
+
+// notAsked says which repositories and registries were not looked at.
+func (r *Reader) notAsked() []string {
+	var notes []string
+	for _, name := range slices.Sorted(maps.Keys(r.missing)) {
+		notes = append(notes, fmt.Sprintf("repository %s was not looked at: give a clone or its address to see subjects, and whether the commits and releases are there", name))
+	}
+	if r.unasked {
+		notes = append(notes, "registries were not asked about the labels of images")
+	}
+	return notes
+}

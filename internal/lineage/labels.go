@@ -1,0 +1,124 @@
+package lineage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// Labeller asks for the labels of an image.
+type Labeller interface {
+	// Labels are those of the image with that digest. ErrNoImage says that the
+	// registry answers, and does not have it.
+	Labels(ctx context.Context, repository, digest string) (Labels, error)
+}
+
+// ErrNoImage says that a registry has no such image.
+var ErrNoImage = errors.New("the registry has no image with this digest")
+
+// Registry asks the registries themselves, with the logins of the Docker
+// configuration; registries on loopback without TLS.
+type Registry struct {
+	// Transport carries the requests; nil: the library's own.
+	Transport http.RoundTripper
+}
+
+// Labels are those of the image, or of the first platform of an index.
+func (r Registry) Labels(ctx context.Context, repository, digest string) (Labels, error) {
+	ref, err := name.NewDigest(repository + "@" + digest)
+	if err != nil {
+		return Labels{}, fmt.Errorf("image %s@%s: %w", repository, digest, err)
+	}
+	options := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
+	if r.Transport != nil {
+		options = append(options, remote.WithTransport(r.Transport))
+	}
+	image, err := imageAt(ref, options)
+	var answered *transport.Error
+	if errors.As(err, &answered) && answered.StatusCode == http.StatusNotFound {
+		return Labels{}, ErrNoImage
+	}
+	if err != nil {
+		return Labels{}, fmt.Errorf("ask the registry about %s: %w", ref, err)
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		return Labels{}, fmt.Errorf("read the configuration of %s: %w", ref, err)
+	}
+	const prefix = "org.opencontainers.image."
+	all := config.Config.Labels
+	return Labels{Source: all[prefix+"source"], Revision: all[prefix+"revision"], Version: all[prefix+"version"]}, nil
+}
+
+// imageAt is the image, or the first one of an index that is a program and no
+// note about one.
+func imageAt(ref name.Digest, options []remote.Option) (v1.Image, error) {
+	found, err := remote.Get(ref, options...)
+	if err != nil {
+		return nil, err
+	}
+	if !found.MediaType.IsIndex() {
+		return found.Image()
+	}
+	index, err := found.ImageIndex()
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range manifest.Manifests {
+		if m.MediaType.IsImage() && (m.Platform == nil || m.Platform.OS != "unknown") {
+			return index.Image(m.Digest)
+		}
+	}
+	return nil, fmt.Errorf("the index %s has no image in it", ref)
+}
+
+// labelled is what was said about an image.
+type labelled struct {
+	labels Labels
+	err    error
+}
+
+// askRegistry fills in the labels, each image's once.
+func (r *Reader) askRegistry(ctx context.Context, image *Image) error {
+	if r.options.Labels == nil {
+		r.unasked = true
+		return nil
+	}
+	if image.Repository == "" {
+		image.say(LinkRegistry, "the file does not say the image's repository beside the digest, so no registry can be asked")
+		return nil
+	}
+	key := image.Repository + "@" + image.Digest
+	got, ok := r.labels[key]
+	if !ok {
+		r.options.Logf("asking for the labels of %s", key)
+		got.labels, got.err = r.options.Labels.Labels(ctx, image.Repository, image.Digest)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		r.labels[key] = got
+	}
+	switch {
+	case errors.Is(got.err, ErrNoImage):
+		image.say(LinkRegistry, "%v: %.19s of %s", ErrNoImage, image.Digest, image.Repository)
+	case got.err != nil:
+		image.say(LinkRegistry, "%v", got.err)
+	default:
+		image.Labels = &got.labels
+		if got.labels.Revision == "" {
+			image.say(LinkRegistry, "the image has no label org.opencontainers.image.revision")
+		}
+	}
+	return nil
+}

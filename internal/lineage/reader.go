@@ -1,0 +1,370 @@
+package lineage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/deployments"
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// Options say where things are.
+type Options struct {
+	// Deployments is a clone of the deployments repository, or a bare one. It is
+	// read as it is; nothing is fetched, and no work tree is looked at.
+	Deployments string
+	// Clones says where the repositories of charts and sources can be read: a
+	// folder or an address by the address that vendir.yml and METADATA give. The
+	// notations of one repository (ssh, https, with .git) are the same.
+	Clones map[string]string
+	// Labels asks a registry about an image; nil: none is asked.
+	Labels Labeller
+	// Logf tells what takes time; it may be nil.
+	Logf func(format string, args ...any)
+}
+
+// Reader reads one deployments repository. It is for one goroutine at a time,
+// and sees commits that are made while it is there.
+type Reader struct {
+	options Options
+	store   *git.Store // nil until it is needed
+	clones  map[string]*clone
+	labels  map[string]labelled // by image
+	missing map[string]bool     // repositories that nobody says where to read
+	unasked bool                // about labels
+}
+
+// New begins to read; nothing is opened yet.
+func New(o Options) *Reader {
+	if o.Logf == nil {
+		o.Logf = func(string, ...any) {}
+	}
+	return &Reader{options: o, clones: map[string]*clone{}, labels: map[string]labelled{}, missing: map[string]bool{}}
+}
+
+// Close gives files back.
+func (r *Reader) Close() error {
+	var errs []error
+	if r.store != nil {
+		errs = append(errs, r.store.Close())
+		r.store = nil
+	}
+	for _, c := range r.clones {
+		errs = append(errs, c.close())
+	}
+	r.clones = map[string]*clone{}
+	return errors.Join(errs...)
+}
+
+func (r *Reader) open() (*git.Store, error) {
+	if r.store == nil {
+		var err error
+		if r.store, err = git.OpenLocal(r.options.Deployments); err != nil {
+			return nil, err
+		}
+	}
+	return r.store, nil
+}
+
+// Read looks at each source's environment, in the order of the sources, and at
+// what comes next for it at the time now. What cannot be read of an environment
+// is one of its broken links.
+func (r *Reader) Read(ctx context.Context, sources []deployments.Source, now time.Time) ([]Environment, error) {
+	rows := make([]Environment, 0, len(sources))
+	for _, src := range sources {
+		row, err := r.one(ctx, src, now)
+		if err != nil {
+			return nil, fmt.Errorf("what %s of %s runs: %w", src.Environment, src.ConfigPath(), err)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// one is a whole row. A file of the repository that cannot be understood breaks
+// the row and not the others.
+func (r *Reader) one(ctx context.Context, src deployments.Source, now time.Time) (Environment, error) {
+	row, state, err := r.recorded(ctx, src)
+	if errors.Is(err, cepler.ErrState) {
+		row.Broken = append(row.Broken, Broken{LinkRecord, row.Key(), err.Error()})
+		return row, nil
+	}
+	if err != nil {
+		return row, err
+	}
+	if state != nil {
+		if row.Runs, err = r.contents(ctx, state.Current); err != nil {
+			return row, err
+		}
+	}
+	err = r.Next(ctx, &row, src, now)
+	if why := (*unexplainedError)(nil); errors.As(err, &why) {
+		row.Broken = append(row.Broken, Broken{LinkRecord, row.Key(), fmt.Sprintf("what comes next cannot be said: %v", err)})
+		return row, nil
+	}
+	return row, err
+}
+
+// unexplainedError is what keeps the resource itself from an answer.
+type unexplainedError struct{ why string }
+
+func (e *unexplainedError) Error() string { return e.why }
+
+// Key is the source's "deployment/environment".
+func (r *Reader) Key(ctx context.Context, src deployments.Source) (string, error) {
+	_, config, err := r.config(ctx, src)
+	if err != nil {
+		return "", err
+	}
+	return Environment{Deployment: config.Deployment, Name: src.Environment}.Key(), nil
+}
+
+// Recorded is what the source's environment runs, without its contents.
+func (r *Reader) Recorded(ctx context.Context, src deployments.Source) (Environment, error) {
+	row, _, err := r.recorded(ctx, src)
+	return row, err
+}
+
+func (r *Reader) recorded(ctx context.Context, src deployments.Source) (Environment, *cepler.State, error) {
+	head, config, err := r.config(ctx, src)
+	if err != nil {
+		return Environment{}, nil, err
+	}
+	env, err := config.Environment(src.Environment)
+	if err != nil {
+		return Environment{}, nil, err
+	}
+	row := Environment{Deployment: config.Deployment, Name: env.Name, Passed: env.Passed}
+	at := config.StatePath(env.Name)
+	text, err := r.file(ctx, head, at)
+	if errors.Is(err, fs.ErrNotExist) {
+		return row, nil, nil
+	}
+	if err != nil {
+		return row, nil, err
+	}
+	state, err := cepler.ParseState(at, text)
+	if err != nil {
+		return row, nil, err
+	}
+	err = r.running(ctx, &row, head, at, state)
+	return row, state, err
+}
+
+// config is the branch's head and the config there.
+func (r *Reader) config(ctx context.Context, src deployments.Source) (*git.Commit, *cepler.Config, error) {
+	head, err := r.head(ctx, src.Branch)
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := r.file(ctx, head, src.ConfigPath())
+	if err != nil {
+		return nil, nil, err
+	}
+	config, err := cepler.ParseConfig(src.ConfigPath(), text)
+	return head, config, err
+}
+
+// head is the newest commit of a branch; one that was not checked out is the
+// remote's.
+func (r *Reader) head(ctx context.Context, branch string) (*git.Commit, error) {
+	store, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	h, err := store.Ref(ctx, "refs/heads/"+branch)
+	if errors.Is(err, git.ErrNoBranch) {
+		h, err = store.Ref(ctx, "refs/remotes/origin/"+branch)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("branch %s of %s: %w", branch, store.URL(), err)
+	}
+	return store.Commit(ctx, h)
+}
+
+// file is the content of a file of a commit, or fs.ErrNotExist.
+func (r *Reader) file(ctx context.Context, c *git.Commit, p string) ([]byte, error) {
+	entry, err := r.store.Lookup(ctx, c.Tree, p)
+	if err != nil {
+		return nil, fmt.Errorf("read %s at %.7s: %w", p, c.Hash, err)
+	}
+	return r.store.Blob(ctx, entry.Hash)
+}
+
+// running fills in what is recorded.
+func (r *Reader) running(ctx context.Context, row *Environment, head *git.Commit, statePath string, state *cepler.State) error {
+	row.Version, row.Trigger = state.Version, Commit{Hash: state.Current.Head}
+	if c := r.known(ctx, state.Current.Head); c != nil {
+		row.Trigger = commit(c)
+	} else {
+		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("it was deployed from commit %.7s, which the repository does not have: its history was rewritten", state.Current.Head)})
+	}
+	change, err := r.newest(ctx, state.Current)
+	if err != nil {
+		return err
+	}
+	row.Change = change
+	return r.recordOf(ctx, row, head, statePath)
+}
+
+// recordOf finds the commit that wrote the state file.
+func (r *Reader) recordOf(ctx context.Context, row *Environment, head *git.Commit, statePath string) error {
+	match := func(p string) bool { return p == statePath }
+	descend := func(dir string) bool { return strings.HasPrefix(statePath, dir+"/") }
+	var found *git.Commit
+	err := r.store.History(ctx, head.Hash, match, descend, func(c *git.Commit) (bool, error) {
+		found = c
+		return false, nil
+	})
+	if err != nil {
+		return fmt.Errorf("find when %s was recorded: %w", row.Key(), err)
+	}
+	if found == nil {
+		return fmt.Errorf("find when %s was recorded: no commit changes %s", row.Key(), statePath)
+	}
+	row.Record, row.Since = commit(found), found.Committer.When.UTC()
+	row.Build = trailer(found.Message, "Build")
+	row.Recorder = recorder(found, row)
+	switch row.Recorder {
+	case Taxiway:
+	case Cepler:
+		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("commit %.7s is a record of the Rust cepler: it does not say which build deployed the state", found.Hash)})
+	case Somebody:
+		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("commit %.7s (%s) changed it last and is no record of a deployment: whether this was ever deployed is not known", found.Hash, row.Record.Subject)})
+	}
+	return nil
+}
+
+// recorder tells by the commit's message who wrote it. The Rust program and this
+// suite have the same title; only this suite says which build it was.
+func recorder(c *git.Commit, row *Environment) Recorder {
+	title := cepler.Summary(c.Message)
+	if title != fmt.Sprintf("ci(cepler): Updated '%s' state in '%s'", row.Deployment, row.Name) && title != fmt.Sprintf("ci(cepler): Updated '%s' state", row.Name) {
+		return Somebody
+	}
+	if trailer(c.Message, "Build") != "" || trailer(c.Message, "Pipeline") != "" {
+		return Taxiway
+	}
+	return Cepler
+}
+
+// trailer is the value of a trailer line, "" when the message has none.
+func trailer(message, key string) string {
+	for line := range strings.Lines(message) {
+		if value, ok := strings.CutPrefix(line, key+": "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// newest is the last change that the snapshot's files come from.
+func (r *Reader) newest(ctx context.Context, s cepler.Snapshot) (Commit, error) {
+	c, err := r.newestOf(ctx, s, func(string) bool { return true })
+	if c == nil || err != nil {
+		return Commit{}, err
+	}
+	return commit(c), nil
+}
+
+// newestOf is the last change among the files that want is true for; nil when
+// there is none that the repository has.
+func (r *Reader) newestOf(ctx context.Context, s cepler.Snapshot, want func(path string) bool) (*git.Commit, error) {
+	seen := map[string]bool{}
+	var best *git.Commit
+	for _, key := range slices.Sorted(maps.Keys(s.Files)) {
+		_, p := cepler.SplitKey(key)
+		from := s.Files[key].From
+		if seen[from] || !want(p) {
+			continue
+		}
+		seen[from] = true
+		c := r.known(ctx, from)
+		if c == nil {
+			continue
+		}
+		newer, err := r.newer(ctx, c, best)
+		if err != nil {
+			return nil, err
+		}
+		if newer {
+			best = c
+		}
+	}
+	return best, ctx.Err()
+}
+
+// newer reports whether a comes after b: in history, or else by date.
+func (r *Reader) newer(ctx context.Context, a, b *git.Commit) (bool, error) {
+	if b == nil {
+		return true, nil
+	}
+	after, err := r.store.IsAncestor(ctx, b.Hash, a.Hash)
+	if err != nil || after {
+		return after, ignoreMissing(err)
+	}
+	before, err := r.store.IsAncestor(ctx, a.Hash, b.Hash)
+	if err != nil || before {
+		return false, ignoreMissing(err)
+	}
+	return a.Committer.When.After(b.Committer.When), nil
+}
+
+// ignoreMissing: what a shallow clone has not got comes before nothing.
+func ignoreMissing(err error) error {
+	if errors.Is(err, git.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// known is the commit with that full hash; nil when the repository has none.
+func (r *Reader) known(ctx context.Context, hash string) *git.Commit {
+	h, ok := fullHash(hash)
+	if !ok {
+		return nil
+	}
+	c, err := r.store.Commit(ctx, h)
+	if err != nil {
+		return nil
+	}
+	return c
+}
+
+func commit(c *git.Commit) Commit {
+	return Commit{Hash: c.Hash.String(), Subject: cepler.Summary(c.Message), When: c.Committer.When.UTC()}
+}
+
+// Next fills in what is pending at the time now, with the eyes of the resource
+// itself, and what that consists of.
+func (r *Reader) Next(ctx context.Context, row *Environment, src deployments.Source, now time.Time) error {
+	store, err := r.open()
+	if err != nil {
+		return err
+	}
+	explained, err := deployments.ExplainLocal(ctx, src, store, now, src.Environment)
+	if err != nil {
+		return err
+	}
+	report := explained.Environments[0]
+	if report.Error != "" {
+		return &unexplainedError{report.Error}
+	}
+	row.Pending, row.Waits, row.Until = report.Pending, report.Waits, report.Until
+	if report.Pending == nil {
+		return nil
+	}
+	brings, err := r.contents(ctx, report.Plan.Snapshot())
+	if err != nil {
+		return err
+	}
+	row.Brings = &brings
+	return nil
+}
