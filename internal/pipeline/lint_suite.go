@@ -151,7 +151,7 @@ func (l *linter) versionWatched(s Step) {
 	}
 	for _, res := range l.p.Resources {
 		code := l.source(res)
-		if res.Type != "git" || !l.triggered(res.Name) || !code.Field("paths").IsZero() || !code.Field("ignore_paths").IsZero() {
+		if res.Type != "git" || !l.triggered(res.Name) || !watches(code, textOf(version.Field("file"))) {
 			continue
 		}
 		if same(version, code, "uri") && same(version, code, "branch") {
@@ -159,6 +159,21 @@ func (l *linter) versionWatched(s Step) {
 				"put %s commits to the branch that %s watches: each version starts everything again", quote(s.Put.Name), quote(res.Name))
 		}
 	}
+}
+
+// watches tells whether a change of a file is a new version of a git resource.
+func watches(code Value, file string) bool {
+	only := code.Field("paths").Items()
+	return (len(only) == 0 || matches(only, file)) && !matches(code.Field("ignore_paths").Items(), file)
+}
+
+// matches tells whether one of the globs, or one of the folders, is about the file.
+func matches(globs []Value, file string) bool {
+	return slices.ContainsFunc(globs, func(v Value) bool {
+		glob := strings.TrimSuffix(textOf(v), "/")
+		match, err := doublestar.Match(glob, file)
+		return err == nil && match || strings.HasPrefix(file, glob+"/")
+	})
 }
 
 // fetched are the gets of a job whose artifacts a put reads, in the order of its params.
