@@ -39,13 +39,13 @@ func mayImport() map[string][]string {
 		"internal/githubapp":             {"internal/httpclient"},                       // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/githubapp", "internal/httpclient"}, // GitHub's API
 		"internal/forge/forgetest":       {"internal/git/gittest"},
-		"internal/nixcache":              {"internal/httpclient"},                       // binary caches of Nix
+		"internal/nixcache":              {"internal/httpclient"}, // binary caches of Nix
 		"internal/nixcache/nixcachetest": {},
 		"internal/deployments":           {"internal/cepler", "internal/git"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
-		"internal/rehearsal/doubles": {"internal/forge", "internal/ociimage", "internal/rehearsal"},
+		"internal/rehearsal/doubles":     {"internal/forge", "internal/ociimage", "internal/rehearsal"},
 		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/provenance", "internal/version"},
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
@@ -55,14 +55,14 @@ func mayImport() map[string][]string {
 		"internal/concourse/conformance": {"internal/concourse"},
 
 		// one resource type: never another one
-		"resources/cepler-*": {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
-		"resources/semver-git": {"internal/concourse", "internal/git", "internal/release", "internal/version"},
+		"resources/cepler-*":     {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
+		"resources/semver-git":   {"internal/concourse", "internal/git", "internal/release", "internal/version"},
 		"resources/cachix-paths": {"internal/concourse", "internal/httpclient", "internal/nixcache"},
 		// its program is one line
 		"resources/cachix-paths/cmd/cachix-paths": {"internal/concourse", "resources/cachix-paths"},
-		"resources/cepler-in/cmd/cepler-in":   {"internal/concourse", "resources/cepler-in"},
-		"resources/cepler-out/cmd/cepler-out": {"internal/concourse", "resources/cepler-out"},
-		"resources/semver-git/cmd/semver-git": {"internal/concourse", "resources/semver-git"},
+		"resources/cepler-in/cmd/cepler-in":       {"internal/concourse", "resources/cepler-in"},
+		"resources/cepler-out/cmd/cepler-out":     {"internal/concourse", "resources/cepler-out"},
+		"resources/semver-git/cmd/semver-git":     {"internal/concourse", "resources/semver-git"},
 
 		// tools
 		"images":         {"internal/ociimage"},

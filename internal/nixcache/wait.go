@@ -88,9 +88,23 @@ type Report struct {
 
 // NarSize is the size of what was found, unpacked, in bytes.
 func (r Report) NarSize() uint64 {
+	return NarSize(r.Narinfos())
+}
+
+// Narinfos are those of what was found.
+func (r Report) Narinfos() []Narinfo {
+	list := make([]Narinfo, len(r.Found))
+	for i, f := range r.Found {
+		list[i] = f.Narinfo
+	}
+	return list
+}
+
+// NarSize is the size of paths, unpacked, in bytes.
+func NarSize(list []Narinfo) uint64 {
 	var sum uint64
-	for _, f := range r.Found {
-		sum += f.Narinfo.NarSize
+	for _, n := range list {
+		sum += n.NarSize
 	}
 	return sum
 }
@@ -344,8 +358,8 @@ func (s *search) describe(ctx context.Context, e *entry) error {
 		return err
 	}
 	if len(s.keys) > 0 && s.wish.Verify != VerifyNarinfo && s.wish.Verify != VerifyListed {
-		if err := s.keys.Verify(info); err != nil {
-			return fmt.Errorf("%s: %w", e.path, err)
+		if err := verified(s.keys, info); err != nil {
+			return err
 		}
 	}
 	e.info, e.stage = info, described
@@ -417,4 +431,48 @@ func (s *search) progress(pause, left time.Duration) {
 		line += fmt.Sprintf(" · %v", s.unwell)
 	}
 	s.wish.Progress("%s", line)
+}
+
+// Read reads what the cache says about paths of which the hashes are known, and
+// verifies it where keys are known. What was found comes in the order of the
+// hashes; missing are those that the cache does not have.
+func (c *Cache) Read(ctx context.Context, hashes []string) (found []Narinfo, missing []string, err error) {
+	keys, err := c.Keys(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := make([]Narinfo, len(hashes))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(connections)
+	for i, hash := range hashes {
+		group.Go(func() error {
+			n, err := c.NarinfoOf(ctx, hash)
+			if errors.Is(err, ErrMissing) {
+				return nil
+			}
+			if err == nil && len(keys) > 0 {
+				err = verified(keys, n)
+			}
+			all[i] = n
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	for i, n := range all {
+		if n.Path.IsZero() {
+			missing = append(missing, hashes[i])
+		} else {
+			found = append(found, n)
+		}
+	}
+	return found, missing, nil
+}
+
+func verified(keys Keys, n Narinfo) error {
+	if err := keys.Verify(n); err != nil {
+		return fmt.Errorf("%s: %w", n.Path, err)
+	}
+	return nil
 }
