@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,16 @@ type builder struct {
 	listener net.Listener
 	cache    *nixcachetest.Server
 	wg       sync.WaitGroup
+
+	mu     sync.Mutex
+	pushed []string
+}
+
+// names are what was pushed so far.
+func (b *builder) names() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.pushed)
 }
 
 func startBuilder(ctx context.Context, cache *nixcachetest.Server) (*builder, error) {
@@ -75,6 +86,9 @@ func (b *builder) answer(conn net.Conn) {
 		if path, err = b.cache.Put(nixcachetest.Item{Name: name}); err != nil {
 			return // the script gets no answer and fails
 		}
+		b.mu.Lock()
+		b.pushed = append(b.pushed, name)
+		b.mu.Unlock()
 	}
 	_, _ = fmt.Fprintln(conn, path)
 }

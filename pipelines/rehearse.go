@@ -256,7 +256,7 @@ func (p production) history(ctx context.Context, w *world) (map[string]string, e
 func (p production) stage(ctx context.Context, w *world, parsed []*pipeline.Pipeline) (scenario.Stage, map[string]string, error) {
 	stage := scenario.Stage{
 		Repositories: map[string]*gittest.Repository{}, Forge: people{w}, Registry: w.registry.Host,
-		Messages: w.mailbox, Audience: w.show, Now: time.Now, Pass: w.clock.Pass,
+		Messages: w.mailbox, Audience: w.show, Now: time.Now, Pass: w.clock.Pass, Cached: w.builder.names,
 	}
 	for name, repository := range w.repositories {
 		stage.Repositories[filepath.Base(name)] = repository

@@ -41,8 +41,9 @@ func appFiles() map[string]string {
 }
 
 // writeApp makes the history of the code up to a fix that is not released yet,
-// and the branch that holds the version. It returns the released commit.
-func writeApp(r *gittest.Repository) (string, error) {
+// and the branch that holds the version. It
+// returns the released commit and the fix.
+func writeApp(r *gittest.Repository) (release, fix string, err error) {
 	at := time.Date(2026, 7, 6, 9, 0, 0, 0, time.UTC)
 	tick := func() time.Time {
 		const step = 31 * time.Hour
@@ -64,11 +65,11 @@ func writeApp(r *gittest.Repository) (string, error) {
 	}
 	last := batch.Commit(branch, "ci: release "+released+" [ci skip]").At(tick()).By(people()[len(people())-1]).Write("docs-site/index.md", "# lana-bank "+released+"\n")
 	batch.Tag(released, "", last)
-	batch.Commit(branch, "fix(interest): leap years").At(tick()).By(people()[1]).
+	newest := batch.Commit(branch, "fix(interest): leap years").At(tick()).By(people()[1]).
 		Write("lana/interest.rs", "pub fn accrue(principal: u64) -> u64 {\n    // 366 days count\n    monthly(principal)\n}\n")
 	batch.Commit("version", "bump to "+released).Orphan().At(tick()).By(people()[len(people())-1]).Write("version", released+"\n")
 	if err := batch.Done(); err != nil {
-		return "", fmt.Errorf("write the demo's code: %w", err)
+		return "", "", fmt.Errorf("write the demo's code: %w", err)
 	}
-	return last.Hash(), nil
+	return last.Hash(), newest.Hash(), nil
 }

@@ -101,7 +101,7 @@ type Repositories struct{ App, Charts, Deployments *gittest.Repository }
 // has. Configs are the cepler configs by path. The same configs give the same
 // commits. It returns commits by the names that the scenario has for them.
 func Write(ctx context.Context, r Repositories, configs map[string]string) (map[string]string, error) {
-	released, err := writeApp(r.App)
+	released, fix, err := writeApp(r.App)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func Write(ctx context.Context, r Repositories, configs map[string]string) (map[
 		records += len(c.environments)
 	}
 	plain := commits - 1 - records - len(all)
-	known := map[string]string{"released": released, "chart": charts.last}
+	known := map[string]string{"released": released, "fix": fix, "chart": charts.last}
 	for i, c := range all {
 		share := plain / len(all)
 		if i == 0 {

@@ -162,6 +162,9 @@ type Expect struct {
 	Releases []ExpectRelease `yaml:"releases"`
 	// Statuses are those of commits on the forge.
 	Statuses []ExpectStatus `yaml:"statuses"`
+	// Cached are builds whose paths the binary cache has, by their names without
+	// version and commit.
+	Cached []string `yaml:"cached"`
 	// Versions say by resource which fields its newest version has.
 	Versions map[string]map[string]string `yaml:"versions"`
 	// Said has by job a text that its last build has said.

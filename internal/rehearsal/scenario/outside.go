@@ -22,7 +22,7 @@ func (p player) outside(ctx context.Context, v *verdict, e Expect) error {
 	return errors.Join(
 		p.pulls(ctx, v, e.Pulls), p.tags(v, e.Tags), p.files(ctx, v, e.Files), p.copies(v, e.Copies),
 		p.images(ctx, v, e.Images), p.releases(ctx, v, e.Releases), p.statuses(ctx, v, e.Statuses),
-		p.versions(ctx, v, e.Versions), p.said(ctx, v, e.Said),
+		p.cached(v, e.Cached), p.versions(ctx, v, e.Versions), p.said(ctx, v, e.Said),
 	)
 }
 
@@ -325,6 +325,22 @@ func (p player) statuses(ctx context.Context, v *verdict, wanted []ExpectStatus)
 			if got[c] != w.States[c] {
 				v.add("status %s of %s (%.7s) is %q, and should be %q; there are: %v", c, w.Commit, commit, got[c], w.States[c], got)
 			}
+		}
+	}
+	return nil
+}
+
+func (p player) cached(v *verdict, wanted []string) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	if p.stage.Cached == nil {
+		return errors.New("there is no binary cache in this world")
+	}
+	have := p.stage.Cached()
+	for _, name := range wanted {
+		if !slices.ContainsFunc(have, func(h string) bool { return strings.HasPrefix(h, name+"-") }) {
+			v.add("the binary cache lacks %s: it has %q", name, have)
 		}
 	}
 	return nil

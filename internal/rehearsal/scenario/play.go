@@ -32,6 +32,9 @@ type Stage struct {
 	// Registry is the host of the registry that stands in for all of them;
 	// empty where there is none.
 	Registry string
+	// Cached are the names of what the binary cache was given; nil where there is
+	// none.
+	Cached func() []string
 	// Robots do what others do in the world once the pipelines rest, and tell
 	// whether that was anything; nil for nobody.
 	Robots func(ctx context.Context) (bool, error)

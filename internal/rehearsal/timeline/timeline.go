@@ -10,8 +10,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/taxiway-ci/taxiway/internal/rehearsal"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 )
 
@@ -157,7 +157,7 @@ func version(s rehearsal.StepRecord) string {
 
 func short(v rehearsal.Version) string {
 	var known []string
-	for _, field := range []string{"version", "number", "tag", "ref", "trigger", "digest"} {
+	for _, field := range []string{"version", "number", "tag", "ref", "pr", "trigger", "digest", "commit"} {
 		if value, ok := v[field]; ok {
 			known = append(known, hash(value))
 		}
@@ -168,13 +168,17 @@ func short(v rehearsal.Version) string {
 	return strings.Join(known, " from ")
 }
 
-// hash shortens what looks like one.
+// hash shortens what looks like one, of a commit or an image.
 func hash(s string) string {
 	const full, shown = 40, 7
-	if len(s) >= full && strings.Trim(s, "0123456789abcdef") == "" {
-		return s[:shown]
+	digits, image := strings.CutPrefix(s, "sha256:")
+	if len(digits) < full || strings.Trim(digits, "0123456789abcdef") != "" {
+		return s
 	}
-	return s
+	if image {
+		return s[:len(s)-len(digits)+shown]
+	}
+	return digits[:shown]
 }
 
 func duration(d time.Duration) string { return fmt.Sprintf("%.2fs", d.Seconds()) }
