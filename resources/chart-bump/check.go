@@ -1,0 +1,165 @@
+package chartbump
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// Check lists the commits of the base branch that brought another digest of a
+// tracked image. When the branch has not moved it costs one look at its ref.
+func (Resource) Check(ctx context.Context, step concourse.Step, src Source, given *Version) ([]Version, error) {
+	remote, store, err := open(src, step)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll(store, remote)
+	refs, err := remote.Refs(ctx, src.baseRef())
+	if err != nil {
+		return nil, err
+	}
+	head, ok := refs[src.baseRef()]
+	if !ok {
+		step.Logf("%s has no branch %s yet", remote.URL(), src.Branch)
+		return []Version{}, nil
+	}
+	if given != nil && given.PR == "" && given.Commit == head.String() {
+		return []Version{*given}, nil
+	}
+	m := openMemo(src, given)
+	if versions, ok := m.recall(head); ok {
+		return versions, nil
+	}
+	if err := store.Advance(ctx, src.baseRef(), head); err != nil {
+		return nil, err
+	}
+	h := history{reader: reader{src, store, step.Logf}}
+	versions, err := h.since(ctx, head, given)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.keep(head, versions); err != nil {
+		step.Logf("the answer was not kept: %v", err)
+	}
+	return versions, nil
+}
+
+// history walks the base branch along first parents: what it was, commit by
+// commit, however pull requests were merged into it.
+type history struct{ reader }
+
+// since lists the versions after the given one, which is the first of them; the
+// newest alone when nothing is given, or when it can't be placed.
+func (h history) since(ctx context.Context, head git.Hash, given *Version) ([]Version, error) {
+	stop, err := h.place(ctx, given)
+	if err != nil {
+		return nil, err
+	}
+	out, reached, err := h.walk(ctx, head, stop)
+	if err != nil {
+		return nil, err
+	}
+	if !reached {
+		out = out[:min(1, len(out))]
+	} else {
+		out = append(out, *given)
+	}
+	slices.Reverse(out)
+	return out, nil
+}
+
+// place is where the walk ends: the given commit, or what an open pull request
+// was built on. It is zero when there is none.
+func (h history) place(ctx context.Context, given *Version) (git.Hash, error) {
+	if given == nil || !plumbing.IsHash(given.Commit) {
+		return git.Hash{}, nil
+	}
+	commit := plumbing.NewHash(given.Commit)
+	if given.PR == "" {
+		return commit, nil
+	}
+	c, err := h.commit(ctx, commit)
+	if errors.Is(err, git.ErrNotFound) {
+		h.logf("pull request %s has another commit by now than %s", given.PR, short(given.Commit))
+		return git.Hash{}, nil
+	}
+	if err != nil || len(c.Parents) == 0 {
+		return git.Hash{}, err
+	}
+	return c.Parents[0], nil
+}
+
+func (r reader) commit(ctx context.Context, h git.Hash) (*git.Commit, error) {
+	if err := r.store.NeedCommits(ctx, h); err != nil {
+		return nil, err
+	}
+	return r.store.Commit(ctx, h)
+}
+
+// walk lists versions, newest first, from head to before stop. Without a stop
+// the first one is enough.
+func (h history) walk(ctx context.Context, head, stop git.Hash) (out []Version, reached bool, err error) {
+	at, err := h.store.Commit(ctx, head)
+	if err != nil {
+		return nil, false, err
+	}
+	values, err := h.values(ctx, at)
+	if err != nil {
+		return nil, false, err
+	}
+	for {
+		if at.Hash == stop {
+			return out, true, nil
+		}
+		parents, err := h.store.Parents(ctx, at.Hash)
+		if err != nil {
+			return nil, false, err
+		}
+		var before *git.Commit
+		var was git.Hash
+		if len(parents) > 0 {
+			if before, err = h.store.Commit(ctx, parents[0]); err != nil {
+				return nil, false, err
+			}
+			if was, err = h.values(ctx, before); err != nil {
+				return nil, false, err
+			}
+		}
+		brings, err := h.brings(ctx, was, values)
+		if err != nil {
+			return nil, false, err
+		}
+		if brings {
+			out = append(out, Version{Commit: at.Hash.String()})
+		}
+		if before == nil || brings && stop.IsZero() {
+			return out, false, nil
+		}
+		at, values = before, was
+	}
+}
+
+// brings compares two blobs of the values file.
+func (h history) brings(ctx context.Context, before, after git.Hash) (bool, error) {
+	if before == after || after.IsZero() {
+		return false, nil
+	}
+	need := []git.Hash{after}
+	if !before.IsZero() {
+		need = append(need, before)
+	}
+	if err := h.store.Need(ctx, need...); err != nil {
+		return false, err
+	}
+	is, err := h.record(ctx, after, h.logf)
+	if err != nil {
+		return false, err
+	}
+	was, err := h.record(ctx, before, quiet)
+	return err == nil && is.brings(was), err
+}

@@ -1,0 +1,116 @@
+package chartbump
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+)
+
+// message is what a bump says of itself, as a commit and as a pull request.
+type message struct {
+	src  Source
+	wish wish
+	changes
+	build concourse.Build
+	mark  mark
+	// commits are those of the code between two bumps, newest first; reached says
+	// that the list goes back to the older one.
+	commits []codeCommit
+	reached bool
+}
+
+// title is the first line of both.
+func (m message) title() string {
+	scope := "chore(" + m.src.name() + "): "
+	switch {
+	case len(m.images) == 1:
+		return scope + fmt.Sprintf("bump %s image to '%s'", m.images[0].image.Name, m.images[0].digest)
+	case len(m.images) > 1 && m.wish.version != nil:
+		return scope + fmt.Sprintf("bump %d images to %s", len(m.images), m.wish.version)
+	case len(m.images) > 1:
+		return scope + fmt.Sprintf("bump %d images", len(m.images))
+	case m.wish.version != nil:
+		return scope + "bump to " + m.wish.version.String()
+	}
+	return scope + "update files"
+}
+
+// commit is the commit's message.
+func (m message) commit() string {
+	var b strings.Builder
+	b.WriteString(m.title() + "\n\n")
+	if len(m.images) > 1 {
+		for _, c := range m.images {
+			fmt.Fprintf(&b, "%s: '%s'\n", c.image.Name, c.digest)
+		}
+		b.WriteByte('\n')
+	}
+	if url := m.build.URL(); url != "" {
+		b.WriteString("Build: " + url + "\n")
+	}
+	if name := m.build.Pipeline(); name != "" {
+		b.WriteString("Pipeline: " + name + "\n")
+	}
+	b.WriteString(m.mark.String() + "\n")
+	return b.String()
+}
+
+// body is the pull request's text.
+func (m message) body() string {
+	var b strings.Builder
+	if m.wish.version != nil {
+		fmt.Fprintf(&b, "Version `%s`.\n\n", m.wish.version)
+	}
+	for _, c := range m.images {
+		fmt.Fprintf(&b, "### %s\n\nThe digest of the image becomes\n\n```\n%s\n```\n\n", c.image.Name, c.digest)
+		b.WriteString(c.compare() + "\n\n")
+	}
+	if len(m.commits) > 0 {
+		b.WriteString("### Commits\n\n")
+		for _, c := range m.commits {
+			fmt.Fprintf(&b, "- %s %s\n", short(c.hash), escape(c.subject))
+		}
+		if !m.reached {
+			b.WriteString("- and older ones\n")
+		}
+		b.WriteByte('\n')
+	}
+	switch url := m.build.URL(); {
+	case url != "" && m.build.Pipeline() != "":
+		fmt.Fprintf(&b, "Made by [%s](%s). ", m.build.Pipeline(), url)
+	case url != "":
+		fmt.Fprintf(&b, "Made by %s. ", url)
+	}
+	b.WriteString("The branch belongs to this pull request: the next bump replaces its commit, and refuses when it finds another one's.\n")
+	return b.String()
+}
+
+// compare says which changes of the code an image brings.
+func (c imageChange) compare() string {
+	address, fresh := c.source.repository, short(c.source.commit)
+	switch {
+	case !strings.HasPrefix(address, "http"):
+		return fmt.Sprintf("Built from %s at %s.", address, fresh)
+	case c.oldCommit == "":
+		return fmt.Sprintf("Built from %s/commit/%s; nothing said what the image before it was built from.", address, fresh)
+	case c.oldCommit == fresh:
+		return fmt.Sprintf("Built from %s/commit/%s, as the image before it.", address, fresh)
+	}
+	return fmt.Sprintf("Changes of the code: %s", c.compareURL())
+}
+
+// compareURL is the page with the changes of the code, empty when there is none.
+func (c imageChange) compareURL() string {
+	fresh := short(c.source.commit)
+	if !strings.HasPrefix(c.source.repository, "http") || c.oldCommit == "" || c.oldCommit == fresh {
+		return ""
+	}
+	return c.source.repository + "/compare/" + c.oldCommit + "..." + fresh
+}
+
+// escape keeps a commit's subject from naming people or pull requests of the
+// chart's repository, and from being markup.
+func escape(subject string) string {
+	return strings.NewReplacer("<", "&lt;", "@", "@\u200b", "#", "#\u200b").Replace(subject)
+}

@@ -1,0 +1,94 @@
+package chartbump
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// GetParams are the params of a get step: there are none.
+type GetParams struct{}
+
+// PutParams are the params of a put step.
+type PutParams struct {
+	// Images says for images of the source where the new digest is.
+	Images map[string]From `json:"images"`
+	// VersionFile holds the version.
+	VersionFile string `json:"version_file"`
+	// SourceRepository is a clone of the code, at the commit that the images were
+	// built from.
+	SourceRepository string `json:"source_repository"`
+	// Copy and Files are what else becomes part of the chart.
+	Copy  []Copy `json:"copy"`
+	Files []File `json:"files"`
+	// RequireAutoMerge fails the put when the pull request can't be set to merge
+	// by itself; otherwise it is said and the put is green.
+	RequireAutoMerge bool `json:"require_auto_merge"`
+}
+
+// From says where an image's new digest is: one of the three.
+type From struct {
+	// Artifact is the folder of a get or put of registry-image.
+	Artifact string
+	// DigestFile holds the digest.
+	DigestFile string
+	// Image is a reference, whose digest the registry knows.
+	Image string
+}
+
+// UnmarshalJSON takes an artifact's name, or a map with one key.
+func (f *From) UnmarshalJSON(data []byte) error {
+	var artifact string
+	if json.Unmarshal(data, &artifact) == nil {
+		if artifact == "" {
+			return errors.New("is empty: name the folder of a registry-image, or write digest_file or image")
+		}
+		*f = From{Artifact: artifact}
+		return nil
+	}
+	var fields struct {
+		DigestFile string `json:"digest_file"`
+		Image      string `json:"image"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&fields); err != nil || (fields.DigestFile == "") == (fields.Image == "") {
+		return fmt.Errorf("want the name of an artifact, {digest_file: FILE} or {image: REFERENCE}, got %s", data)
+	}
+	*f = From{DigestFile: fields.DigestFile, Image: fields.Image}
+	return nil
+}
+
+// Copy replaces a file or folder of the chart, the folder whole.
+type Copy struct {
+	// From is a path of the build, To one in the chart.
+	From string `json:"from" concourse:"required"`
+	To   string `json:"to" concourse:"required"`
+}
+
+// File is a small file of the chart.
+type File struct {
+	// Path is in the chart.
+	Path string `json:"path" concourse:"required"`
+	// Content gets a newline at its end when it has none.
+	Content string `json:"content"`
+}
+
+// Validate names the first key that can't be right.
+func (p PutParams) Validate() error {
+	if len(p.Images) == 0 && p.VersionFile == "" && len(p.Copy) == 0 && len(p.Files) == 0 {
+		return errors.New("images: nothing is asked for: say where the digests are")
+	}
+	for i, c := range p.Copy {
+		if err := inside(c.To); err != nil {
+			return fmt.Errorf("copy[%d].to: %w", i, err)
+		}
+	}
+	for i, f := range p.Files {
+		if err := inside(f.Path); err != nil {
+			return fmt.Errorf("files[%d].path: %w", i, err)
+		}
+	}
+	return nil
+}

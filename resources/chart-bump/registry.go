@@ -1,0 +1,119 @@
+package chartbump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
+)
+
+// find asks the registry for a reference's digest and labels. The digest of an
+// index stays the index's; its labels are its annotations, and those of one of
+// its images.
+func (r Registry) find(ctx context.Context, image string) (found, error) {
+	var strict []name.Option
+	if r.Insecure {
+		strict = append(strict, name.Insecure)
+	}
+	ref, err := name.ParseReference(image, strict...)
+	if err != nil {
+		return found{}, fmt.Errorf("image %q is no reference: %w", image, err)
+	}
+	client, err := httpclient.New(httpclient.TLS{CACert: r.CACert})
+	if err != nil {
+		return found{}, fmt.Errorf("source.registry: %w", err)
+	}
+	defer client.CloseIdleConnections()
+	auth := authn.Anonymous
+	if r.Username != "" {
+		auth = authn.FromConfig(authn.AuthConfig{Username: r.Username, Password: r.Password})
+	}
+	options := []remote.Option{remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(client.Transport)}
+	d, err := remote.Get(ref, options...)
+	if err != nil {
+		return found{}, explainRegistry(image, err)
+	}
+	f := found{digest: d.Digest.String()}
+	if tag, ok := ref.(name.Tag); ok {
+		f.tag = tag.TagStr()
+	}
+	if f.digest, err = parseDigest(f.digest); err != nil {
+		return found{}, fmt.Errorf("image %s %w", image, err)
+	}
+	if f.labels, err = labelsOf(d); err != nil {
+		return found{}, explainRegistry(image, err)
+	}
+	return f, nil
+}
+
+// labelsOf reads the labels of an image, or those of an index.
+func labelsOf(d *remote.Descriptor) (map[string]string, error) {
+	labels := map[string]string{}
+	if d.MediaType.IsIndex() {
+		index, err := d.ImageIndex()
+		if err != nil {
+			return nil, err
+		}
+		manifest, err := index.IndexManifest()
+		if err != nil {
+			return nil, err
+		}
+		if manifest.Annotations[labelRevision] != "" && manifest.Annotations[labelSource] != "" {
+			return manifest.Annotations, nil
+		}
+		for _, entry := range manifest.Manifests {
+			if !entry.MediaType.IsImage() || entry.Platform != nil && entry.Platform.OS == "unknown" {
+				continue // an attestation
+			}
+			img, err := index.Image(entry.Digest)
+			if err != nil {
+				return nil, err
+			}
+			return addLabels(manifest.Annotations, img)
+		}
+		return manifest.Annotations, nil
+	}
+	img, err := d.Image()
+	if err != nil {
+		return nil, err
+	}
+	return addLabels(labels, img)
+}
+
+// addLabels are an image's labels, over which those of its index go.
+func addLabels(above map[string]string, img v1.Image) (map[string]string, error) {
+	config, err := img.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for k, v := range config.Config.Labels {
+		out[k] = v
+	}
+	for k, v := range above {
+		out[k] = v
+	}
+	return out, nil
+}
+
+// explainRegistry says what to do about a registry's answer.
+func explainRegistry(image string, err error) error {
+	var answer *transport.Error
+	if errors.As(err, &answer) {
+		switch answer.StatusCode {
+		case http.StatusUnauthorized, http.StatusForbidden:
+			return fmt.Errorf("image %s: the registry refuses to show it: check source.registry's username and password: %w", image, err)
+		case http.StatusNotFound:
+			return fmt.Errorf("image %s: the registry has no such image: %w", image, err)
+		}
+	}
+	return fmt.Errorf("image %s: ask the registry: %w", image, httpclient.Explain(err))
+}

@@ -1,0 +1,203 @@
+package chartbump
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/provenance"
+)
+
+// target is what one image's place in the values is to say.
+type target struct {
+	image  Image
+	digest string
+	tag    string // that the digest was found under; empty when unknown
+	// source is what the digest was built from.
+	source origin
+}
+
+// origin is a commit of a source repository.
+type origin struct {
+	repository string // address for people
+	commit     string // full hash where it is known
+}
+
+// labels of https://github.com/opencontainers/image-spec/blob/main/annotations.md.
+const (
+	labelRevision = "org.opencontainers.image.revision"
+	labelSource   = "org.opencontainers.image.source"
+)
+
+// found is a digest and what came with it.
+type found struct {
+	digest, tag string
+	labels      map[string]string
+}
+
+// resolver finds the digests of a put.
+type resolver struct {
+	step concourse.Step
+	src  Source
+	code *sourceRepository // nil when the put has none
+}
+
+// targets are the images of a put, in the order of the source.
+func (r resolver) targets(ctx context.Context, images map[string]From) ([]target, error) {
+	for name := range images {
+		if _, ok := r.src.image(name); !ok {
+			return nil, fmt.Errorf("params.images: the source has no image %q%s", name, r.src.nearestImage(name))
+		}
+	}
+	var out []target
+	for _, img := range r.src.Images {
+		from, ok := images[img.Name]
+		if !ok {
+			continue
+		}
+		t, err := r.target(ctx, img, from)
+		if err != nil {
+			return nil, fmt.Errorf("params.images.%s: %w", img.Name, err)
+		}
+		r.step.Logf("%s is %s, built from %s at %s", img.Name, t.digest, t.source.repository, short(t.source.commit))
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+func (r resolver) target(ctx context.Context, img Image, from From) (target, error) {
+	var f found
+	var err error
+	switch {
+	case from.Image != "":
+		f, err = r.src.Registry.find(ctx, from.Image)
+	case from.DigestFile != "":
+		f, err = r.digestFile(from.DigestFile)
+	default:
+		f, err = r.digestFile(path.Join(from.Artifact, "digest"))
+	}
+	if err != nil {
+		return target{}, err
+	}
+	t := target{image: img, digest: f.digest, tag: f.tag}
+	if t.source, err = r.origin(img, f); err != nil {
+		return target{}, err
+	}
+	return t, nil
+}
+
+// digestFile reads a digest, and what registry-image has put beside it.
+func (r resolver) digestFile(name string) (found, error) {
+	file, err := r.step.Path(name)
+	if err != nil {
+		return found{}, err
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return found{}, fmt.Errorf("read %s: %w", name, err)
+	}
+	digest, err := parseDigest(string(data))
+	if err != nil {
+		return found{}, fmt.Errorf("%s %w", name, err)
+	}
+	f := found{digest: digest}
+	if path.Base(name) != "digest" {
+		return f, nil
+	}
+	beside := filepath.Dir(file)
+	if f.tag, err = optional(filepath.Join(beside, "tag")); err != nil {
+		return found{}, err
+	}
+	labels, err := optional(filepath.Join(beside, "labels.json"))
+	if err != nil || labels == "" {
+		return f, err
+	}
+	if err := json.Unmarshal([]byte(labels), &f.labels); err != nil {
+		return found{}, fmt.Errorf("%s/labels.json: %w", path.Dir(name), err)
+	}
+	return f, nil
+}
+
+// optional is a file's text, which need not be there.
+func optional(file string) (string, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(data)), err
+}
+
+var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// parseDigest checks a digest as a file has it.
+func parseDigest(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	switch {
+	case text == "":
+		return "", errors.New("is empty: it should hold a digest, sha256: and 64 hexadecimal digits")
+	case digestForm.MatchString(text):
+		return text, nil
+	case !strings.HasPrefix(text, "sha256:"):
+		return "", fmt.Errorf("holds %.80q, which does not begin with sha256:", text)
+	}
+	return "", fmt.Errorf("holds %.80q, which has %d characters behind sha256: and not 64 hexadecimal digits in lower case", text, len(text)-len("sha256:"))
+}
+
+// origin is the put's source repository or else what the image's labels say; an
+// address in the resource's source goes before both.
+func (r resolver) origin(img Image, f found) (origin, error) {
+	o := origin{repository: strings.TrimSuffix(f.labels[labelSource], ".git"), commit: f.labels[labelRevision]}
+	if r.code != nil {
+		if o.commit != "" && !strings.HasPrefix(r.code.head, o.commit) {
+			r.step.Logf("warning: %s: the label %s says %s, but params.source_repository is at %s", img.Name, labelRevision, short(o.commit), short(r.code.head))
+		}
+		o = origin{repository: r.code.web, commit: r.code.head}
+	}
+	if img.Repository != "" {
+		o.repository = img.Repository
+	}
+	m := provenance.Metadata{Repository: o.repository, CommitRef: short(o.commit), App: img.app(), MonorepoSubdir: img.MonorepoSubdir}
+	if err := m.Validate(); err != nil {
+		return o, fmt.Errorf("nothing says what it was built from: set params.source_repository, or build it with the labels %s and %s: %w", labelSource, labelRevision, err)
+	}
+	return o, nil
+}
+
+// metadata is the comment's content.
+func (t target) metadata() provenance.Metadata {
+	return provenance.Metadata{
+		Repository: t.source.repository, CommitRef: short(t.source.commit),
+		App: t.image.app(), MonorepoSubdir: t.image.MonorepoSubdir,
+	}
+}
+
+// short is a commit as comments have it: 7 digits.
+func short(commit string) string {
+	const digits = 7
+	if len(commit) > digits {
+		return commit[:digits]
+	}
+	return commit
+}
+
+func (s Source) nearestImage(name string) string {
+	names := make([]string, len(s.Images))
+	for i, img := range s.Images {
+		names[i] = img.Name
+	}
+	if i := slices.IndexFunc(names, func(n string) bool {
+		return strings.EqualFold(n, name) || strings.HasPrefix(n, name) || strings.HasPrefix(name, n)
+	}); i >= 0 {
+		return fmt.Sprintf(", did you mean %s? There are %s", names[i], strings.Join(names, ", "))
+	}
+	return ": there are " + strings.Join(names, ", ")
+}

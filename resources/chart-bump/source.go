@@ -1,0 +1,253 @@
+package chartbump
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/forge"
+	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/provenance"
+	"github.com/taxiway-ci/taxiway/internal/yamledit"
+)
+
+// Source is what a pipeline says under "source". Branch is the base branch.
+type Source struct {
+	git.Access
+
+	// Chart is the folder of the chart in its repository.
+	Chart string `json:"chart" concourse:"required"`
+	// Values is the values file in that folder; values.yaml when it is empty.
+	Values string `json:"values"`
+	// Images are the places of the image digests in the values file.
+	Images []Image `json:"images" concourse:"required"`
+	// AppVersionPaths are further paths of the values file that get the version.
+	AppVersionPaths []string `json:"app_version_paths"`
+	// ChartAppVersion writes the version into Chart.yaml's appVersion.
+	ChartAppVersion bool `json:"chart_app_version"`
+	// ChartVersion says which part of Chart.yaml's own version is incremented:
+	// patch, minor or none, which is the default.
+	ChartVersion string `json:"chart_version"`
+
+	// Mode is pull-request, which is the default, or push.
+	Mode string `json:"mode"`
+	// GitHub is where the pull request is kept.
+	GitHub *forge.Access `json:"github"`
+	// BotBranch is the pull request's branch, and belongs to this resource.
+	BotBranch string    `json:"bot_branch"`
+	Labels    []string  `json:"labels"`
+	Draft     bool      `json:"draft"`
+	AutoMerge AutoMerge `json:"auto_merge"`
+
+	Registry Registry `json:"registry"`
+}
+
+// Image is the place of one image's digest, and what its comment says.
+type Image struct {
+	Name string `json:"name" concourse:"required"`
+	// Path leads to the digest in the values file, as package yamledit reads it.
+	Path string `json:"path" concourse:"required"`
+	// App is the comment's app; Name when it is empty.
+	App string `json:"app"`
+	// Repository is the address of the source repository, for the comment, in
+	// place of the one of the put or of the image's labels.
+	Repository string `json:"repository"`
+	// MonorepoSubdir is the comment's monorepo_subdir; empty for none.
+	MonorepoSubdir string `json:"monorepo_subdir"`
+	// Shared lets a value be changed that other values repeat through an alias.
+	Shared bool `json:"shared"`
+}
+
+// Registry says how to read images by name.
+type Registry struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+	// CACert is trusted in addition to the usual authorities; PEM.
+	CACert string `json:"ca_cert"`
+	// Insecure speaks HTTP without TLS.
+	Insecure bool `json:"insecure"`
+}
+
+// AutoMerge is how a pull request merges by itself: off, by the repository's
+// usual method, or by a certain one.
+type AutoMerge struct {
+	On     bool
+	Method string // merge, squash or rebase; empty is the usual one
+}
+
+// UnmarshalJSON takes true, false or a method.
+func (a *AutoMerge) UnmarshalJSON(data []byte) error {
+	var on bool
+	if json.Unmarshal(data, &on) == nil {
+		*a = AutoMerge{On: on}
+		return nil
+	}
+	var word string
+	if json.Unmarshal(data, &word) == nil {
+		switch word {
+		case "merge", "squash", "rebase":
+			*a = AutoMerge{On: true, Method: word}
+			return nil
+		case "true", "false":
+			*a = AutoMerge{On: word == "true"}
+			return nil
+		}
+	}
+	return fmt.Errorf("want true, false, merge, squash or rebase, got %s", data)
+}
+
+const (
+	modePull = "pull-request"
+	modePush = "push"
+)
+
+// Validate names the first key that can't be right.
+func (s Source) Validate() error {
+	if err := s.Access.Validate(); err != nil {
+		return err
+	}
+	if err := inside(s.Chart); err != nil && s.Chart != "." {
+		return fmt.Errorf("chart: %w", err)
+	}
+	if err := inside(s.values()); err != nil {
+		return fmt.Errorf("values: %w", err)
+	}
+	if err := s.validateImages(); err != nil {
+		return err
+	}
+	for i, p := range s.AppVersionPaths {
+		if _, err := yamledit.ParsePath(p); err != nil {
+			return fmt.Errorf("app_version_paths[%d]: %w", i, err)
+		}
+	}
+	if !slices.Contains([]string{"", "none", "patch", "minor"}, s.ChartVersion) {
+		return fmt.Errorf("chart_version: %q is not one of none, patch, minor", s.ChartVersion)
+	}
+	return s.validateMode()
+}
+
+func (s Source) validateMode() error {
+	switch s.Mode {
+	case modePush:
+		if s.AutoMerge.On || s.Draft || len(s.Labels) > 0 || s.BotBranch != "" {
+			return errors.New("mode: push makes no pull request: take bot_branch, labels, draft and auto_merge away")
+		}
+		return nil
+	case "", modePull:
+	default:
+		return fmt.Errorf("mode: %q is not one of %s, %s", s.Mode, modePull, modePush)
+	}
+	switch {
+	case s.GitHub == nil:
+		return errors.New("github: is required for a pull request, or set mode: push")
+	case s.BotBranch == "":
+		return errors.New("bot_branch: is required for a pull request: name a branch that belongs to this resource alone")
+	case s.BotBranch == s.Branch:
+		return fmt.Errorf("bot_branch: %s is the base branch: name another one", s.BotBranch)
+	case strings.HasPrefix(s.BotBranch, "refs/"):
+		return fmt.Errorf("bot_branch: %s is a full ref: write the short name", s.BotBranch)
+	case s.Draft && s.AutoMerge.On:
+		return errors.New("auto_merge: a draft can't merge by itself: take draft or auto_merge away")
+	}
+	if err := s.GitHub.Validate(); err != nil {
+		return fmt.Errorf("github.%w", err)
+	}
+	if i := slices.Index(s.Labels, ""); i >= 0 {
+		return fmt.Errorf("labels[%d]: is empty", i)
+	}
+	return nil
+}
+
+func (s Source) validateImages() error {
+	names, paths := map[string]bool{}, map[string]string{}
+	for i, img := range s.Images {
+		p, err := yamledit.ParsePath(img.Path)
+		if err != nil {
+			return fmt.Errorf("images[%d].path: %w", i, err)
+		}
+		if img.Name == "" || img.Name != filepath.Base(img.Name) || img.Name == "." || img.Name == ".." || slices.Contains(ownFiles(), img.Name) {
+			return fmt.Errorf("images[%d].name: %q can't be the name of a folder beside the other files of a get", i, img.Name)
+		}
+		if names[img.Name] {
+			return fmt.Errorf("images[%d].name: %s is there twice", i, img.Name)
+		}
+		if other := paths[p.String()]; other != "" {
+			return fmt.Errorf("images[%d].path: %s is the path of %s already", i, img.Path, other)
+		}
+		names[img.Name], paths[p.String()] = true, img.Name
+		m := provenance.Metadata{Repository: "r", CommitRef: "c", App: img.app(), MonorepoSubdir: img.MonorepoSubdir}
+		if img.Repository != "" {
+			m.Repository = img.Repository
+		}
+		if err := m.Validate(); err != nil {
+			return fmt.Errorf("images[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// Secrets are all values that nobody may see.
+func (s Source) Secrets() []string {
+	out := append(s.Access.Secrets(), s.Registry.Password)
+	if s.GitHub != nil {
+		out = append(out, s.GitHub.Secrets()...)
+	}
+	return slices.DeleteFunc(out, func(v string) bool { return v == "" })
+}
+
+func (s Source) values() string {
+	if s.Values == "" {
+		return "values.yaml"
+	}
+	return s.Values
+}
+
+func (s Source) valuesPath() string { return path.Join(s.Chart, s.values()) }
+func (s Source) chartPath() string  { return path.Join(s.Chart, "Chart.yaml") }
+func (s Source) baseRef() string    { return "refs/heads/" + s.Branch }
+func (s Source) botRef() string     { return "refs/heads/" + s.BotBranch }
+
+// name is the chart's name in messages.
+func (s Source) name() string {
+	if s.Chart == "." {
+		return "chart"
+	}
+	return path.Base(s.Chart)
+}
+
+// wantsVersion reports whether a put needs the version.
+func (s Source) wantsVersion() bool { return s.ChartAppVersion || len(s.AppVersionPaths) > 0 }
+
+func (s Source) image(name string) (Image, bool) {
+	i := slices.IndexFunc(s.Images, func(img Image) bool { return img.Name == name })
+	if i < 0 {
+		return Image{}, false
+	}
+	return s.Images[i], true
+}
+
+func (i Image) app() string {
+	if i.App != "" {
+		return i.App
+	}
+	return i.Name
+}
+
+// inside checks a path of the repository or of the chart.
+func inside(name string) error {
+	switch {
+	case name == "" || name == ".":
+		return fmt.Errorf("%q names nothing inside of the folder", name)
+	case !filepath.IsLocal(name) || strings.Contains(name, `\`):
+		return fmt.Errorf("%q leaves the folder it belongs in: write a path inside of it, without ../ and without / in front", name)
+	case path.Clean(name) != name:
+		return fmt.Errorf("%q is written as %q", name, path.Clean(name))
+	case slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.EqualFold(part, ".git") }):
+		return fmt.Errorf("%q is a part of git's own files", name)
+	}
+	return nil
+}
