@@ -39,7 +39,8 @@ func mayImport() map[string][]string {
 		"internal/githubapp":             {"internal/httpclient"},                       // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/githubapp", "internal/httpclient"}, // GitHub's API
 		"internal/forge/forgetest":       {"internal/git/gittest"},
-		"internal/nixcache":              {"internal/httpclient"}, // binary caches of Nix
+		"internal/vendored":              {"internal/git", "internal/yamledit"}, // vendir's git contents
+		"internal/nixcache":              {"internal/httpclient"},               // binary caches of Nix
 		"internal/nixcache/nixcachetest": {},
 		"internal/deployments":           {"internal/cepler", "internal/git"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
@@ -56,12 +57,16 @@ func mayImport() map[string][]string {
 
 		// one resource type: never another one
 		"resources/cepler-*":     {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
+		"resources/promote-rc":   {"internal/concourse", "internal/forge", "internal/git", "internal/release", "internal/version"},
 		"resources/semver-git":   {"internal/concourse", "internal/git", "internal/release", "internal/version"},
+		"resources/chart-bump":   {"internal/concourse", "internal/forge", "internal/git", "internal/httpclient", "internal/provenance", "internal/version", "internal/yamledit"},
 		"resources/cachix-paths": {"internal/concourse", "internal/httpclient", "internal/nixcache"},
 		// its program is one line
 		"resources/cachix-paths/cmd/cachix-paths": {"internal/concourse", "resources/cachix-paths"},
+		"resources/chart-bump/cmd/chart-bump":     {"internal/concourse", "resources/chart-bump"},
 		"resources/cepler-in/cmd/cepler-in":       {"internal/concourse", "resources/cepler-in"},
 		"resources/cepler-out/cmd/cepler-out":     {"internal/concourse", "resources/cepler-out"},
+		"resources/promote-rc/cmd/promote-rc":     {"internal/concourse", "resources/promote-rc"},
 		"resources/semver-git/cmd/semver-git":     {"internal/concourse", "resources/semver-git"},
 
 		// tools

@@ -1,0 +1,234 @@
+package vendored
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"strings"
+
+	yamlv2 "go.yaml.in/yaml/v2"
+	"gopkg.in/yaml.v3"
+
+	"github.com/taxiway-ci/taxiway/internal/yamledit"
+)
+
+const (
+	apiVersion = "vendir.k14s.io/v1alpha1"
+	configKind = "Config"
+)
+
+// Target is one content of one vendir.yml.
+type Target struct {
+	// Config is the path of vendir.yml from the repository's root. vendir runs in
+	// its folder.
+	Config string
+	// Directory and Content are its paths as vendir.yml has them. Content may be
+	// empty where the directory has only one.
+	Directory, Content string
+}
+
+// Validate names the first field that can't be right, as the key of a source.
+func (t Target) Validate() error {
+	switch {
+	case !filepath.IsLocal(t.Config) || path.Clean(t.Config) == ".":
+		return fmt.Errorf("config: %q is no path of a file in the repository", t.Config)
+	case !filepath.IsLocal(t.Directory) || path.Clean(t.Directory) == ".":
+		return fmt.Errorf("directory: %q is no path of a directory below that of config", t.Directory)
+	case t.Content != "" && !filepath.IsLocal(t.Content):
+		return fmt.Errorf("content: %q is no path in the directory", t.Content)
+	}
+	return nil
+}
+
+// The part of vendir's config that counts here, with the names that vendir has in
+// JSON too, as its digest of a content is made from them.
+type (
+	fileConfig struct {
+		APIVersion  string            `yaml:"apiVersion"`
+		Kind        string            `yaml:"kind"`
+		Directories []directoryConfig `yaml:"directories"`
+	}
+	directoryConfig struct {
+		Path     string          `yaml:"path"`
+		Contents []contentConfig `yaml:"contents"`
+	}
+	contentConfig struct {
+		Path         string     `json:"path" yaml:"path"`
+		Lazy         bool       `json:"lazy,omitempty" yaml:"lazy"`
+		Git          *gitConfig `json:"git,omitempty" yaml:"git"`
+		IncludePaths []string   `json:"includePaths,omitempty" yaml:"includePaths"`
+		ExcludePaths []string   `json:"excludePaths,omitempty" yaml:"excludePaths"`
+		IgnorePaths  []string   `json:"ignorePaths,omitempty" yaml:"ignorePaths"`
+		LegalPaths   *[]string  `json:"legalPaths,omitempty" yaml:"legalPaths"`
+		NewRootPath  string     `json:"newRootPath,omitempty" yaml:"newRootPath"`
+		Permissions  *uint32    `json:"permissions,omitempty" yaml:"permissions"`
+	}
+	gitConfig struct {
+		URL                    string              `json:"url,omitempty" yaml:"url"`
+		Ref                    string              `json:"ref,omitempty" yaml:"ref"`
+		RefSelection           *yaml.Node          `json:"-" yaml:"refSelection"`
+		Verification           *verificationConfig `json:"verification,omitempty" yaml:"verification"`
+		SecretRef              *nameConfig         `json:"secretRef,omitempty" yaml:"secretRef"`
+		LFSSkipSmudge          bool                `json:"lfsSkipSmudge,omitempty" yaml:"lfsSkipSmudge"`
+		DangerousSkipTLSVerify bool                `json:"dangerousSkipTLSVerify,omitempty" yaml:"dangerousSkipTLSVerify"`
+		SkipInitSubmodules     bool                `json:"skipInitSubmodules,omitempty" yaml:"skipInitSubmodules"`
+		Depth                  int                 `json:"depth,omitempty" yaml:"depth"`
+		ForceHTTPBasicAuth     bool                `json:"forceHTTPBasicAuth,omitempty" yaml:"forceHTTPBasicAuth"`
+	}
+	verificationConfig struct {
+		Keys *nameConfig `json:"publicKeysSecretRef,omitempty" yaml:"publicKeysSecretRef"`
+	}
+	nameConfig struct {
+		Name string `json:"name,omitempty" yaml:"name"`
+	}
+)
+
+// Content is one content of a vendir.yml as it was read.
+type Content struct {
+	// URL and Ref are those of its git section.
+	URL, Ref string
+
+	directory string // cleaned, as the lock file has it
+	path      string
+	config    contentConfig
+	file      *yamledit.File
+	refPath   string
+}
+
+// ReadContent finds a target in the text of its vendir.yml. Errors are
+// ErrNoContent, with those that there are, ErrUnsupported and ErrConfig.
+func ReadContent(data []byte, t Target) (*Content, error) {
+	config, document, err := readConfig(data)
+	if err != nil {
+		return nil, err
+	}
+	i, j, err := config.find(t)
+	if err != nil {
+		return nil, err
+	}
+	c := config.Directories[i].Contents[j]
+	c.Path = path.Clean(c.Path)
+	out := &Content{directory: path.Clean(config.Directories[i].Path), path: c.Path, config: c}
+	switch {
+	case c.Git == nil:
+		return nil, fmt.Errorf("%s: it is not a git content: %w", out.where(), ErrUnsupported)
+	case c.Git.RefSelection != nil || c.Git.Ref == "":
+		return nil, fmt.Errorf("%s: it has no git.ref to change: give it one, in place of refSelection: %w", out.where(), ErrUnsupported)
+	case !filepath.IsLocal(out.directory) || !filepath.IsLocal(out.path) || out.directory == ".":
+		return nil, fmt.Errorf("%s: its path leaves the folder of vendir.yml: %w", out.where(), ErrConfig)
+	case c.NewRootPath != "" && !filepath.IsLocal(c.NewRootPath):
+		return nil, fmt.Errorf("%s: newRootPath %q leaves the repository: %w", out.where(), c.NewRootPath, ErrConfig)
+	}
+	out.URL, out.Ref = c.Git.URL, c.Git.Ref
+	if out.file, err = yamledit.Parse(data, yamledit.Options{Document: document}); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	out.refPath = fmt.Sprintf("directories[%d].contents[%d].git.ref", i, j)
+	if err := out.checkPatterns(); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// readConfig gives the one config of a file that may also have secrets, and the
+// number of its document.
+func readConfig(data []byte) (config *fileConfig, document int, err error) {
+	for dec, n := yaml.NewDecoder(bytes.NewReader(data)), 1; ; n++ {
+		var doc yaml.Node
+		err := dec.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+		var head struct {
+			Kind string `yaml:"kind"`
+		}
+		if doc.Decode(&head) != nil || head.Kind != configKind {
+			continue
+		}
+		if config != nil {
+			return nil, 0, fmt.Errorf("it has two documents of kind %s: %w", configKind, ErrConfig)
+		}
+		config, document = &fileConfig{}, n
+		if err := doc.Decode(config); err != nil {
+			return nil, 0, fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+	}
+	switch {
+	case config == nil:
+		return nil, 0, fmt.Errorf("it has no document of kind %s: %w", configKind, ErrConfig)
+	case config.APIVersion != apiVersion:
+		return nil, 0, fmt.Errorf("its apiVersion is %q, not %s: %w", config.APIVersion, apiVersion, ErrConfig)
+	}
+	return config, document, nil
+}
+
+func (c *fileConfig) find(t Target) (directory, content int, err error) {
+	var known []string
+	found := 0
+	for i, d := range c.Directories {
+		known = append(known, d.Path)
+		if path.Clean(d.Path) != path.Clean(t.Directory) {
+			continue
+		}
+		var contents []string
+		for j, k := range d.Contents {
+			contents = append(contents, k.Path)
+			if t.Content == "" || path.Clean(k.Path) == path.Clean(t.Content) {
+				directory, content = i, j
+				found++
+			}
+		}
+		switch {
+		case found == 1:
+			return directory, content, nil
+		case found > 1:
+			return 0, 0, fmt.Errorf("directory %s has the contents %s: which one is meant? %w", d.Path, list(contents), ErrNoContent)
+		}
+		return 0, 0, fmt.Errorf("content: directory %s has no content %q, but %s: %w", d.Path, t.Content, list(contents), ErrNoContent)
+	}
+	return 0, 0, fmt.Errorf("directory: vendir.yml has no directory %q, but %s: %w", t.Directory, list(known), ErrNoContent)
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "none at all"
+	}
+	return strings.Join(names, ", ")
+}
+
+func (c *Content) where() string { return "content " + path.Join(c.directory, c.path) }
+
+// SetRef is vendir.yml with another ref, and no other byte changed.
+func (c *Content) SetRef(ref string) ([]byte, error) {
+	if err := c.file.Set(c.refPath, ref); err != nil {
+		return nil, fmt.Errorf("change git.ref: %w", err)
+	}
+	c.config.Git.Ref, c.Ref = ref, ref
+	return c.file.Bytes()
+}
+
+// digest is vendir's configDigest: of the content as its YAML library writes it.
+func (c *Content) digest() (string, error) {
+	text, err := json.Marshal(c.config)
+	if err != nil {
+		return "", err
+	}
+	var plain any
+	if err := yamlv2.Unmarshal(text, &plain); err != nil {
+		return "", err
+	}
+	if text, err = yamlv2.Marshal(plain); err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}

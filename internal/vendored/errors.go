@@ -1,0 +1,17 @@
+package vendored
+
+import "errors"
+
+// One sentinel for each decision that a caller can take. Use errors.Is.
+var (
+	// ErrConfig says that vendir.yml or its lock file can't be used.
+	ErrConfig = errors.New("not usable")
+	// ErrNoContent says that vendir.yml has no such directory or content.
+	ErrNoContent = errors.New("no such content")
+	// ErrNothing says that the commit has no file that the content wants.
+	ErrNothing = errors.New("no file is left")
+	// ErrUnsupported says that the content needs what only vendir itself does.
+	ErrUnsupported = errors.New("not possible without vendir")
+	// ErrShallow says that a clone does not have the history to know its tags.
+	ErrShallow = errors.New("the clone is shallow")
+)
