@@ -97,7 +97,7 @@ func (b *branch) read(ctx context.Context, c *git.Commit) (kept, error) {
 	}
 	number, err := version.Parse(string(content))
 	if err != nil {
-		return none, &unreadableError{fmt.Errorf("read the version from %s on branch %s of %s at %s: %w; mend the file by a commit, or put a version with params.file",
+		return none, &unreadableError{fmt.Errorf("read the version from file %s on branch %s of %s at %s: %w; mend the file by a commit, or put a version with params.file",
 			b.src.File, b.src.Branch, b.remote.URL(), short(c.Hash), err)}
 	}
 	return kept{number, true}, nil
