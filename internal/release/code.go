@@ -40,6 +40,9 @@ type Code struct {
 	head  git.Hash
 	local *git.Store // the clone; nil after OpenRemote
 	far   *git.Store // of the remote, once it was needed
+	// tooShort says that the clone's history was found to be cut off, and told
+	// that this was said.
+	tooShort, told bool
 
 	localTags []Tag
 	refs      map[string]git.Hash // of the remote

@@ -59,11 +59,12 @@ func (c *Code) highest(ctx context.Context, s *git.Store, tags []Tag) (*Tag, err
 
 // withHistory runs f on the clone and, where that is cut off, on the remote.
 func (c *Code) withHistory(ctx context.Context, f func(*git.Store) error) error {
-	if c.local != nil && c.far == nil {
+	if c.local != nil && !c.tooShort {
 		err := f(c.local)
 		if !errors.Is(err, errCut) && !errors.Is(err, git.ErrNotFound) {
 			return err
 		}
+		c.tooShort = true
 	}
 	s, err := c.remoteStore(ctx)
 	if errors.Is(err, ErrNoCommit) {
@@ -72,7 +73,8 @@ func (c *Code) withHistory(ctx context.Context, f func(*git.Store) error) error 
 	if err != nil {
 		return err
 	}
-	if c.local != nil {
+	if c.local != nil && !c.told {
+		c.told = true
 		c.logf("the clone is shallow: reading older commits from %s", s.URL())
 	}
 	err = f(s)

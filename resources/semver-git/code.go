@@ -88,7 +88,11 @@ func (c *code) notes(ctx context.Context, v version.Version, now time.Time) ([]b
 		return nil, err
 	}
 	if related {
-		e.Links = version.GitHub(c.remote.WebURL(), c.prefix)
+		prefix, err := c.style(ctx)
+		if err != nil {
+			return nil, err
+		}
+		e.Links = version.GitHub(c.remote.WebURL(), prefix)
 	}
 	return c.Notes(ctx, e)
 }
