@@ -56,18 +56,22 @@ func mayImport() map[string][]string {
 		"internal/concourse/conformance": {"internal/concourse"},
 
 		// one resource type: never another one
-		"resources/cepler-*":     {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
-		"resources/promote-rc":   {"internal/concourse", "internal/forge", "internal/git", "internal/release", "internal/version"},
-		"resources/semver-git":   {"internal/concourse", "internal/git", "internal/release", "internal/version"},
-		"resources/chart-bump":   {"internal/concourse", "internal/forge", "internal/git", "internal/httpclient", "internal/provenance", "internal/version", "internal/yamledit"},
-		"resources/cachix-paths": {"internal/concourse", "internal/httpclient", "internal/nixcache"},
+		"resources/cepler-*":            {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
+		"resources/promote-rc":          {"internal/concourse", "internal/forge", "internal/git", "internal/release", "internal/version"},
+		"resources/semver-git":          {"internal/concourse", "internal/git", "internal/release", "internal/version"},
+		"resources/chart-bump":          {"internal/concourse", "internal/forge", "internal/git", "internal/httpclient", "internal/provenance", "internal/version", "internal/yamledit"},
+		"resources/cachix-paths":        {"internal/concourse", "internal/httpclient", "internal/nixcache"},
+		"resources/pull-request-builds": {"internal/concourse", "internal/forge", "internal/git"},
+		"resources/vendir-bump":         {"internal/concourse", "internal/git", "internal/vendored"},
 		// its program is one line
-		"resources/cachix-paths/cmd/cachix-paths": {"internal/concourse", "resources/cachix-paths"},
-		"resources/chart-bump/cmd/chart-bump":     {"internal/concourse", "resources/chart-bump"},
-		"resources/cepler-in/cmd/cepler-in":       {"internal/concourse", "resources/cepler-in"},
-		"resources/cepler-out/cmd/cepler-out":     {"internal/concourse", "resources/cepler-out"},
-		"resources/promote-rc/cmd/promote-rc":     {"internal/concourse", "resources/promote-rc"},
-		"resources/semver-git/cmd/semver-git":     {"internal/concourse", "resources/semver-git"},
+		"resources/vendir-bump/cmd/vendir-bump":                 {"internal/concourse", "resources/vendir-bump"},
+		"resources/pull-request-builds/cmd/pull-request-builds": {"internal/concourse", "resources/pull-request-builds"},
+		"resources/cachix-paths/cmd/cachix-paths":               {"internal/concourse", "resources/cachix-paths"},
+		"resources/chart-bump/cmd/chart-bump":                   {"internal/concourse", "resources/chart-bump"},
+		"resources/cepler-in/cmd/cepler-in":                     {"internal/concourse", "resources/cepler-in"},
+		"resources/cepler-out/cmd/cepler-out":                   {"internal/concourse", "resources/cepler-out"},
+		"resources/promote-rc/cmd/promote-rc":                   {"internal/concourse", "resources/promote-rc"},
+		"resources/semver-git/cmd/semver-git":                   {"internal/concourse", "resources/semver-git"},
 
 		// tools
 		"images":         {"internal/ociimage"},

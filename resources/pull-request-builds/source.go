@@ -1,0 +1,72 @@
+package pullrequestbuilds
+
+import (
+	"github.com/taxiway-ci/taxiway/internal/forge"
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// Source says which repository's pull requests are built.
+type Source struct {
+	forge.Access
+	// URI is where the code is fetched; empty is the repository at the forge.
+	URI string `json:"uri"`
+	// BaseBranch leaves only the pull requests into it.
+	BaseBranch string `json:"base_branch"`
+	// Drafts builds drafts too.
+	Drafts bool `json:"drafts"`
+	// Forks builds the pull requests of other people's repositories too.
+	Forks bool `json:"forks"`
+	// Labels leaves only pull requests with one of them.
+	Labels []string `json:"labels"`
+}
+
+// Validate reports what can be known without the network.
+func (s Source) Validate() error {
+	if err := s.Access.Validate(); err != nil {
+		return err
+	}
+	access, err := s.git()
+	if err != nil {
+		return err
+	}
+	return access.Validate()
+}
+
+// wants says whether a pull request is to be built.
+func (s Source) wants(p *forge.Pull) bool {
+	if p.Draft && !s.Drafts || s.BaseBranch != "" && p.Base != s.BaseBranch {
+		return false
+	}
+	if !s.Forks && p.HeadRepository != s.Repository {
+		return false
+	}
+	if len(s.Labels) == 0 {
+		return true
+	}
+	for _, l := range s.Labels {
+		if p.HasLabel(l) {
+			return true
+		}
+	}
+	return false
+}
+
+// git is how the code is reached: with the same credentials.
+func (s Source) git() (git.Access, error) {
+	uri := s.URI
+	if uri == "" {
+		f, err := s.Open(forge.Options{})
+		if err != nil {
+			return git.Access{}, err
+		}
+		uri = f.WebURL() + ".git"
+	}
+	// commits are asked for by their hashes; a branch has to be named all the same
+	a := git.Access{URI: uri, Branch: "main", CACert: s.CACert, SkipSSLVerification: s.SkipSSLVerification}
+	if s.AccessToken != "" {
+		a.Username, a.Password = "x-access-token", s.AccessToken
+		return a, nil
+	}
+	a.AppID, a.AppPrivateKey, a.AppInstallationID, a.AppAPIURL = s.AppID, s.AppPrivateKey, s.AppInstallationID, s.APIURL
+	return a, nil
+}

@@ -1,0 +1,82 @@
+package pullrequestbuilds
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/forge"
+)
+
+// Version is a commit of a pull request to be built.
+type Version struct {
+	// PR is the pull request's number.
+	PR string `json:"pr"`
+	// Commit is its newest one at that time.
+	Commit string `json:"commit"`
+	// Again is when all pull requests were last asked to be built again; empty
+	// for never.
+	Again string `json:"again,omitempty"`
+	// Open is what has been offered by now: number@commit of every open pull
+	// request. The next check offers what is not in it, so that neither the dates
+	// of commits nor the order of pushes matter.
+	Open string `json:"open"`
+}
+
+// offered reads Open; what can't be read has not been offered.
+func (v Version) offered() map[string]string {
+	open := map[string]string{}
+	for entry := range strings.FieldsSeq(v.Open) {
+		if number, commit, ok := strings.Cut(entry, "@"); ok && len(commit) >= shortHash {
+			open[number] = commit
+		}
+	}
+	return open
+}
+
+// shortHash is how much of a commit tells it from the others of its pull request.
+const shortHash = 10
+
+func short(commit string) string { return commit[:min(shortHash, len(commit))] }
+
+// since is from, and a version for each pull request that was not offered with
+// its present commit. A nil from offers all.
+func since(from *Version, pulls []*forge.Pull) []Version {
+	var versions []Version
+	offered, again := map[string]string{}, ""
+	if from != nil && from.Commit != "" {
+		versions = append(versions, *from)
+		offered, again = from.offered(), from.Again
+	}
+	before := maps.Clone(offered)
+	maps.DeleteFunc(offered, func(number, _ string) bool {
+		return !slices.ContainsFunc(pulls, func(p *forge.Pull) bool { return strconv.Itoa(p.Number) == number })
+	})
+	for _, p := range pulls {
+		number := strconv.Itoa(p.Number)
+		if before[number] == short(p.HeadCommit) {
+			continue
+		}
+		offered[number] = short(p.HeadCommit)
+		versions = append(versions, Version{PR: number, Commit: p.HeadCommit, Again: again, Open: written(offered)})
+	}
+	return versions
+}
+
+func written(offered map[string]string) string {
+	entries := make([]string, 0, len(offered))
+	for _, number := range slices.SortedFunc(maps.Keys(offered), byNumber) {
+		entries = append(entries, fmt.Sprintf("%s@%s", number, offered[number]))
+	}
+	return strings.Join(entries, " ")
+}
+
+// byNumber sorts decimal numbers.
+func byNumber(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(a, b)
+}
