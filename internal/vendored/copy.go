@@ -1,0 +1,43 @@
+package vendored
+
+import (
+	"context"
+	"fmt"
+	"path"
+
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// Copy is a copy as a commit has it.
+type Copy struct {
+	// Ref is the commit that was copied, as vendir.yml says.
+	Ref string
+	// Files are by their paths in the copy; none when vendir was never run.
+	Files []git.File
+}
+
+// ReadCopy finds the copy of a target in a commit.
+func ReadCopy(ctx context.Context, store *git.Store, commit git.Hash, t Target) (*Copy, error) {
+	c, err := store.Commit(ctx, commit)
+	if err != nil {
+		return nil, fmt.Errorf("read commit %s of %s: %w", commit, store.URL(), err)
+	}
+	tree := At(store, c)
+	data, err := tree.Read(ctx, path.Clean(t.Config))
+	if err != nil {
+		return nil, fmt.Errorf("read %s of commit %s: %w", t.Config, commit, err)
+	}
+	content, err := ReadContent(data, t)
+	if err != nil {
+		return nil, fmt.Errorf("%s of commit %s: %w", t.Config, commit, err)
+	}
+	files, err := tree.List(ctx, path.Join(path.Dir(t.Config), content.directory, content.path))
+	if err != nil {
+		return nil, err
+	}
+	out := &Copy{Ref: content.Ref}
+	for name, f := range files {
+		out.Files = append(out.Files, git.File{Path: name, Mode: f.Mode, Hash: f.Hash})
+	}
+	return out, nil
+}

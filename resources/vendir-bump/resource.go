@@ -1,0 +1,201 @@
+// Package vendirbump is the resource type that moves a repository's vendored copy
+// of another git repository to another commit, as vendir would. README.md lists
+// its source, params and files.
+package vendirbump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/vendored"
+)
+
+// Resource is vendir-bump.
+type Resource struct{}
+
+// Version is a commit of the repository with the copy.
+type Version struct {
+	Commit string `json:"commit"`
+	// Ref is the commit that was copied.
+	Ref string `json:"ref"`
+}
+
+// GetParams are the params of a get step: there are none.
+type GetParams struct{}
+
+// PutParams are the params of a put step.
+type PutParams struct {
+	// Repository is an artifact: a clone of the repository that is copied, with its
+	// history. What is checked out there becomes the copy.
+	Repository string `json:"repository" concourse:"required"`
+	// Ref is a file with the whole hash of another commit of it.
+	Ref string `json:"ref"`
+}
+
+// Result is the answer of a get or put.
+type Result = concourse.Result[Version]
+
+// Check answers what it was given: versions come from puts alone.
+func (Resource) Check(_ context.Context, _ concourse.Step, _ Source, given *Version) ([]Version, error) {
+	if given == nil {
+		return []Version{}, nil
+	}
+	return []Version{*given}, nil
+}
+
+// Out moves the copy. It succeeds only when the remote has it.
+func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutParams) (out Result, err error) {
+	origin, err := open(ctx, step, p)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, origin.Close()) }()
+	remote, err := src.Open(git.Options{Logf: step.Logf})
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = remote.Close() }() // what counts was pushed
+	store, err := remote.Store("")
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = store.Close() }() // it is in memory
+	done, err := vendored.Bump{
+		Target: src.target(), Origin: origin, By: identity(src), Trailers: trailers(step.Build), Logf: step.Logf,
+	}.Push(ctx, store, src.Branch)
+	if err != nil {
+		return out, err
+	}
+	return answer(step, remote.WebURL(), origin, done), nil
+}
+
+func open(ctx context.Context, step concourse.Step, p PutParams) (*vendored.Origin, error) {
+	dir, err := step.Path(p.Repository)
+	if err != nil {
+		return nil, fmt.Errorf("params.repository: %w", err)
+	}
+	commit := ""
+	if p.Ref != "" {
+		if commit, err = readRef(step, p.Ref); err != nil {
+			return nil, fmt.Errorf("params.ref: %w", err)
+		}
+	}
+	origin, err := vendored.OpenOrigin(ctx, dir, commit)
+	if err != nil {
+		return nil, fmt.Errorf("params.repository %s: %w: is it what a get of a git resource has left?", p.Repository, err)
+	}
+	return origin, nil
+}
+
+func readRef(step concourse.Step, name string) (string, error) {
+	file, err := step.Path(name)
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	commit := strings.TrimSpace(string(text))
+	if !plumbing.IsHash(commit) {
+		return "", fmt.Errorf("%s holds %.80q, which is no whole hash of a commit", name, commit)
+	}
+	return commit, nil
+}
+
+func identity(src Source) git.Signature {
+	name, email := src.User()
+	if name == "" {
+		name, email = "vendir-bump", "vendir-bump@taxiway.invalid"
+	}
+	return git.Signature{Name: name, Email: email, When: time.Now()}
+}
+
+// trailers say in the commit which build made it.
+func trailers(build concourse.Build) []string {
+	var lines []string
+	if url := build.URL(); url != "" {
+		lines = append(lines, "Build: "+url)
+	}
+	if name := build.Pipeline(); name != "" {
+		lines = append(lines, "Pipeline: "+name)
+	}
+	return lines
+}
+
+func answer(step concourse.Step, web string, origin *vendored.Origin, done *vendored.Bumped) Result {
+	commit := done.Commit.Hash.String()
+	out := Result{Version: Version{Commit: commit, Ref: done.New}}
+	out.Metadata.Add("ref", "%s", done.New)
+	out.Metadata.Add("title", "%s", origin.Title())
+	if !done.Made {
+		step.Logf("%s is the copy of %.7s already", done.Dir, done.New)
+		out.Metadata.Add("made", "already")
+		return out
+	}
+	step.Logf("%s is the copy of %.7s now, in commit %.7s: %s", done.Dir, done.New, commit, counts(done.Plan))
+	out.Metadata.Add("before", "%s", done.Old)
+	out.Metadata.Add("commit", "%s", commit)
+	if web != "" {
+		out.Metadata.Add("url", "%s/commit/%s", web, commit)
+	}
+	if link := vendored.Compare(done.URL, done.Old, done.New); link != "" {
+		out.Metadata.Add("compare", "%s", link)
+	}
+	out.Metadata.Add("files", "%s", counts(done.Plan))
+	return out
+}
+
+func counts(p *vendored.Plan) string {
+	return fmt.Sprintf("%d added, %d changed, %d removed", len(p.Added), len(p.Changed), len(p.Removed))
+}
+
+// In delivers the copy as it was in the version's commit.
+func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, _ GetParams) (out Result, err error) {
+	out.Version = v
+	if !plumbing.IsHash(v.Commit) {
+		return out, fmt.Errorf("version.commit: %q is no whole hash of a commit", v.Commit)
+	}
+	remote, err := src.Open(git.Options{Logf: step.Logf})
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = remote.Close() }() // it was read only
+	store, err := remote.Store("")
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = store.Close() }() // it is in memory
+	copied, err := vendored.ReadCopy(ctx, store, plumbing.NewHash(v.Commit), src.target())
+	if err != nil {
+		return out, err
+	}
+	if v.Ref != "" && v.Ref != copied.Ref {
+		return out, fmt.Errorf("version.ref: commit %s has the copy of %s, not of %s", v.Commit, copied.Ref, v.Ref)
+	}
+	out.Metadata.Add("ref", "%s", copied.Ref)
+	out.Metadata.Add("files", "%d", len(copied.Files))
+	return out, deliver(ctx, step.Dir, store, v, copied)
+}
+
+func deliver(ctx context.Context, dir string, store *git.Store, v Version, copied *vendored.Copy) error {
+	for name, text := range map[string]string{"commit": v.Commit, "ref": copied.Ref} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o644); err != nil {
+			return err
+		}
+	}
+	folder := filepath.Join(dir, "copy")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		return err
+	}
+	return store.Checkout(ctx, folder, copied.Files)
+}

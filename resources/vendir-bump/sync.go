@@ -1,0 +1,64 @@
+package vendirbump
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/vendored"
+)
+
+// Sync is the verb for a laptop: it moves the copy in a checkout to what is
+// checked out in a clone, and leaves the commit to its user.
+func Sync() concourse.Command {
+	return concourse.Command{
+		Name:  "sync",
+		Usage: "sync [-C DIR] [--config FILE] --directory PATH [--content PATH] [--commit HASH] CLONE",
+		Run:   runSync,
+	}
+}
+
+func runSync(ctx context.Context, p concourse.Process) (err error) {
+	var src Source
+	flags := flag.NewFlagSet("sync", flag.ContinueOnError)
+	flags.SetOutput(p.Stderr)
+	dir := flags.String("C", ".", "the checkout with vendir.yml")
+	commit := flags.String("commit", "", "the commit to copy; default: what is checked out in the clone")
+	flags.StringVar(&src.Config, "config", defaultConfig, "vendir.yml, from the checkout's root")
+	flags.StringVar(&src.Directory, "directory", "", "one of its directories")
+	flags.StringVar(&src.Content, "content", "", "one of the directory's contents; default: the only one")
+	if err := flags.Parse(p.Args); err != nil {
+		return err
+	}
+	if flags.NArg() != 1 {
+		return errors.New("sync takes one argument, the clone of the repository that is copied")
+	}
+	if err := src.target().Validate(); err != nil {
+		return fmt.Errorf("--%w", err)
+	}
+	origin, err := vendored.OpenOrigin(ctx, flags.Arg(0), *commit)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, origin.Close()) }()
+	disk, err := vendored.OpenDisk(*dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, disk.Close()) }()
+	plan, err := vendored.Make(ctx, disk, src.target(), origin)
+	if err != nil {
+		return err
+	}
+	if err := disk.Apply(plan); err != nil {
+		return err
+	}
+	if len(plan.Edits) == 0 {
+		_, err = fmt.Fprintf(p.Stdout, "%s is the copy of %.7s already\n", plan.Dir, plan.New)
+		return err
+	}
+	_, err = fmt.Fprintf(p.Stdout, "%s is the copy of %.7s now: %s\n", plan.Dir, plan.New, counts(plan))
+	return err
+}
