@@ -37,6 +37,7 @@ func newRoot() *cobra.Command {
 		setCommand(),
 		rehearseCommand(),
 		demoCommand(),
+		traceCommand(),
 		schemasCommand(),
 		localCommand(),
 	)

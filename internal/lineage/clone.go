@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -226,7 +227,7 @@ func (c *clone) tags() []tag {
 	return all
 }
 
-// releases are the versions on a commit, and the first final one that has the
+// releases are the versions on a commit, the newest first, and the first final one that has the
 // commit in its history when none is on it.
 func (c *clone) releases(ctx context.Context, of *git.Commit) (on []string, in string, err error) {
 	tags := c.tags()
@@ -236,6 +237,7 @@ func (c *clone) releases(ctx context.Context, of *git.Commit) (on []string, in s
 		}
 	}
 	if len(on) > 0 {
+		slices.Reverse(on)
 		return on, "", nil
 	}
 	for _, t := range tags {
@@ -287,4 +289,21 @@ func fullHash(s string) (git.Hash, bool) {
 		return git.Hash{}, false
 	}
 	return plumbing.NewHash(s), true
+}
+
+// Origin is the address that a clone was made from: that of its remote origin.
+func Origin(dir string) (string, error) {
+	repository, err := gogit.PlainOpenWithOptions(dir, &gogit.PlainOpenOptions{EnableDotGitCommonDir: true})
+	if err != nil {
+		return "", fmt.Errorf("open the clone %s: %w", dir, err)
+	}
+	config, err := repository.Config()
+	if err != nil {
+		return "", fmt.Errorf("read the configuration of %s: %w", dir, err)
+	}
+	origin, ok := config.Remotes["origin"]
+	if !ok || len(origin.URLs) == 0 {
+		return "", fmt.Errorf("the clone %s has no remote called origin, so its address is not known", dir)
+	}
+	return origin.URLs[0], nil
 }

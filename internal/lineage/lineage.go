@@ -167,7 +167,7 @@ type Source struct {
 	Commit Commit `json:"commit"`
 	// By is what says so.
 	By Evidence `json:"by"`
-	// Releases are the tags on that very commit.
+	// Releases are the tags on that very commit, the newest version first.
 	Releases []string `json:"releases,omitempty"`
 	// ReleasedIn is the first release that has the commit, when it has none of
 	// its own.

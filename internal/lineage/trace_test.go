@@ -1,0 +1,200 @@
+package lineage_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/provenance"
+)
+
+// The whole chain, from an environment to the release.
+func TestTheChainIsWhole(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	b.labelled()
+	b.record("staging", byConcourse("staging"), nil)
+	e := b.trace("bank/staging").Environments[0]
+	assert.Empty(t, broken(e))
+	assert.EqualValues(t, 4, e.Version)
+	assert.Equal(t, lineage.Taxiway, e.Recorder)
+	assert.Equal(t, "https://ci.example/builds/7", e.Build)
+	assert.Equal(t, b.bump, e.Change.Hash)
+	require.Len(t, e.Runs.Charts, 1, "the chart inside of the chart says nothing of its own")
+	chart := e.Runs.Charts[0]
+	assert.Equal(t, "bank", chart.Name)
+	assert.Equal(t, "0.42.0", chart.AppVersion)
+	require.NotNil(t, chart.Vendored)
+	assert.Equal(t, b.chart, chart.Vendored.Commit.Hash)
+	assert.Equal(t, "chore(bank): bump bank image", chart.Vendored.Commit.Subject)
+	assert.True(t, chart.Vendored.Verified)
+	require.Len(t, chart.Images, 2)
+	for _, image := range chart.Images {
+		assert.Equal(t, b.digest, image.Digest)
+		assert.Equal(t, imageName, image.Repository)
+		require.NotNil(t, image.Source, image.Path)
+		assert.Equal(t, b.built, image.Source.Commit.Hash)
+		assert.Equal(t, "feat: daily interest", image.Source.Commit.Subject)
+		assert.Equal(t, []string{"0.42.0", "0.42.0-rc.1"}, image.Source.Releases)
+		assert.Equal(t, lineage.ByBoth, image.Source.By)
+	}
+	assert.Equal(t, "bank.image.digest", chart.Images[0].Path)
+	assert.Equal(t, 5, chart.Images[0].Line)
+	assert.Equal(t, "worker", chart.Images[1].Source.Subdir)
+}
+
+// What is pending is traced as well, and production says why it waits.
+func TestWhatIsPendingIsTraced(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	b.record("staging", byConcourse("staging"), nil)
+	b.record("production", byConcourse("production"), nil)
+	before := b.built
+	later, err := b.source.RevParse("refs/heads/main")
+	require.NoError(t, err)
+	b.built = later
+	b.writeChart(b.values())
+	b.vendor(b.chart)
+	_, err = b.deployments.Commit("cepler-gates", "chore: gates", map[string]string{"bank.yml": "staging: HEAD\nproduction: HEAD\n"})
+	require.NoError(t, err)
+
+	rows := b.trace().Environments
+	require.Len(t, rows, 2)
+	staging, production := rows[0], rows[1]
+	require.NotNil(t, staging.Brings)
+	assert.Equal(t, before, staging.Runs.Charts[0].Images[0].Source.Commit.Hash)
+	assert.Equal(t, later, staging.Brings.Charts[0].Images[0].Source.Commit.Hash)
+	assert.Equal(t, []string{"v0.43.0"}, staging.Brings.Charts[0].Images[0].Source.Releases)
+	assert.Equal(t, b.chart, staging.Brings.Charts[0].Vendored.Commit.Hash)
+	assert.Equal(t, "is pending", staging.State())
+	assert.Equal(t, "staging", production.Passed)
+	assert.Equal(t, "waits", production.State())
+	assert.Contains(t, production.What(), "staging has not deployed")
+}
+
+func TestOutputs(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	b.labelled()
+	b.record("staging", byConcourse("staging"), nil)
+	b.record("production", byCepler("production"), nil)
+	b.built = b.built[:1] + "000000" // a commit that never was
+	b.writeChart(strings.Replace(b.values(), "# METADATA", "# <script>alert('x')</script> METADATA", 1))
+	b.vendor(b.chart)
+	b.commit("feat: <b>markup</b> & \x1b[31mcolours", map[string]string{"staging/values.yml": "domain: other.example\n"})
+	_, err := b.deployments.Commit("cepler-gates", "chore: gates", map[string]string{"bank.yml": "staging: HEAD\nproduction: " + b.bump + "\n"})
+	require.NoError(t, err)
+	trace := b.trace()
+	for file, write := range map[string]func(*bytes.Buffer) error{
+		"trace.txt":  func(w *bytes.Buffer) error { return trace.Text(w) },
+		"trace.json": func(w *bytes.Buffer) error { return trace.JSON(w) },
+		"trace.html": func(w *bytes.Buffer) error { return trace.HTML(w) },
+	} {
+		var out bytes.Buffer
+		require.NoError(t, write(&out))
+		assert.NotContains(t, out.String(), "\x1b")
+		golden(t, file, b.timeless(out.Bytes()))
+		if file == "trace.html" {
+			assert.NotContains(t, out.String(), "<script")
+			assert.NotContains(t, out.String(), "<b>")
+			assert.Contains(t, out.String(), "feat: &lt;b&gt;markup&lt;/b&gt; &amp;")
+		}
+	}
+}
+
+// What JSON says can be read back without loss.
+func TestJSONIsTheTrace(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	b.record("staging", byConcourse("staging"), nil)
+	want := b.trace()
+	var out bytes.Buffer
+	require.NoError(t, want.JSON(&out))
+	var got lineage.Trace
+	require.NoError(t, json.Unmarshal(out.Bytes(), &got))
+	assert.Equal(t, want.Environments[0].Runs, got.Environments[0].Runs)
+	assert.True(t, want.Environments[0].Since.Equal(got.Environments[0].Since))
+}
+
+// Without clones and registries nothing is broken, and the trace says what it
+// did not look at.
+func TestWhatWasNotLookedAt(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	b.options.Clones = nil
+	b.record("staging", byConcourse("staging"), nil)
+	trace := b.trace("staging")
+	e := trace.Environments[0]
+	assert.Empty(t, broken(e))
+	assert.Equal(t, lineage.Commit{Hash: b.chart, Subject: "chore(bank): bump bank image"}, e.Runs.Charts[0].Vendored.Commit, "as vendir's lock says")
+	assert.False(t, e.Runs.Charts[0].Vendored.Verified)
+	assert.Equal(t, &lineage.Source{Repository: sourceAddress, Commit: lineage.Commit{Hash: b.built[:7]}, By: lineage.ByMetadata}, e.Runs.Charts[0].Images[0].Source)
+	require.Len(t, trace.NotAsked, 3)
+	assert.Contains(t, trace.NotAsked[0], "github.com/acme/bank")
+	assert.Contains(t, trace.NotAsked[1], "github.com/acme/charts")
+	assert.Contains(t, trace.NotAsked[2], "registries")
+}
+
+func TestQuestionsThatHaveNoAnswer(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	for want, q := range map[string]lineage.Question{
+		"there is no environment qa; there are: bank/production, bank/staging": {Environments: []string{"qa"}},
+		"branch release": {Branch: "release"},
+		"other.yml":      {Configs: []string{"other.yml"}},
+		"gates.yml":      {GatesFile: "gates.yml", GatesBranch: "main"},
+		"branch gates":   {GatesBranch: "gates"},
+		"vendir.yml":     {Configs: []string{"vendir.yml"}},
+	} {
+		_, err := b.ask(q)
+		require.ErrorContains(t, err, want)
+	}
+	b.options.Deployments = t.TempDir()
+	_, err := b.ask(lineage.Question{})
+	require.ErrorContains(t, err, b.options.Deployments)
+	r := initialised(t, "empty")
+	_, err = r.Commit("trunk", "first", map[string]string{"f": "x"})
+	require.NoError(t, err)
+	b.options.Deployments = r.Dir
+	_, err = b.ask(lineage.Question{})
+	require.ErrorContains(t, err, "neither a branch main nor master")
+	_, err = b.ask(lineage.Question{Branch: "trunk"})
+	require.ErrorContains(t, err, "no cepler config")
+}
+
+// States whose config is gone, files that are no configs and gates that are not
+// there are told.
+func TestWhatIsBesideTheConfigs(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	b.commit("chore: more", map[string]string{
+		"cepler/old.yml": "not: a config\n", "cepler/.cepler/gone/staging.state": "version: 1\n",
+		"cepler.yml": "deployment: shop\nenvironments: {prod: {latest: [shop/*]}}\n", "shop/f.yml": "x: 1\n",
+	})
+	_, err := b.deployments.Commit("cepler-gates", "gates", map[string]string{"bank.yml": "staging: HEAD\nproduction: HEAD\n"})
+	require.NoError(t, err)
+	trace := b.trace()
+	require.Len(t, trace.Environments, 3)
+	assert.Equal(t, "shop/prod", trace.Environments[2].Key())
+	notes := strings.Join(trace.NotAsked, "\n")
+	assert.Contains(t, notes, "cepler/old.yml is no cepler config")
+	assert.Contains(t, notes, "cepler/.cepler/gone belong to no cepler config")
+	assert.Contains(t, notes, "branch cepler-gates has no shop.yml")
+}
+
+func TestWordsForWhatIsBroken(t *testing.T) {
+	t.Parallel()
+	e := lineage.Environment{
+		Deployment: "bank", Name: "qa", Since: time.Unix(0, 0),
+		Broken: []lineage.Broken{{Link: lineage.LinkRecord, Where: "a", Why: "b"}},
+		Runs:   lineage.Contents{Broken: []lineage.Broken{{Link: lineage.LinkFiles, Where: "c", Why: "d"}}, Images: []lineage.Image{{Metadata: &provenance.Metadata{}, Broken: []lineage.Broken{{Link: lineage.LinkImage, Where: "e", Why: "f"}}}}},
+	}
+	assert.Equal(t, []string{"record: a: b", "files: c: d", "image: e: f"}, broken(e))
+	assert.Equal(t, 3, (&lineage.Trace{Environments: []lineage.Environment{e}}).Broken())
+}
