@@ -191,3 +191,17 @@ func FuzzEndpoint(f *testing.F) {
 		_ = e.web()
 	})
 }
+
+func TestPublicAddress(t *testing.T) {
+	for uri, want := range map[string]string{
+		"git@github.com:acme/bank.git":                 "https://github.com/acme/bank",
+		"https://x:secret@github.com/acme/bank":        "https://github.com/acme/bank",
+		"http://x:secret@127.0.0.1:8080/acme/bank.git": "http://127.0.0.1:8080/acme/bank",
+		"/srv/bank.git": "/srv/bank",
+		"a\nb":          "",
+	} {
+		got := PublicAddress(uri)
+		assert.Equal(t, want, got, uri)
+		assert.NotContains(t, got, "secret")
+	}
+}

@@ -142,6 +142,20 @@ func (e *endpoint) web() string {
 	return ""
 }
 
+// PublicAddress is how people may be told of the repository at uri: its page,
+// where one is known, and else its address without credentials; empty when uri
+// is no address.
+func PublicAddress(uri string) string {
+	e, err := parseEndpoint(uri)
+	if err != nil {
+		return ""
+	}
+	if web := e.web(); web != "" {
+		return web
+	}
+	return strings.TrimSuffix(e.String(), ".git")
+}
+
 // ownerAndName are the last two parts of the path, as GitHub has them.
 func (e *endpoint) ownerAndName() (owner, name string, err error) {
 	parts := strings.Split(strings.TrimSuffix(strings.Trim(e.path, "/"), ".git"), "/")

@@ -38,7 +38,7 @@ func openCode(ctx context.Context, dir string) (*sourceRepository, error) {
 // Close gives the clone's files back.
 func (c *sourceRepository) Close() error { return c.store.Close() }
 
-// webURL is the page of the clone's origin, from its configuration.
+// webURL is the address of the clone's origin, from its configuration.
 func webURL(dir string) (string, error) {
 	data, err := os.ReadFile(filepath.Join(dir, ".git", "config"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -49,16 +49,7 @@ func webURL(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the clone's configuration: %w", err)
 	}
-	uri := originOf(string(data))
-	if uri == "" {
-		return "", nil
-	}
-	remote, err := git.Access{URI: uri, Branch: "main"}.Open(git.Options{})
-	if err != nil {
-		return "", nil //nolint:nilerr // an address that is not known here has no page
-	}
-	defer func() { _ = remote.Close() }()
-	return remote.WebURL(), nil
+	return git.PublicAddress(originOf(string(data))), nil
 }
 
 // originOf finds the address of the remote "origin" in a git configuration.
