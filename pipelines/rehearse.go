@@ -261,6 +261,7 @@ func (p production) stage(ctx context.Context, w *world, parsed []*pipeline.Pipe
 	for name, repository := range w.repositories {
 		stage.Repositories[filepath.Base(name)] = repository
 	}
+	stage.Lineage = w.lineage()
 	if p.robots != nil {
 		stage.Robots = p.robots(w)
 	}

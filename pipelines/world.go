@@ -17,6 +17,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/nixcache/nixcachetest"
 	"github.com/taxiway-ci/taxiway/internal/ociimage"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
@@ -241,6 +242,25 @@ func (w *world) stamp(source map[string]any) string {
 		return time.Now().Truncate(time.Minute).Format(time.RFC3339) + " " + refs
 	}
 	return ""
+}
+
+// lineage says where the world has what the real addresses name.
+func (w *world) lineage() lineage.Options {
+	o := lineage.Options{Clones: map[string]string{}, Labels: labels{w.registry.Host}}
+	for uri := range w.standIns {
+		if r, ok := w.repositories[repositoryOf(uri)]; ok {
+			o.Clones[uri] = r.Dir
+		}
+	}
+	return o
+}
+
+// labels asks the registry that stands in for all of them.
+type labels struct{ host string }
+
+// Labels are those of the image with that digest.
+func (l labels) Labels(ctx context.Context, repository, digest string) (lineage.Labels, error) {
+	return lineage.Registry{}.Labels(ctx, l.host+"/"+repository, digest)
 }
 
 // refState is the text of all refs of a bare repository.

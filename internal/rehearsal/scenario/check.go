@@ -58,12 +58,12 @@ func (p player) check(ctx context.Context, e Expect, ran []*rehearsal.Build, sen
 	}
 	p.tries(v, e)
 	e.messages(v, sent)
-	if len(e.Runs)+len(e.Waits) > 0 {
+	if len(e.Runs)+len(e.Waits)+len(e.Traces) > 0 {
 		w, err := p.environments(ctx)
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(p.runs(ctx, v, e, w), p.waits(ctx, v, e, w), w.reader.Close()); err != nil {
+		if err := errors.Join(p.runs(ctx, v, e, w), p.waits(ctx, v, e, w), p.traces(ctx, v, e, w), w.reader.Close()); err != nil {
 			return err
 		}
 	}
@@ -148,7 +148,7 @@ func (p player) environments(ctx context.Context) (watch, error) {
 	if err != nil {
 		return watch{}, err
 	}
-	w := watch{lineage.New(lineage.Options{Deployments: repository.Dir}), map[string]deployments.Source{}}
+	w := watch{p.stage.lineage(repository), map[string]deployments.Source{}}
 	for _, src := range p.stage.Sources {
 		key, err := w.reader.Key(ctx, src)
 		if err != nil {
@@ -159,10 +159,14 @@ func (p player) environments(ctx context.Context) (watch, error) {
 	return w, nil
 }
 
+func (w watch) unknown(key string) error {
+	return fmt.Errorf("there is no environment %s; there are: %s", key, strings.Join(slices.Sorted(maps.Keys(w.sources)), ", "))
+}
+
 func (w watch) find(ctx context.Context, key string) (deployments.Source, lineage.Environment, error) {
 	src, ok := w.sources[key]
 	if !ok {
-		return src, lineage.Environment{}, fmt.Errorf("there is no environment %s; there are: %s", key, strings.Join(slices.Sorted(maps.Keys(w.sources)), ", "))
+		return src, lineage.Environment{}, w.unknown(key)
 	}
 	row, err := w.reader.Recorded(ctx, src)
 	return src, row, err
@@ -292,6 +296,9 @@ func (e Expect) summary() string {
 	}
 	if n := len(e.Waits); n > 0 {
 		parts = append(parts, "why "+count(n, "environment waits", "environments wait"))
+	}
+	if n := len(e.Traces); n > 0 {
+		parts = append(parts, "where that comes from in "+count(n, "environment", "environments"))
 	}
 	if n := len(e.Saw); n > 0 {
 		parts = append(parts, "the files of "+count(n, "deployment", "deployments"))

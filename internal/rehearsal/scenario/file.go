@@ -141,6 +141,8 @@ type Expect struct {
 	// Waits says by "deployment/environment" a part of the reason why it waits;
 	// an empty text that it waits for nothing.
 	Waits map[string]string `yaml:"waits"`
+	// Traces say by "deployment/environment" where what it runs comes from.
+	Traces map[string]Traced `yaml:"traces"`
 	// Saw says by job a text of a file that its last build's deploying task
 	// worked with, by path in the repository.
 	Saw map[string]map[string]string `yaml:"saw"`
@@ -169,6 +171,16 @@ type Expect struct {
 	Versions map[string]map[string]string `yaml:"versions"`
 	// Said has by job a text that its last build has said.
 	Said map[string]string `yaml:"said"`
+}
+
+// Traced is where what an environment runs comes from, as far as it is said.
+type Traced struct {
+	// Chart and Source are names of commits: of the chart, and of the code that
+	// all of its images were built from.
+	Chart  string `yaml:"chart"`
+	Source string `yaml:"source"`
+	// Release is the tag of the code's release.
+	Release string `yaml:"release"`
 }
 
 // ExpectPull is the newest pull request of a branch; what is left out is not

@@ -24,7 +24,10 @@ type Stage struct {
 	// no repository means it.
 	Deployments string
 	// Sources are the environments that expectations may ask about.
-	Sources  []deployments.Source
+	Sources []deployments.Source
+	// Lineage says where charts, code and images can be looked at; the
+	// deployments' place is filled in.
+	Lineage  lineage.Options
 	Tools    *rehearsal.Tools
 	Messages *rehearsal.Mailbox
 	// Forge has the pull requests and releases; nil where there is none.
