@@ -207,11 +207,11 @@ func (f *File) locate(text string) (Value, place, token, error) {
 	}
 	p, err := find(f.root, path)
 	if err != nil {
-		return Value{}, place{}, token{}, fmt.Errorf("%s: %w", text, err)
+		return Value{}, place{}, token{}, fmt.Errorf("path %s: %w", text, err)
 	}
 	t, err := f.lines.scan(f.data, p)
 	if err != nil {
-		return Value{}, place{}, token{}, fmt.Errorf("%s: %w", text, err)
+		return Value{}, place{}, token{}, fmt.Errorf("path %s: %w", text, err)
 	}
 	v := Value{Text: p.node.Value, Line: p.node.Line}
 	if where, err := f.commentAfter(t.end); err == nil {

@@ -224,3 +224,10 @@ func (w *world) pull(tb testing.TB, number int) forgetest.Pull {
 	require.NoError(tb, err)
 	return p
 }
+
+func (w *world) head(tb testing.TB, branch string) string {
+	tb.Helper()
+	hash, err := w.repo.RevParse(branch)
+	require.NoError(tb, err)
+	return hash
+}
