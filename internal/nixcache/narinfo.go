@@ -125,7 +125,7 @@ func canonicalHash(text string) (string, error) {
 
 func parseReferences(text string) ([]Path, error) {
 	var list []Path
-	for _, base := range strings.Fields(text) {
+	for base := range strings.FieldsSeq(text) {
 		p, err := ParseBase(base)
 		if err != nil {
 			return nil, err

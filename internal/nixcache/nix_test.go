@@ -2,6 +2,7 @@ package nixcache_test
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -101,7 +102,7 @@ func TestWaitForWhatNixCopies(t *testing.T) {
 
 	asked := map[string]int{}
 	for _, r := range server.Requests() {
-		if r.Method == "GET" {
+		if r.Method == http.MethodGet {
 			asked[r.Path]++
 		}
 	}

@@ -38,7 +38,7 @@ type GetParams struct {
 
 // Check lists the commits of open pull requests that were not offered yet.
 func (Resource) Check(ctx context.Context, step concourse.Step, src Source, given *Version) ([]Version, error) {
-	_, pulls, err := open(ctx, step, src)
+	pulls, err := open(ctx, step, src)
 	if err != nil {
 		return nil, err
 	}
@@ -46,18 +46,18 @@ func (Resource) Check(ctx context.Context, step concourse.Step, src Source, give
 }
 
 // open lists the pull requests that are to be built, by number.
-func open(ctx context.Context, step concourse.Step, src Source) (*forge.Forge, []*forge.Pull, error) {
+func open(ctx context.Context, step concourse.Step, src Source) ([]*forge.Pull, error) {
 	f, err := src.Open(forge.Options{Logf: step.Logf})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	pulls, err := f.OpenPulls(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	pulls = slices.DeleteFunc(pulls, func(p *forge.Pull) bool { return !src.wants(p) })
 	slices.SortFunc(pulls, func(a, b *forge.Pull) int { return a.Number - b.Number })
-	return f, pulls, nil
+	return pulls, nil
 }
 
 // In delivers the commit, and says beside it whose it is.
@@ -145,7 +145,7 @@ func label(dir string, v Version, page string) error {
 		return fmt.Errorf("write the version: %w", err)
 	}
 	at := filepath.Join(dir, filepath.FromSlash(resourceDir))
-	if err := os.MkdirAll(at, 0o755); err != nil {
+	if err := os.MkdirAll(at, 0o755); err != nil { //nolint:gosec // later steps read it, as other users
 		return fmt.Errorf("write the version: %w", err)
 	}
 	for name, content := range map[string]string{"pr": v.PR, "head_sha": v.Commit, "url": page, "version.json": string(data)} {
@@ -281,7 +281,7 @@ func newest(ctx context.Context, f *forge.Forge, v Version) error {
 // again makes a version of the first open pull request that knows of no other,
 // so that the next check offers all others as well.
 func again(ctx context.Context, step concourse.Step, src Source) (Result, error) {
-	_, pulls, err := open(ctx, step, src)
+	pulls, err := open(ctx, step, src)
 	if err != nil {
 		return Result{}, err
 	}

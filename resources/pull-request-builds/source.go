@@ -1,6 +1,8 @@
 package pullrequestbuilds
 
 import (
+	"slices"
+
 	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
@@ -40,15 +42,7 @@ func (s Source) wants(p *forge.Pull) bool {
 	if !s.Forks && p.HeadRepository != s.Repository {
 		return false
 	}
-	if len(s.Labels) == 0 {
-		return true
-	}
-	for _, l := range s.Labels {
-		if p.HasLabel(l) {
-			return true
-		}
-	}
-	return false
+	return len(s.Labels) == 0 || slices.ContainsFunc(s.Labels, p.HasLabel)
 }
 
 // git is how the code is reached: with the same credentials.

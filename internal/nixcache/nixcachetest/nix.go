@@ -37,7 +37,7 @@ func OpenNix(dir string) (*Nix, error) {
 			return nil, fmt.Errorf("the folder for nix: %w", err)
 		}
 	}
-	settings := "experimental-features = nix-command\nbuild-users-group =\nsubstituters =\nsandbox = false\n"
+	settings := "experimental-features = nix-command\nbuild-users-group =\nsubstitute = false\nsandbox = false\n"
 	if err := os.WriteFile(filepath.Join(dir, "conf", "nix.conf"), []byte(settings), 0o600); err != nil {
 		return nil, fmt.Errorf("configure nix: %w", err)
 	}

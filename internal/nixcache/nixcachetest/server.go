@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -210,10 +209,15 @@ func (s *Server) file(name string) ([]byte, error) {
 	if ok {
 		return content, nil
 	}
-	if s.options.Dir == "" || !filepath.IsLocal(name) {
+	if s.options.Dir == "" {
 		return nil, fs.ErrNotExist
 	}
-	return os.ReadFile(filepath.Join(s.options.Dir, filepath.FromSlash(name)))
+	root, err := os.OpenRoot(s.options.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	return root.ReadFile(name)
 }
 
 func (s *Server) has(name string) bool {
@@ -254,7 +258,8 @@ func (s *Server) note(r *http.Request) *Fault {
 		}
 		found := *f
 		if f.Times > 0 {
-			if f.Times--; f.Times == 0 {
+			f.Times--
+			if f.Times == 0 {
 				f.Times = -1
 			}
 		}
@@ -290,7 +295,7 @@ func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, f *Fault) boo
 	case f.Status != 0:
 		http.Error(w, f.Body, f.Status)
 	case f.Body != "":
-		_, _ = w.Write([]byte(f.Body)) //nolint:gosec // for no browser
+		_, _ = w.Write([]byte(f.Body))
 	default:
 		return false
 	}
@@ -312,7 +317,8 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, name string) 
 		return
 	}
 	if s.options.NarsAt != "" && strings.HasPrefix(name, "nar/") {
-		http.Redirect(w, r, s.options.NarsAt+"/"+name+"?signature=s3cr3t", http.StatusFound)
+		w.Header().Set("Location", s.options.NarsAt+"/"+name+"?signature=s3cr3t")
+		w.WriteHeader(http.StatusFound)
 		return
 	}
 	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(content)))
@@ -382,14 +388,14 @@ type revision struct {
 	StorePath string   `json:"storePath"`
 	CreatedOn string   `json:"createdOn"`
 	Artifacts []string `json:"artifacts"`
-	Keep      any      `json:"keep,omitempty"`
+	Keep      json.RawMessage `json:"keep,omitempty"`
 }
 
 func (s *Server) servePin(w http.ResponseWriter, r *http.Request) {
 	var wish struct {
 		Name      string `json:"name"`
 		StorePath string `json:"storePath"`
-		Keep      any    `json:"keep"`
+		Keep      json.RawMessage `json:"keep"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&wish); err != nil || wish.Name == "" {
 		http.Error(w, `{"error":"want a pin"}`, http.StatusBadRequest)
@@ -402,7 +408,7 @@ func (s *Server) servePin(w http.ResponseWriter, r *http.Request) {
 // Pin pins a path, as the cachix program does.
 func (s *Server) Pin(name, storePath string) { s.pin(name, storePath, nil) }
 
-func (s *Server) pin(name, storePath string, keep any) {
+func (s *Server) pin(name, storePath string, keep json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now().UTC().Format(time.RFC3339Nano)
@@ -424,8 +430,7 @@ func (s *Server) PinnedPath(name string) (storePath, keep string) {
 	defer s.mu.Unlock()
 	for _, p := range s.pins {
 		if p.Name == name {
-			text, _ := json.Marshal(p.LastRevision.Keep)
-			return p.LastRevision.StorePath, string(text)
+			return p.LastRevision.StorePath, string(p.LastRevision.Keep)
 		}
 	}
 	return "", ""
@@ -433,7 +438,9 @@ func (s *Server) PinnedPath(name string) (storePath, keep string) {
 
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v)
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		panic(http.ErrAbortHandler) // the client went away
+	}
 }
 
 // Item is a path to make up.
