@@ -22,6 +22,8 @@ var (
 	// ErrInvalid says that GitHub read a request and did not want it: the same
 	// request will not be accepted later.
 	ErrInvalid = errors.New("the request was not accepted")
+	// ErrTooManyFiles says that GitHub does not list all files of a pull request.
+	ErrTooManyFiles = errors.New("too many files")
 	// ErrAutoMergeOff says that a pull request can't be set to merge by itself,
 	// and why.
 	ErrAutoMergeOff = errors.New("auto-merge is not possible")

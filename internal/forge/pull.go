@@ -200,7 +200,7 @@ func (f *Forge) Merged(ctx context.Context, base, head string, since time.Time) 
 }
 
 // Files are the paths that a pull request changes, sorted; both paths of a file
-// that it moves. GitHub lists the first 3,000 files only: more are an error.
+// that it moves. GitHub lists the first 3,000 files only: more are ErrTooManyFiles.
 func (f *Forge) Files(ctx context.Context, number int) ([]string, error) {
 	what := fmt.Sprintf("list the files of pull request %d", number)
 	paths, listed := map[string]bool{}, 0
@@ -218,7 +218,7 @@ func (f *Forge) Files(ctx context.Context, number int) ([]string, error) {
 		return nil, err
 	}
 	if listed >= maxFiles {
-		return nil, fmt.Errorf("%s of %s: it changes %d files or more, and GitHub lists no others", what, f.access.Repository, maxFiles)
+		return nil, fmt.Errorf("%s of %s: %w: it changes %d or more, and GitHub lists no others", what, f.access.Repository, ErrTooManyFiles, maxFiles)
 	}
 	out := make([]string, 0, len(paths))
 	for p := range paths {

@@ -29,6 +29,18 @@ func PrependChangelog(old, entry []byte, v Version) []byte {
 	return c.replace(first, end, entry)
 }
 
+// ChangelogEntry is a version's entry in a changelog, from its heading to the next
+// one; false when there is none.
+func ChangelogEntry(text []byte, v Version) ([]byte, bool) {
+	plain := strings.ReplaceAll(strings.TrimPrefix(string(text), "\ufeff"), "\r\n", "\n")
+	c := changelog{lines: splitLines([]byte(plain))}
+	first, end := c.entry(v)
+	if first < 0 {
+		return nil, false
+	}
+	return []byte(strings.TrimSpace(c.text(first, end)) + "\n"), true
+}
+
 type line struct {
 	text    string // with its end
 	heading bool   // of the second level or the first

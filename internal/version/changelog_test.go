@@ -63,6 +63,15 @@ func TestAnUpdatedEntryTakesThePlaceOfTheOldOne(t *testing.T) {
 	assert.Equal(t, "# C\n\n## [1.1.0] - 2026-11-24\n\n"+strings.Repeat("- More\n", 10)+"\n## [1.0.0]\n\n- Old\n", string(log))
 }
 
+func TestChangelogEntry(t *testing.T) {
+	const log = "\ufeff# C\r\n\r\n## [1.1.0] - 2026\r\n\r\n- New\r\n\r\n## v1.0.0\r\n- Old\r\n\r\n[1.0.0]: x\r\n"
+	for v, want := range map[string]string{"1.1.0": "## [1.1.0] - 2026\n\n- New\n", "1.0.0": "## v1.0.0\n- Old\n", "0.9.0": "", "1.1.0-rc.1": ""} {
+		got, ok := version.ChangelogEntry([]byte(log), parse(t, v))
+		assert.Equal(t, want != "", ok, v)
+		assert.Equal(t, want, string(got), v)
+	}
+}
+
 func FuzzPrependChangelog(f *testing.F) {
 	for _, old := range []string{
 		"", "# C\n\n## [1.0.0]\n\n- Old\n", "## [1.1.0] - 2026\n- x\n## 1.0.0\n", "# C\r\n\r\n## v1.1.0\r\n", "```\n## [1.1.0]\n", "~~~~\n```\n## 1.1.0\n~~~~\n## 1.1.0",
@@ -83,6 +92,10 @@ func FuzzPrependChangelog(f *testing.F) {
 		once := version.PrependChangelog(old, entry, v)
 		twice := version.PrependChangelog(once, entry, v)
 		require.Equal(t, string(once), string(twice), "the same entry again changes nothing")
+
+		found, ok := version.ChangelogEntry(once, v)
+		require.True(t, ok)
+		require.Equal(t, strings.TrimSpace(string(entry)), strings.TrimSpace(string(found)))
 
 		lf := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }
 		require.Contains(t, string(lf(once)), string(bytes.TrimSpace(entry)))

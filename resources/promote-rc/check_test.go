@@ -1,0 +1,167 @@
+package promoterc_test
+
+import (
+	"maps"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/forge"
+	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
+	promoterc "github.com/taxiway-ci/taxiway/resources/promote-rc"
+)
+
+func TestNothingIsReleasedBeforeAPersonMerges(t *testing.T) {
+	w := newWorld(t)
+	assert.Equal(t, []promoterc.Version{}, w.check(nil))
+	v := w.put("0.42.0-rc.1").Version
+	assert.Equal(t, []promoterc.Version{}, w.check(nil))
+	assert.Equal(t, []promoterc.Version{}, w.check(&v), "what a put answered is no release")
+	require.NoError(t, w.repo.ClosePull(1))
+	assert.Equal(t, []promoterc.Version{}, w.check(nil), "closed is not merged")
+}
+
+func TestMergedPullRequestsAreTheVersions(t *testing.T) {
+	w := newWorld(t)
+	var want []promoterc.Version
+	for i, method := range []string{"merge", "squash", "rebase"} {
+		want = append(want, w.release("0.4"+strconv.Itoa(i+2)+".0", method))
+		w.commit("feat: next", map[string]string{"src/api.rs": method})
+	}
+	assert.Equal(t, want[2:], w.check(nil), "the first time only the newest")
+	assert.Equal(t, want, w.check(&want[0]))
+	assert.Equal(t, want[1:], w.check(&want[1]))
+	assert.Equal(t, want[2:], w.check(&want[2]))
+	forged := want[0]
+	forged.Commit = strings.Repeat("0", 40)
+	assert.Equal(t, want[2:], w.check(&forged), "one that can't be placed")
+	assert.Equal(t, want[2:], w.check(&promoterc.Version{PR: "99", Version: "9.0.0"}))
+	assert.Equal(t, want[2:], w.check(&promoterc.Version{}))
+}
+
+// A check where nothing was merged asks the forge twice, and git never.
+func TestACheckIsCheap(t *testing.T) {
+	w := newWorld(t)
+	v := w.release("0.42.0", "squash")
+	for range 3 {
+		w.server.Reset()
+		w.git.Reset()
+		require.Equal(t, []promoterc.Version{v}, w.check(&v))
+		assert.Len(t, w.server.Requests(), 2)
+		assert.Empty(t, w.git.Requests())
+	}
+}
+
+// A pull request that also touches src/main.rs is never a version, and that is
+// explained.
+func TestAPullRequestThatTouchesOtherFilesIsNoRelease(t *testing.T) {
+	w := newWorld(t)
+	before := w.release("0.42.0", "merge")
+	w.commit("feat: next", map[string]string{"src/api.rs": "next\n"})
+	v := w.put("0.43.0-rc.1").Version
+	_, err := w.repo.Push("bot-promote-rc", "mallory", "ci: tidy", map[string]string{"src/main.rs": "fn main() { evil() }\n"})
+	require.NoError(t, err)
+	w.merge(v.PR, "merge")
+	w.logged()
+
+	assert.Equal(t, []promoterc.Version{before}, w.check(&before))
+	assert.Contains(t, w.logged(), "warning: pull request 2 is no release of 0.43.0: it changes src/main.rs, and only CHANGELOG.md, docs-site/** may be changed (")
+	assert.Equal(t, []promoterc.Version{before}, w.check(nil))
+	assert.Contains(t, w.logged(), "it changes src/main.rs")
+
+	// The next one is a release again.
+	w.commit("feat: more", map[string]string{"src/api.rs": "more\n"})
+	after := w.release("0.44.0", "merge")
+	assert.Equal(t, []promoterc.Version{before, after}, w.check(&before))
+	assert.Contains(t, w.logged(), "it changes src/main.rs")
+}
+
+func TestPullRequestsThatAreNoReleases(t *testing.T) {
+	w := newWorld(t)
+	// Of the bot's branch, but opened by a person.
+	w.branch("bot-promote-rc")
+	_, err := w.repo.Push("bot-promote-rc", "jane", "docs: words", map[string]string{"CHANGELOG.md": "words\n"})
+	require.NoError(t, err)
+	number, err := w.repo.Open("bot-promote-rc", "main", "words", "jane")
+	require.NoError(t, err)
+	_, err = w.repo.Merge(number, "merge", "jane")
+	require.NoError(t, err)
+	assert.Equal(t, []promoterc.Version{}, w.check(nil))
+	assert.Contains(t, w.logged(), "warning: pull request 1 is no release: it has not got the label promote-rc")
+	require.NoError(t, w.repo.Label(number, "promote-rc"))
+	assert.Equal(t, []promoterc.Version{}, w.check(nil))
+	assert.Contains(t, w.logged(), "warning: pull request 1 is no release: its description does not say any more which candidate it is about")
+}
+
+func TestACheckThatIsRefused(t *testing.T) {
+	for status, want := range map[int]error{401: forge.ErrAuth, 403: forge.ErrForbidden, 404: forge.ErrNotFound} {
+		w := newWorld(t)
+		w.server.Inject(forgetest.Fault{Status: status, Message: "no"})
+		_, err := promoterc.Resource{}.Check(t.Context(), w.step(""), w.src, nil)
+		require.ErrorIs(t, err, want)
+	}
+}
+
+// The files of a version follow from the version alone.
+func TestAGetIsPure(t *testing.T) {
+	for _, method := range []string{"merge", "squash", "rebase"} {
+		t.Run(method, func(t *testing.T) {
+			w := newWorld(t)
+			entry := w.notes()
+			v := w.release("0.42.0", method)
+			w.server.Reset()
+			first := w.get(v)
+			assert.Equal(t, map[string]string{
+				"version": "0.42.0", "release-notes.md": entry, "commit": v.Commit, "candidate": v.Candidate,
+				"pr": "1", "url": w.server.BaseURL() + "/team/code/pull/1",
+			}, first)
+			assert.Empty(t, w.server.Requests(), "the forge is not asked")
+
+			w.commit("docs: rewrite history", map[string]string{"CHANGELOG.md": "gone\n"})
+			require.NoError(t, w.repo.Retitle(1, "something else"))
+			w.release("0.43.0", method)
+			assert.True(t, maps.Equal(first, w.get(v)))
+			w.src.GitHub.AccessToken = "ghp_ended"
+			assert.True(t, maps.Equal(first, w.get(v)))
+		})
+	}
+}
+
+func TestAGetAfterAPut(t *testing.T) {
+	w := newWorld(t)
+	files := w.get(w.put("0.42.0-rc.1").Version)
+	assert.Equal(t, "0.42.0", files["version"])
+	assert.Equal(t, w.notes(), files["release-notes.md"])
+}
+
+func TestAnEditedChangelogIsWhatIsReleased(t *testing.T) {
+	w := newWorld(t)
+	v := w.put("0.42.0-rc.1").Version
+	text := strings.Replace(w.file("CHANGELOG.md"), "Transfers", "Transfers between accounts", 1)
+	_, err := w.repo.Push("bot-promote-rc", "jane", "docs: better words", map[string]string{"CHANGELOG.md": text})
+	require.NoError(t, err)
+	v.Commit = w.merge(v.PR, "squash")
+	assert.Equal(t, []promoterc.Version{v}, w.check(nil))
+	assert.Contains(t, w.get(v)["release-notes.md"], "Transfers between accounts")
+}
+
+func TestVersionsThatCannotBeHad(t *testing.T) {
+	w := newWorld(t)
+	good := w.release("0.42.0", "merge")
+	for want, change := range map[string]func(*promoterc.Version){
+		"no semantic version":                func(v *promoterc.Version) { v.Version = "v1" },
+		"no number of a pull request":        func(v *promoterc.Version) { v.PR = "one" },
+		"a commit has 40 hex digits":         func(v *promoterc.Version) { v.Commit = "main" },
+		"get release 0.42.0: commit 1111111": func(v *promoterc.Version) { v.Commit = strings.Repeat("1", 40) },
+		"has no entry with a heading like":   func(v *promoterc.Version) { v.Commit = v.Candidate },
+		"was it renamed in pull request 1?":  func(v *promoterc.Version) { v.Commit = v.Candidate },
+	} {
+		v := good
+		change(&v)
+		_, err := promoterc.Resource{}.In(t.Context(), w.step(t.TempDir()), w.src, v, promoterc.GetParams{})
+		require.ErrorContains(t, err, want)
+	}
+}
