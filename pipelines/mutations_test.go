@@ -49,7 +49,7 @@ func mutations() []mutation {
 		{bank, "release", "      - name: prepared\n          - name: build\n", "      - name: prepare\n          - name: build\n", `"prepare"`},
 		{bank, "charts", "    repository: lana-bank-chart\n", "    repository: lana-bank-charts\n", `reads "lana-bank-charts"`},
 		{bank, "charts", "      - name: state\n", "      - name: states\n", `"state"`},
-		{bank, "nix-cache", "path: prs\n", "path: pulls\n", `"pulls"`},
+		{bank, "nix-cache", "path: prs\n", "path: pulls\n", `reads "pulls"`},
 		{bank, "deployments", "    repository: lana-bank-gcp-volcano-qa\n", "    repository: monitoring-gcp-volcano-qa\n", `reads "monitoring-gcp-volcano-qa"`},
 		// what must go before is gone
 		{books, "release", "- get: repo\n    passed:\n    - test\n    - lint\n", "- get: repo\n", `put "version" hands on "repo", which no job has tested`},
@@ -72,6 +72,13 @@ func mutations() []mutation {
 		{bank, "release", "    initial_version: 0.0.0\n", "    inital_version: 0.0.0\n", `did you mean "initial_version"?`},
 		{bank, "release", "      bump: conventional\n", "      bump: conventionally\n", "bump"},
 		{bank, "release", "      allow_downgrade: true\n", "      allow_downgrades: true\n", `did you mean "allow_downgrade"?`},
+		{bank, "release", "    changelog: CHANGELOG.md\n", "    changelogs: CHANGELOG.md\n", `did you mean "changelog"?`},
+		{bank, "release", "      version_file: version/version\n      repository: repo\n", "      version: version/version\n      repository: repo\n", "version_file"},
+		{bank, "release", "path: lanaBank.image.digest", "paths: lanaBank.image.digest", `did you mean "path"?`},
+		{books, "release", "    auto_merge", "    automerge", `did you mean "auto_merge"?`},
+		{bank, "release", "      timeout: 50m\n", "      timeout: fifty\n", "timeout"},
+		{bank, "release", "      to: docs-site\n", "      to: site\n", "which the pull request may not touch"},
+		{bank, "release", "        dagster: dagster-latest-image\n", "        dagstr: dagster-latest-image\n", `did you mean "dagster"?`},
 		// keys that Concourse does not know
 		{bank, "release", "    trigger: true\n", "    triger: true\n", `did you mean "trigger"?`},
 		{bank, "charts", "    ensure:\n", "    ensures:\n", `did you mean "ensure"?`},

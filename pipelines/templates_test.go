@@ -71,7 +71,7 @@ func TestJobsOfTheReferenceTeam(t *testing.T) {
 			"await-release-binary", "build-rc", "open-promote-rc-pr", "release", "bump-image-in-chart", "bump-image-in-chart-rc",
 		},
 		"charts":    {"testflight", "bump-lana-bank-in-deployments"},
-		"nix-cache": {"build-release-main", "cache-dev-profile", "populate-nix-cache-pr"},
+		"nix-cache": {"build-release-main", "cache-dev-profile", "populate-nix-cache-pr", "rebuild-nix-cache"},
 	} {
 		var jobs []string
 		for _, j := range rendered(t, "lana-bank", template).Jobs {
@@ -150,7 +150,7 @@ func TestTemplatesRefuse(t *testing.T) {
 		{"lana-bank", "charts", "- name: lana-bank\n", "- name: lana-bank\n- name: lana-bank\n", "charts: two are called lana-bank"},
 		{"lana-bank", "charts", "program: tofu", "program: pulumi", `must be: one of ["terraform", "tofu"]`},
 		{"lana-bank", "charts", "kubeconfig: ((testflight.kubeconfig))", "kubeconfig: 'clusters: []'", "must be: a ((reference)) to a secret"},
-		{"lana-bank", "nix-cache", "  access_token: ((github.access_token))", "  app_id: '1'\n  app_private_key: ((key))", "github.access_token is missing"},
+		{"lana-bank", "nix-cache", "  access_token: ((github.access_token))", "  app_private_key: ((key))", "needs an access_token, or an app_id"},
 		{"lana-bank", "nix-cache", "  auth_token: ((cachix.auth_token))\n", "", "must be: a ((reference)) to a secret"},
 	} {
 		t.Run(tc.template+": "+tc.want, func(t *testing.T) {

@@ -15,13 +15,14 @@ const (
 	promoteRC = "promote-rc"
 	semverGit = "semver-git"
 
-	cachixPaths = "cachix-paths"
-	vendirBump  = "vendir-bump"
+	cachixPaths       = "cachix-paths"
+	pullRequestBuilds = "pull-request-builds"
+	vendirBump        = "vendir-bump"
 )
 
 // suite are all names under which a type of the suite is known by its image.
 func suite() []string {
-	return []string{ceplerIn, ceplerOut, chartBump, promoteRC, semverGit, cachixPaths, vendirBump}
+	return []string{ceplerIn, ceplerOut, chartBump, promoteRC, semverGit, cachixPaths, pullRequestBuilds, vendirBump}
 }
 
 // suiteRules: mistakes with the suite's types that each resource by itself cannot see.
@@ -58,7 +59,9 @@ func makers() []string {
 
 // startsItself: what a job puts must not be what starts it.
 func (l *linter) startsItself(j Job, put Step) {
-	if !slices.Contains(makers(), l.typeOf(put.Put.Resource)) || textOf(put.Put.Params.Field("only_tag")) == "true" {
+	kind, params := l.typeOf(put.Put.Resource), put.Put.Params
+	again := kind == pullRequestBuilds && textOf(params.Field("build_again")) == "true"
+	if !again && !slices.Contains(makers(), kind) || textOf(params.Field("only_tag")) == "true" {
 		return
 	}
 	j.eachStep(func(s Step) {
