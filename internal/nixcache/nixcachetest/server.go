@@ -384,17 +384,17 @@ type pin struct {
 }
 
 type revision struct {
-	Revision  int      `json:"revision"`
-	StorePath string   `json:"storePath"`
-	CreatedOn string   `json:"createdOn"`
-	Artifacts []string `json:"artifacts"`
+	Revision  int             `json:"revision"`
+	StorePath string          `json:"storePath"`
+	CreatedOn string          `json:"createdOn"`
+	Artifacts []string        `json:"artifacts"`
 	Keep      json.RawMessage `json:"keep,omitempty"`
 }
 
 func (s *Server) servePin(w http.ResponseWriter, r *http.Request) {
 	var wish struct {
-		Name      string `json:"name"`
-		StorePath string `json:"storePath"`
+		Name      string          `json:"name"`
+		StorePath string          `json:"storePath"`
 		Keep      json.RawMessage `json:"keep"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&wish); err != nil || wish.Name == "" {

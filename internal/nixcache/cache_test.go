@@ -1,0 +1,359 @@
+package nixcache_test
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
+	"github.com/taxiway-ci/taxiway/internal/nixcache"
+	"github.com/taxiway-ci/taxiway/internal/nixcache/nixcachetest"
+)
+
+// fixture is a small cache that nix wrote, with its key.
+func fixture(t *testing.T) (server *nixcachetest.Server, key string) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/cache/public-key")
+	require.NoError(t, err)
+	return serve(t, nixcachetest.Options{Dir: "testdata/cache"}), string(text)
+}
+
+const app = "/nix/store/1q6678c0ww0pzkr28braj76xdl01q9ya-app-0.1+x"
+
+func TestFixturesOfNix(t *testing.T) {
+	server, key := fixture(t)
+	cache := plain(t, server, func(o *nixcache.Options) { o.PublicKeys = []string{key} })
+	report, err := cache.Look(t.Context(), nixcache.Wish{Paths: parse(t, app), Closure: true, Verify: nixcache.VerifyNar})
+	require.NoError(t, err)
+	assert.Len(t, report.Found, 3)
+	assert.Equal(t, uint64(224+168+128), report.NarSize())
+	assert.Equal(t, []string{"fixture.example.org-1"}, report.Found[0].Narinfo.SignedBy())
+
+	other := plain(t, server, nil)
+	_, err = other.Look(t.Context(), nixcache.Wish{Paths: parse(t, app)})
+	require.ErrorIs(t, err, nixcache.ErrUntrusted)
+	assert.Contains(t, err.Error(), "signed by fixture.example.org-1, but one by cache.example.org-1 is wanted")
+}
+
+// A plain cache is asked for each path once, and for the missing ones again, on
+// few connections at the same time.
+func TestManyPathsOnAPlainCache(t *testing.T) {
+	server := serve(t, nixcachetest.Options{})
+	texts, missing := many(t, server, 10_000, 9_950)
+	cache := plain(t, server, nil)
+	report, err := cache.Wait(t.Context(), nixcache.Wish{
+		Paths: parse(t, texts...), Timeout: time.Minute, Interval: 10 * time.Millisecond,
+		Progress: func(string, ...any) {
+			if len(server.Requests()) > 10_000+3*len(missing) {
+				put(t, server, missing...)
+			}
+		},
+	})
+	require.NoError(t, err)
+	assert.Len(t, report.Found, 10_000)
+	assert.LessOrEqual(t, len(server.Requests()), 10_000+len(missing)*report.Looks)
+	assert.LessOrEqual(t, server.PeakConnections(), 16)
+	assert.Greater(t, server.PeakConnections(), 1)
+}
+
+func TestClosure(t *testing.T) {
+	server := serve(t, nixcachetest.Options{})
+	put(t, server,
+		nixcachetest.Item{Name: "top", References: []string{nixcachetest.PathOf("middle"), nixcachetest.PathOf("top")}},
+		nixcachetest.Item{Name: "middle", References: []string{nixcachetest.PathOf("bottom"), nixcachetest.PathOf("top")}},
+	)
+	for name, cache := range map[string]*nixcache.Cache{"plain": plain(t, server, nil), "cachix": cachix(t, server, nil)} {
+		t.Run(name, func(t *testing.T) {
+			top := parse(t, nixcachetest.PathOf("top"))
+			report, err := cache.Look(t.Context(), nixcache.Wish{Paths: top})
+			require.NoError(t, err)
+			assert.Empty(t, report.Missing, "the path itself is there")
+
+			report, err = cache.Look(t.Context(), nixcache.Wish{Paths: top, Closure: true})
+			require.NoError(t, err)
+			require.Len(t, report.Missing, 1)
+			assert.Equal(t, nixcachetest.PathOf("bottom"), report.Missing[0].Path.String())
+			assert.Equal(t, nixcachetest.PathOf("middle"), report.Missing[0].For.String())
+			assert.Contains(t, report.Table(), "needed by "+report.Missing[0].For.Base())
+
+			put(t, server, nixcachetest.Item{Name: "bottom", References: []string{nixcachetest.PathOf("bottom"), nixcachetest.PathOf("top")}})
+			defer server.Remove(nixcachetest.PathOf("bottom"), false)
+			report, err = cache.Look(t.Context(), nixcache.Wish{Paths: top, Closure: true})
+			require.NoError(t, err)
+			assert.Empty(t, report.Missing, "circles end")
+			assert.Len(t, report.Found, 3)
+		})
+	}
+}
+
+func TestNarinfoWithoutNar(t *testing.T) {
+	server := serve(t, nixcachetest.Options{})
+	path := put(t, server, nixcachetest.Item{Name: "no-nar", NoNar: true})
+	cache := cachix(t, server, nil)
+	report, err := cache.Look(t.Context(), nixcache.Wish{Paths: parse(t, path...)})
+	require.NoError(t, err)
+	assert.Empty(t, report.Missing)
+	report, err = cache.Look(t.Context(), nixcache.Wish{Paths: parse(t, path...), Verify: nixcache.VerifyNar})
+	require.NoError(t, err)
+	assert.Contains(t, report.Table(), "its narinfo is there, its NAR is not")
+
+	// half of a NAR is none
+	put(t, server, nixcachetest.Item{Name: "no-nar"})
+	n, err := cache.Narinfo(t.Context(), parse(t, path...)[0])
+	require.NoError(t, err)
+	require.NoError(t, cache.HasNar(t.Context(), n))
+	server.Set(n.URL, []byte("half"))
+	require.ErrorIs(t, cache.HasNar(t.Context(), n), nixcache.ErrMissing)
+}
+
+func TestAnswersThatAreWrongStopTheWait(t *testing.T) {
+	server := serve(t, nixcachetest.Options{})
+	good := put(t, server, nixcachetest.Item{Name: "good"})[0]
+	other := put(t, server, nixcachetest.Item{Name: "other"})[0]
+	narinfo := func(path string) string {
+		cache := plain(t, server, nil)
+		n, err := cache.Narinfo(t.Context(), parse(t, path)[0])
+		require.NoError(t, err)
+		require.NotEmpty(t, n.Signatures)
+		return "StorePath: " + path + "\nURL: " + n.URL + "\nNarHash: " + n.NarHash + "\nNarSize: 64\nReferences: \nSig: " + n.Signatures[0].String() + "\n"
+	}
+	right, wrong := narinfo(good), narinfo(other)
+	for name, c := range map[string]struct {
+		narinfo, want string
+		kind          error
+	}{
+		"wrong signature":   {strings.Replace(right, "NarSize: 64", "NarSize: 65", 1), "was made for something else", nixcache.ErrUntrusted},
+		"unknown key":       {strings.Replace(right, "Sig: cache.", "Sig: stranger.", 1), "signed by stranger.example.org-1, but one by cache.example.org-1 is wanted", nixcache.ErrUntrusted},
+		"no signature":      {right[:strings.Index(right, "Sig:")], "there is none", nixcache.ErrUntrusted},
+		"another path":      {wrong, "it tells about " + other, nixcache.ErrWrong},
+		"another name":      {strings.Replace(right, "-good", "-better", 1), "it tells about", nixcache.ErrWrong},
+		"another store":     {strings.Replace(right, "/nix/store/", "/gnu/store/", 1), "those start with /nix/store/", nixcache.ErrWrong},
+		"garbage":           {"<html>", "line 1 of the narinfo has no colon", nixcache.ErrWrong},
+		"empty":             {" ", "line 1", nixcache.ErrWrong},
+		"a broken key line": {right + "Sig: x\n", "Sig in the narinfo", nixcache.ErrWrong},
+		"too much":          {strings.Repeat("x: y\n", 1<<20), "is larger than 4096 KiB", nixcache.ErrWrong},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server.Set(parse(t, good)[0].Hash()+".narinfo", []byte(c.narinfo))
+			for _, cache := range []*nixcache.Cache{plain(t, server, nil), cachix(t, server, nil)} {
+				_, err := cache.Wait(t.Context(), nixcache.Wish{Paths: parse(t, good), Timeout: time.Hour})
+				require.ErrorIs(t, err, c.kind)
+				assert.Contains(t, err.Error(), c.want)
+				assert.Less(t, len(err.Error()), 500)
+			}
+		})
+	}
+	server.Set("nix-cache-info", []byte("StoreDir: /home/ann/store\n"))
+	_, err := plain(t, server, nil).Wait(t.Context(), nixcache.Wish{Paths: parse(t, nixcachetest.PathOf("missing")), Timeout: time.Hour})
+	require.ErrorIs(t, err, nixcache.ErrWrong)
+	assert.Contains(t, err.Error(), `it is a cache for the store "/home/ann/store"`)
+}
+
+func TestRefusalsAreToldApart(t *testing.T) {
+	missing := parse(t, nixcachetest.PathOf("missing"))
+	wish := nixcache.Wish{Paths: missing, Timeout: time.Hour}
+
+	private := serve(t, nixcachetest.Options{Token: "t0k3n"})
+	for _, token := range []string{"", "wrong"} {
+		set := func(o *nixcache.Options) { o.Token = token }
+		for _, cache := range []*nixcache.Cache{plain(t, private, set), cachix(t, private, set)} {
+			_, err := cache.Wait(t.Context(), wish)
+			require.ErrorIs(t, err, nixcache.ErrAuth)
+			assert.Contains(t, err.Error(), "is auth_token right")
+			assert.Contains(t, err.Error(), "this cache is private", "the server's words")
+		}
+	}
+	set := func(o *nixcache.Options) { o.Token = "t0k3n" }
+	for _, cache := range []*nixcache.Cache{plain(t, private, set), cachix(t, private, set)} {
+		report, err := cache.Look(t.Context(), wish)
+		require.NoError(t, err)
+		assert.Len(t, report.Missing, 1)
+	}
+	private.Break(nixcachetest.Fault{Status: http.StatusForbidden})
+	_, err := plain(t, private, set).Wait(t.Context(), wish)
+	require.ErrorIs(t, err, nixcache.ErrAuth)
+
+	open := serve(t, nixcachetest.Options{})
+	_, err = cachix(t, open, func(o *nixcache.Options) { o.Name = "cahce" }).Wait(t.Context(), wish)
+	require.ErrorIs(t, err, nixcache.ErrNoCache)
+	assert.Contains(t, err.Error(), "Cachix knows no cahce")
+	_, err = plain(t, open, func(o *nixcache.Options) { o.URL += "/elsewhere" }).Wait(t.Context(), wish)
+	require.ErrorIs(t, err, nixcache.ErrNoCache)
+	assert.Contains(t, err.Error(), "is url right?")
+
+	open.Break(nixcachetest.Fault{Status: http.StatusTeapot, Body: "I take no narinfo"})
+	_, err = plain(t, open, nil).Wait(t.Context(), wish)
+	require.ErrorContains(t, err, "HTTP 418")
+	assert.Contains(t, err.Error(), "I take no narinfo")
+}
+
+func TestTLS(t *testing.T) {
+	server := serve(t, nixcachetest.Options{TLS: true})
+	path := parse(t, put(t, server, nixcachetest.Item{Name: "here"})...)
+	_, err := plain(t, server, nil).Wait(t.Context(), nixcache.Wish{Paths: path, Timeout: time.Hour})
+	require.ErrorContains(t, err, "give the certificate of your authority as ca_cert")
+	require.NotErrorIs(t, err, nixcache.ErrUnwell, "waiting does not help")
+	for _, o := range []httpclient.TLS{{CACert: server.CA()}, {SkipVerification: true}} {
+		report, err := plain(t, server, func(c *nixcache.Options) { c.TLS = o }).Look(t.Context(), nixcache.Wish{Paths: path})
+		require.NoError(t, err)
+		assert.Empty(t, report.Missing)
+	}
+	_, err = nixcache.Open(nixcache.Options{URL: server.URL(), TLS: httpclient.TLS{CACert: "x"}})
+	require.ErrorContains(t, err, "ca_cert:")
+
+	// an https address on a server that speaks http
+	open := serve(t, nixcachetest.Options{})
+	_, err = plain(t, open, func(o *nixcache.Options) { o.URL = strings.Replace(o.URL, "http:", "https:", 1) }).Wait(t.Context(), nixcache.Wish{Paths: path, Timeout: time.Hour})
+	require.ErrorContains(t, err, "HTTP response to HTTPS client")
+}
+
+// The NARs of Cachix are somewhere else, where its token has no business.
+func TestTheTokenStaysAtHome(t *testing.T) {
+	elsewhere := serve(t, nixcachetest.Options{})
+	server := serve(t, nixcachetest.Options{Token: "t0k3n", NarsAt: elsewhere.URL()})
+	path := parse(t, put(t, server, nixcachetest.Item{Name: "here"})...)
+	put(t, elsewhere, nixcachetest.Item{Name: "here"})
+	set := func(o *nixcache.Options) { o.Token = "t0k3n" }
+	for _, cache := range []*nixcache.Cache{plain(t, server, set), cachix(t, server, set)} {
+		server.Reset()
+		elsewhere.Reset()
+		report, err := cache.Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNar})
+		require.NoError(t, err)
+		assert.Empty(t, report.Missing)
+		for _, r := range server.Requests() {
+			assert.NotEmpty(t, r.Authorization, r.Path)
+		}
+		require.Len(t, elsewhere.Requests(), 1)
+		assert.Empty(t, elsewhere.Requests()[0].Authorization)
+	}
+
+	// a signed address is a secret too
+	elsewhere.Break(nixcachetest.Fault{Status: http.StatusBadRequest})
+	_, err := plain(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNar})
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "s3cr3t")
+
+	server.Heal()
+	server.Break(nixcachetest.Fault{Redirect: "/round"})
+	_, err = plain(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path})
+	require.ErrorContains(t, err, "redirects more than 5 times")
+	_, err = cachix(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path})
+	require.ErrorContains(t, err, "redirects more than 5 times")
+}
+
+func TestBrokenConnections(t *testing.T) {
+	server := serve(t, nixcachetest.Options{})
+	path := parse(t, put(t, server, nixcachetest.Item{Name: "here"})...)
+	server.Break(nixcachetest.Fault{Cut: true, Times: 1})
+	report, err := plain(t, server, nil).Look(t.Context(), nixcache.Wish{Paths: path})
+	require.NoError(t, err)
+	assert.Empty(t, report.Missing, "half an answer is asked for again")
+
+	var lc net.ListenConfig
+	listener, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := "http://" + listener.Addr().String()
+	require.NoError(t, listener.Close())
+	cache, err := nixcache.Open(nixcache.Options{URL: address, Logf: t.Logf})
+	require.NoError(t, err)
+	_, err = cache.Look(t.Context(), nixcache.Wish{Paths: path})
+	require.ErrorIs(t, err, nixcache.ErrUnwell)
+	assert.Contains(t, err.Error(), "connection refused")
+}
+
+func TestACachixWithoutBulkLookUp(t *testing.T) {
+	server := serve(t, nixcachetest.Options{NoBulk: true})
+	path := put(t, server, nixcachetest.Item{Name: "here"})
+	report, err := cachix(t, server, nil).Look(t.Context(), nixcache.Wish{Paths: parse(t, append(path, nixcachetest.PathOf("missing"))...), Verify: nixcache.VerifyListed})
+	require.NoError(t, err)
+	assert.Len(t, report.Found, 1)
+	assert.Len(t, report.Missing, 1)
+}
+
+func TestPins(t *testing.T) {
+	server := serve(t, nixcachetest.Options{Token: "t0k3n"})
+	cache := cachix(t, server, func(o *nixcache.Options) { o.Token = "t0k3n" })
+	a := parse(t, nixcachetest.PathOf("a"))[0]
+	for keep, w := range map[string]nixcache.PinWish{
+		"":                                 {Name: "plain", Path: a},
+		`{"contents":3,"tag":"Days"}`:      {Name: "days", Path: a, KeepDays: 3},
+		`{"contents":2,"tag":"Revisions"}`: {Name: "revisions", Path: a, KeepRevisions: 2},
+	} {
+		require.NoError(t, cache.Pin(t.Context(), w))
+		path, got := server.PinnedPath(w.Name)
+		assert.Equal(t, a.String(), path)
+		assert.Equal(t, keep, strings.TrimPrefix(got, "null"))
+	}
+	require.NoError(t, cache.Pin(t.Context(), nixcache.PinWish{Name: "days", Path: parse(t, nixcachetest.PathOf("b"))[0]}))
+	pins, err := cache.Pins(t.Context())
+	require.NoError(t, err)
+	require.Len(t, pins, 3)
+	assert.Equal(t, "days", pins[0].Name)
+	assert.Equal(t, 2, pins[0].Revision)
+	assert.False(t, pins[0].Created.IsZero())
+
+	server.Pin("broken", "/nowhere")
+	_, err = cache.Pins(t.Context())
+	require.ErrorIs(t, err, nixcache.ErrWrong)
+	_, err = plain(t, server, nil).Pins(t.Context())
+	require.ErrorIs(t, err, nixcache.ErrUnsupported)
+	require.ErrorIs(t, plain(t, server, nil).Pin(t.Context(), nixcache.PinWish{Name: "x", Path: a}), nixcache.ErrUnsupported)
+}
+
+func TestOpenNamesTheOptionThatIsWrong(t *testing.T) {
+	for want, o := range map[string]nixcache.Options{
+		"cache or url: one of them is required":             {},
+		"cache and url: give one of them":                   {Name: "a", URL: "https://a.example"},
+		`cache: "https://a.cachix.org" is no name`:          {Name: "https://a.cachix.org"},
+		`url: "cache.example.org" is no address`:            {URL: "cache.example.org"},
+		"url: leave user and password out":                  {URL: "https://ann:secret@cache.example.org"},
+		`api_url: "ftp://x" is no address`:                  {Name: "a", APIURL: "ftp://x"},
+		`public_keys: "cache.example.org" is no public key`: {Name: "a", PublicKeys: []string{"cache.example.org"}},
+		"public_keys: ": {Name: "a", PublicKeys: []string{"a:AAAA"}},
+	} {
+		_, err := nixcache.Open(o)
+		require.Error(t, err)
+		assert.True(t, strings.HasPrefix(err.Error(), want), "%s: %v", want, err)
+		assert.NotContains(t, err.Error(), "secret")
+	}
+	cache, err := nixcache.Open(nixcache.Options{Name: "galoymoney"})
+	require.NoError(t, err)
+	assert.Equal(t, "galoymoney", cache.Name())
+	assert.True(t, cache.IsCachix())
+	assert.Zero(t, cache.Requests())
+}
+
+func TestSignaturesNeedKeys(t *testing.T) {
+	server := serve(t, nixcachetest.Options{})
+	path := parse(t, put(t, server, nixcachetest.Item{Name: "here"})...)
+	noKeys := plain(t, server, func(o *nixcache.Options) { o.PublicKeys = nil })
+	_, err := noKeys.Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifySignatures})
+	require.ErrorContains(t, err, "give public_keys")
+	_, err = noKeys.Look(t.Context(), nixcache.Wish{Paths: path})
+	require.NoError(t, err)
+	strange := serve(t, nixcachetest.Options{})
+	wrongKeys := plain(t, server, func(o *nixcache.Options) { o.PublicKeys = []string{strange.PublicKey()} })
+	_, err = wrongKeys.Look(t.Context(), nixcache.Wish{Paths: path})
+	require.ErrorIs(t, err, nixcache.ErrUntrusted)
+	assert.Contains(t, err.Error(), "with another key of that name")
+	_, err = wrongKeys.Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNarinfo})
+	require.NoError(t, err)
+}
+
+func TestRead(t *testing.T) {
+	server, key := fixture(t)
+	cache := plain(t, server, func(o *nixcache.Options) { o.PublicKeys = []string{key} })
+	found, missing, err := cache.Read(t.Context(), []string{hash("gone"), parse(t, app)[0].Hash()})
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	assert.Equal(t, app, found[0].Path.String())
+	assert.Equal(t, []string{hash("gone")}, missing)
+	_, _, err = cache.Read(t.Context(), []string{"../../etc/passwd"})
+	require.Error(t, err)
+}
