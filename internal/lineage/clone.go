@@ -206,7 +206,7 @@ type tag struct {
 // tags are those that are versions, with or without a prefix, the oldest
 // version first.
 func (c *clone) tags() []tag {
-	pattern := regexp.MustCompile(`^(?:.*[^0-9.])?([0-9]+\.[0-9]+\.[0-9]+.*)$`)
+	pattern := regexp.MustCompile(`^(?:.*[^0-9.])?(\d+\.\d+\.\d+.*)$`)
 	var all []tag
 	for ref := range c.refs {
 		name, ok := strings.CutPrefix(ref, tagRefs)

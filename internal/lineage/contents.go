@@ -111,12 +111,12 @@ func chartOf(charts map[string]*Chart, p string) *Chart {
 }
 
 // blob is the content of a state's file; false when git has not got it.
-func (r *Reader) blob(ctx context.Context, f cepler.File) ([]byte, bool, error) {
+func (r *Reader) blob(ctx context.Context, f cepler.File) (data []byte, ok bool, err error) {
 	h, ok := fullHash(f.Hash)
 	if !ok {
 		return nil, false, nil
 	}
-	data, err := r.store.Blob(ctx, h)
+	data, err = r.store.Blob(ctx, h)
 	if errors.Is(err, git.ErrNotFound) {
 		return nil, false, nil
 	}

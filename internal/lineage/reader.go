@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -277,44 +275,51 @@ func (r *Reader) newest(ctx context.Context, s cepler.Snapshot) (Commit, error) 
 // newestOf is the last change among the files that want is true for; nil when
 // there is none that the repository has.
 func (r *Reader) newestOf(ctx context.Context, s cepler.Snapshot, want func(path string) bool) (*git.Commit, error) {
-	seen := map[string]bool{}
-	var best *git.Commit
-	for _, key := range slices.Sorted(maps.Keys(s.Files)) {
+	wanted := map[git.Hash]*git.Commit{}
+	var latest *git.Commit
+	for key, f := range s.Files {
 		_, p := cepler.SplitKey(key)
-		from := s.Files[key].From
-		if seen[from] || !want(p) {
+		h, ok := fullHash(f.From)
+		if !ok || wanted[h] != nil || !want(p) {
 			continue
 		}
-		seen[from] = true
-		c := r.known(ctx, from)
+		c := r.known(ctx, f.From)
 		if c == nil {
 			continue
 		}
-		newer, err := r.newer(ctx, c, best)
-		if err != nil {
-			return nil, err
-		}
-		if newer {
-			best = c
+		wanted[h] = c
+		if latest == nil || c.Committer.When.After(latest.Committer.When) {
+			latest = c
 		}
 	}
-	return best, ctx.Err()
+	if len(wanted) < 2 { //nolint:mnd // nothing to choose from
+		return latest, ctx.Err()
+	}
+	for _, from := range []string{s.Head, s.PropagatedHead} {
+		start := r.known(ctx, from)
+		if start == nil {
+			continue
+		}
+		newest, err := r.firstOf(ctx, start, wanted)
+		if newest != nil || err != nil {
+			return newest, err
+		}
+	}
+	return latest, ctx.Err() // history was rewritten: the dates must do
 }
 
-// newer reports whether a comes after b: in history, or else by date.
-func (r *Reader) newer(ctx context.Context, a, b *git.Commit) (bool, error) {
-	if b == nil {
-		return true, nil
+// firstOf is the first of the wanted commits that `git log` lists; nil for none.
+func (r *Reader) firstOf(ctx context.Context, start *git.Commit, wanted map[git.Hash]*git.Commit) (*git.Commit, error) {
+	var found *git.Commit
+	all := func(string) bool { return true }
+	err := r.store.History(ctx, start.Hash, all, all, func(c *git.Commit) (bool, error) {
+		found = wanted[c.Hash]
+		return found == nil, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for the newest change before %.7s: %w", start.Hash, err)
 	}
-	after, err := r.store.IsAncestor(ctx, b.Hash, a.Hash)
-	if err != nil || after {
-		return after, ignoreMissing(err)
-	}
-	before, err := r.store.IsAncestor(ctx, a.Hash, b.Hash)
-	if err != nil || before {
-		return false, ignoreMissing(err)
-	}
-	return a.Committer.When.After(b.Committer.When), nil
+	return found, nil
 }
 
 // ignoreMissing: what a shallow clone has not got comes before nothing.

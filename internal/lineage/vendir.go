@@ -86,7 +86,8 @@ func (r *Reader) vendirContent(ctx context.Context, c *git.Commit, dir string) (
 			for _, section := range d.Contents {
 				content := newContent(file, d.Path, section)
 				if within(dir, content.dir) {
-					return content, broken, r.readLock(ctx, c, content, d.Path, section.Path)
+					r.readLock(ctx, c, content, d.Path, section.Path)
+					return content, broken, nil
 				}
 			}
 		}
@@ -133,18 +134,19 @@ func (r *Reader) vendirConfig(ctx context.Context, c *git.Commit, file string) (
 	if err != nil {
 		return config, err
 	}
-	return config, yaml.Unmarshal(data, &config)
+	err = yaml.Unmarshal(data, &config)
+	return config, err
 }
 
 // readLock fills in what vendir synced last, according to its lock.
-func (r *Reader) readLock(ctx context.Context, c *git.Commit, content *vendirContent, dir, sub string) error {
+func (r *Reader) readLock(ctx context.Context, c *git.Commit, content *vendirContent, dir, sub string) {
 	lock, err := r.vendirConfig(ctx, c, content.lockPath)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return
 	}
 	if err != nil {
 		content.lockBroken = fmt.Sprintf("it does not parse at %.7s: %v", c.Hash, err)
-		return nil //nolint:nilerr // it is told with the chart
+		return
 	}
 	for _, d := range lock.Directories {
 		if path.Clean(d.Path) != path.Clean(dir) {
@@ -156,7 +158,6 @@ func (r *Reader) readLock(ctx context.Context, c *git.Commit, content *vendirCon
 			}
 		}
 	}
-	return nil
 }
 
 // candidates are the commits that the config and the lock name. Where they

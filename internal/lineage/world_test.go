@@ -3,10 +3,7 @@ package lineage_test
 import (
 	"bytes"
 	"fmt"
-	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -24,6 +20,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/ociimage"
 )
 
 const (
@@ -47,13 +44,12 @@ type bank struct {
 	built   string // the source commit of the images
 	chart   string // the commit of the charts repository
 	bump    string // the commit that vendored it
-	vendir  string // vendir.yml, for tests that change it
 	options lineage.Options
 }
 
-func initialised(t *testing.T, name string) *gittest.Repository {
+func initialised(t *testing.T, folder string) *gittest.Repository {
 	t.Helper()
-	r, err := gittest.Init(filepath.Join(t.TempDir(), name))
+	r, err := gittest.Init(filepath.Join(t.TempDir(), folder))
 	require.NoError(t, err)
 	return r
 }
@@ -89,9 +85,10 @@ func (b *bank) release() {
 
 func (b *bank) image() {
 	b.t.Helper()
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	b.t.Cleanup(server.Close)
-	b.registry = strings.TrimPrefix(server.URL, "http://")
+	loopback, err := ociimage.StartLoopback(b.t.Context())
+	require.NoError(b.t, err)
+	b.t.Cleanup(func() { assert.NoError(b.t, loopback.Close()) })
+	b.registry = loopback.Host
 	b.digest = b.push(map[string]string{
 		"org.opencontainers.image.revision": b.built,
 		"org.opencontainers.image.source":   sourceAddress,
