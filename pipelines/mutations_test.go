@@ -68,8 +68,8 @@ func mutations() []mutation {
 		{bank, "nix-cache", "CACHIX_AUTH_TOKEN: ((cachix.auth_token))", "CACHIX_AUTH_TOKEN: eyJhbGciOi", "CACHIX_AUTH_TOKEN"},
 		// keys that the resources do not know
 		{bank, "deployments", "    gates_branch: cepler-gates\n", "    gate_branch: cepler-gates\n", `did you mean "gates_branch"?`},
-		{bank, "deployments", "    environment: gcp-volcano-qa\n", "    enviroment: gcp-volcano-qa\n", `did you mean "environment"?`},
-		{bank, "release", "    initial_version: 0.0.0\n", "    inital_version: 0.0.0\n", `did you mean "initial_version"?`},
+		{bank, "deployments", "    environment: gcp-volcano-qa\n", "    environmnt: gcp-volcano-qa\n", `did you mean "environment"?`},
+		{bank, "release", "    initial_version: 0.0.0\n", "    initial_versin: 0.0.0\n", `did you mean "initial_version"?`},
 		{bank, "release", "      bump: conventional\n", "      bump: conventionally\n", "bump"},
 		{bank, "release", "      allow_downgrade: true\n", "      allow_downgrades: true\n", `did you mean "allow_downgrade"?`},
 		{bank, "release", "    changelog: CHANGELOG.md\n", "    changelogs: CHANGELOG.md\n", `did you mean "changelog"?`},
