@@ -3,8 +3,10 @@ package vendored
 import (
 	"fmt"
 	"path"
+	"slices"
 
 	yamlv2 "go.yaml.in/yaml/v2"
+	"gopkg.in/yaml.v3"
 )
 
 const lockKind = "LockConfig"
@@ -26,6 +28,7 @@ type object = map[any]any
 // WriteLock is a lock file in which one content has another entry, as vendir
 // writes it. old is the file as it is, nil when there is none.
 func WriteLock(old []byte, directory, content string, entry Locked) ([]byte, error) {
+	directory, content, entry.CommitTitle = readable(directory), readable(content), readable(entry.CommitTitle)
 	lock, err := parseLock(old)
 	if err != nil {
 		return nil, err
@@ -39,14 +42,21 @@ func WriteLock(old []byte, directory, content string, entry Locked) ([]byte, err
 	return out, nil
 }
 
+// readable replaces bytes that are no UTF-8, as vendir's way through JSON does.
+func readable(text string) string { return string([]rune(text)) }
+
 func parseLock(old []byte) (object, error) {
 	if old == nil {
 		return object{"apiVersion": apiVersion, "kind": lockKind}, nil
 	}
-	var lock object
-	if err := yamlv2.Unmarshal(old, &lock); err != nil {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(old, &doc); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
+	if hasAlias(&doc) {
+		return nil, fmt.Errorf("it has an alias, as vendir never writes: %w", ErrConfig)
+	}
+	lock, _ := plain(&doc).(object) // else it is empty
 	if lock["apiVersion"] != apiVersion || lock["kind"] != lockKind {
 		return nil, fmt.Errorf("its apiVersion and kind are not %s and %s: %w", apiVersion, lockKind, ErrConfig)
 	}
@@ -68,6 +78,43 @@ func parseLock(old []byte) (object, error) {
 		}
 	}
 	return lock, nil
+}
+
+func hasAlias(n *yaml.Node) bool {
+	return n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, hasAlias)
+}
+
+// plain is a part of a lock file as maps, lists and texts: vendir's values are
+// texts, also where they look like numbers.
+func plain(n *yaml.Node) any {
+	switch n.Kind {
+	case yaml.DocumentNode:
+		return plain(n.Content[0])
+	case yaml.SequenceNode:
+		out := []any{}
+		for _, c := range n.Content {
+			out = append(out, plain(c))
+		}
+		return out
+	case yaml.MappingNode:
+		out := object{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			out[n.Content[i].Value] = plain(n.Content[i+1])
+		}
+		return out
+	default:
+		return scalar(n)
+	}
+}
+
+func scalar(n *yaml.Node) any {
+	switch n.Tag {
+	case "!!null":
+		return nil
+	case "!!bool":
+		return n.Value == "true"
+	}
+	return n.Value
 }
 
 func (l Locked) object(content string) object {

@@ -187,15 +187,22 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 	return out, deliver(ctx, step.Dir, store, v, copied)
 }
 
+// copyFolder is where a get puts the copy.
+const copyFolder = "copy"
+
 func deliver(ctx context.Context, dir string, store *git.Store, v Version, copied *vendored.Copy) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }() // it is a way to the folder only
 	for name, text := range map[string]string{"commit": v.Commit, "ref": copied.Ref} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o644); err != nil {
+		if err := root.WriteFile(name, []byte(text+"\n"), 0o644); err != nil {
 			return err
 		}
 	}
-	folder := filepath.Join(dir, "copy")
-	if err := os.Mkdir(folder, 0o755); err != nil {
+	if err := root.Mkdir(copyFolder, 0o755); err != nil {
 		return err
 	}
-	return store.Checkout(ctx, folder, copied.Files)
+	return store.Checkout(ctx, filepath.Join(dir, copyFolder), copied.Files)
 }

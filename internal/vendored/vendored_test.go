@@ -1,0 +1,174 @@
+package vendored
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTargetsThatCanNotBe(t *testing.T) {
+	for want, target := range map[string]Target{
+		`config: "" is no path`:              {Directory: "a"},
+		`config: "../vendir.yml" is no path`: {Config: "../vendir.yml", Directory: "a"},
+		`config: "/vendir.yml" is no path`:   {Config: "/vendir.yml", Directory: "a"},
+		`directory: "." is no path`:          {Config: "vendir.yml", Directory: "."},
+		`directory: "a/../.." is no path`:    {Config: "vendir.yml", Directory: "a/../.."},
+		`content: "../x" is no path`:         {Config: "vendir.yml", Directory: "a", Content: "../x"},
+	} {
+		require.ErrorContains(t, target.Validate(), want)
+	}
+	require.NoError(t, target().Validate())
+}
+
+const header = "apiVersion: vendir.k14s.io/v1alpha1\nkind: Config\n"
+
+func TestConfigsThatAreRefused(t *testing.T) {
+	one := func(content string) string {
+		return header + "directories:\n- path: a\n  contents:\n  - " + content + "\n"
+	}
+	for name, c := range map[string]struct {
+		text, want string
+		is         error
+	}{
+		"no YAML":        {"a: [", "not usable", ErrConfig},
+		"empty":          {"", "it has no document of kind Config", ErrConfig},
+		"other kind":     {"kind: Secret\n", "it has no document of kind Config", ErrConfig},
+		"two":            {header + "---\n" + header, "it has two documents of kind Config", ErrConfig},
+		"version":        {"apiVersion: v2\nkind: Config\n", `its apiVersion is "v2"`, ErrConfig},
+		"no directories": {header, `has no directory "a", but none at all`, ErrNoContent},
+		"list":           {header + "directories: {}\n", "cannot unmarshal", ErrConfig},
+		"leaves":         {one("{path: ../../x, git: {url: u, ref: r}}"), "its path leaves the folder of vendir.yml", ErrConfig},
+		"new root":       {one("{path: x, newRootPath: ../y, git: {url: u, ref: r}}"), `newRootPath "../y" leaves the repository`, ErrConfig},
+		"pattern":        {one("{path: x, includePaths: ['[a'], git: {url: u, ref: r}}"), `includePaths: "[a" is no pattern`, ErrConfig},
+		"no ref":         {one("{path: x, git: {url: u}}"), "it has no git.ref to change", ErrUnsupported},
+		"http":           {one("{path: x, http: {url: u}}"), "it is not a git content", ErrUnsupported},
+	} {
+		_, err := ReadContent([]byte(c.text), Target{Config: "vendir.yml", Directory: "a"})
+		require.ErrorIs(t, err, c.is, name)
+		require.ErrorContains(t, err, c.want, name)
+	}
+}
+
+func TestRefIsChangedAndNoOtherByte(t *testing.T) {
+	secret := "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n---\r\n"
+	text := secret + header + "directories:\r\n-   path: \"a\"   # folder\n    contents:\n    - { path: b, git: { ref: 'v1', url: u } }\n"
+	c, err := ReadContent([]byte(text), Target{Config: "vendir.yml", Directory: "a", Content: "b"})
+	require.NoError(t, err)
+	assert.Equal(t, "v1", c.Ref)
+	after, err := c.SetRef("1234567890")
+	require.NoError(t, err)
+	assert.Equal(t, strings.Replace(text, "'v1'", "'1234567890'", 1), string(after))
+}
+
+func TestSharedRefIsRefused(t *testing.T) {
+	text := header + "directories:\n- path: a\n  contents:\n  - {path: b, git: &g {url: u, ref: r}}\n  - {path: c, git: *g}\n"
+	c, err := ReadContent([]byte(text), Target{Config: "vendir.yml", Directory: "a", Content: "b"})
+	require.NoError(t, err)
+	_, err = c.SetRef("1")
+	require.ErrorContains(t, err, "the alias *g on line 7 uses it too")
+}
+
+func TestLocksThatAreRefused(t *testing.T) {
+	entry := Locked{SHA: "1", CommitTitle: "x"}
+	lock := "apiVersion: vendir.k14s.io/v1alpha1\nkind: LockConfig\n"
+	for _, text := range []string{
+		"a: [", "", "[]", "kind: LockConfig\n", lock + "directories: 7\n", lock + "directories: [7]\n", lock + "directories: [{path: a, contents: b}]\n",
+		lock + "directories: [{path: a, contents: [7]}]\n", lock + "directories: &d [{path: a, contents: [{path: b, x: *d}]}]\n",
+	} {
+		_, err := WriteLock([]byte(text), "a", "b", entry)
+		require.ErrorIs(t, err, ErrConfig, text)
+	}
+	out, err := WriteLock([]byte(lock), "a", "b", entry)
+	require.NoError(t, err)
+	assert.Equal(t, "apiVersion: vendir.k14s.io/v1alpha1\ndirectories:\n- contents:\n  - git:\n      commitTitle: x\n      sha: \"1\"\n    path: b\n  path: a\nkind: LockConfig\n", string(out))
+}
+
+func TestComparePages(t *testing.T) {
+	for url, want := range map[string]string{
+		"git@github.com:acme/charts.git":             "https://github.com/acme/charts/compare/a...b",
+		"https://github.com/acme/charts":             "https://github.com/acme/charts/compare/a...b",
+		"ssh://git@git.example/acme/charts.git":      "https://git.example/acme/charts/compare/a...b",
+		"https://user:secret@git.example/acme/x.git": "",
+		"file:///srv/x.git":                          "",
+		"../charts":                                  "",
+		"":                                           "",
+	} {
+		assert.Equal(t, want, Compare(url, "a", "b"), url)
+	}
+	assert.Empty(t, Compare("https://github.com/acme/charts", "a", "a"))
+}
+
+func TestPlaceThatIsTaken(t *testing.T) {
+	c := newCharts(t)
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"vendir.yml": config("u", c.first, "newRootPath: charts/bank\n"), "modules/bank/vendor/chart": "a file\n"})
+	_, err := bump(t, dir, c.clone(t), "", target())
+	require.ErrorIs(t, err, ErrConfig)
+	assert.Contains(t, err.Error(), "modules/bank/vendor/chart is no folder")
+
+	dir = t.TempDir()
+	outside := t.TempDir()
+	write(t, dir, map[string]string{"vendir.yml": config("u", c.first, "newRootPath: charts/bank\n")})
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "modules", "bank"), 0o755))
+	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "modules", "bank", "vendor")))
+	origin, err := OpenOrigin(t.Context(), c.clone(t), "")
+	require.NoError(t, err)
+	defer func() { _ = origin.Close() }()
+	disk, err := OpenDisk(dir)
+	require.NoError(t, err)
+	defer func() { _ = disk.Close() }()
+	p, err := Make(t.Context(), disk, target(), origin)
+	if err == nil {
+		err = disk.Apply(p)
+	}
+	require.Error(t, err, "nothing is written through a link")
+	entries, err := os.ReadDir(outside)
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+}
+
+func FuzzReadContent(f *testing.F) {
+	f.Add([]byte(config("git@github.com:acme/charts.git", "v1", shapes()["as the reference team"])))
+	f.Add([]byte(severalText("u", "r")))
+	f.Add([]byte(many(3)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, target := range []Target{target(), {Config: "v", Directory: "z", Content: "one"}, {Config: "v", Directory: "c1"}} {
+			c, err := ReadContent(data, target)
+			if err != nil {
+				continue
+			}
+			old := c.Ref
+			after, err := c.SetRef("1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0")
+			if err != nil {
+				continue
+			}
+			again, err := ReadContent(after, target)
+			require.NoError(t, err)
+			require.Equal(t, "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0", again.Ref)
+			if back, err := again.SetRef(old); err == nil && bytes.Contains(data, []byte(old)) {
+				same, err := ReadContent(back, target)
+				require.NoError(t, err)
+				require.Equal(t, old, same.Ref)
+			}
+		}
+	})
+}
+
+func FuzzWriteLock(f *testing.F) {
+	f.Add([]byte("apiVersion: vendir.k14s.io/v1alpha1\nkind: LockConfig\ndirectories:\n- path: a\n  contents:\n  - path: b\n    git: {sha: 0001, commitTitle: yes}\n"), "a", "b", "title")
+	f.Add([]byte(nil), "a", ".", "- x: y")
+	f.Fuzz(func(t *testing.T, old []byte, directory, content, title string) {
+		out, err := WriteLock(old, directory, content, Locked{SHA: "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0", CommitTitle: title})
+		if err != nil {
+			return
+		}
+		again, err := WriteLock(out, directory, content, Locked{SHA: "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0", CommitTitle: title})
+		require.NoError(t, err)
+		require.Equal(t, string(out), string(again), "the same again is no change")
+	})
+}
