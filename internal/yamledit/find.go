@@ -169,10 +169,10 @@ func kind(n *yaml.Node) string {
 
 // inside says what a path could go on with.
 func inside(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
+	if n.Kind == yaml.MappingNode {
 		return suggest("", keys(n))
-	case yaml.SequenceNode:
+	}
+	if n.Kind == yaml.SequenceNode {
 		return fmt.Sprintf("; choose an item, as in [0] or [name=value]; there are %d", len(n.Content))
 	}
 	return ""

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 )
@@ -50,10 +51,8 @@ func same(a, b *yaml.Node, wanted map[*yaml.Node]string) error {
 // aliasOf finds the first alias of one of the nodes.
 func aliasOf(root *yaml.Node, nodes []*yaml.Node) *yaml.Node {
 	if root.Kind == yaml.AliasNode {
-		for _, n := range nodes {
-			if root.Alias == n {
-				return root
-			}
+		if slices.Contains(nodes, root.Alias) {
+			return root
 		}
 		return nil
 	}

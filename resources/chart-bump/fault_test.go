@@ -53,7 +53,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{"labels broken", nil, object{"images": object{"lana-bank": "badlabels"}}, []string{"badlabels/labels.json"}},
 		{"from is no place", nil, object{"images": object{"lana-bank": object{"digest": "x"}}}, []string{"params.images.lana-bank: want the name of an artifact"}},
 		{"nothing asked", nil, object{}, []string{"params: images: nothing is asked for"}},
-		{"path to a map", at("lanaBank.image"), object{"images": good}, []string{"charts/bank/values.yaml: image lana-bank: lanaBank.image", "a map (line 4)", "digest"}},
+		{"path to a map", at("lanaBank.image"), object{"images": good}, []string{"charts/bank/values.yaml: image lana-bank: path lanaBank.image: ", "a map (line 4)", "digest"}},
 		{"path to nothing", at("lanaBank.image.digst"), object{"images": good}, []string{"has no key digst (did you mean digest?)", "repository"}},
 		{"path to another value", at("lanaBank.appVersion"), object{"images": good}, []string{"line 6", `"0.41.0" has no digest to replace`}},
 		{"path of no item", at("dagster.deployments[name=lana].image"), object{"images": good}, []string{"dagster.deployments has no item [name=lana]", "lana-dw"}},
@@ -115,7 +115,7 @@ func TestBaseMovedBeforeThePush(t *testing.T) {
 	require.NotEmpty(t, moved)
 	assert.Equal(t, moved+"\n", must(w.repo.Git("log", "-1", "--format=%P", "bot-bump")))
 	assert.Equal(t, a.version.Commit+"\n", must(w.repo.Git("rev-parse", "bot-bump")))
-	assert.Equal(t, a.version.Commit, w.pull(t, 1).HeadCommit)
+	assert.Equal(t, a.version.Commit, w.pull(t).HeadCommit)
 }
 
 func TestBotBranchMovedBeforeThePush(t *testing.T) {
@@ -218,6 +218,7 @@ func TestUpdatedBotBranchIsStillOurs(t *testing.T) {
 }
 
 func TestForgeFaults(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		fault forgetest.Fault
@@ -292,7 +293,7 @@ func TestAutoMerge(t *testing.T) {
 	w.pulls.Set(func(s *forgetest.Settings) { s.AllowAutoMerge, s.RequiredChecks = true, []string{"ci"} })
 	a = w.bumped(t, source, digestB, revision2)
 	assert.Equal(t, "on", a.metadata["auto-merge"])
-	assert.Equal(t, "squash", strings.ToLower(w.pull(t, 1).AutoMerge))
+	assert.Equal(t, "squash", strings.ToLower(w.pull(t).AutoMerge))
 
 	w.pulls.Set(func(s *forgetest.Settings) { s.RequiredChecks = nil })
 }
@@ -300,7 +301,7 @@ func TestAutoMerge(t *testing.T) {
 func TestDraft(t *testing.T) {
 	w := newWorld(t)
 	w.bumped(t, w.source(object{"draft": true}), digestB, revision2)
-	assert.True(t, w.pull(t, 1).Draft)
+	assert.True(t, w.pull(t).Draft)
 	w.bumped(t, w.source(nil), digestB, revision2)
-	assert.False(t, w.pull(t, 1).Draft)
+	assert.False(t, w.pull(t).Draft)
 }

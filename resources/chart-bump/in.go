@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -124,16 +123,17 @@ func (d *delivery) records(ctx context.Context) error {
 
 // chart writes the whole chart.
 func (d *delivery) chart(ctx context.Context) error {
-	e := git.Entry{Mode: filemode.Dir, Hash: d.at.Tree}
+	tree := d.at.Tree
 	if d.src.Chart != "." {
-		var err error
-		if e, err = d.store.Lookup(ctx, d.at.Tree, d.src.Chart); err != nil {
+		e, err := d.store.Lookup(ctx, tree, d.src.Chart)
+		if err != nil {
 			return err
 		}
+		tree = e.Hash
 	}
 	var files []git.File
 	everywhere := func(string) bool { return true }
-	err := d.store.Walk(ctx, e.Hash, everywhere, func(name string, e git.Entry) error {
+	err := d.store.Walk(ctx, tree, everywhere, func(name string, e git.Entry) error {
 		files = append(files, git.File{Path: name, Mode: e.Mode, Hash: e.Hash})
 		return nil
 	})
@@ -141,7 +141,7 @@ func (d *delivery) chart(ctx context.Context) error {
 		return err
 	}
 	dir := filepath.Join(d.dir, "chart")
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) { //nolint:gosec // later steps read it, as other users
 		return fmt.Errorf("make the folder of the chart: %w", err)
 	}
 	return d.store.Checkout(ctx, dir, files)
@@ -171,7 +171,7 @@ func (d *delivery) files() error {
 	}
 	for name, content := range files {
 		file := filepath.Join(d.dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // later steps read it, as other users
 			return fmt.Errorf("make the folder of %s: %w", name, err)
 		}
 		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {

@@ -30,7 +30,7 @@ func TestPutOfEverything(t *testing.T) {
 	w.image(t, "panel", digestC, revision2)
 	w.image(t, "dw", digestD, revision3)
 	w.write(t, map[string]string{"code/tf/bq/main.tf": "bq\n", "code/tf/bq/deep/run.sh": "#!\n"})
-	require.NoError(t, os.Chmod(filepath.Join(w.dir, "code/tf/bq/deep/run.sh"), 0o755))
+	require.NoError(t, os.Chmod(filepath.Join(w.dir, "code", "tf", "bq", "deep", "run.sh"), 0o755))
 	a := w.put(t, everything(w), object{
 		"images":       object{"lana-bank": "bank", "admin-panel": object{"digest_file": "panel/digest"}, "dagster": "dw"},
 		"version_file": "version/version",
@@ -56,7 +56,7 @@ func TestPutOfEverything(t *testing.T) {
 	assert.Equal(t, "true\n", w.show(t, "bot-bump", "charts/bank/is-release"))
 	assert.Contains(t, must(w.repo.Git("ls-tree", "-r", "bot-bump")), "100755 blob")
 
-	p := w.pull(t, 1)
+	p := w.pull(t)
 	assert.Equal(t, "chore(bank): bump 3 images to 0.42.0", p.Title)
 	assert.Equal(t, []string{"galoybot", "lana-bank"}, p.Labels)
 	assert.Contains(t, p.Body, "https://github.com/acme/bank/compare/1111111...2222222")
@@ -92,7 +92,7 @@ func TestBumpsInARow(t *testing.T) {
 	second := w.bumped(t, w.source(nil), digestC, revision3)
 	assert.Equal(t, first.version.PR, second.version.PR)
 	assert.NotEqual(t, first.version.Commit, second.version.Commit)
-	p := w.pull(t, 1)
+	p := w.pull(t)
 	assert.Equal(t, "chore(bank): bump lana-bank image to '"+digestC+"'", p.Title)
 	assert.Contains(t, p.Body, digestC)
 	assert.NotContains(t, p.Body, digestB)
@@ -103,7 +103,7 @@ func TestBumpsInARow(t *testing.T) {
 
 	third := w.bumped(t, w.source(nil), digestA, revision1)
 	assert.Empty(t, third.version.PR)
-	p = w.pull(t, 1)
+	p = w.pull(t)
 	assert.False(t, p.Open)
 	assert.False(t, p.Merged)
 	require.NotEmpty(t, p.Comments)
@@ -176,14 +176,14 @@ func TestSourceRepositorySaysTheCommit(t *testing.T) {
 	require.NoError(t, err)
 	_, err = code.Git("clone", "--quiet", code.Dir, filepath.Join(w.dir, "code"))
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "code/.git/config"), []byte("[core]\n\tbare = false\n[remote \"up\"]\n\turl = x\n[remote \"origin\"]\n\turl = git@github.com:acme/bank.git\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "code", ".git", "config"), []byte("[core]\n\tbare = false\n[remote \"up\"]\n\turl = x\n[remote \"origin\"]\n\turl = git@github.com:acme/bank.git\n"), 0o644))
 	w.commit(t, "older image", map[string]string{"charts/bank/values.yaml": strings.ReplaceAll(values, "1111111", old[:7])})
 	w.image(t, "lana-bank", digestB, revision3)
 	a := w.put(t, w.source(nil), object{"images": object{"lana-bank": "lana-bank"}, "source_repository": "code"})
 	require.Zero(t, a.status, a.stderr)
 	assert.Contains(t, w.show(t, "bot-bump", "charts/bank/values.yaml"), "repository=https://github.com/acme/bank;commit_ref="+head[:7]+";app=lana-bank; pinned, ask Ana\r\n")
 	assert.Contains(t, a.stderr, "warning: lana-bank: the label org.opencontainers.image.revision says 3333333")
-	body := w.pull(t, 1).Body
+	body := w.pull(t).Body
 	assert.Contains(t, body, "- "+head[:7]+" feat: new\n")
 	assert.Contains(t, body, "fix: &lt;b> for @\u200bana, #\u200b1\n")
 	assert.NotContains(t, body, "feat: old")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -95,12 +96,8 @@ func addLabels(above map[string]string, img v1.Image) (map[string]string, error)
 		return nil, err
 	}
 	out := map[string]string{}
-	for k, v := range config.Config.Labels {
-		out[k] = v
-	}
-	for k, v := range above {
-		out[k] = v
-	}
+	maps.Copy(out, config.Config.Labels)
+	maps.Copy(out, above)
 	return out, nil
 }
 

@@ -147,7 +147,7 @@ func parseDigest(text string) (string, error) {
 	case digestForm.MatchString(text):
 		return text, nil
 	case !strings.HasPrefix(text, "sha256:"):
-		return "", fmt.Errorf("holds %.80q, which does not begin with sha256:", text)
+		return "", fmt.Errorf("holds %.80q, which does not begin with sha256: as digests do", text)
 	}
 	return "", fmt.Errorf("holds %.80q, which has %d characters behind sha256: and not 64 hexadecimal digits in lower case", text, len(text)-len("sha256:"))
 }

@@ -218,9 +218,10 @@ func (w *world) changedLines(tb testing.TB, revision string) []string {
 	return lines
 }
 
-func (w *world) pull(tb testing.TB, number int) forgetest.Pull {
+// pull is the first pull request.
+func (w *world) pull(tb testing.TB) forgetest.Pull {
 	tb.Helper()
-	p, err := w.pulls.Pull(number)
+	p, err := w.pulls.Pull(1)
 	require.NoError(tb, err)
 	return p
 }
