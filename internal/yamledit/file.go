@@ -21,15 +21,34 @@ type Options struct {
 
 // File is a YAML file with the edits that it is to have.
 type File struct {
-	data   []byte
-	opts   Options
-	docs   []*yaml.Node
-	root   *yaml.Node
-	lines  lines
-	values map[*yaml.Node]edit
-	// comments are by the end of the value they follow.
-	comments map[int]edit
+	data  []byte
+	opts  Options
+	lines lines
+	parts []*part
+	// long is set while only the entries of the top map that are asked for are
+	// parsed.
+	long     []section
+	done     []request
+	values   map[*yaml.Node]edit
+	comments map[int]edit // by the end of the value they follow
 }
+
+// part is what was parsed at once: the whole file, or one entry of its top map.
+type part struct {
+	span
+	docs []*yaml.Node
+	root *yaml.Node
+}
+
+// request is a call of Set or SetComment.
+type request struct {
+	path, text string
+	comment    bool
+}
+
+// longFile is from which length on, in bytes, a file is not parsed whole if that
+// can be avoided. Below, it makes no difference that anybody notices.
+const longFile = 64 << 10
 
 // edit replaces a part of the file.
 type edit struct {
@@ -47,17 +66,79 @@ type Value struct {
 	Comment string
 }
 
-// Parse reads a file. Data must not be changed afterwards.
+// Parse reads a file. Data must not be changed afterwards. Of a file of more than
+// 64 KiB only those entries of its top map are parsed that are asked for, where
+// it is certain which lines these are.
 func Parse(data []byte, o Options) (*File, error) {
-	docs, err := documents(data)
+	f := &File{data: data, opts: o, lines: newLines(data), values: map[*yaml.Node]edit{}, comments: map[int]edit{}}
+	if len(data) > longFile && o.Document == 0 {
+		if sections, ok := split(data, f.lines); ok {
+			f.long = sections
+			return f, nil
+		}
+	}
+	return f, f.whole()
+}
+
+// whole parses the file whole, and makes the edits again that were made so far.
+func (f *File) whole() error {
+	docs, err := documents(f.data)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	f := &File{data: data, opts: o, docs: docs, lines: newLines(data), values: map[*yaml.Node]edit{}, comments: map[int]edit{}}
-	if f.root, err = choose(docs, o.Document); err != nil {
-		return nil, err
+	root, err := choose(docs, f.opts.Document)
+	if err != nil {
+		return err
 	}
-	return f, nil
+	f.long, f.parts = nil, []*part{{span{0, len(f.data)}, docs, root}}
+	clear(f.values)
+	clear(f.comments)
+	for _, r := range f.done {
+		again := f.set
+		if r.comment {
+			again = f.setComment
+		}
+		if err := again(r.path, r.text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// part gives what a path leads through. It is nil when the file has to be parsed
+// whole to know.
+func (f *File) part(path Path) *part {
+	if f.long == nil {
+		return f.parts[0]
+	}
+	if path[0].Item {
+		return nil
+	}
+	var found *section
+	for i := range f.long {
+		switch {
+		case f.long[i].key != path[0].Key:
+		case found != nil:
+			return nil
+		default:
+			found = &f.long[i]
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	for _, p := range f.parts {
+		if p.span == found.span {
+			return p
+		}
+	}
+	doc, ok := found.parse(f.data)
+	if !ok {
+		return nil
+	}
+	p := &part{found.span, []*yaml.Node{doc}, doc.Content[0]}
+	f.parts = append(f.parts, p)
+	return p
 }
 
 // choose gives the content of the document that is meant.
@@ -92,6 +173,14 @@ func (f *File) Scalar(path string) (Value, error) {
 // Set makes the value at a path be a text. It keeps its quotes; a value without
 // quotes gets them where the text would otherwise be read as a number or worse.
 func (f *File) Set(path, text string) error {
+	if err := f.set(path, text); err != nil {
+		return err
+	}
+	f.done = append(f.done, request{path: path, text: text})
+	return nil
+}
+
+func (f *File) set(path, text string) error {
 	v, p, t, err := f.locate(path)
 	if err != nil {
 		return err
@@ -114,6 +203,14 @@ func (f *File) Set(path, text string) error {
 // SetComment makes the comment at the end of the value's line be this one, with
 // or without its #; an empty one is none.
 func (f *File) SetComment(path, comment string) error {
+	if err := f.setComment(path, comment); err != nil {
+		return err
+	}
+	f.done = append(f.done, request{path: path, text: comment, comment: true})
+	return nil
+}
+
+func (f *File) setComment(path, comment string) error {
 	v, p, t, err := f.locate(path)
 	if err != nil {
 		return err
@@ -159,29 +256,56 @@ func (f *File) Bytes() ([]byte, error) {
 	if !f.Changed() {
 		return f.data, nil
 	}
-	var edits []edit
 	wanted := map[*yaml.Node]string{}
 	for n, e := range f.values {
-		edits = append(edits, e)
 		wanted[n] = e.text
 	}
-	for _, e := range f.comments {
-		edits = append(edits, e)
-	}
-	out := apply(f.data, edits)
-	after, err := documents(out)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnsafe, err)
-	}
-	if len(after) != len(f.docs) {
-		return nil, fmt.Errorf("%d documents would become %d: %w", len(f.docs), len(after), ErrUnsafe)
-	}
-	for i := range after {
-		if err := same(f.docs[i], after[i], wanted); err != nil {
+	edits := f.edits(span{0, len(f.data)})
+	for _, p := range f.parts {
+		if err := f.verify(p, wanted); err != nil {
 			return nil, err
 		}
 	}
-	return out, nil
+	return apply(f.data, edits), nil
+}
+
+// edits are those inside of a part of the file, those of values first.
+func (f *File) edits(in span) []edit {
+	var out []edit
+	add := func(e edit) {
+		if e.start >= in.start && e.end <= in.end {
+			out = append(out, e)
+		}
+	}
+	for _, e := range f.values {
+		add(e)
+	}
+	for _, e := range f.comments {
+		add(e)
+	}
+	return out
+}
+
+// verify parses what becomes of a part.
+func (f *File) verify(p *part, wanted map[*yaml.Node]string) error {
+	edits := f.edits(p.span)
+	for i := range edits {
+		edits[i].start -= p.start
+		edits[i].end -= p.start
+	}
+	after, err := documents(apply(f.data[p.start:p.end], edits))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnsafe, err)
+	}
+	if len(after) != len(p.docs) {
+		return fmt.Errorf("%d documents would become %d: %w", len(p.docs), len(after), ErrUnsafe)
+	}
+	for i := range after {
+		if err := same(p.docs[i], after[i], wanted); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // apply makes the edits, which do not overlap. Of two at one place the first one
@@ -205,11 +329,12 @@ func (f *File) locate(text string) (Value, place, token, error) {
 	if err != nil {
 		return Value{}, place{}, token{}, err
 	}
-	p, err := find(f.root, path)
-	if err != nil {
-		return Value{}, place{}, token{}, fmt.Errorf("path %s: %w", text, err)
+	p, t, err := f.locateIn(f.part(path), path)
+	if f.long != nil && (err != nil || p.anchored()) { // the whole file knows why, and who else uses it
+		if err = f.whole(); err == nil {
+			p, t, err = f.locateIn(f.parts[0], path)
+		}
 	}
-	t, err := f.lines.scan(f.data, p)
 	if err != nil {
 		return Value{}, place{}, token{}, fmt.Errorf("path %s: %w", text, err)
 	}
@@ -218,6 +343,19 @@ func (f *File) locate(text string) (Value, place, token, error) {
 		v.Comment = string(f.data[where.start:where.end])
 	}
 	return v, p, t, nil
+}
+
+func (f *File) locateIn(in *part, path Path) (place, token, error) {
+	if in == nil {
+		return place{}, token{}, ErrMissing
+	}
+	p, err := find(in.root, path)
+	if err != nil {
+		return place{}, token{}, err
+	}
+	p.root = in.root
+	t, err := f.lines.scan(f.data, p)
+	return p, t, err
 }
 
 func (f *File) commentAfter(end int) (span, error) { return comment(f.data, end) }
@@ -236,7 +374,7 @@ func (f *File) unshared(path string, p place) error {
 	if len(anchored) == 0 {
 		return nil
 	}
-	if alias := aliasOf(f.root, anchored); alias != nil {
+	if alias := aliasOf(p.root, anchored); alias != nil {
 		return fmt.Errorf("%s: line %d: the alias *%s on line %d uses it too, so both would change: %w", path, p.node.Line, alias.Value, alias.Line, ErrShared)
 	}
 	return nil
