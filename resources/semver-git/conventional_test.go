@@ -1,6 +1,7 @@
 package semvergit_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,9 +33,7 @@ func (w *world) conventionally(params keys, clone ...string) says {
 // release is the params of a conventional put.
 func release(params keys) keys {
 	all := keys{"bump": "conventional", "repository": "repo"}
-	for key, value := range params {
-		all[key] = value
-	}
+	maps.Copy(all, params)
 	return all
 }
 
