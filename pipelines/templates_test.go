@@ -81,6 +81,47 @@ func TestJobsOfTheReferenceTeam(t *testing.T) {
 	}
 }
 
+// Several charts have a test flight and a group each, and fly again when what they share changes.
+func TestSeveralCharts(t *testing.T) {
+	t.Parallel()
+	p := rendered(t, "multi-cloud", "charts")
+	var jobs, groups []string
+	for _, j := range p.Jobs {
+		jobs = append(jobs, j.Name)
+	}
+	for _, g := range p.Groups {
+		groups = append(groups, g.Name)
+	}
+	assert.Equal(t, []string{"testflight-ledger", "bump-ledger-in-deployments", "testflight-statements", "bump-statements-in-deployments"}, jobs)
+	assert.Equal(t, []string{"ledger", "statements"}, groups)
+	for _, name := range groups {
+		res, ok := p.Resource(name + "-chart")
+		require.True(t, ok)
+		assert.Equal(t, []any{"charts/" + name, "ci/testflight/" + name, "charts/common"}, res.Source.Field("paths").Data())
+	}
+}
+
+// A build of a pull request stops as soon as nobody waits for it: before each of its steps that builds.
+func TestOutdatedBuildsStop(t *testing.T) {
+	t.Parallel()
+	asked, builds := 0, 0
+	for _, s := range jobOf(t, rendered(t, "lana-bank", "nix-cache"), "populate-nix-cache-pr").Plan {
+		walk(s, func(s pipeline.Step) {
+			switch s.Kind {
+			case pipeline.KindPut:
+				if s.Put.Params.Field("stop_outdated").Data() == true {
+					asked++
+				}
+			case pipeline.KindTask:
+				builds++
+				assert.Equal(t, builds, asked, "nobody asked before %s", s.Name())
+			default:
+			}
+		})
+	}
+	assert.Equal(t, 6, builds)
+}
+
 // Nothing is pushed before everything is built, and an image that downloads from the release is built after it.
 func TestOrderOfARelease(t *testing.T) {
 	t.Parallel()
