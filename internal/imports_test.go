@@ -47,7 +47,7 @@ func mayImport() map[string][]string {
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
 		"internal/rehearsal/doubles":     {"internal/forge", "internal/ociimage", "internal/rehearsal"},
-		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/provenance", "internal/version"},
+		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/provenance", "internal/vendored", "internal/version"},
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
 		"internal/scripttest":            {"internal/git/gittest"},
@@ -92,6 +92,7 @@ func neverUse() map[string][]string {
 		"internal/concourse":   {"os/exec", "testing", "github.com/go-git/go-git/v5"},
 		"resources/*/cmd/*":    {"testing", module + "internal/scripttest", module + "internal/git/gittest", module + "internal/concourse/conformance"},
 		"internal/deployments": {"testing", module + "internal/concourse"},
+		"internal/lineage":     {"testing", module + "internal/concourse"},
 		"internal/release":     {"testing", module + "internal/concourse"},
 	}
 }

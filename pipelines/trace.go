@@ -79,7 +79,7 @@ func (f traceFlags) run(ctx context.Context, w, log io.Writer) (err error) {
 		return fmt.Errorf("trace: %w", err)
 	}
 	if n := trace.Broken(); f.strict && n > 0 {
-		return fmt.Errorf("trace: %d links are broken", n)
+		return fmt.Errorf("trace: broken links: %d", n)
 	}
 	return nil
 }

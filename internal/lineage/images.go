@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/provenance"
+	"github.com/taxiway-ci/taxiway/internal/vendored"
 )
 
 // imagesIn are the images that one file of the state pins.
@@ -53,7 +54,7 @@ func mayPin(p string) bool {
 	dirs := strings.Split(path.Dir(p), "/")
 	base := path.Base(p)
 	return !slices.Contains(dirs, "templates") && !slices.Contains(dirs, "crds") &&
-		base != vendirFile && base != vendirLock && base != chartFile
+		base != vendirFile && base != vendored.LockFile && base != chartFile
 }
 
 // where is the place of the image's digest.

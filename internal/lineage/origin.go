@@ -9,9 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bmatcuk/doublestar/v4"
-
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/vendored"
 )
 
 // origin looks for the commit that a vendored folder is a copy of.
@@ -58,15 +57,10 @@ func (o *origin) verify(ctx context.Context, charts *clone, candidates []string)
 		if c == nil {
 			o.say(o.content.url, "commit %.7s is not there: it was never pushed, its branch was rewritten, or %s is not up to date", hash, charts.place)
 		} else {
-			differing, err := o.compare(ctx, charts, c)
-			if err != nil {
+			same, err := o.isCopyOf(ctx, charts, c)
+			if same || err != nil {
 				return err
 			}
-			if len(differing) == 0 {
-				o.out.Commit, o.out.Verified = commit(c), true
-				return nil
-			}
-			o.say(o.content.dir, "the vendored files are not those of commit %.7s: %s", hash, some(differing))
 		}
 	}
 	if len(candidates) == 1 {
@@ -76,61 +70,69 @@ func (o *origin) verify(ctx context.Context, charts *clone, candidates []string)
 	return nil
 }
 
-// compare are the vendored files that are not as the chart's commit has them,
-// or not there.
+// isCopyOf reports whether the files are those of the commit, and says so.
+func (o *origin) isCopyOf(ctx context.Context, charts *clone, c *git.Commit) (bool, error) {
+	differing, err := o.compare(ctx, charts, c)
+	if why := (*incomparableError)(nil); errors.As(err, &why) {
+		o.say(o.content.file, "the vendored files cannot be compared with those of commit %.7s: %v", c.Hash, err)
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if len(differing) > 0 {
+		o.say(o.content.dir, "the vendored files are not those of commit %.7s: %s", c.Hash, some(differing))
+		return false, nil
+	}
+	o.out.Commit, o.out.Verified = commit(c), true
+	return true, nil
+}
+
+// compare are the vendored files that are not as vendir would copy them from the
+// commit, or not there.
 func (o *origin) compare(ctx context.Context, charts *clone, c *git.Commit) ([]string, error) {
+	text, err := o.reader.file(ctx, o.in, o.content.file)
+	if err != nil {
+		return nil, err
+	}
+	content, err := vendored.ReadContent(text, o.content.target)
+	if err != nil {
+		return nil, &incomparableError{err}
+	}
+	want, err := content.Select(ctx, vendored.OriginAt(charts.store, c))
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, &incomparableError{err}
+	}
 	var differing []string
 	for _, p := range o.state.below(o.content.dir) {
-		rel := strings.TrimPrefix(strings.TrimPrefix(p, o.content.dir), "/")
-		entry, err := charts.store.Lookup(ctx, c.Tree, path.Join(o.content.newRoot, rel))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			differing = append(differing, rel+" (is not there)")
-		case err != nil:
-			return nil, fmt.Errorf("compare %s with %.7s of %s: %w", p, c.Hash, charts.place, err)
-		case entry.Hash.String() != o.state.files[p].Hash:
-			differing = append(differing, rel)
+		name := strings.TrimPrefix(p, o.content.dir+"/")
+		if f, ok := want[name]; !ok {
+			differing = append(differing, name+" (is not there)")
+		} else if f.Hash.String() != o.state.files[p].Hash {
+			differing = append(differing, name)
 		}
 	}
-	missing, err := o.missing(ctx, charts, c)
-	return append(differing, missing...), err
-}
-
-// missing are the files that vendir would have copied, and that are not in the
-// commit of the deployments repository.
-func (o *origin) missing(ctx context.Context, charts *clone, c *git.Commit) ([]string, error) {
-	var missing []string
-	root := o.content.newRoot
-	descend := func(dir string) bool { return within(dir, root) || within(root, dir) }
-	err := charts.store.Walk(ctx, c.Tree, descend, func(p string, _ git.Entry) error {
-		if !within(p, root) || !o.content.copies(p) {
-			return nil
-		}
-		rel := strings.TrimPrefix(strings.TrimPrefix(p, root), "/")
-		_, err := o.reader.store.Lookup(ctx, o.in.Tree, path.Join(o.content.dir, rel))
+	for name := range want {
+		// an environment need not look at all of the files
+		_, err := o.reader.store.Lookup(ctx, o.in.Tree, path.Join(o.content.dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
-			missing = append(missing, rel+" (was not copied)")
-			return nil
+			differing = append(differing, name+" (was not copied)")
+		} else if err != nil {
+			return nil, fmt.Errorf("compare %s with %.7s of %s: %w", o.content.dir, c.Hash, charts.place, err)
 		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list the files of %.7s of %s: %w", c.Hash, charts.place, err)
 	}
-	return missing, nil
+	return differing, nil
 }
 
-// copies reports whether vendir copies the file at a path of its repository.
-func (c *vendirContent) copies(p string) bool {
-	match := func(pattern string) bool {
-		ok, err := doublestar.Match(pattern, p)
-		return ok && err == nil
-	}
-	if slices.ContainsFunc(c.exclude, match) {
-		return false
-	}
-	return len(c.include) == 0 || slices.ContainsFunc(c.include, match)
-}
+// incomparableError says why the files cannot be compared.
+type incomparableError struct{ err error }
+
+func (e *incomparableError) Error() string { return e.err.Error() }
+
+func (e *incomparableError) Unwrap() error { return e.err }
 
 // some names the first few of many.
 func some(list []string) string {

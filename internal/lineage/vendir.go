@@ -11,12 +11,10 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/vendored"
 )
 
-const (
-	vendirFile = "vendir.yml"
-	vendirLock = "vendir.lock.yml"
-)
+const vendirFile = "vendir.yml"
 
 // vendirContent is one folder that vendir fills, as its config and lock say.
 type vendirContent struct {
@@ -24,9 +22,10 @@ type vendirContent struct {
 	dir  string // where it goes, from the repository's root
 	kind string // git, helmChart, …
 
+	target vendored.Target
+
 	url, ref             string
 	newRoot              string
-	include, exclude     []string
 	locked, lockedTitle  string // the commit that was synced last, "" without a lock
 	lockPath, lockBroken string
 }
@@ -49,10 +48,8 @@ type vendirSection struct {
 		// CommitTitle is in the lock only.
 		CommitTitle string `yaml:"commitTitle"`
 	} `yaml:"git"`
-	IncludePaths []string             `yaml:"includePaths"`
-	ExcludePaths []string             `yaml:"excludePaths"`
-	NewRootPath  string               `yaml:"newRootPath"`
-	Others       map[string]yaml.Node `yaml:",inline"`
+	NewRootPath string               `yaml:"newRootPath"`
+	Others      map[string]yaml.Node `yaml:",inline"`
 }
 
 // kind is where the section takes its files from.
@@ -98,8 +95,9 @@ func (r *Reader) vendirContent(ctx context.Context, c *git.Commit, dir string) (
 func newContent(file, dir string, s vendirSection) *vendirContent {
 	c := &vendirContent{
 		file: file, dir: path.Join(path.Dir(file), dir, s.Path), kind: s.kind(),
-		newRoot: path.Clean(s.NewRootPath), include: s.IncludePaths, exclude: s.ExcludePaths,
-		lockPath: path.Join(path.Dir(file), vendirLock),
+		newRoot:  path.Clean(s.NewRootPath),
+		lockPath: path.Join(path.Dir(file), vendored.LockFile),
+		target:   vendored.Target{Config: file, Directory: dir, Content: s.Path},
 	}
 	if s.NewRootPath == "" {
 		c.newRoot = ""

@@ -43,6 +43,12 @@ func OpenOrigin(ctx context.Context, dir, commit string) (*Origin, error) {
 	return o, nil
 }
 
+// OriginAt is a commit of a repository that is open already, and that Close
+// closes.
+func OriginAt(store *git.Store, c *git.Commit) *Origin {
+	return &Origin{store: store, commit: c, dir: store.URL()}
+}
+
 func (o *Origin) open(ctx context.Context, commit string) error {
 	var hash git.Hash
 	if commit == "" {

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/lineage"
+)
+
+// traced is a deployments repository with one environment that nothing was
+// recorded for, and a source repository.
+func traced(t *testing.T) (deployments, source string) {
+	t.Helper()
+	deployments, source = filepath.Join(t.TempDir(), "deployments.git"), filepath.Join(t.TempDir(), "bank=1")
+	r, err := gittest.Init(deployments)
+	require.NoError(t, err)
+	_, err = r.Commit("main", "feat: first", map[string]string{
+		"cepler.yml":      "environments:\n  staging:\n    latest: [app/*]\n  qa:\n    passed: staging\n    propagated: [app/*]\n",
+		"app/values.yaml": "image: registry.example/acme/bank@sha256:" + digits + " # METADATA:: repository=https://github.com/acme/bank;commit_ref=c0ffee0;\n",
+	})
+	require.NoError(t, err)
+	s, err := gittest.Init(source)
+	require.NoError(t, err)
+	_, err = s.Commit("main", "feat: first", map[string]string{"main.go": "package main\n"})
+	require.NoError(t, err)
+	_, err = s.Git("remote", "add", "origin", "git@github.com:acme/bank.git")
+	require.NoError(t, err)
+	return deployments, source
+}
+
+const digits = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+func TestTraceForPeople(t *testing.T) {
+	t.Parallel()
+	deployments, _ := traced(t)
+	out, err := pipelines(t, "trace", "--deployments", deployments)
+	require.NoError(t, err)
+	assert.Contains(t, out, "default/staging  nothing yet")
+	assert.Contains(t, out, "repository github.com/acme/bank was not looked at")
+	assert.Contains(t, out, "registries were not asked")
+}
+
+func TestTraceForPrograms(t *testing.T) {
+	t.Parallel()
+	deployments, source := traced(t)
+	for _, clone := range []string{source, "https://github.com/acme/bank=" + source} {
+		out, err := pipelines(t, "trace", "--deployments", deployments, "--clone", clone, "--env", "staging", "--json")
+		require.NoError(t, err)
+		var trace lineage.Trace
+		require.NoError(t, json.Unmarshal([]byte(out), &trace))
+		require.Len(t, trace.Environments, 1)
+		images := trace.Environments[0].Brings.Images
+		require.Len(t, images, 1)
+		assert.Equal(t, "registry.example/acme/bank", images[0].Repository)
+		require.Len(t, images[0].Broken, 1)
+		assert.Equal(t, lineage.LinkSource, images[0].Broken[0].Link)
+		assert.Contains(t, images[0].Broken[0].Why, "has a commit c0ffee0")
+	}
+}
+
+func TestTraceAsAPage(t *testing.T) {
+	t.Parallel()
+	deployments, _ := traced(t)
+	file := filepath.Join(t.TempDir(), "page.html")
+	out, err := pipelines(t, "trace", "--deployments", deployments, "--html", file)
+	require.NoError(t, err)
+	assert.Empty(t, out)
+	page, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Contains(t, string(page), "default/staging")
+	out, err = pipelines(t, "trace", "--deployments", deployments, "--html", "-")
+	require.NoError(t, err)
+	assert.Contains(t, out, "<!DOCTYPE html>")
+	out, err = pipelines(t, "trace", "--deployments", deployments, "--html", file, "--json")
+	require.NoError(t, err)
+	assert.True(t, json.Valid([]byte(out)))
+}
+
+func TestTraceRefuses(t *testing.T) {
+	t.Parallel()
+	deployments, source := traced(t)
+	for want, args := range map[string][]string{
+		"say with --deployments":                    nil,
+		"no such repository":                        {"--deployments", t.TempDir()},
+		"there is no environment production; there": {"--deployments", deployments, "--env", "production"},
+		"has no remote called origin":               {"--deployments", deployments, "--clone", deployments},
+		"write ADDRESS=":                            {"--deployments", deployments, "--clone", t.TempDir()},
+		"no such file or directory":                 {"--deployments", deployments, "--html", filepath.Join(t.TempDir(), "no", "page.html")},
+		"branch trunk":                              {"--deployments", deployments, "--branch", "trunk", "--clone", source},
+	} {
+		_, err := pipelines(t, append([]string{"trace"}, args...)...)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// Whoever keeps watch wants a failure.
+func TestTraceIsStrict(t *testing.T) {
+	t.Parallel()
+	deployments, _ := traced(t)
+	_, err := pipelines(t, "trace", "--deployments", deployments, "--strict")
+	require.NoError(t, err, "what is only pending is not run anywhere")
+	r := gittest.Open(deployments)
+	_, err = r.Commit("main", "feat: by hand", map[string]string{".cepler/default/staging.state": "---\nversion: many\n"})
+	require.NoError(t, err)
+	_, err = pipelines(t, "trace", "--deployments", deployments, "--strict")
+	require.ErrorContains(t, err, "broken links: 2", "staging, and qa behind it")
+}
