@@ -81,6 +81,9 @@ func readNotes(ctx context.Context, step concourse.Step, src Source, v Version, 
 	if err != nil {
 		return nil, fmt.Errorf("get release %s: commit %s of %s: %w", v.Version, v.Commit, remote.URL(), err)
 	}
+	if err := v.checkCandidate(ctx, store); err != nil {
+		return nil, err
+	}
 	changelog, err := readFile(ctx, store, commit.Tree, src.changelog())
 	if err != nil {
 		return nil, fmt.Errorf("get release %s: %s at commit %s: %w", v.Version, src.changelog(), v.Commit, err)
@@ -91,6 +94,22 @@ func readNotes(ctx context.Context, step concourse.Step, src Source, v Version, 
 			v.Version, src.changelog(), v.Commit, v.Version, v.PR)
 	}
 	return notes, nil
+}
+
+// checkCandidate refuses a candidate that is not part of what was merged: it comes
+// from a description, which people can edit.
+func (v Version) checkCandidate(ctx context.Context, store *git.Store) error {
+	if v.Candidate == "" {
+		return nil
+	}
+	ok, err := store.IsAncestor(ctx, plumbing.NewHash(v.Candidate), plumbing.NewHash(v.Commit))
+	if err != nil {
+		return fmt.Errorf("get release %s: look for the candidate %.7s before commit %.7s: %w", v.Version, v.Candidate, v.Commit, err)
+	}
+	if !ok {
+		return fmt.Errorf("get release %s: the candidate %s is not part of commit %s: was the description of pull request %s edited?", v.Version, v.Candidate, v.Commit, v.PR)
+	}
+	return nil
 }
 
 // readFile reads a regular file of a tree; fs.ErrNotExist when there is none.

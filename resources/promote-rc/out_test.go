@@ -217,6 +217,13 @@ func TestTheNextReleaseTakesTheBranchOver(t *testing.T) {
 		require.NoError(t, err)
 		_, err = w.tryPut(w.build("0.42.0-rc.1", nil), params())
 		require.ErrorIs(t, err, promoterc.ErrEdited, "%s waits for nobody knows whom", old)
+
+		number, err := w.repo.Open("bot-promote-rc", "main", "ci: release 0.41.5", "ci")
+		require.NoError(t, err)
+		_, err = w.repo.Merge(number, "squash", "jane")
+		require.NoError(t, err)
+		got := w.put("0.42.0-rc.1")
+		assert.Equal(t, "2", got.Version.PR, "it is merged")
 	})
 }
 
