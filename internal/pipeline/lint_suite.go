@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -88,6 +89,17 @@ func (l *linter) promotionWatched(s Step) {
 	if l.triggered(s.Put.Resource) {
 		l.errorf(s.Line, "loop", "put it through a second resource, so that only a merge is a version of the one that is got",
 			"put %s opens a pull request, and its version starts the job that waits for a person to merge it", quote(s.Put.Name))
+	}
+	put, ok := l.p.Resource(s.Put.Resource)
+	if !ok {
+		return
+	}
+	for _, res := range l.p.Resources {
+		if res.Name != put.Name && l.known(res.Type) == promoteRC && l.triggered(res.Name) && reflect.DeepEqual(l.source(res).Data(), l.source(put).Data()) {
+			l.warnf(s.Line, "loop", "give one of them a further key, such as draft",
+				"%s and %s have the same source: where Concourse's global resources are on they share their versions, and putting the one starts what waits for the other",
+				quote(put.Name), quote(res.Name))
+		}
 	}
 }
 
