@@ -45,6 +45,7 @@ func newWorldOverSSH(tb testing.TB) *world {
 	key, err := gittest.NewKey("ed25519", "")
 	require.NoError(tb, err)
 	require.NoError(tb, server.Authorise(key.Authorised))
+	tb.Setenv("TMPDIR", tb.TempDir())
 	return &world{tb: tb, server: server, repo: repo, dir: tb.TempDir(), source: keys{
 		"uri": repo.SSHURL(), "branch": "version", "file": "version",
 		"private_key": key.Private, "known_hosts": server.KnownHosts(),
