@@ -23,8 +23,8 @@ type pinned struct {
 	whole      bool   // it has all of its 64 digits
 }
 
-// digests finds what looks like one. A digest is 64 hexadecimal digits.
-func digestPattern() *regexp.Regexp { return regexp.MustCompile(`sha256:([0-9a-fA-F]+|\b)`) }
+// digestPattern finds what should be a digest.
+func digestPattern() *regexp.Regexp { return regexp.MustCompile(`sha256:([0-9a-fA-F]*)`) }
 
 const digestDigits = 64
 
