@@ -58,8 +58,9 @@ func TestManyPathsOnAPlainCache(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, report.Found, 10_000)
 	assert.LessOrEqual(t, len(server.Requests()), 10_000+len(missing)*report.Looks)
-	assert.LessOrEqual(t, server.PeakConnections(), 16)
-	assert.Greater(t, server.PeakConnections(), 1)
+	assert.LessOrEqual(t, server.PeakRequests(), 16)
+	assert.Greater(t, server.PeakRequests(), 1)
+	assert.LessOrEqual(t, server.PeakConnections(), 2*16)
 }
 
 func TestClosure(t *testing.T) {
@@ -124,13 +125,14 @@ func TestAnswersThatAreWrongStopTheWait(t *testing.T) {
 		return "StorePath: " + path + "\nURL: " + n.URL + "\nNarHash: " + n.NarHash + "\nNarSize: 64\nReferences: \nSig: " + n.Signatures[0].String() + "\n"
 	}
 	right, wrong := narinfo(good), narinfo(other)
+	unsigned, _, _ := strings.Cut(right, "Sig:")
 	for name, c := range map[string]struct {
 		narinfo, want string
 		kind          error
 	}{
 		"wrong signature":   {strings.Replace(right, "NarSize: 64", "NarSize: 65", 1), "was made for something else", nixcache.ErrUntrusted},
 		"unknown key":       {strings.Replace(right, "Sig: cache.", "Sig: stranger.", 1), "signed by stranger.example.org-1, but one by cache.example.org-1 is wanted", nixcache.ErrUntrusted},
-		"no signature":      {right[:strings.Index(right, "Sig:")], "there is none", nixcache.ErrUntrusted},
+		"no signature":      {unsigned, "there is none", nixcache.ErrUntrusted},
 		"another path":      {wrong, "it tells about " + other, nixcache.ErrWrong},
 		"another name":      {strings.Replace(right, "-good", "-better", 1), "it tells about", nixcache.ErrWrong},
 		"another store":     {strings.Replace(right, "/nix/store/", "/gnu/store/", 1), "those start with /nix/store/", nixcache.ErrWrong},

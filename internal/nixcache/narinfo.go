@@ -120,6 +120,10 @@ func canonicalHash(text string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s is no hash: %w", quote(text), err)
 	}
+	// 44 letters of base 64 without padding would be a byte more
+	if want := hash.Algo().Func().Size(); len(hash.Digest()) != want {
+		return "", fmt.Errorf("%s is no hash: it has %d bytes, not %d", quote(text), len(hash.Digest()), want)
+	}
 	return hash.Format(nixhash.NixBase32, true), nil
 }
 

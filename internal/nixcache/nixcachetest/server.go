@@ -55,6 +55,8 @@ type Server struct {
 	requests    []Request
 	connections int
 	peak        int
+	asked       int // requests being answered
+	peakAsked   int
 	stop        chan struct{}
 }
 
@@ -162,7 +164,15 @@ func (s *Server) Requests() []Request {
 	return append([]Request(nil), s.requests...)
 }
 
-// PeakConnections is how many connections there were at once, at most.
+// PeakRequests is how many requests were being answered at once, at most.
+func (s *Server) PeakRequests() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peakAsked
+}
+
+// PeakConnections is how many connections there were at once, at most. That a
+// client has closed one is noticed a little late.
 func (s *Server) PeakConnections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -228,6 +238,7 @@ func (s *Server) has(name string) bool {
 // serve notes a request, misbehaves if it shall, and answers.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	fault := s.note(r)
+	defer s.answered()
 	if fault != nil && s.misbehave(w, r, fault) {
 		return
 	}
@@ -243,10 +254,18 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.serveFile(w, r, strings.TrimPrefix(r.URL.Path, "/"))
 }
 
+func (s *Server) answered() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked--
+}
+
 // note counts a request and finds the fault it shall meet.
 func (s *Server) note(r *http.Request) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asked++
+	s.peakAsked = max(s.peakAsked, s.asked)
 	s.requests = append(s.requests, Request{Method: r.Method, Path: r.URL.Path, Authorization: r.Header.Get("Authorization")})
 	for _, f := range s.faults {
 		if f.Times < 0 || f.Method != "" && f.Method != r.Method || !strings.Contains(r.URL.Path, f.Path) {
