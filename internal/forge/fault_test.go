@@ -317,3 +317,30 @@ func TestAppErrors(t *testing.T) {
 	require.ErrorIs(t, err, ErrAuth)
 	assert.Contains(t, err.Error(), "check app_id and app_private_key")
 }
+
+func TestWriteToARenamedRepositoryIsFollowed(t *testing.T) {
+	w := start(t)
+	w.branch("bot", "one")
+	w.server.Inject(forgetest.Fault{
+		Method: http.MethodPost, Path: "/repos/team/old/pulls", Status: http.StatusTemporaryRedirect,
+		Header: http.Header{"Location": {w.server.APIURL() + pulls}},
+	})
+	w.server.Inject(forgetest.Fault{Method: http.MethodGet, Path: "/repos/team/old/pulls", Status: http.StatusOK, Body: "[]"})
+	old := w.access
+	old.Repository = "team/old"
+	wish := w.wish()
+	wish.Labels = nil
+	p, done, err := w.open(old).Ensure(t.Context(), wish)
+	require.NoError(t, err)
+	assert.True(t, done.Created)
+	assert.Equal(t, 1, p.Number)
+}
+
+func TestWriteThatWouldBecomeARead(t *testing.T) {
+	w := start(t)
+	w.branch("bot", "one")
+	w.server.Inject(forgetest.Fault{Method: http.MethodPost, Status: http.StatusFound, Header: http.Header{"Location": {w.server.BaseURL() + "/login"}}})
+	_, _, err := w.Ensure(t.Context(), w.wish())
+	require.ErrorContains(t, err, "open a pull request from bot into main of team/code: ")
+	require.ErrorContains(t, err, "/login")
+}

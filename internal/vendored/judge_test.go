@@ -2,7 +2,9 @@ package vendored
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -18,6 +20,8 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 )
+
+var update = flag.Bool("update", false, "write testdata/vendir anew, by the vendir on PATH")
 
 // charts is the repository that is copied.
 type charts struct {
@@ -124,27 +128,6 @@ func shapes() map[string]string {
 	}
 }
 
-func judge(t *testing.T) string {
-	t.Helper()
-	program, err := exec.LookPath("vendir")
-	if err != nil {
-		t.Skip("no vendir on PATH to compare with")
-	}
-	return program
-}
-
-// run syncs one content as a person does.
-func run(t *testing.T, program, dir string, args ...string) (string, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "GIT_CONFIG_NOSYSTEM=1", "TMPDIR=" + os.TempDir()}
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
 func write(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for name, content := range files {
@@ -173,44 +156,97 @@ func target() Target {
 	return Target{Config: "vendir.yml", Directory: "modules/bank/vendor", Content: "chart"}
 }
 
-func TestSameAsVendir(t *testing.T) {
-	program := judge(t)
-	tags := map[string][]string{
-		"no tag":      nil,
-		"its own tag": {"tag", "v2", "main"},
-		"older tag":   {"tag", "v1", "main~1"},
-		"annotated":   {"-c", "user.name=a", "-c", "user.email=a@b", "tag", "-a", "-m", "one", "1.0.0", "main~2"},
+// chartsURL is where vendir.yml has the charts; git finds them on this machine.
+const chartsURL = "https://git.example.com/acme/charts.git"
+
+// sync runs vendir as a person does who has the charts at chartsURL.
+func (c *charts) sync(t *testing.T, program, dir string, args ...string) {
+	t.Helper()
+	home := t.TempDir()
+	write(t, home, map[string]string{".gitconfig": "[url \"file://" + c.repo.Dir + "\"]\n\tinsteadOf = " + chartsURL + "\n"})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, append([]string{"sync"}, args...)...)
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "GIT_CONFIG_NOSYSTEM=1", "TMPDIR=" + os.TempDir()}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+}
+
+// local are files that are not the chart's.
+func local() map[string]string {
+	return map[string]string{
+		"modules/bank/vendor/chart/values.yaml": "mine\n", "modules/bank/vendor/chart/local/a.txt": "mine\n", "modules/bank/vendor/chart/stray": "x\n",
 	}
-	kinds := slices.Sorted(maps.Keys(tags))
-	for n, name := range slices.Sorted(maps.Keys(shapes())) {
+}
+
+// golden is what vendir made (as of its commit 58ff583 of March 2024), as JSON by
+// path. With -update and a vendir on PATH
+// it is written anew; with a vendir on PATH it is compared with it.
+func golden(t *testing.T, name string, theirs func(program string) map[string]string) map[string]string {
+	t.Helper()
+	file := filepath.Join("testdata", "vendir", strings.ReplaceAll(name, " ", "-")+".json")
+	program, err := exec.LookPath("vendir")
+	if *update {
+		require.NoError(t, err, "-update needs a vendir on PATH")
+		text, err := json.MarshalIndent(theirs(program), "", " ")
+		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, append(text, '\n'), 0o644))
+	}
+	text, readErr := os.ReadFile(file)
+	require.NoError(t, readErr)
+	var want map[string]string
+	require.NoError(t, json.Unmarshal(text, &want))
+	if err == nil && !*update {
+		require.Equal(t, want, theirs(program), "%s is not what this vendir makes", file)
+	}
+	return want
+}
+
+func TestSameAsVendir(t *testing.T) {
+	tags := [][]string{
+		nil, {"tag", "v2", "main"}, {"tag", "v1", "main~1"},
+		{"-c", "user.name=a", "-c", "user.email=a@b", "tag", "-a", "-m", "one", "1.0.0", "main~2"},
+	}
+	names := slices.Sorted(maps.Keys(shapes()))
+	for n, name := range names {
 		t.Run(name, func(t *testing.T) {
 			c := newCharts(t)
-			if tag := tags[kinds[n%len(kinds)]]; tag != nil {
+			if tag := tags[n%len(tags)]; tag != nil {
 				_, err := c.repo.Git(tag...)
 				require.NoError(t, err)
 			}
-			url := "file://" + c.repo.Dir
-			theirs, ours := t.TempDir(), t.TempDir()
-			for _, dir := range []string{theirs, ours} {
-				write(t, dir, map[string]string{"vendir.yml": config(url, c.first, shapes()[name])})
-				out, err := run(t, program, dir, "sync")
-				require.NoError(t, err, out)
-				write(t, dir, map[string]string{"modules/bank/vendor/chart/values.yaml": "mine\n", "modules/bank/vendor/chart/local/a.txt": "mine\n", "modules/bank/vendor/chart/stray": "x\n"})
+			text := func(ref string) map[string]string {
+				return map[string]string{"vendir.yml": config(chartsURL, ref, shapes()[name])}
 			}
-			write(t, theirs, map[string]string{"vendir.yml": config(url, c.last, shapes()[name])})
-			out, err := run(t, program, theirs, "sync", "--directory", "modules/bank/vendor/chart")
-			require.NoError(t, err, out)
-
-			p, err := bump(t, ours, c.clone(t), "", target())
+			want := golden(t, name, func(program string) map[string]string {
+				dir := t.TempDir()
+				write(t, dir, text(c.first))
+				c.sync(t, program, dir)
+				write(t, dir, local())
+				write(t, dir, text(c.last))
+				c.sync(t, program, dir, "--directory", "modules/bank/vendor/chart")
+				return snapshot(t, dir)
+			})
+			dir, clone := t.TempDir(), c.clone(t)
+			write(t, dir, text("v0"))
+			_, err := bump(t, dir, clone, c.first, target())
 			require.NoError(t, err)
-			assert.Equal(t, snapshot(t, theirs), snapshot(t, ours))
+			write(t, dir, local())
+			p, err := bump(t, dir, clone, "", target())
+			require.NoError(t, err)
+			assert.Equal(t, want, snapshot(t, dir))
 			assert.Equal(t, [2]string{c.first, c.last}, [2]string{p.Old, p.New})
 
-			again, err := bump(t, ours, c.clone(t), "", target())
+			again, err := bump(t, dir, clone, "", target())
 			require.NoError(t, err)
 			assert.Empty(t, again.Edits, "the same again is no change")
 		})
 	}
+	committed, err := filepath.Glob("testdata/vendir/*.json")
+	require.NoError(t, err)
+	assert.Len(t, committed, len(names)+len(places())*len(locks())+1, "a file without its test")
 }
 
 // severalText is a vendir.yml with contents of other kinds, and two of git.
@@ -220,36 +256,58 @@ func severalText(url, ref string) string {
 		"- path: a/b\n  contents:\n  - path: ." + git
 }
 
-func TestLockWithOtherEntriesSameAsVendir(t *testing.T) {
-	program := judge(t)
-	c := newCharts(t)
-	url := "file://" + c.repo.Dir
-	for name, target := range map[string]Target{
+// places are contents of severalText, by the path that vendir takes.
+func places() map[string]Target {
+	return map[string]Target{
 		"z/one": {Config: "vendir.yml", Directory: "z", Content: "one"},
 		"a/b":   {Config: "vendir.yml", Directory: "a/b"},
-	} {
-		for _, lock := range []string{"whole", "none", "other"} {
-			t.Run(name+" "+lock, func(t *testing.T) {
-				theirs, ours := t.TempDir(), t.TempDir()
-				for _, dir := range []string{theirs, ours} {
-					write(t, dir, map[string]string{"vendir.yml": severalText(url, c.first)})
-					args := map[string][]string{"whole": {"sync"}, "none": nil, "other": {"sync", "--directory", "z/inline"}}[lock]
+	}
+}
+
+// locks are lock files to begin with, by how vendir made them; nil is none.
+func locks() map[string][]string {
+	return map[string][]string{"whole": {}, "none": nil, "other": {"--directory", "z/inline"}}
+}
+
+func TestLockWithOtherEntriesSameAsVendir(t *testing.T) {
+	c := newCharts(t)
+	for place, target := range places() {
+		for lock, args := range locks() {
+			name := strings.ReplaceAll(place, "/", "-") + " " + lock
+			t.Run(name, func(t *testing.T) {
+				before := severalText(chartsURL, c.first)
+				at := strings.Index(before, "ref: ")
+				if place == "a/b" {
+					at = strings.LastIndex(before, "ref: ")
+				}
+				start := map[string]string{}
+				want := golden(t, name, func(program string) map[string]string {
+					dir := t.TempDir()
+					write(t, dir, map[string]string{"vendir.yml": before})
 					if args != nil {
-						out, err := run(t, program, dir, args...)
-						require.NoError(t, err, out)
+						c.sync(t, program, dir, args...)
+					}
+					start = snapshot(t, dir)
+					write(t, dir, map[string]string{"vendir.yml": before[:at] + strings.Replace(before[at:], c.first, c.last, 1)})
+					c.sync(t, program, dir, "--directory", place)
+					after := snapshot(t, dir)
+					for p, content := range start {
+						after["before/"+p] = content
+					}
+					return after
+				})
+				dir := t.TempDir()
+				for p, content := range want {
+					if name, ok := strings.CutPrefix(p, "before/"); ok {
+						start[name] = content
+						write(t, dir, map[string]string{name: strings.TrimPrefix(content, "false ")})
+						delete(want, p)
 					}
 				}
-				text := severalText(url, c.first)
-				at := strings.Index(text, "ref: ")
-				if name == "a/b" {
-					at = strings.LastIndex(text, "ref: ")
-				}
-				write(t, theirs, map[string]string{"vendir.yml": text[:at] + strings.Replace(text[at:], c.first, c.last, 1)})
-				out, err := run(t, program, theirs, "sync", "--directory", name)
-				require.NoError(t, err, out)
-				_, err = bump(t, ours, c.clone(t), c.last, target)
+				require.Contains(t, start, "vendir.yml")
+				_, err := bump(t, dir, c.clone(t), c.last, target)
 				require.NoError(t, err)
-				assert.Equal(t, snapshot(t, theirs), snapshot(t, ours))
+				assert.Equal(t, want, snapshot(t, dir))
 			})
 		}
 	}
@@ -264,28 +322,29 @@ func titles() []string {
 }
 
 func TestTitlesSameAsVendir(t *testing.T) {
-	program := judge(t)
 	c := newCharts(t)
-	url := "file://" + c.repo.Dir
-	theirs, ours := t.TempDir(), t.TempDir()
-	further := "includePaths: [charts/bank/values.yaml]\nlegalPaths: []\n"
-	write(t, ours, map[string]string{"vendir.yml": config(url, c.first, further)})
-	var commits []string
 	i := c.repo.Import()
+	var made []*gittest.Commit
 	for _, title := range titles() {
-		i.Commit("main", title).Files(map[string]string{"x": title})
+		made = append(made, i.Commit("main", title).Files(map[string]string{"x": title}))
 	}
 	require.NoError(t, i.Done())
-	commits, err := c.repo.Log("%H", "--reverse", c.last+"..main")
-	require.NoError(t, err)
-	require.Len(t, commits, len(titles()))
-	clone := c.clone(t)
-	for n, commit := range commits {
-		write(t, theirs, map[string]string{"vendir.yml": config(url, commit, further)})
-		out, err := run(t, program, theirs, "sync")
-		require.NoError(t, err, out)
-		_, err = bump(t, ours, clone, commit, target())
+	further := "includePaths: [charts/bank/values.yaml]\nlegalPaths: []\n"
+	want := golden(t, "titles", func(program string) map[string]string {
+		locks, dir := map[string]string{}, t.TempDir()
+		for n, commit := range made {
+			write(t, dir, map[string]string{"vendir.yml": config(chartsURL, commit.Hash(), further)})
+			c.sync(t, program, dir)
+			locks[titles()[n]] = snapshot(t, dir)[LockFile]
+		}
+		return locks
+	})
+	require.Len(t, want, len(titles()))
+	dir, clone := t.TempDir(), c.clone(t)
+	write(t, dir, map[string]string{"vendir.yml": config(chartsURL, c.first, further)})
+	for n, commit := range made {
+		_, err := bump(t, dir, clone, commit.Hash(), target())
 		require.NoError(t, err)
-		assert.Equal(t, snapshot(t, theirs), snapshot(t, ours), titles()[n])
+		assert.Equal(t, want[titles()[n]], snapshot(t, dir)[LockFile], titles()[n])
 	}
 }
