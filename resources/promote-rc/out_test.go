@@ -383,3 +383,21 @@ func TestRulesOfACogToml(t *testing.T) {
 	assert.Contains(t, log, "### New\n\n- *(api)* Transfers")
 	assert.NotContains(t, log, "Rounding")
 }
+
+// An app's tokens end; each step asks for its own.
+func TestAGitHubApp(t *testing.T) {
+	w := newWorld(t)
+	key, err := w.server.AddApp("4711", "team/code")
+	require.NoError(t, err)
+	w.src.GitHub.AccessToken, w.src.GitHub.AppID, w.src.GitHub.AppPrivateKey = "", "4711", key
+	require.NoError(t, w.src.Validate())
+	v := w.put("0.42.0-rc.1").Version
+	w.server.ExpireTokens()
+	v.Commit = w.merge(v.PR, "squash")
+	assert.Equal(t, []promoterc.Version{v}, w.check(nil))
+
+	w.server.SuspendApp("4711", true)
+	_, err = promoterc.Resource{}.Check(t.Context(), w.step(""), w.src, nil)
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "PRIVATE KEY")
+}
