@@ -27,10 +27,13 @@ type File struct {
 	parts []*part
 	// long is set while only the entries of the top map that are asked for are
 	// parsed.
-	long     []section
-	done     []request
-	values   map[*yaml.Node]edit
-	comments map[int]edit // by the end of the value they follow
+	long   []section
+	done   []request
+	values map[*yaml.Node]edit
+	// comments are by their places. asked are those that values on a place's line
+	// asked for, by the ends of the values.
+	comments map[int]edit
+	asked    map[int]map[int]string
 }
 
 // part is what was parsed at once: the whole file, or one entry of its top map.
@@ -70,14 +73,17 @@ type Value struct {
 // 64 KiB only those entries of its top map are parsed that are asked for, where
 // it is certain which lines these are.
 func Parse(data []byte, o Options) (*File, error) {
-	f := &File{data: data, opts: o, lines: newLines(data), values: map[*yaml.Node]edit{}, comments: map[int]edit{}}
+	f := &File{data: data, opts: o, lines: newLines(data), values: map[*yaml.Node]edit{}, comments: map[int]edit{}, asked: map[int]map[int]string{}}
 	if len(data) > longFile && o.Document == 0 {
 		if sections, ok := split(data, f.lines); ok {
 			f.long = sections
 			return f, nil
 		}
 	}
-	return f, f.whole()
+	if err := f.whole(); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // whole parses the file whole, and makes the edits again that were made so far.
@@ -93,6 +99,7 @@ func (f *File) whole() error {
 	f.long, f.parts = nil, []*part{{span{0, len(f.data)}, docs, root}}
 	clear(f.values)
 	clear(f.comments)
+	clear(f.asked)
 	for _, r := range f.done {
 		again := f.set
 		if r.comment {
@@ -225,25 +232,29 @@ func (f *File) setComment(path, comment string) error {
 	if err != nil {
 		return fmt.Errorf("%s: line %d: %w", path, p.node.Line, err)
 	}
-	for end, other := range f.comments {
-		if other.start == where.start && end != t.end && other.with != comment {
+	for end, other := range f.asked[where.start] {
+		if end != t.end && other != comment {
 			return fmt.Errorf("%s: line %d has another value with another comment: put each on a line of its own: %w", path, p.node.Line, ErrForm)
 		}
 	}
+	if f.asked[where.start] == nil {
+		f.asked[where.start] = map[int]string{}
+	}
+	f.asked[where.start][t.end] = comment
 	if comment == v.Comment {
-		delete(f.comments, t.end)
+		delete(f.comments, where.start)
 		return nil
 	}
 	e := edit{span: where, with: comment}
 	switch {
 	case comment == "": // with the blanks before it
-		for e.start > t.end && blank(f.data[e.start-1]) {
+		for e.start > 0 && blank(f.data[e.start-1]) {
 			e.start--
 		}
 	case where.start == where.end && !blank(f.data[where.start-1]):
 		e.with = " " + comment
 	}
-	f.comments[t.end] = e
+	f.comments[where.start] = e
 	return nil
 }
 

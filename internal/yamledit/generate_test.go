@@ -100,8 +100,7 @@ func (g *generator) key(taken map[string]bool) (key, written string) {
 		}
 	}
 	taken[key] = true
-	switch {
-	case strings.HasPrefix(key, "{") || g.one(6):
+	if strings.HasPrefix(key, "{") || g.one(6) {
 		return key, pick(g, `"`+key+`"`, "'"+strings.ReplaceAll(key, "'", "''")+"'")
 	}
 	return key, key

@@ -48,6 +48,8 @@ func newLines(data []byte) lines {
 // CR LF, LF, CR, and as YAML 1.1 has it NEL, LS and PS.
 func breakAt(data []byte, i int) int {
 	switch c := data[i]; {
+	case c > '\r' && c < 0xc2: // nearly all
+		return 0
 	case c == '\n':
 		return 1
 	case c == '\r':

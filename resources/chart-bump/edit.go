@@ -69,68 +69,59 @@ func (w wish) edit(files chartFiles, logf func(string, ...any)) (changes, error)
 
 func (w wish) editValues(files chartFiles, out *changes, logf func(string, ...any)) ([]byte, error) {
 	name := files.src.valuesPath()
-	data := files.values
+	f, err := yamledit.Parse(files.values, yamledit.Options{Shared: files.src.SharedValues})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	for _, t := range w.targets {
-		changed, c, err := t.edit(data, w.version, logf)
+		c, err := t.edit(f, w.version, logf)
 		if err != nil {
 			return nil, fmt.Errorf("%s: image %s: %w", name, t.image.Name, err)
 		}
-		data = changed
 		if c.oldDigest != t.digest {
 			out.images = append(out.images, c)
 		}
 	}
-	if w.version == nil || len(files.src.AppVersionPaths) == 0 {
-		return data, nil
-	}
-	f, err := yamledit.Parse(data, yamledit.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	for _, p := range files.src.AppVersionPaths {
-		if err := f.Set(p, w.version.String()); err != nil {
-			return nil, fmt.Errorf("%s: app_version_paths: %w", name, err)
+	if w.version != nil {
+		for _, p := range files.src.AppVersionPaths {
+			if err := f.Set(p, w.version.String()); err != nil {
+				return nil, fmt.Errorf("%s: app_version_paths: %w", name, err)
+			}
 		}
 	}
-	if data, err = f.Bytes(); err != nil {
+	data, err := f.Bytes()
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return data, nil
 }
 
 // edit sets the digest and its comment.
-func (t target) edit(data []byte, number *version.Version, logf func(string, ...any)) ([]byte, imageChange, error) {
+func (t target) edit(f *yamledit.File, number *version.Version, logf func(string, ...any)) (imageChange, error) {
 	c := imageChange{target: t}
-	f, err := yamledit.Parse(data, yamledit.Options{Shared: t.image.Shared})
-	if err != nil {
-		return nil, c, err
-	}
 	was, err := f.Scalar(t.image.Path)
 	if err != nil {
-		return nil, c, err
+		return c, err
 	}
 	s, err := parseShape(was.Text, t.lastKey())
 	if err != nil {
-		return nil, c, fmt.Errorf("%s: line %d: %w", t.image.Path, was.Line, err)
+		return c, fmt.Errorf("%s: line %d: %w", t.image.Path, was.Line, err)
 	}
 	old, human, err := provenance.Parse(was.Comment)
 	if errors.Is(err, provenance.ErrBroken) {
 		logf("warning: %s, line %d: the comment is replaced: %v", t.image.Path, was.Line, err)
 	}
 	c.oldDigest, c.oldCommit = s.digest, old.CommitRef
-	if s.digest == t.digest && err == nil {
-		return data, c, nil // the same image, whatever commit it was built from again
+	comment := was.Comment
+	if s.digest != t.digest || err != nil { // else it is the same image, whatever commit it was built from again
+		if err := f.Set(t.image.Path, s.with(t.digest, t.tag, number).String()); err != nil {
+			return c, err
+		}
+		m := t.metadata()
+		m.Others = old.Others
+		comment = m.With(human)
 	}
-	if err := f.Set(t.image.Path, s.with(t.digest, t.tag, number).String()); err != nil {
-		return nil, c, err
-	}
-	m := t.metadata()
-	m.Others = old.Others
-	if err := f.SetComment(t.image.Path, m.With(human)); err != nil {
-		return nil, c, err
-	}
-	out, err := f.Bytes()
-	return out, c, err
+	return c, f.SetComment(t.image.Path, comment)
 }
 
 func (t target) lastKey() string {

@@ -18,6 +18,8 @@ import (
 
 func TestBadInputChangesNothing(t *testing.T) {
 	w := newWorld(t)
+	w.commit(t, "more", map[string]string{"charts/bank/values.yaml": values +
+		"pair: {a: " + digestA + ", b: " + digestA + "}\nfirst: &img {digest: " + digestA + "}\nagain: *img\nblock: |\n  " + digestA + "\n"})
 	w.image(t, "good", digestB, revision2)
 	w.write(t, map[string]string{
 		"empty/digest":          "\n",
@@ -57,6 +59,15 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{"path to nothing", at("lanaBank.image.digst"), object{"images": good}, []string{"has no key digst (did you mean digest?)", "repository"}},
 		{"path to another value", at("lanaBank.appVersion"), object{"images": good}, []string{"line 6", `"0.41.0" has no digest to replace`}},
 		{"path of no item", at("dagster.deployments[name=lana].image"), object{"images": good}, []string{"dagster.deployments has no item [name=lana]", "lana-dw"}},
+		{
+			"two images on one line",
+			object{"images": []object{{"name": "lana-bank", "path": "pair.a"}, {"name": "b", "path": "pair.b"}}},
+			object{"images": object{"lana-bank": "good", "b": "good"}},
+			[]string{"image b: pair.b: line 16 has another value with another comment"},
+		},
+		{"value behind an alias", at("again.digest"), object{"images": good}, []string{"again is the alias *img (line 18)"}},
+		{"value that an alias repeats", at("first.digest"), object{"images": good}, []string{"the alias *img on line 18 uses it too"}},
+		{"block scalar", at("block"), object{"images": good}, []string{"line 19: it is a block"}},
 		{"path unreadable", at("lanaBank..x"), object{"images": good}, []string{"source: images[0].path: path"}},
 		{"chart without Chart.yaml", object{"chart": "charts"}, object{"images": good}, []string{"has no file charts/Chart.yaml", "the folder charts has bank, other"}},
 		{"chart that is not there", object{"chart": "chart/bank"}, object{"images": good}, []string{"has no file chart/bank/Chart.yaml", "the repository has README.md, charts"}},

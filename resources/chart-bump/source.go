@@ -27,6 +27,8 @@ type Source struct {
 	Images []Image `json:"images" concourse:"required"`
 	// AppVersionPaths are further paths of the values file that get the version.
 	AppVersionPaths []string `json:"app_version_paths"`
+	// SharedValues lets values be changed that others repeat through an alias.
+	SharedValues bool `json:"shared_values"`
 	// ChartAppVersion writes the version into Chart.yaml's appVersion.
 	ChartAppVersion bool `json:"chart_app_version"`
 	// ChartVersion says which part of Chart.yaml's own version is incremented:
@@ -58,8 +60,6 @@ type Image struct {
 	Repository string `json:"repository"`
 	// MonorepoSubdir is the comment's monorepo_subdir; empty for none.
 	MonorepoSubdir string `json:"monorepo_subdir"`
-	// Shared lets a value be changed that other values repeat through an alias.
-	Shared bool `json:"shared"`
 }
 
 // Registry says how to read images by name.
