@@ -154,11 +154,8 @@ func (r *Reader) vendored(ctx context.Context, s *snapshot, c *Chart) error {
 		return err
 	}
 	if in == nil {
-		config, _, err := r.vendirAtHead(ctx, s, c.Path)
-		if err == nil && config != nil {
-			c.Broken = append(c.Broken, Broken{LinkChart, c.Path, fmt.Sprintf("its files are those of no single commit of this repository, so %s does not say where they came from", config.file)})
-		}
-		return err
+		c.Broken = append(c.Broken, Broken{LinkChart, c.Path, "its files are those of no single commit that is here, so no vendir.yml says where they came from"})
+		return nil
 	}
 	content, broken, err := r.vendirContent(ctx, in, c.Path)
 	c.Broken = append(c.Broken, broken...)
@@ -171,15 +168,6 @@ func (r *Reader) vendored(ctx context.Context, s *snapshot, c *Chart) error {
 	err = o.find(ctx)
 	c.Vendored, c.Broken = o.out, append(c.Broken, o.broken...)
 	return err
-}
-
-// vendirAtHead tells whether the state's own commit has a vendir.yml for dir.
-func (r *Reader) vendirAtHead(ctx context.Context, s *snapshot, dir string) (*vendirContent, []Broken, error) {
-	head := r.known(ctx, s.Head)
-	if head == nil {
-		return nil, nil, nil
-	}
-	return r.vendirContent(ctx, head, dir)
 }
 
 // holding is a commit of the deployments repository in which the files below dir

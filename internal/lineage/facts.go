@@ -71,6 +71,9 @@ func (e Environment) runs() fact {
 	if e.Trigger.Hash != e.Change.Hash {
 		f.Lines = append(f.Lines, append([]span{plain("deployed from")}, e.Trigger.spans("")...))
 	}
+	if e.Record.Hash == "" {
+		return f
+	}
 	by := []span{plain("recorded by %s in", recorderName(e.Recorder)), {Text: e.Record.Short(), Title: e.Record.Hash, Kind: "hash"}}
 	if e.Build != "" {
 		by = append(by, span{Text: e.Build, Link: webLink(e.Build)})

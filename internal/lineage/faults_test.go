@@ -6,6 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -156,7 +162,7 @@ func TestTheRecordIsDirty(t *testing.T) {
 	assert.Contains(t, all, "files: modules/bank/main.tf: the file was not there when the state was deployed")
 	assert.Contains(t, all, "files: "+valuesAt+": the record is dirty: a file with content 5555555 was deployed that git does not have there")
 	assert.Contains(t, all, "image: "+valuesAt+": git does not have the content 5555555 that was deployed: its images are not known")
-	assert.Contains(t, all, "chart: "+vendored+": its files are those of no single commit of this repository, so vendir.yml does not say where they came from")
+	assert.Contains(t, all, "chart: "+vendored+": its files are those of no single commit that is here, so no vendir.yml says where they came from")
 	assert.Empty(t, e.Runs.Charts[0].Images)
 	assert.Nil(t, e.Runs.Charts[0].Vendored)
 }
@@ -317,4 +323,80 @@ func TestClonesMayBeAddresses(t *testing.T) {
 	assert.Empty(t, broken(e))
 	assert.True(t, e.Runs.Charts[0].Vendored.Verified)
 	assert.Equal(t, "0.42.0", e.Runs.Charts[0].Images[0].Source.Releases[0])
+}
+
+// The end of a shallow clone is not taken for the record.
+func TestTheCloneIsShallow(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	b.record("staging", byConcourse("staging"), nil)
+	b.commit("chore: elsewhere", map[string]string{"README.md": "x"})
+	shallow := t.TempDir()
+	_, err := b.deployments.Git("clone", "--quiet", "--bare", "--depth=1", "file://"+b.deployments.Dir, shallow)
+	require.NoError(t, err)
+	b.options.Deployments = shallow
+	e := b.trace("staging").Environments[0]
+	assert.EqualValues(t, 4, e.Version)
+	assert.Zero(t, e.Since)
+	assert.Empty(t, e.Record)
+	all := strings.Join(broken(e), "\n")
+	assert.Contains(t, all, "staging.state: the clone is shallow and ends before the record: when and by whom it was recorded is not known")
+	assert.Contains(t, all, "its files are those of no single commit that is here")
+}
+
+// An index has its labels in the images it lists, and notes beside them.
+func TestAnImageForSeveralPlatforms(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	b.labelled()
+	note, err := mutate.Config(empty.Image, v1.Config{Labels: map[string]string{"org.opencontainers.image.revision": strings.Repeat("9", 40)}})
+	require.NoError(t, err)
+	image, err := mutate.Config(empty.Image, v1.Config{Labels: map[string]string{"org.opencontainers.image.revision": b.built}})
+	require.NoError(t, err)
+	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex),
+		mutate.IndexAddendum{Add: note, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}},
+		mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm64"}}})
+	ref, err := name.ParseReference(b.registry + "/acme/bank:latest")
+	require.NoError(t, err)
+	require.NoError(t, remote.WriteIndex(ref, index))
+	digest, err := index.Digest()
+	require.NoError(t, err)
+	b.digest = digest.String()
+	e := b.with(func(v string) string { return v })
+	assert.Empty(t, broken(e))
+	assert.Equal(t, b.built, e.Runs.Charts[0].Images[0].Labels.Revision)
+
+	index = mutate.RemoveManifests(index, func(d v1.Descriptor) bool { return d.Platform.OS == "linux" })
+	require.NoError(t, remote.WriteIndex(ref, index))
+	digest, err = index.Digest()
+	require.NoError(t, err)
+	b.digest = digest.String()
+	e = b.with(func(v string) string { return v })
+	require.Len(t, broken(e), 2)
+	assert.Contains(t, broken(e)[0], "has no image in it")
+}
+
+// A name that is none is told, and the registry is asked once only.
+func TestWhatTheRegistryIsAsked(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	asked := &counting{revision: b.built}
+	b.options.Labels = asked
+	e := b.with(func(v string) string { return v })
+	assert.Empty(t, broken(e))
+	assert.Equal(t, 1, asked.times, "for two images with one digest")
+	b.labelled()
+	e = b.with(func(v string) string { return strings.Replace(v, imageName+"\n", "Not/A Name\n", 1) })
+	require.Len(t, broken(e), 1)
+	assert.Contains(t, broken(e)[0], "image Not/A Name@sha256:")
+}
+
+type counting struct {
+	revision string
+	times    int
+}
+
+func (c *counting) Labels(context.Context, string, string) (lineage.Labels, error) {
+	c.times++
+	return lineage.Labels{Revision: c.revision}, nil
 }

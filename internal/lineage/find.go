@@ -76,7 +76,7 @@ func (r *Reader) Trace(ctx context.Context, q Question) (*Trace, error) {
 	if out.Environments, err = r.Read(ctx, sources, q.Now); err != nil {
 		return nil, err
 	}
-	out.NotAsked = append(out.NotAsked, r.notAsked()...)
+	out.NotAsked = append(out.NotAsked, r.NotAsked()...)
 	return out, nil
 }
 
@@ -194,8 +194,9 @@ func (r *Reader) gates(ctx context.Context, src *deployments.Source, config *cep
 	return nil
 }
 
-// notAsked says which repositories and registries were not looked at.
-func (r *Reader) notAsked() []string {
+// NotAsked says which repositories and registries were not looked at so far,
+// for a Trace that is made of what Read gives.
+func (r *Reader) NotAsked() []string {
 	var notes []string
 	for _, name := range slices.Sorted(maps.Keys(r.missing)) {
 		notes = append(notes, fmt.Sprintf("repository %s was not looked at: give a clone or its address to see subjects, and whether the commits and releases are there", name))

@@ -227,6 +227,14 @@ func (r *Reader) recordOf(ctx context.Context, row *Environment, head *git.Commi
 	if found == nil {
 		return fmt.Errorf("find when %s was recorded: no commit changes %s", row.Key(), statePath)
 	}
+	end, err := r.isCut(ctx, found)
+	if err != nil {
+		return err
+	}
+	if end {
+		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, "the clone is shallow and ends before the record: when and by whom it was recorded is not known"})
+		return nil
+	}
 	row.Record, row.Since = commit(found), found.Committer.When.UTC()
 	row.Build = trailer(found.Message, "Build")
 	row.Recorder = recorder(found, row)
@@ -238,6 +246,18 @@ func (r *Reader) recordOf(ctx context.Context, row *Environment, head *git.Commi
 		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("commit %.7s (%s) changed it last and is no record of a deployment: whether this was ever deployed is not known", found.Hash, row.Record.Subject)})
 	}
 	return nil
+}
+
+// isCut reports whether a shallow clone ends at the commit.
+func (r *Reader) isCut(ctx context.Context, c *git.Commit) (bool, error) {
+	if len(c.Parents) == 0 {
+		return false, nil
+	}
+	parents, err := r.store.Parents(ctx, c.Hash)
+	if err != nil {
+		return false, fmt.Errorf("read what was before %.7s: %w", c.Hash, err)
+	}
+	return len(parents) == 0, nil
 }
 
 // recorder tells by the commit's message who wrote it. The Rust program and this
