@@ -48,7 +48,7 @@ func TestManyPathsOnAPlainCache(t *testing.T) {
 	texts, missing := many(t, server, 10_000, 9_950)
 	cache := plain(t, server, nil)
 	report, err := cache.Wait(t.Context(), nixcache.Wish{
-		Paths: parse(t, texts...), Timeout: time.Minute, Interval: 10 * time.Millisecond,
+		Paths: parse(t, texts...), Timeout: 10 * time.Minute, Interval: 10 * time.Millisecond,
 		Progress: func(string, ...any) {
 			if len(server.Requests()) > 10_000+3*len(missing) {
 				put(t, server, missing...)

@@ -226,7 +226,7 @@ func (s *search) want(p, by Path) {
 	if s.byPath[p] != nil {
 		return
 	}
-	e := &entry{path: p, by: by, why: ErrMissing.Error()}
+	e := &entry{path: p, by: by, why: "could not be asked for yet"}
 	s.byPath[p] = e
 	s.entries = append(s.entries, e)
 }
@@ -298,7 +298,11 @@ func (s *search) list(ctx context.Context, open []*entry) error {
 		return err
 	}
 	for _, e := range open {
-		if e.stage == unseen && !missing[e.path.Hash()] {
+		switch {
+		case e.stage != unseen:
+		case missing[e.path.Hash()]:
+			e.why = ErrMissing.Error()
+		default:
 			e.stage = listed
 		}
 	}
@@ -349,6 +353,7 @@ func (s *search) examineOne(ctx context.Context, e *entry) error {
 func (s *search) describe(ctx context.Context, e *entry) error {
 	info, err := s.cache.Narinfo(ctx, e.path)
 	if errors.Is(err, ErrMissing) {
+		e.why = ErrMissing.Error()
 		if e.stage == listed {
 			e.stage, e.why = unseen, "the cache lists it, but has no narinfo of it"
 		}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package cachixpaths_test
+
+const raceEnabled = false
