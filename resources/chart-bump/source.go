@@ -40,11 +40,16 @@ type Source struct {
 	// GitHub is where the pull request is kept.
 	GitHub *forge.Access `json:"github"`
 	// BotBranch is the pull request's branch, and belongs to this resource.
-	BotBranch string    `json:"bot_branch"`
-	Labels    []string  `json:"labels"`
-	Draft     bool      `json:"draft"`
+	BotBranch string `json:"bot_branch"`
+	// Labels are added to the pull request, and made where they are missing.
+	Labels []string `json:"labels"`
+	// Draft keeps the pull request a draft.
+	Draft bool `json:"draft"`
+	// AutoMerge lets GitHub merge it when its rules are met: true for the
+	// repository's usual method, or merge, squash or rebase.
 	AutoMerge AutoMerge `json:"auto_merge"`
 
+	// Registry says how to read images that are given by name.
 	Registry Registry `json:"registry"`
 }
 
@@ -64,6 +69,7 @@ type Image struct {
 
 // Registry says how to read images by name.
 type Registry struct {
+	// Username and Password are sent to the registry of the image that is looked up.
 	Username string `json:"username"`
 	Password string `json:"password"`
 	// CACert is trusted in addition to the usual authorities; PEM.
