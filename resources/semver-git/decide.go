@@ -42,11 +42,17 @@ func (p *put) decide(ctx context.Context, before kept) (decision, error) {
 	if err != nil || d.settled != nil || d.keep {
 		return d, err
 	}
-	if before.exists && d.next.Compare(before.number) < 0 && !p.params.AllowDowngrade {
+	if p.said() && before.exists && d.next.Compare(before.number) < 0 && !p.params.AllowDowngrade {
 		return d, fmt.Errorf("%w: %s on branch %s has %s, and %s was to be set%s; params.allow_downgrade: true permits it",
 			errBackwards, p.src.File, p.src.Branch, before.number, d.next, p.untagged(before.number))
 	}
 	return d, nil
+}
+
+// said says that the version does not come from the one before it, by the
+// arithmetic of the older type: that may step from rc.3 to alpha.1.
+func (p *put) said() bool {
+	return p.wanted != nil || p.params.wholeVersion() || p.code != nil && p.params.Bump != "final" && p.params.Bump != ""
 }
 
 // untagged is a hint for a version that is final but has no tag, so that it is
