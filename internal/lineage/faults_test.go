@@ -3,6 +3,8 @@ package lineage_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 )
 
@@ -399,4 +402,45 @@ type counting struct {
 func (c *counting) Labels(context.Context, string, string) (lineage.Labels, error) {
 	c.times++
 	return lineage.Labels{Revision: c.revision}, nil
+}
+
+// A short commit that several have is not one of them.
+func TestAShortCommitMeansSeveral(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	const many = 600
+	i := b.source.Import()
+	commits := make([]*gittest.Commit, many)
+	for n := range commits {
+		commits[n] = i.Commit("main", fmt.Sprintf("chore: %d", n)).Write("n", strconv.Itoa(n))
+	}
+	require.NoError(t, i.Done())
+	first, twice := map[string]bool{}, ""
+	for _, c := range commits {
+		if prefix := c.Hash()[:4]; first[prefix] {
+			twice = prefix
+		} else {
+			first[prefix] = true
+		}
+	}
+	require.NotEmpty(t, twice, "of 600 commits two begin alike")
+	b.built = twice
+	e := b.with(func(v string) string { return v })
+	require.Len(t, broken(e), 2)
+	assert.Contains(t, broken(e)[0], "commits that begin with "+twice)
+	assert.Equal(t, twice, e.Runs.Charts[0].Images[0].Source.Commit.Hash, "as it is written down")
+}
+
+func TestTheCopyCannotBeCompared(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	files := b.files(b.chart)
+	files["vendir.yml"] = strings.Replace(files["vendir.yml"], "newRootPath: charts/bank", "newRootPath: charts/other", 1)
+	files[vendored+"/new.txt"] = "x"
+	b.commit("chore: sync", files)
+	b.record("staging", byConcourse("staging"), nil)
+	e := b.trace("staging").Environments[0]
+	require.Len(t, broken(e), 1)
+	assert.Contains(t, broken(e)[0], "chart: vendir.yml: the vendored files cannot be compared with those of commit "+b.chart[:7])
+	assert.Contains(t, broken(e)[0], "has no folder charts/other")
 }

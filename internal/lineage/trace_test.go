@@ -3,6 +3,7 @@ package lineage_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
 )
@@ -198,3 +200,52 @@ func TestWordsForWhatIsBroken(t *testing.T) {
 	assert.Equal(t, []string{"record: a: b", "files: c: d", "image: e: f"}, broken(e))
 	assert.Equal(t, 3, (&lineage.Trace{Environments: []lineage.Environment{e}}).Broken())
 }
+
+// Every kind of fact that a page or table can show.
+func TestEveryKindOfFact(t *testing.T) {
+	t.Parallel()
+	full := strings.Repeat("c0ffee0", 6)[:40]
+	at := time.Date(2026, 11, 24, 20, 0, 0, 0, time.UTC)
+	image := func(path string, source *lineage.Source) lineage.Image {
+		return lineage.Image{File: "values.yaml", Line: 3, Path: path, Digest: "sha256:" + strings.Repeat("0a", 32), Source: source}
+	}
+	trace := &lineage.Trace{
+		Repository: "../deployments", Branch: "main", Head: lineage.Commit{Hash: full}, At: at,
+		NotAsked: []string{"repository <x> was not looked at, " + strings.Repeat("which is a long story that does not fit on a line, ", 3)},
+		Environments: []lineage.Environment{
+			{Deployment: "shop", Name: "new", Waits: []string{"staging has not been deployed yet"}},
+			{
+				Deployment: "shop", Name: "old", Version: 7, Trigger: lineage.Commit{Hash: full}, Recorder: lineage.Somebody, Record: lineage.Commit{Hash: full},
+				Build: "javascript:alert(1)", Held: "pinned to version 3",
+				Runs: lineage.Contents{
+					Charts: []lineage.Chart{{Path: "charts/own", Name: "own"}, {Path: "vendor/x", Name: "x", Vendored: &lineage.Vendored{Repository: "git@git.example:x.git"}}},
+					Images: []lineage.Image{
+						image("a", &lineage.Source{Repository: "https://git.example/bank", Commit: lineage.Commit{Hash: "c0ffee0"}, By: lineage.ByMetadata}),
+						image("b", &lineage.Source{Repository: "git@github.com:acme/bank.git", Commit: lineage.Commit{Hash: full, Subject: "feat: x"}, By: lineage.ByLabels, ReleasedIn: "1.2.3"}),
+						image("c", nil),
+					},
+					Broken: []lineage.Broken{{Link: lineage.LinkImage, Where: "values.yaml", Why: "it does not parse"}},
+				},
+				Pending: &deployments.Pending{Version: 8, Trigger: full, Subject: "fix: y", Changes: []string{"changed values.yaml"}},
+				Waits:   []string{"the gate is closed"},
+			},
+		},
+	}
+	var text, page bytes.Buffer
+	require.NoError(t, trace.Text(&text))
+	require.NoError(t, trace.HTML(&page))
+	golden(t, "facts.txt", text.Bytes())
+	golden(t, "facts.html", page.Bytes())
+	assert.NotContains(t, page.String(), `href="javascript`)
+	for _, line := range strings.Split(text.String(), "\n") {
+		assert.LessOrEqual(t, len([]rune(line)), 110, line)
+	}
+	broken := failing{errors.New("disk full")}
+	require.ErrorIs(t, trace.Text(broken), broken.err)
+	require.ErrorIs(t, trace.HTML(broken), broken.err)
+	require.ErrorIs(t, trace.JSON(broken), broken.err)
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
