@@ -14,21 +14,25 @@ import (
 )
 
 func demoCommand() *cobra.Command {
-	return &cobra.Command{
+	page := ""
+	command := &cobra.Command{
 		Use:   "demo",
 		Short: "Show on this machine how a commit walks to production",
-		Long: "Show on this machine how a commit walks to production: the committed example pipeline, run with the real resource\n" +
-			"programs on a made-up bank's repository. It needs Go and git, leaves nothing behind, and fails when the pipeline\n" +
-			"does not do what the scenario says.",
+		Long: "Show on this machine how a commit walks to production: the four pipelines of the example lana-bank, run with the real\n" +
+			"resource programs on a made-up bank's code, charts and deployments. It needs Go, git and bash, leaves nothing behind\n" +
+			"but the page that is asked for, and fails when the pipelines do not do what the scenario says.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := demoProduction()
 			if err != nil {
 				return err
 			}
+			p.page = page
 			return p.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
+	command.Flags().StringVar(&page, "html", "", "write what every environment runs, back to the source, as a page to this file")
+	return command
 }
 
 // demoProduction is the play of the folder demo with the example lana-bank.
@@ -71,7 +75,7 @@ func demoProduction() (production, error) {
 
 // demoPipelines are those of the journey, in the order in which they are looked
 // at.
-func demoPipelines() []string { return []string{deploymentsTemplate} }
+func demoPipelines() []string { return []string{"nix-cache", "release", "charts", deploymentsTemplate} }
 
 // fromHere is a path as seen from the working directory.
 func fromHere(file string) string {

@@ -51,6 +51,7 @@ func rehearseCommand() *cobra.Command {
 	flags.StringArrayVar(&f.repositories, "repository", nil, "git repository or clone to copy, in place of the one that the pipeline names; with several, NAME=PATH for each, NAME being the last part of its address")
 	flags.StringVar(&f.vars, "vars", "", "YAML file with the values of ((references))")
 	flags.StringVar(&f.scenario, "scenario", "", "scenario to play; pipelines/demo/scenario.yml is one")
+	flags.StringVar(&f.page, "html", "", "write what every environment runs, back to the source, as a page to this file")
 	flags.StringArrayVar(&f.tools, "tool", nil, "further program that task scripts run and that is to be replaced by a stand-in, may be repeated; always replaced: "+strings.Join(standInTools(), ", "))
 	return command
 }
@@ -60,6 +61,7 @@ type rehearseFlags struct {
 	repositories   []string
 	vars, scenario string
 	tools          []string
+	page           string
 }
 
 // standInTools are the programs that change or tell something outside of this
@@ -80,6 +82,8 @@ type production struct {
 	// fill puts the commits into the empty repositories, by "owner/name", and
 	// returns names for some of them.
 	fill func(ctx context.Context, w *world) (map[string]string, error)
+	// page is the file for the lineage as an HTML page; empty for none.
+	page string
 	// robots do what others do in the world; nil for nobody.
 	robots func(w *world) func(ctx context.Context) (bool, error)
 }
@@ -89,7 +93,7 @@ type pipelineFile struct{ name, file string }
 
 // production reads what the flags name.
 func (f rehearseFlags) production(files []string) (production, error) {
-	p := production{vars: map[string]any{}, tools: f.tools}
+	p := production{vars: map[string]any{}, tools: f.tools, page: f.page}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 		if filepath.Base(file) == wantFile {
@@ -226,7 +230,7 @@ func (p production) play(ctx context.Context, w *world) error {
 	if err := p.perform(ctx, stage, known); err != nil {
 		return err
 	}
-	return closing(ctx, w, stage, resources, began)
+	return p.closing(ctx, w, stage, resources, began)
 }
 
 // history fills the repositories.
@@ -356,34 +360,74 @@ func (p production) perform(ctx context.Context, stage scenario.Stage, known map
 	return nil
 }
 
-// closing shows what every environment runs, after a look at the repositories.
-func closing(ctx context.Context, w *world, stage scenario.Stage, resources map[string]string, began time.Time) error {
+// closing shows what every environment runs, back to the source, after a look at
+// the repositories.
+func (p production) closing(ctx context.Context, w *world, stage scenario.Stage, resources map[string]string, began time.Time) error {
 	for _, name := range slices.Sorted(maps.Keys(w.repositories)) {
 		if err := w.repositories[name].Fsck(); err != nil {
 			return fmt.Errorf("the repository %s is damaged: %w", name, err)
 		}
 	}
 	if stage.Deployments != "" {
-		reader := lineage.New(lineage.Options{Deployments: stage.Repositories[stage.Deployments].Dir})
-		rows, err := reader.Read(ctx, stage.Sources, time.Now())
-		err = errors.Join(err, reader.Close())
+		trace, err := traceOf(ctx, stage, resources)
 		if err != nil {
 			return err
 		}
-		held := map[string]string{}
-		for _, row := range rows {
-			r, name, err := stage.Pipelines.WithResource(resources[row.Key()])
-			if err != nil {
-				return err
-			}
-			if v := r.Pinned(name); v != nil {
-				held[row.Key()] = "pinned to " + v.String()
-			}
+		if err := p.showTrace(w, trace); err != nil {
+			return err
 		}
-		w.show.Table(rows, held)
 	}
 	w.show.Line("")
 	w.show.Line("done in %.1fs", time.Since(began).Seconds())
+	return nil
+}
+
+// traceOf is what every environment runs and where it comes from. Those that a
+// person holds where they are say how.
+func traceOf(ctx context.Context, stage scenario.Stage, resources map[string]string) (trace *lineage.Trace, err error) {
+	o := stage.Lineage
+	o.Deployments = stage.Repositories[stage.Deployments].Dir
+	reader := lineage.New(o)
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	now := time.Now()
+	trace = &lineage.Trace{Repository: stage.Deployments, Branch: stage.Sources[0].Branch, At: now.UTC()}
+	if trace.Environments, err = reader.Read(ctx, stage.Sources, now); err != nil {
+		return nil, err
+	}
+	for i, row := range trace.Environments {
+		r, name, err := stage.Pipelines.WithResource(resources[row.Key()])
+		if err != nil {
+			return nil, err
+		}
+		if v := r.Pinned(name); v != nil {
+			trace.Environments[i].Held = "pinned to " + v.String()
+		}
+	}
+	return trace, nil
+}
+
+// showTrace writes it below the timeline, and as a page where that is asked for.
+func (p production) showTrace(w *world, trace *lineage.Trace) error {
+	var text strings.Builder
+	if err := trace.Text(&text); err != nil {
+		return err
+	}
+	w.show.Line("")
+	for line := range strings.Lines(text.String()) {
+		w.show.Line("%s", strings.TrimRight(line, "\n"))
+	}
+	if p.page == "" {
+		return nil
+	}
+	file, err := os.Create(p.page)
+	if err != nil {
+		return fmt.Errorf("rehearse: the page: %w", err)
+	}
+	if err := errors.Join(trace.HTML(file), file.Close()); err != nil {
+		return fmt.Errorf("rehearse: the page: %w", err)
+	}
+	w.show.Line("")
+	w.show.Line("the same as a page: %s", p.page)
 	return nil
 }
 

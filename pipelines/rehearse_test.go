@@ -20,15 +20,19 @@ func TestDemo(t *testing.T) {
 	}
 	p, err := demoProduction()
 	require.NoError(t, err)
+	p.page = filepath.Join(t.TempDir(), "demo.html")
 	var out bytes.Buffer
 	require.NoError(t, p.run(t.Context(), &out), "%s", &out)
 	for _, want := range []string{
-		"Act 1 of ", "deploy-lana-bank-gcp-volcano-production #1", "What every environment runs", "started by Rosa",
-		"monitoring/gcp-volcano-production waits:", "Error: invalid value for tier: db-tiny",
+		"Act 1 of ", "the automerge workflow of charts merges", "deploy-lana-bank-gcp-volcano-production #1", "started by Rosa",
+		"monitoring/gcp-volcano-production waits:", "Error: invalid value for tier: db-tiny", "0.42.0",
 	} {
 		assert.Contains(t, out.String(), want)
 	}
 	assert.NotContains(t, out.String(), "\x1b", "no colours where there is no terminal")
+	page, err := os.ReadFile(p.page)
+	require.NoError(t, err)
+	assert.Contains(t, string(page), "gcp-volcano-production")
 }
 
 // A user's own repository and pipeline: what is pending runs, and the
@@ -81,10 +85,12 @@ func TestABrokenExpectationEndsTheDemo(t *testing.T) {
 	}
 	p, err := demoProduction()
 	require.NoError(t, err)
-	p.scenario.Acts = p.scenario.Acts[:1]
-	p.scenario.Acts[0].Expect.Waits["lana-bank/gcp-volcano-qa"] = "for the moon"
+	p.pipelines = p.pipelines[len(p.pipelines)-1:] // the deployments alone
+	p.scenario = &scenario.Scenario{Acts: []scenario.Act{{
+		Title: "Nothing new", Expect: scenario.Expect{Waits: map[string]string{"lana-bank/gcp-volcano-qa": "for the moon"}},
+	}}}
 	err = p.run(t.Context(), &bytes.Buffer{})
 	broken := &scenario.BrokenError{}
 	require.ErrorAs(t, err, &broken)
-	assert.ErrorContains(t, err, `act 1 (A new pipeline meets an old repository): not as expected: lana-bank/gcp-volcano-qa should wait with "for the moon", and says ""`)
+	assert.ErrorContains(t, err, `act 1 (Nothing new): not as expected: lana-bank/gcp-volcano-qa should wait with "for the moon", and says ""`)
 }

@@ -216,6 +216,10 @@ func (w *world) local(p *pipeline.Pipeline) func(typ string, source map[string]a
 		if github, ok := source["github"].(map[string]any); ok {
 			source["github"] = map[string]any{"repository": github["repository"], "api_url": w.forge.APIURL(), "access_token": forgeToken}
 		}
+		if imageOf(p, typ) == "pull-request-builds" {
+			name, _ := source["repository"].(string)
+			source["uri"], source["api_url"], source["access_token"] = w.git.URL(name), w.forge.APIURL(), forgeToken
+		}
 		if imageOf(p, typ) == cachixPaths {
 			source["url"], source["public_keys"] = w.cache.URL(), []any{w.cache.PublicKey()}
 			delete(source, "cache")
@@ -228,7 +232,9 @@ func (w *world) local(p *pipeline.Pipeline) func(typ string, source map[string]a
 // name nothing else. The minute is in it because gates may ask the time.
 func (w *world) stamp(source map[string]any) string {
 	uri, ok := source["uri"].(string)
-	if _, forge := source["github"]; !ok || forge {
+	_, github := source["github"]
+	_, api := source["api_url"]
+	if !ok || github || api {
 		return ""
 	}
 	for _, r := range w.repositories {
@@ -302,8 +308,12 @@ func imageOf(p *pipeline.Pipeline, typ string) string {
 // program of an image of the suite's own, or a double.
 func (w *world) types(name string, p *pipeline.Pipeline) (map[string]rehearsal.Type, error) {
 	github := doubles.GitHub{API: w.forge.APIURL(), Token: forgeToken, Clone: w.git.URL}
+	named := map[string]string{}
+	for uri, in := range w.standIns {
+		named[in.URI] = uri
+	}
 	known := map[string]rehearsal.Type{
-		"git": doubles.Git{}, "registry-image": doubles.RegistryImage{Host: w.registry.Host}, "registry-image-resource": doubles.RegistryImage{Host: w.registry.Host},
+		"git": doubles.Git{Named: named}, "registry-image": doubles.RegistryImage{Host: w.registry.Host}, "registry-image-resource": doubles.RegistryImage{Host: w.registry.Host},
 		"github-release": doubles.Release{GitHub: github}, "github-release-resource": doubles.Release{GitHub: github},
 		"github-pr-resource": doubles.PullRequest{GitHub: github}, "time": w.clock, "slack-notification-resource": doubles.Slack{Mailbox: w.mailbox},
 	}

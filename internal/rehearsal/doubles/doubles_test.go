@@ -162,6 +162,14 @@ func TestGitGet(t *testing.T) {
 	assert.Equal(t, "0.1.0\n", read(t, dir, ".git/tags"))
 	assert.Contains(t, read(t, dir, ".git/metadata.json"), one)
 
+	named := t.TempDir()
+	newDouble(t, doubles.Git{Named: map[string]string{r.URL(): "git@example.com:bank/app.git"}}).step(t, rehearsal.In, named, asked{Source: source, Version: rehearsal.Version{"ref": one}})
+	origin, err := gittest.Open(named).Git("config", "remote.origin.url")
+	require.NoError(t, err)
+	assert.Equal(t, "git@example.com:bank/app.git\n", origin)
+	_, err = gittest.Open(named).Git("fetch", "--quiet", "origin")
+	require.NoError(t, err, "to where the source says")
+
 	shallow := t.TempDir()
 	d.step(t, rehearsal.In, shallow, asked{Source: source, Version: rehearsal.Version{"ref": one}, Params: map[string]any{"depth": 1, "fetch_tags": true}})
 	assert.Equal(t, "1", read(t, shallow, "a"), "deepened until the commit was there")

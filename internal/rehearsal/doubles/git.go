@@ -19,7 +19,12 @@ import (
 // branch with paths, ignore_paths and tag_filter; a get with depth and tags; a
 // put of a clone, rebased or tagged where that is asked for. Commits marked
 // [ci skip] are no versions, unless that is switched off.
-type Git struct{}
+type Git struct {
+	// Named are the addresses that the pipelines have for those of a source.
+	// Clones have them as their origin, and git goes to the source's all the
+	// same.
+	Named map[string]string
+}
 
 type gitSource struct {
 	URI           string    `json:"uri"`
@@ -65,8 +70,8 @@ type gitPut struct {
 }
 
 // Run does one verb.
-func (Git) Run(ctx context.Context, call rehearsal.Call) ([]byte, error) {
-	return verbs[gitSource, gitGet, gitPut]{gitCheck, gitIn, gitOut}.run(ctx, "git", call)
+func (g Git) Run(ctx context.Context, call rehearsal.Call) ([]byte, error) {
+	return verbs[gitSource, gitGet, gitPut]{gitCheck, g.in, gitOut}.run(ctx, "git", call)
 }
 
 // git runs the program in dir, away from this machine's configuration.
@@ -170,7 +175,7 @@ func (c container) tagVersions(ctx context.Context, dir string, source gitSource
 	return after(all, from, func(a, b rehearsal.Version) bool { return a["ref"] == b["ref"] }), nil
 }
 
-func gitIn(ctx context.Context, c container, source gitSource, version rehearsal.Version, params gitGet) (result, error) {
+func (g Git) in(ctx context.Context, c container, source gitSource, version rehearsal.Version, params gitGet) (result, error) {
 	if params.Submodules != "" && params.Submodules != "none" && params.Submodules != "all" {
 		return result{}, fmt.Errorf("%w: submodules: %q", errRequest, params.Submodules)
 	}
@@ -212,6 +217,14 @@ func gitIn(ctx context.Context, c container, source gitSource, version rehearsal
 	}
 	if _, err := c.git(ctx, c.dir, "checkout", "--quiet", "--detach", ref); err != nil {
 		return result{}, err
+	}
+	if named, ok := g.Named[source.URI]; ok {
+		if _, err := c.git(ctx, c.dir, "remote", "set-url", "origin", named); err != nil {
+			return result{}, err
+		}
+		if _, err := c.git(ctx, c.dir, "config", "url."+source.URI+".insteadOf", named); err != nil {
+			return result{}, err
+		}
 	}
 	for _, pair := range source.GitConfig {
 		if _, err := c.git(ctx, c.dir, "config", pair.Name, pair.Value); err != nil {

@@ -183,76 +183,6 @@ func hash(s string) string {
 
 func duration(d time.Duration) string { return fmt.Sprintf("%.2fs", d.Seconds()) }
 
-// Table writes what every environment runs. Held names those that a person
-// holds where they are, and how.
-func (t *Timeline) Table(rows []lineage.Environment, held map[string]string) {
-	t.Line("")
-	t.Line("%s", t.paint(bold, "What every environment runs"))
-	header := []string{"ENVIRONMENT", "VERSION", "TRIGGER", "NEWEST CHANGE", "SINCE"}
-	cells := [][]string{header}
-	for _, row := range rows {
-		cells = append(cells, tableRow(row))
-	}
-	widths := columnWidths(cells)
-	for i, line := range cells {
-		var b strings.Builder
-		for c, cell := range line {
-			b.WriteString(pad(cell, widths[c]) + "  ")
-		}
-		text := "  " + strings.TrimRight(b.String(), " ")
-		if i == 0 {
-			t.Line("%s", t.paint(dim, text))
-			continue
-		}
-		t.Line("%s", text)
-	}
-	t.next(rows, held)
-}
-
-func tableRow(row lineage.Environment) []string {
-	if row.Version == 0 {
-		return []string{row.Key(), "-", "-", "nothing yet", "-"}
-	}
-	const changeWidth = 52
-	change := clip(hash(row.Change.Hash)+" "+row.Change.Subject, changeWidth)
-	return []string{row.Key(), fmt.Sprintf("#%d", row.Version), hash(row.Trigger.Hash), change, row.Since.UTC().Format("2006-01-02 15:04:05 UTC")}
-}
-
-// next writes what is pending, for those that have something pending.
-func (t *Timeline) next(rows []lineage.Environment, held map[string]string) {
-	t.Line("")
-	t.Line("%s", t.paint(bold, "What is pending, and why it waits"))
-	quiet := 0
-	for _, row := range rows {
-		how := held[row.Key()]
-		if row.Pending == nil && len(row.Waits) == 0 && how == "" {
-			quiet++
-			continue
-		}
-		if how != "" {
-			t.wrapped(row.Key()+" is held", how)
-		}
-		t.wrapped(row.Key()+" "+row.State(), row.What())
-	}
-	switch quiet {
-	case 0:
-	case len(rows):
-		t.Line("  nothing")
-	default:
-		t.Line("  nothing for the other %d", quiet)
-	}
-}
-
-func columnWidths(cells [][]string) []int {
-	widths := make([]int, len(cells[0]))
-	for _, line := range cells {
-		for c, cell := range line {
-			widths[c] = max(widths[c], plainWidth(cell))
-		}
-	}
-	return widths
-}
-
 // pad makes a text at least so wide; colours take no room.
 func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-plainWidth(s)))
@@ -272,13 +202,6 @@ func plain(s string) string {
 		}
 		_, s, _ = strings.Cut(after, "m")
 	}
-}
-
-func clip(s string, width int) string {
-	if runes := []rune(s); len(runes) > width {
-		return string(runes[:width-1]) + "…"
-	}
-	return s
 }
 
 // tail is the last n lines of a text.
