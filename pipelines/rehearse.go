@@ -389,11 +389,10 @@ func traceOf(ctx context.Context, stage scenario.Stage, resources map[string]str
 	o.Deployments = stage.Repositories[stage.Deployments].Dir
 	reader := lineage.New(o)
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	now := time.Now()
-	trace = &lineage.Trace{Repository: stage.Deployments, Branch: stage.Sources[0].Branch, At: now.UTC()}
-	if trace.Environments, err = reader.Read(ctx, stage.Sources, now); err != nil {
+	if trace, err = reader.TraceOf(ctx, stage.Sources, time.Now()); err != nil {
 		return nil, err
 	}
+	trace.Repository = stage.Deployments
 	for i, row := range trace.Environments {
 		r, name, err := stage.Pipelines.WithResource(resources[row.Key()])
 		if err != nil {

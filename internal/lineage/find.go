@@ -48,8 +48,8 @@ func (r *Reader) Trace(ctx context.Context, q Question) (*Trace, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Trace{Repository: r.options.Deployments, Branch: branch, Head: commit(head), At: q.Now.UTC()}
-	configs, err := r.configs(ctx, head, q.Configs, out)
+	var notes []string
+	configs, err := r.configs(ctx, head, q.Configs, &notes)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (r *Reader) Trace(ctx context.Context, q Question) (*Trace, error) {
 	known := map[string]bool{}
 	for _, config := range configs {
 		src := deployments.Source{Access: git.Access{URI: r.options.Deployments, Branch: branch}, Config: config.Path}
-		if err := r.gates(ctx, &src, config, q, out); err != nil {
+		if err := r.gates(ctx, &src, config, q, &notes); err != nil {
 			return nil, err
 		}
 		for _, name := range config.InOrder() {
@@ -73,11 +73,32 @@ func (r *Reader) Trace(ctx context.Context, q Question) (*Trace, error) {
 	if len(sources) == 0 {
 		return nil, fmt.Errorf("there is no environment %s; there are: %s", strings.Join(q.Environments, ", "), strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 	}
-	if out.Environments, err = r.Read(ctx, sources, q.Now); err != nil {
+	out, err := r.TraceOf(ctx, sources, q.Now)
+	if err != nil {
 		return nil, err
 	}
-	out.NotAsked = append(out.NotAsked, r.NotAsked()...)
+	out.NotAsked = append(notes, out.NotAsked...)
 	return out, nil
+}
+
+// TraceOf answers for the environments of these sources, which are of one
+// repository and branch, in their order.
+func (r *Reader) TraceOf(ctx context.Context, sources []deployments.Source, now time.Time) (*Trace, error) {
+	if len(sources) == 0 {
+		return nil, fmt.Errorf("there is no environment to look at in %s", r.options.Deployments)
+	}
+	head, err := r.head(ctx, sources[0].Branch)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.Read(ctx, sources, now)
+	if err != nil {
+		return nil, err
+	}
+	return &Trace{
+		Repository: r.options.Deployments, Branch: sources[0].Branch, Head: commit(head), At: now.UTC(),
+		Environments: rows, NotAsked: r.notAsked(),
+	}, nil
 }
 
 // branch is the branch to read, and its newest commit.
@@ -100,7 +121,7 @@ func (r *Reader) branch(ctx context.Context, wanted string) (string, *git.Commit
 
 // configs are the named ones, or those that are found: cepler.yml, what is in a
 // folder called cepler, and what stands beside a folder of state files.
-func (r *Reader) configs(ctx context.Context, head *git.Commit, named []string, out *Trace) ([]*cepler.Config, error) {
+func (r *Reader) configs(ctx context.Context, head *git.Commit, named []string, notes *[]string) ([]*cepler.Config, error) {
 	candidates, states, err := r.ceplerFiles(ctx, head)
 	if err != nil {
 		return nil, err
@@ -122,7 +143,7 @@ func (r *Reader) configs(ctx context.Context, head *git.Commit, named []string, 
 		case len(named) > 0 || path.Base(p) == ceplerFile:
 			return nil, err
 		default:
-			out.NotAsked = append(out.NotAsked, fmt.Sprintf("%s is no cepler config: %v", p, err))
+			*notes = append(*notes, fmt.Sprintf("%s is no cepler config: %v", p, err))
 		}
 	}
 	if len(found) == 0 {
@@ -130,7 +151,7 @@ func (r *Reader) configs(ctx context.Context, head *git.Commit, named []string, 
 	}
 	if len(named) == 0 {
 		for _, dir := range slices.Sorted(maps.Keys(states)) {
-			out.NotAsked = append(out.NotAsked, fmt.Sprintf("the state files in %s belong to no cepler config that is there", dir))
+			*notes = append(*notes, fmt.Sprintf("the state files in %s belong to no cepler config that is there", dir))
 		}
 	}
 	slices.SortFunc(found, func(a, b *cepler.Config) int { return strings.Compare(a.Deployment, b.Deployment) })
@@ -165,7 +186,7 @@ func (r *Reader) ceplerFiles(ctx context.Context, head *git.Commit) (candidates 
 }
 
 // gates tells the source where its gates are.
-func (r *Reader) gates(ctx context.Context, src *deployments.Source, config *cepler.Config, q Question, out *Trace) error {
+func (r *Reader) gates(ctx context.Context, src *deployments.Source, config *cepler.Config, q Question, notes *[]string) error {
 	branch, file := q.GatesBranch, q.GatesFile
 	if branch == "" {
 		branch = defaultGatesBranch
@@ -184,7 +205,7 @@ func (r *Reader) gates(ctx context.Context, src *deployments.Source, config *cep
 	}
 	_, err = r.file(ctx, head, file)
 	if errors.Is(err, fs.ErrNotExist) && !asked {
-		out.NotAsked = append(out.NotAsked, fmt.Sprintf("branch %s has no %s: whether gates hold %s back is not known; name the file", branch, file, config.Deployment))
+		*notes = append(*notes, fmt.Sprintf("branch %s has no %s: whether gates hold %s back is not known; name the file", branch, file, config.Deployment))
 		return nil
 	}
 	if err != nil {
@@ -194,9 +215,8 @@ func (r *Reader) gates(ctx context.Context, src *deployments.Source, config *cep
 	return nil
 }
 
-// NotAsked says which repositories and registries were not looked at so far,
-// for a Trace that is made of what Read gives.
-func (r *Reader) NotAsked() []string {
+// notAsked says which repositories and registries were not looked at so far.
+func (r *Reader) notAsked() []string {
 	var notes []string
 	for _, name := range slices.Sorted(maps.Keys(r.missing)) {
 		notes = append(notes, fmt.Sprintf("repository %s was not looked at: give a clone or its address to see subjects, and whether the commits and releases are there", name))

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/deployments"
+	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
 )
@@ -201,6 +202,21 @@ func TestWordsForWhatIsBroken(t *testing.T) {
 	assert.Equal(t, 3, (&lineage.Trace{Environments: []lineage.Environment{e}}).Broken())
 }
 
+// Who knows the sources already gets the same answer.
+func TestATraceOfSources(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	b.record("staging", byConcourse("staging"), nil)
+	want := b.trace("staging")
+	r := lineage.New(b.options)
+	defer func() { assert.NoError(t, r.Close()) }()
+	got, err := r.TraceOf(t.Context(), []deployments.Source{{Access: git.Access{Branch: "main"}, Config: "cepler/bank.yml", Environment: "staging"}}, want.At)
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+	_, err = r.TraceOf(t.Context(), nil, want.At)
+	require.ErrorContains(t, err, "no environment")
+}
+
 // Every kind of fact that a page or table can show.
 func TestEveryKindOfFact(t *testing.T) {
 	t.Parallel()
@@ -237,7 +253,7 @@ func TestEveryKindOfFact(t *testing.T) {
 	golden(t, "facts.txt", text.Bytes())
 	golden(t, "facts.html", page.Bytes())
 	assert.NotContains(t, page.String(), `href="javascript`)
-	for _, line := range strings.Split(text.String(), "\n") {
+	for line := range strings.SplitSeq(text.String(), "\n") {
 		assert.LessOrEqual(t, len([]rune(line)), 110, line)
 	}
 	broken := failing{errors.New("disk full")}
