@@ -1,0 +1,110 @@
+package chartbump
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/version"
+)
+
+const (
+	oldDigest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	newDigest = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+)
+
+func TestShapes(t *testing.T) {
+	number := version.Version{Major: 0, Minor: 42, Patch: 0}
+	for _, c := range []struct {
+		value, key, tag string
+		number          *version.Version
+		want            string
+	}{
+		{oldDigest, "digest", "latest", nil, newDigest},
+		{"", "digest", "latest", nil, newDigest},
+		{"v0.41.0@" + oldDigest, "tag", "latest", &number, "v0.42.0@" + newDigest},
+		{"0.41.0@" + oldDigest, "tag", "latest", &number, "0.42.0@" + newDigest},
+		{"0.41.0@" + oldDigest, "tag", "latest", nil, "0.41.0@" + newDigest},
+		{"0.41.0@" + oldDigest, "tag", "0.43.0", nil, "0.43.0@" + newDigest},
+		{"edge@" + oldDigest, "tag", "latest", &number, "latest@" + newDigest},
+		{"edge@" + oldDigest, "tag", "", &number, "edge@" + newDigest},
+		{"redis@" + oldDigest, "image", "latest", nil, "redis@" + newDigest},
+		{"ghcr.io/a/b@" + oldDigest, "image", "latest", nil, "ghcr.io/a/b@" + newDigest},
+		{"host:5000/a/b@" + oldDigest, "image", "latest", nil, "host:5000/a/b@" + newDigest},
+		{"host:5000/a/b:v1.0.0@" + oldDigest, "x", "", &number, "host:5000/a/b:v0.42.0@" + newDigest},
+	} {
+		s, err := parseShape(c.value, c.key)
+		require.NoError(t, err, c.value)
+		assert.Equal(t, c.value, s.String())
+		assert.Equal(t, c.want, s.with(newDigest, c.tag, c.number).String(), c.value)
+	}
+	for _, bad := range []string{"v1", "latest", "ghcr.io/a/b:v1", "@" + oldDigest, "a@" + oldDigest[:70], "a@sha512:" + strings.Repeat("a", 128), oldDigest + " "} {
+		_, err := parseShape(bad, "image")
+		require.Error(t, err, bad)
+	}
+}
+
+func FuzzShape(f *testing.F) {
+	for _, seed := range []string{oldDigest, "v1@" + oldDigest, "a:b@" + oldDigest, "a/b@" + oldDigest, "a:1/b:c@" + oldDigest, "@", "a@b@" + oldDigest, ""} {
+		f.Add(seed, "tag", "v2.0.0")
+	}
+	f.Fuzz(func(t *testing.T, value, key, tag string) {
+		s, err := parseShape(value, key)
+		if err != nil {
+			return
+		}
+		assert.Equal(t, value, s.String())
+		next := s.with(newDigest, tag, nil)
+		assert.True(t, strings.HasSuffix(next.String(), newDigest))
+		assert.Equal(t, s.repository, next.repository)
+	})
+}
+
+func FuzzDigest(f *testing.F) {
+	for _, seed := range []string{oldDigest, oldDigest + "\r\n", "", "sha256:", strings.ToUpper(oldDigest), oldDigest + "a"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		digest, err := parseDigest(text)
+		if err == nil {
+			assert.Equal(t, strings.TrimSpace(text), digest)
+			assert.Len(t, digest, len(oldDigest))
+		}
+	})
+}
+
+func FuzzOrigin(f *testing.F) {
+	for _, seed := range []string{"[remote \"origin\"]\n\turl = git@github.com:a/b\n", "[remote \"up\"]\nurl=x\n[remote \"origin\"]\nfetch=y\nurl = \"z\"\n", "url = x\n", "[remote \"origin\"]"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, config string) {
+		if got := originOf(config); got != "" {
+			assert.Contains(t, config, got)
+			assert.Contains(t, strings.ReplaceAll(config, " ", ""), `[remote"origin"]`)
+		}
+	})
+}
+
+func FuzzParams(f *testing.F) {
+	for _, seed := range []string{`"artifact"`, `{"digest_file": "a/digest"}`, `{"image": "a:b"}`, `{"image": "a", "digest_file": "b"}`, `{}`, `true`, `null`, `"squash"`, `""`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var from From
+		if from.UnmarshalJSON(data) == nil {
+			set := 0
+			for _, s := range []string{from.Artifact, from.DigestFile, from.Image} {
+				if s != "" {
+					set++
+				}
+			}
+			assert.Equal(t, 1, set)
+		}
+		var merge AutoMerge
+		if merge.UnmarshalJSON(data) == nil {
+			assert.True(t, merge.On || merge.Method == "")
+		}
+	})
+}
