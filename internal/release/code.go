@@ -147,20 +147,6 @@ func (c *Code) Close() error {
 // Head is the commit that everything is about.
 func (c *Code) Head() git.Hash { return c.head }
 
-// SetTagPrefix changes the prefix, for rules that are in the repository itself.
-func (c *Code) SetTagPrefix(ctx context.Context, prefix string) error {
-	c.o.TagPrefix = prefix
-	if c.local == nil {
-		return nil
-	}
-	refs, err := c.local.Refs(ctx)
-	if err != nil {
-		return err
-	}
-	c.localTags = tagsOf(refs, prefix)
-	return nil
-}
-
 // File reads a file as it is in the commit; fs.ErrNotExist when there is none.
 func (c *Code) File(ctx context.Context, name string) ([]byte, error) {
 	s, err := c.store(ctx)

@@ -38,23 +38,47 @@ func (c *Code) baseBelow(ctx context.Context, limit *version.Version) (*Tag, err
 
 // highest is the first of the tags that the commit has behind it.
 func (c *Code) highest(ctx context.Context, s *git.Store, tags []Tag) (*Tag, error) {
-	if s == c.far {
-		for _, t := range tags {
-			if ok, err := s.IsAncestor(ctx, t.Commit, c.head); err != nil || ok {
-				return &t, err
-			}
-		}
-		return nil, nil //nolint:nilnil // no tag is an answer
-	}
 	commits := make([]git.Hash, 0, len(tags))
 	for _, t := range tags {
 		commits = append(commits, t.Commit)
 	}
-	h, ok, err := reachable(ctx, s, c.head, commits)
-	if err != nil || !ok {
+	i, err := c.firstBehind(ctx, s, commits)
+	if err != nil || i < 0 {
 		return nil, err
 	}
-	return &tags[slices.Index(commits, h)], nil
+	return &tags[i], nil
+}
+
+// firstBehind is the index of the first commit that the head is or has behind
+// it, -1 when there is none.
+func (c *Code) firstBehind(ctx context.Context, s *git.Store, commits []git.Hash) (int, error) {
+	if s == c.far {
+		for i, h := range commits {
+			if ok, err := s.IsAncestor(ctx, h, c.head); err != nil || ok {
+				return i, err
+			}
+		}
+		return -1, nil
+	}
+	h, ok, err := reachable(ctx, s, c.head, commits)
+	if err != nil || !ok {
+		return -1, err
+	}
+	return slices.Index(commits, h), nil
+}
+
+// Holds reports whether the commit is another one, or has it behind it.
+func (c *Code) Holds(ctx context.Context, other git.Hash) (bool, error) {
+	holds := false
+	err := c.withHistory(ctx, func(s *git.Store) error {
+		i, err := c.firstBehind(ctx, s, []git.Hash{other})
+		holds = i == 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for commit %s behind %s: %w", short(other), short(c.head), err)
+	}
+	return holds, nil
 }
 
 // withHistory runs f on the clone and, where that is cut off, on the remote.

@@ -283,3 +283,30 @@ func TestWholeCloneAsksForNoObjects(t *testing.T) {
 	assert.Equal(t, "1.1.0", d.Next.String())
 	require.Len(t, server.Requests(), 1)
 }
+
+// A merge that only brings what its branches have is not counted for a path;
+// their commits are, and so is what a merge adds.
+func TestMergesAndPaths(t *testing.T) {
+	_, repo := serve(t)
+	series := repo.Import()
+	first := series.Commit("main", "feat: all").Write("api/a", "1").Write("web/a", "1")
+	side := series.Commit("side", "feat: web").From(first).Write("web/a", "2")
+	series.Commit("main", "fix: api").From(first).Write("api/a", "2")
+	series.Commit("main", "feat: merge").Merge(side).Write("web/a", "2")
+	series.Commit("main", "feat: evil merge").Merge(side).Write("web/a", "3")
+	series.Tag("v1.0.0", "", first)
+	require.NoError(t, series.Done())
+	for path, want := range map[string][]string{"web": {"feat: evil merge", "feat: web"}, "api": {"fix: api"}} {
+		c := open(t, clone(t, repo), release.Options{Paths: []string{path}})
+		base, err := c.Base(t.Context())
+		require.NoError(t, err)
+		commits, err := c.Since(t.Context(), base)
+		require.NoError(t, err)
+		got := make([]string, 0, len(commits))
+		for _, commit := range commits {
+			got = append(got, commit.Subject())
+		}
+		slices.Sort(got)
+		assert.Equal(t, want, got, path)
+	}
+}

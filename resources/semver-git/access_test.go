@@ -121,3 +121,49 @@ func TestTLSInEveryVerb(t *testing.T) {
 		assert.Equal(t, v.Number, trusting.get(v, nil)["version"])
 	}
 }
+
+// Servers that offer little, and a repository on this machine, serve as well.
+func TestServersThatOfferLittle(t *testing.T) {
+	for name, make := range map[string]func(*testing.T) *world{
+		"no protocol version 2": func(t *testing.T) *world {
+			t.Helper()
+			server, repo := serve(t, gittest.Options{NoV2: true})
+			t.Setenv("TMPDIR", t.TempDir())
+			return &world{tb: t, server: server, repo: repo, dir: t.TempDir(), source: keys{"uri": repo.URL(), "branch": "version", "file": "version"}}
+		},
+		"no filters": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			require.NoError(t, w.repo.RefuseFilter())
+			return w
+		},
+		"a path": func(t *testing.T) *world {
+			t.Helper()
+			w := newWorld(t)
+			return w.with(keys{"uri": w.repo.Dir})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := make(t)
+			assert.Equal(t, "0.0.0", w.check(nil)[0].Number)
+			first := w.put(keys{"bump": "minor"}).version
+			w.tag("0.1.0", w.code("feat: all there was"))
+			head := w.code("fix: a")
+			s := w.conventionally(keys{"tag": true}, "--depth=1", "--no-tags")
+			assert.Equal(t, "0.1.1", s.version.Number)
+			at, err := w.repo.RevParse("0.1.1")
+			require.NoError(t, err)
+			assert.Equal(t, head, at)
+			versions := w.check(first)
+			assert.Equal(t, first, versions[0])
+			assert.Equal(t, s.version, versions[1])
+			assert.Contains(t, w.get(s.version, nil)["release-notes.md"], "- A")
+
+			w.clone("repo")
+			_, err = gittest.Open(w.dir+"/repo").Git("commit", "-q", "--allow-empty", "-m", "feat: only here")
+			require.NoError(t, err)
+			assert.Contains(t, w.refused(release(keys{"tag": true})), "is not in")
+			require.NoError(t, w.repo.Fsck())
+		})
+	}
+}

@@ -66,8 +66,8 @@ func (s *scene) measure(b *testing.B, ours, git func() time.Duration, gitName, o
 	for b.Loop() {
 		s.w.server.Reset()
 		a += ours()
-		_, _, bytes := cost(s.w.server)
-		sent += bytes
+		_, _, received := cost(s.w.server)
+		sent += received
 		g += git()
 		if err == nil {
 			home := b.TempDir()

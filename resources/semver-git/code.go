@@ -18,7 +18,6 @@ import (
 type code struct {
 	*release.Code
 	rules  version.Rules
-	prefix string // of tags, as far as it is configured
 	remote *git.Remote
 	ref    string // of the branch that keeps the version
 }
@@ -30,7 +29,7 @@ func openCode(ctx context.Context, dir string, b *branch) (*code, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &code{Code: inner, prefix: b.src.TagPrefix, remote: b.remote, ref: b.src.ref()}
+	c := &code{Code: inner, remote: b.remote, ref: b.src.ref()}
 	if err := c.readRules(ctx, b.src); err != nil {
 		return nil, errors.Join(err, inner.Close())
 	}
@@ -40,27 +39,12 @@ func openCode(ctx context.Context, dir string, b *branch) (*code, error) {
 // readRules lays source.commit_types over the cog.toml, or over what holds by
 // itself.
 func (c *code) readRules(ctx context.Context, src Source) error {
-	c.rules = version.Default()
-	if src.CogTOML != "" {
-		data, err := c.File(ctx, src.CogTOML)
-		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("source.cog_toml: the commit has no file %s", src.CogTOML)
-		}
-		if err != nil {
-			return err
-		}
-		if c.rules, err = version.ParseCog(data); err != nil {
-			return fmt.Errorf("source.cog_toml: %s: %w", src.CogTOML, err)
-		}
-		if src.TagPrefix == "" && c.rules.TagPrefix != "" {
-			c.prefix = c.rules.TagPrefix
-			if err := c.SetTagPrefix(ctx, c.prefix); err != nil {
-				return err
-			}
-		}
+	rules, err := c.Rules(ctx, src.CogTOML)
+	if err != nil {
+		return fmt.Errorf("source.cog_toml: %w", err)
 	}
-	var err error
-	c.rules, err = c.rules.With(src.CommitTypes)
+	rules.KeepZero = src.KeepZero
+	c.rules, err = rules.With(src.CommitTypes)
 	return err
 }
 
@@ -88,7 +72,7 @@ func (c *code) notes(ctx context.Context, v version.Version, now time.Time) ([]b
 		return nil, err
 	}
 	if related {
-		prefix, err := c.style(ctx)
+		prefix, err := c.TagPrefix(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -183,7 +167,7 @@ func (p *put) chooseTag(ctx context.Context, d decision) (tagging, error) {
 		return tagging{}, fmt.Errorf("params.tag: commit %s of %s is not in %s, and a tag can be set in the same push only there; leave tag out, and tag the code's repository with a put of its own",
 			short(p.code.Head()), p.params.Repository, p.remote.URL())
 	}
-	prefix, err := p.code.style(ctx)
+	prefix, err := p.code.TagPrefix(ctx)
 	if err != nil {
 		return tagging{}, err
 	}
@@ -201,20 +185,6 @@ func (p *put) chooseTag(ctx context.Context, d decision) (tagging, error) {
 		return t, fmt.Errorf("params.tag: %s marks commit %s already, and not %s: release another version, or delete the tag", t.name, short(at), short(p.code.Head()))
 	}
 	return t, nil
-}
-
-// style is what stands before the version in a new tag: what is configured, or
-// else what the last one has.
-func (c *code) style(ctx context.Context) (string, error) {
-	if c.prefix != "" {
-		return c.prefix, nil
-	}
-	tags, err := c.Tags(ctx)
-	if err != nil || len(tags) == 0 {
-		return "", err
-	}
-	last := tags[0]
-	return last.Name[:len(last.Name)-len(last.Version.String())], nil
 }
 
 // editChangelog adds the entry to the changelog, which has to be in the same

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
 
@@ -93,32 +93,12 @@ func (p *put) close() error {
 	return p.code.Close()
 }
 
-// maxFile is what a file with a version may have, in bytes.
-const maxFile = 4096
-
 func (p *put) readFile() (version.Version, error) {
 	name, err := p.step.Path(p.params.File)
 	if err != nil {
 		return version.Version{}, err
 	}
-	info, err := os.Stat(name)
-	switch {
-	case err != nil:
-		return version.Version{}, err
-	case !info.Mode().IsRegular():
-		return version.Version{}, fmt.Errorf("%q is no file: name the file that holds the version, as in %s/version", p.params.File, p.params.File)
-	case info.Size() > maxFile:
-		return version.Version{}, fmt.Errorf("%q has %d bytes, which is no version", p.params.File, info.Size())
-	}
-	content, err := os.ReadFile(name)
-	if err != nil {
-		return version.Version{}, err
-	}
-	v, err := version.Parse(string(content))
-	if err != nil {
-		return version.Version{}, fmt.Errorf("%s: %w", p.params.File, err)
-	}
-	return v, nil
+	return release.ReadVersion(name, p.params.File)
 }
 
 // build makes the commit that the branch is to get, on top of tip; nothing when

@@ -33,6 +33,9 @@ type Source struct {
 	CommitTypes map[string]string `json:"commit_types"`
 	// CogTOML is the path of a cocogitto config in the code repository.
 	CogTOML string `json:"cog_toml"`
+	// KeepZero lets a breaking change of a version 0.x ask only for what its type
+	// does, as cocogitto has it. By default it leads to 1.0.0.
+	KeepZero bool `json:"keep_zero"`
 	// Paths are globs; only commits that touch one of them count.
 	Paths []string `json:"paths"`
 }

@@ -1,0 +1,89 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/taxiway-ci/taxiway/internal/version"
+)
+
+// Rules are those of the cocogitto config that the commit has at a path, and
+// those that hold by themselves when the path is empty. The config's tag prefix
+// counts where the options set none.
+func (c *Code) Rules(ctx context.Context, cog string) (version.Rules, error) {
+	if cog == "" {
+		return version.Default(), nil
+	}
+	data, err := c.File(ctx, cog)
+	if errors.Is(err, fs.ErrNotExist) {
+		return version.Rules{}, fmt.Errorf("the commit has no file %s", cog)
+	}
+	if err != nil {
+		return version.Rules{}, err
+	}
+	rules, err := version.ParseCog(data)
+	if err != nil {
+		return version.Rules{}, fmt.Errorf("%s: %w", cog, err)
+	}
+	if c.o.TagPrefix == "" && rules.TagPrefix != "" {
+		err = c.setTagPrefix(ctx, rules.TagPrefix)
+	}
+	return rules, err
+}
+
+// setTagPrefix changes the prefix, for rules that are in the repository itself.
+func (c *Code) setTagPrefix(ctx context.Context, prefix string) error {
+	c.o.TagPrefix = prefix
+	if c.local == nil {
+		return nil
+	}
+	refs, err := c.local.Refs(ctx)
+	if err != nil {
+		return err
+	}
+	c.localTags = tagsOf(refs, prefix)
+	return nil
+}
+
+// TagPrefix is what stands before the version in a new tag: what the options or
+// the rules say, or else what the tag of the highest version has.
+func (c *Code) TagPrefix(ctx context.Context) (string, error) {
+	if c.o.TagPrefix != "" {
+		return c.o.TagPrefix, nil
+	}
+	tags, err := c.Tags(ctx)
+	if err != nil || len(tags) == 0 {
+		return "", err
+	}
+	last := tags[0]
+	return last.Name[:len(last.Name)-len(last.Version.String())], nil
+}
+
+// maxFile is what a file with a version may have, in bytes.
+const maxFile = 4096
+
+// ReadVersion reads a file of a build that holds a version. name is how its
+// errors call the file.
+func ReadVersion(file, name string) (version.Version, error) {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return version.Version{}, err
+	case !info.Mode().IsRegular():
+		return version.Version{}, fmt.Errorf("%q is no file: name the file that holds the version, as in %s/version", name, name)
+	case info.Size() > maxFile:
+		return version.Version{}, fmt.Errorf("%q has %d bytes, which is no version", name, info.Size())
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return version.Version{}, err
+	}
+	v, err := version.Parse(string(content))
+	if err != nil {
+		return version.Version{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return v, nil
+}
