@@ -206,7 +206,9 @@ func golden(t *testing.T, name string, theirs func(program string) map[string]st
 
 func TestSameAsVendir(t *testing.T) {
 	tags := [][]string{
-		nil, {"tag", "v2", "main"}, {"tag", "v1", "main~1"},
+		nil,
+		{"tag", "v2", "main"},
+		{"tag", "v1", "main~1"},
 		{"-c", "user.name=a", "-c", "user.email=a@b", "tag", "-a", "-m", "one", "1.0.0", "main~2"},
 	}
 	names := slices.Sorted(maps.Keys(shapes()))
