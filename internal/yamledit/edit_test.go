@@ -24,25 +24,10 @@ func FuzzEdit(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		g := generate(seed)
 		before := values(t, g.text)
-		r := rand.New(rand.NewPCG(seed, 5))
 		file, err := yamledit.Parse([]byte(g.text), yamledit.Options{Document: g.document})
 		require.NoError(t, err, g.text)
-		var chosen []tok
-		for _, i := range r.Perm(len(g.tokens))[:min(len(g.tokens), 6)] {
-			tk := g.tokens[i]
-			if !ask(t, file, g, tk) || clash(chosen, tk) {
-				continue
-			}
-			chosen = append(chosen, tk)
-		}
-		want, edits := g.text, []request{}
-		for _, tk := range chosen {
-			e := request{tok: tk, text: digest(int(seed>>3)&15 + 1), comment: commentFor(r)}
-			require.NoError(t, file.Set(tk.path.String(), e.text), "%s\n%s", tk.path, g.text)
-			require.NoError(t, file.SetComment(tk.path.String(), e.comment), "%s\n%s", tk.path, g.text)
-			edits = append(edits, e)
-		}
-		want = expected(want, edits)
+		edits := editSome(t, file, g, seed)
+		want := expected(g.text, edits)
 		got, err := file.Bytes()
 		require.NoError(t, err, g.text)
 		require.Equal(t, want, string(got))
@@ -61,6 +46,42 @@ func FuzzEdit(f *testing.F) {
 		}
 		require.False(t, again.Changed(), "the same edits again")
 	})
+}
+
+// editSome makes a few edits of each kind of value that can be set.
+func editSome(t *testing.T, file *yamledit.File, g generated, seed uint64) []request {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 5))
+	var edits []request
+	for _, i := range r.Perm(len(g.tokens))[:min(len(g.tokens), 6)] {
+		tk := g.tokens[i]
+		if !ask(t, file, g, tk) || clash(edits, tk) {
+			continue
+		}
+		e := request{tok: tk, text: digest(int(seed>>3)&15 + 1), comment: commentFor(r)}
+		require.NoError(t, file.Set(tk.path.String(), e.text), "%s\n%s", tk.path, g.text)
+		require.NoError(t, file.SetComment(tk.path.String(), e.comment), "%s\n%s", tk.path, g.text)
+		edits = append(edits, e)
+	}
+	return edits
+}
+
+// TestGeneratedFilesMadeLong edits the same files when they are so long that they
+// are parsed in part.
+func TestGeneratedFilesMadeLong(t *testing.T) {
+	tail := strings.Repeat("# nothing but length\n", 4000)
+	for seed := range uint64(300) {
+		g := generate(seed)
+		if g.document != 0 || !strings.HasSuffix(g.text, "\n") {
+			continue
+		}
+		file, err := yamledit.Parse([]byte(g.text+tail), yamledit.Options{})
+		require.NoError(t, err, g.text)
+		edits := editSome(t, file, g, seed)
+		got, err := file.Bytes()
+		require.NoError(t, err, g.text)
+		require.Equal(t, expected(g.text, edits), strings.TrimSuffix(string(got), tail))
+	}
 }
 
 type request struct {
@@ -85,9 +106,9 @@ func ask(t *testing.T, file *yamledit.File, g generated, tk tok) bool {
 }
 
 // clash says that two values share a line, so that they share its comment.
-func clash(chosen []tok, tk tok) bool {
+func clash(chosen []request, tk tok) bool {
 	for _, c := range chosen {
-		if c.commentStart == tk.commentStart {
+		if c.tok.commentStart == tk.commentStart {
 			return true
 		}
 	}

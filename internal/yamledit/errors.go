@@ -20,7 +20,7 @@ var (
 	// ErrForm says that the value is written in a way that is not edited: as a
 	// block, over several lines, with a tag of its own.
 	ErrForm = errors.New("the value is not written on one line")
-	// ErrUnsafe says that the edited file would not say what it should. It has not
-	// been seen; it is there so that no such file is ever handed out.
+	// ErrUnsafe says that the edited file would not say what it should, so that it
+	// is not handed out.
 	ErrUnsafe = errors.New("the edit would change something else")
 )

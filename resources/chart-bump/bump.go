@@ -83,7 +83,7 @@ func (b *bumper) tree(ctx context.Context, base *git.Commit, edits map[string]gi
 func (b *bumper) change(base *git.Commit, edits map[string]git.Edit, message string) git.Change {
 	name, email := b.src.User()
 	if name == "" {
-		name, email = "chart-bump", "chart-bump@taxiway.invalid"
+		name, email = "Taxiway", "bot@taxiway.invalid"
 	}
 	by := git.Signature{Name: name, Email: email, When: b.now()}
 	return git.Change{Parent: base.Hash, Edits: edits, Author: by, Committer: by, Message: message}

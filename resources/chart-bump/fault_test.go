@@ -316,3 +316,30 @@ func TestDraft(t *testing.T) {
 	w.bumped(t, w.source(nil), digestB, revision2)
 	assert.False(t, w.pull(t).Draft)
 }
+
+func TestTwoPutsAtOnceOfOneBranch(t *testing.T) {
+	w := newWorld(t)
+	w.image(t, "one", digestB, revision2)
+	w.image(t, "two", digestC, revision3)
+	var group sync.WaitGroup
+	answers := make([]answer, 2)
+	for i, name := range []string{"one", "two"} {
+		group.Go(func() { answers[i] = w.put(t, w.source(nil), object{"images": object{"lana-bank": name}}) })
+	}
+	group.Wait()
+	for _, a := range answers {
+		require.Zero(t, a.status, a.stderr)
+		assert.Equal(t, "1", a.version.PR)
+	}
+	assert.Equal(t, "1\n", must(w.repo.Git("rev-list", "--count", "main..bot-bump")))
+	all, err := w.pulls.Pulls()
+	require.NoError(t, err)
+	assert.Len(t, all, 1)
+}
+
+func TestNoPermissionToPush(t *testing.T) {
+	w := newWorld(t)
+	w.git.Inject(gittest.Fault{Service: gittest.ReceivePack, Status: http.StatusForbidden, Body: "read only"})
+	w.image(t, "lana-bank", digestB, revision2)
+	w.refused(t, w.source(nil), object{"images": object{"lana-bank": "lana-bank"}}, "no permission")
+}
