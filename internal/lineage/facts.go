@@ -109,22 +109,31 @@ func (c Commit) spans(repository string) []span {
 // out.
 func (c Contents) facts(before *Contents) []fact {
 	var all []fact
-	known := before.commits()
-	digests := before.digests()
+	known, has := before.commits(), before.identities()
+	isNew := func(images []Image) []Image {
+		return slices.DeleteFunc(slices.Clone(images), func(i Image) bool { return has[i.identity()] })
+	}
 	for _, chart := range c.Charts {
 		if v := chart.Vendored; known == nil || v == nil || v.Commit.Hash != known[chart.Path] {
 			all = append(all, chart.fact())
 		}
-		for _, image := range chart.Images {
-			if !digests[image.identity()] {
-				all = append(all, image.fact())
-			}
-		}
+		all = append(all, imageFacts(isNew(chart.Images))...)
 	}
-	for _, image := range c.Images {
-		if !digests[image.identity()] {
-			all = append(all, image.fact())
+	return append(all, imageFacts(isNew(c.Images))...)
+}
+
+// imageFacts are the images, those of one source together.
+func imageFacts(images []Image) []fact {
+	var all []fact
+	at := map[string]int{}
+	for _, i := range images {
+		key := i.Source.identity()
+		n, ok := at[key]
+		if !ok {
+			n = len(all)
+			at[key], all = n, append(all, i.Source.fact())
 		}
+		all[n].Lines = append(all[n].Lines, i.line())
 	}
 	return all
 }
@@ -143,7 +152,8 @@ func (c *Contents) commits() map[string]string {
 	return all
 }
 
-func (c *Contents) digests() map[string]bool {
+// identities are those of all its images.
+func (c *Contents) identities() map[string]bool {
 	all := map[string]bool{}
 	if c == nil {
 		return all
@@ -156,11 +166,15 @@ func (c *Contents) digests() map[string]bool {
 
 // identity is equal for images that lead to the same place.
 func (i Image) identity() string {
-	id := i.File + " " + i.Path + " " + i.Digest
-	if i.Source != nil {
-		id += " " + i.Source.Repository + " " + i.Source.Commit.Hash
+	return i.File + " " + i.Path + " " + i.Digest + " " + i.Source.identity()
+}
+
+// identity is equal for sources that are told alike.
+func (s *Source) identity() string {
+	if s == nil {
+		return ""
 	}
-	return id
+	return s.Repository + " " + s.Commit.Hash + " " + string(s.By)
 }
 
 // images are all images, of the charts first.
@@ -198,7 +212,8 @@ func (c Chart) fact() fact {
 // digestShown is how much of a digest people look at.
 const digestShown = len("sha256:") + 12
 
-func (i Image) fact() fact {
+// line is the image in one line.
+func (i Image) line() []span {
 	name := i.Repository
 	if name == "" {
 		name = "an image without a name"
@@ -207,25 +222,23 @@ func (i Image) fact() fact {
 	if len(digest) > digestShown {
 		digest = digest[:digestShown]
 	}
-	f := fact{Name: "image", Lines: [][]span{{
-		plain("%s", name), {Text: "@" + digest, Title: i.Digest, Kind: "hash"}, dim("%s", i.Path),
-	}}}
-	if i.Source == nil {
-		f.Lines = append(f.Lines, []span{{Text: "source not known", Kind: "bad"}})
-		return f
+	line := []span{plain("%s", name), {Text: "@" + digest, Title: i.Digest, Kind: "hash"}, dim("%s", i.Path)}
+	if i.Source != nil && i.Source.Subdir != "" {
+		line = append(line, dim("from %s", i.Source.Subdir))
 	}
-	s := i.Source
-	line := []span{plain("%s", s.release())}
-	line = append(line, s.Commit.spans(s.Repository)...)
-	place := s.Repository
-	if s.Subdir != "" {
-		place += ", " + s.Subdir
+	if l := i.Labels; l != nil && l.Version != "" && (i.Source == nil || !slices.Contains(i.Source.Releases, l.Version)) {
+		line = append(line, dim("its label says version %s", l.Version))
 	}
-	f.Lines = append(f.Lines, line, []span{{Text: "of " + place, Kind: "dim", Link: webLink(s.Repository)}, dim("by %s", s.By)})
-	if i.Labels != nil && i.Labels.Version != "" {
-		f.Lines = append(f.Lines, []span{dim("its label says version %s", i.Labels.Version)})
+	return line
+}
+
+// fact is the source; the images that were built from it follow in its lines.
+func (s *Source) fact() fact {
+	if s == nil {
+		return fact{Name: "images", Lines: [][]span{{{Text: "source not known", Kind: "bad"}}}}
 	}
-	return f
+	line := append([]span{plain("%s", s.release())}, s.Commit.spans(s.Repository)...)
+	return fact{Name: "images", Lines: [][]span{line, {{Text: "of " + s.Repository, Kind: "dim", Link: webLink(s.Repository)}, dim("by %s", s.By)}}}
 }
 
 // release is the release in a few words.
