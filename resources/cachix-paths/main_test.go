@@ -364,13 +364,14 @@ func TestPutTimesOut(t *testing.T) {
 func (w *world) process(ctx context.Context, dir, verb string, request map[string]any) *exec.Cmd {
 	w.t.Helper()
 	request["source"] = w.source
+	return program(ctx, w.t, dir, verb, request)
+}
+
+func program(ctx context.Context, tb testing.TB, dir, verb string, request map[string]any) *exec.Cmd {
+	tb.Helper()
 	data, err := json.Marshal(request)
-	require.NoError(w.t, err)
-	args := []string{}
-	if dir != "" {
-		args = append(args, dir)
-	}
-	cmd := exec.CommandContext(ctx, verb, args...)
+	require.NoError(tb, err)
+	cmd := exec.CommandContext(ctx, verb, dir)
 	cmd.Env = append(os.Environ(), "NO_COLOR=1")
 	cmd.Stdin = bytes.NewReader(data)
 	return cmd
