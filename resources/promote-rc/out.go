@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -92,7 +91,6 @@ type promotion struct {
 	next      version.Version
 	candidate string // its version, or empty
 	previous  string // tag of the release before, or empty
-	prefix    string // of tags
 	notes     []byte
 	files     map[string]git.Edit
 	pull      *forge.Pull
@@ -118,13 +116,9 @@ func (p *promotion) readParams() error {
 	if err != nil {
 		return fmt.Errorf("params.version_file: %w", err)
 	}
-	text, err := os.ReadFile(file)
+	v, err := release.ReadVersion(file, p.params.VersionFile)
 	if err != nil {
 		return fmt.Errorf("params.version_file: %w", err)
-	}
-	v, err := version.Parse(string(text))
-	if err != nil {
-		return fmt.Errorf("params.version_file %s: %w", p.params.VersionFile, err)
 	}
 	p.next = v.Final()
 	if !v.IsFinal() {
@@ -176,9 +170,9 @@ func (p *promotion) close() error {
 
 // readCode reads the rules and writes the notes.
 func (p *promotion) readCode(ctx context.Context) error {
-	rules, err := p.rules(ctx)
+	rules, err := p.code.Rules(ctx, p.src.CogTOML)
 	if err != nil {
-		return err
+		return fmt.Errorf("source.cog_toml: %w", err)
 	}
 	p.head, err = p.store.Commit(ctx, p.code.Head())
 	if errors.Is(err, git.ErrNotFound) || errors.Is(err, git.ErrNoBranch) || errors.Is(err, git.ErrEmpty) {
@@ -200,34 +194,15 @@ func (p *promotion) readCode(ctx context.Context) error {
 			p.previous = t.Name
 		}
 	}
+	prefix, err := p.code.TagPrefix(ctx)
+	if err != nil {
+		return err
+	}
 	// The day is the candidate's, so that the same put writes the same entry.
 	p.notes, err = p.code.Notes(ctx, release.Entry{
-		Version: p.next, Date: p.head.Committer.When, Rules: rules, Links: version.GitHub(p.forge.WebURL(), p.prefix),
+		Version: p.next, Date: p.head.Committer.When, Rules: rules, Links: version.GitHub(p.forge.WebURL(), prefix),
 	})
 	return err
-}
-
-func (p *promotion) rules(ctx context.Context) (version.Rules, error) {
-	p.prefix = p.src.TagPrefix
-	if p.src.CogTOML == "" {
-		return version.Default(), nil
-	}
-	data, err := p.code.File(ctx, p.src.CogTOML)
-	if errors.Is(err, fs.ErrNotExist) {
-		return version.Rules{}, fmt.Errorf("source.cog_toml: the commit has no file %s", p.src.CogTOML)
-	}
-	if err != nil {
-		return version.Rules{}, err
-	}
-	rules, err := version.ParseCog(data)
-	if err != nil {
-		return rules, fmt.Errorf("source.cog_toml: %s: %w", p.src.CogTOML, err)
-	}
-	if p.prefix == "" && rules.TagPrefix != "" {
-		p.prefix = rules.TagPrefix
-		err = p.code.SetTagPrefix(ctx, p.prefix)
-	}
-	return rules, err
 }
 
 // released reports a version that is promoted already: by this candidate, which

@@ -362,9 +362,16 @@ func TestWhatAPutNeeds(t *testing.T) {
 	w := newWorld(t)
 	dir := w.build("0.42", nil)
 	_, err := w.tryPut(dir, params())
-	require.ErrorContains(t, err, `params.version_file version/version: no semantic version: "0.42": it needs three numbers, as in 0.42.0`)
+	require.ErrorContains(t, err, `params.version_file: version/version: no semantic version: "0.42": it needs three numbers, as in 0.42.0`)
 
+	_, err = w.tryPut(w.build(strings.Repeat(" ", 1<<20)+"0.42.0-rc.1", nil), params())
+	require.ErrorContains(t, err, `params.version_file: "version/version" has 1048588 bytes, which is no version`)
 	p := params()
+	p.VersionFile = "version"
+	_, err = w.tryPut(dir, p)
+	require.ErrorContains(t, err, `params.version_file: "version" is no file: name the file that holds the version, as in version/version`)
+
+	p = params()
 	p.Repository = "version"
 	_, err = w.tryPut(w.build("0.42.0-rc.1", nil), p)
 	require.ErrorContains(t, err, "params.repository version")
@@ -382,6 +389,18 @@ func TestRulesOfACogToml(t *testing.T) {
 	log := w.file("CHANGELOG.md")
 	assert.Contains(t, log, "### New\n\n- *(api)* Transfers")
 	assert.NotContains(t, log, "Rounding")
+}
+
+// Links lead to tags as they are called.
+func TestLinksHaveThePrefixOfTheTags(t *testing.T) {
+	w := newWorld(t)
+	for _, args := range [][]string{{"tag", "v0.41.0", "0.41.0"}, {"tag", "-d", "0.41.0"}} {
+		_, err := w.repo.Git().Git(args...)
+		require.NoError(t, err)
+	}
+	w.put("0.42.0-rc.1")
+	assert.Contains(t, w.file("CHANGELOG.md"), "/compare/v0.41.0...v0.42.0)")
+	assert.Contains(t, w.pull().Body, "/compare/v0.41.0..."+w.tip("main"))
 }
 
 // An app's tokens end; each step asks for its own.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-git/go-git/v5/plumbing"
+
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
@@ -123,11 +125,11 @@ func (p *put) known(ctx context.Context) ([]version.Version, error) {
 }
 
 // settled is the candidate that the commit has already, of the version that
-// would be next: putting the same commit again does no harm.
-func (p *put) settled(ctx context.Context, next version.Version) (*Version, error) {
+// would be next, and its tag: putting the same commit again does no harm.
+func (p *put) settled(ctx context.Context, next version.Version) (*Version, release.Tag, error) {
 	tags, err := p.code.Tags(ctx)
 	if err != nil || p.code.Ref(p.src.ref()).IsZero() {
-		return nil, err
+		return nil, release.Tag{}, err
 	}
 	for _, t := range tags {
 		same := t.Version.Final().Compare(next.Final()) == 0 && !t.Version.IsFinal() && t.Version.Pre[0] == p.params.Pre
@@ -142,10 +144,39 @@ func (p *put) settled(ctx context.Context, next version.Version) (*Version, erro
 			return v.Commit == "", nil
 		})
 		if err != nil || v.Commit != "" {
-			return &v, err
+			return &v, t, err
 		}
 	}
-	return nil, nil //nolint:nilnil // no version is an answer
+	return nil, release.Tag{}, nil
+}
+
+// sameCandidate refuses to make a candidate final at a commit that has not got
+// what the candidate was made of.
+func (p *put) sameCandidate(ctx context.Context, tip *git.Commit, d decision) error {
+	if p.code == nil || p.params.Bump != "final" || d.before.number.IsFinal() {
+		return nil
+	}
+	set, err := p.current(ctx, tip)
+	if err != nil || set.Commit == "" {
+		return err
+	}
+	c, err := p.store.Commit(ctx, plumbing.NewHash(set.Commit))
+	if err != nil {
+		return err
+	}
+	made := parseMessage(c.Message, set.Number).commit
+	if !plumbing.IsHash(made) {
+		return nil // a person or the older type set it
+	}
+	holds, err := p.code.Holds(ctx, plumbing.NewHash(made))
+	if err != nil {
+		return err
+	}
+	if !holds {
+		return fmt.Errorf("bump: final would make %s of %s, which is commit %s, but %s is at %s, without it: get both from the same build, or set the version by params.file",
+			d.next, set.Number, short(plumbing.NewHash(made)), p.params.Repository, short(p.code.Head()))
+	}
+	return nil
 }
 
 // tagging is what becomes of the version's tag.
@@ -157,7 +188,7 @@ type tagging struct {
 // chooseTag names the tag and makes sure that it can be set.
 func (p *put) chooseTag(ctx context.Context, d decision) (tagging, error) {
 	if !p.params.Tag || d.keep || d.settled != nil {
-		return tagging{}, nil
+		return d.tag, nil
 	}
 	there, err := p.code.OnRemote(ctx)
 	if err != nil {

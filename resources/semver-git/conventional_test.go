@@ -126,6 +126,10 @@ func TestSameCommitTwice(t *testing.T) {
 	assert.Equal(t, first.version, again.version)
 	assert.Equal(t, refs, w.refs())
 	assert.Contains(t, again.stderr, "this commit is 0.42.0-rc.1 already")
+	for _, name := range []string{"number", "code", "tag", "because"} {
+		assert.NotEmpty(t, again.meta[name])
+		assert.Equal(t, first.meta[name], again.meta[name], name)
+	}
 
 	// also when the branch has gone on
 	w.code("fix: interest")
@@ -173,11 +177,31 @@ func TestTagAndVersionMoveTogether(t *testing.T) {
 		assert.Contains(t, w.refused(release(keys{"tag": true})), "not this ref")
 	}
 	require.NoError(t, w.repo.Hook("update", ""))
-	elsewhere, err := w.repo.RevParse("v0.41.0")
-	require.NoError(t, err)
 	w.tag("v0.42.0", w.code("fix: other"))
 	assert.Contains(t, w.refused(release(keys{"bump": "0.42.0", "tag": true})), "v0.42.0 marks commit")
-	_ = elsewhere
+}
+
+// A candidate becomes final at a commit that has what the candidate has, whether
+// a tag marked it or not.
+func TestFinalOfAnotherCommit(t *testing.T) {
+	for _, tag := range []bool{true, false} {
+		w := newCode(t)
+		w.code("feat: loans")
+		w.conventionally(keys{"pre": "rc", "tag": tag})
+		w.clone("older")
+		next := w.code("fix!: other names")
+		require.Equal(t, "1.0.0-rc.1", w.conventionally(keys{"pre": "rc", "tag": tag}).version.Number)
+		said := w.refused(keys{"bump": "final", "repository": "older", "tag": true})
+		assert.Contains(t, said, "1.0.0 of 1.0.0-rc.1, which is commit "+next[:7]+", but older is at ")
+
+		// the merge of its pull request comes after it
+		merged := w.code("ci: release 1.0.0")
+		w.clone("repo")
+		require.Equal(t, "1.0.0", w.put(keys{"bump": "final", "repository": "repo", "tag": true}).version.Number)
+		at, err := w.repo.RevParse("v1.0.0")
+		require.NoError(t, err)
+		assert.Equal(t, merged, at)
+	}
 }
 
 // Of several puts at once for different commits, each gets a candidate of its own.
@@ -295,6 +319,21 @@ chore = { bump_patch = true }
 	assert.Contains(t, w.with(keys{"cog_toml": "cog2.toml"}).refused(release(nil)), "the commit has no file cog2.toml")
 }
 
+// A breaking change leads from 0.x to 1.0.0, unless the rule of cocogitto is
+// asked for; above 0.x there is but one rule.
+func TestKeepZero(t *testing.T) {
+	w := newCode(t)
+	w.code("fix!: other names")
+	assert.Equal(t, "1.0.0-rc.1", w.conventionally(keys{"pre": "rc"}).version.Number)
+	kept := w.with(keys{"keep_zero": true, "branch": "kept"})
+	s := kept.conventionally(keys{"pre": "rc"})
+	assert.Equal(t, "0.41.1-rc.1", s.version.Number)
+	assert.Contains(t, s.stderr, "fix!: other names (breaking, but 0.x stays: fix → patch)")
+	w.tag("v1.0.0", w.code("fix: a"))
+	w.code("fix!: names again")
+	assert.Equal(t, "2.0.0", kept.conventionally(nil).version.Number)
+}
+
 func TestPathsOfAMonorepo(t *testing.T) {
 	w := newWorld(t)
 	series := w.repo.Import()
@@ -359,7 +398,9 @@ func TestCodeInAnotherRepository(t *testing.T) {
 	assert.Contains(t, elsewhere.refused(release(keys{"changelog": "CHANGELOG.md"})), "leave changelog out")
 	s := elsewhere.put(release(keys{"pre": "rc"}))
 	assert.Equal(t, "0.42.0-rc.1", s.version.Number)
-	assert.Contains(t, elsewhere.get(s.version, nil)["release-notes.md"], "Loans")
+	files := elsewhere.get(s.version, nil)
+	assert.Contains(t, files["release-notes.md"], "Loans")
+	assert.Equal(t, "v0.42.0-rc.1", files["tag"], "as the tags there are, for whoever makes it")
 }
 
 // A tag that only the remote has yet counts: the cache of a git resource does
@@ -410,7 +451,8 @@ func TestArtifactStaysAsItIs(t *testing.T) {
 	w.clone("repo")
 	before := listing(t, w.dir)
 	t.Setenv("PATH", "")
-	w.tryPut(release(keys{"pre": "rc", "tag": true}))
+	s := w.tryPut(release(keys{"pre": "rc", "tag": true}))
+	require.Zero(t, s.status, s.stderr)
 	assert.Equal(t, before, listing(t, w.dir))
 }
 

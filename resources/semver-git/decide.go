@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
 
@@ -107,14 +108,14 @@ func (p *put) fromCommits(ctx context.Context, before kept) (decision, error) {
 	if err != nil {
 		return d, err
 	}
+	if p.params.Tag && p.params.Pre != "" {
+		var marks release.Tag
+		d.settled, marks, err = p.settled(ctx, answer.Next)
+		if d.settled != nil {
+			answer.Next, d.tag.name = marks.Version, marks.Name
+		}
+	}
 	d.next, d.why = answer.Next, explain(answer)
-	if !p.params.Tag || p.params.Pre == "" {
-		return d, nil
-	}
-	d.settled, err = p.settled(ctx, answer.Next)
-	if d.settled != nil {
-		d.next, err = version.Parse(d.settled.Number)
-	}
 	return d, err
 }
 

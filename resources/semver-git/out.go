@@ -123,6 +123,9 @@ func (p *put) build(ctx context.Context, tip *git.Commit) (*git.Built, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.sameCandidate(ctx, tip, d); err != nil {
+		return nil, err
+	}
 	if d.tag, err = p.chooseTag(ctx, d); err != nil {
 		return nil, err
 	}
@@ -147,14 +150,18 @@ func (p *put) commitOf(ctx context.Context, tip *git.Commit, d decision) (*git.B
 		return &git.Built{Hash: tip.Hash, Commit: tip}, nil
 	}
 	number := d.next.String()
-	m := message{subject: p.src.subject(number), build: p.step.Build, tag: d.tag.name}
+	m := message{subject: p.src.subject(number), build: p.step.Build}
 	edits := map[string]git.Edit{p.src.file(): {Content: []byte(number + "\n")}}
 	if p.code != nil {
 		notes, err := p.code.notes(ctx, d.next, p.now)
 		if err != nil {
 			return nil, err
 		}
-		m.notes, m.commit = string(notes), p.code.Head()
+		prefix, err := p.code.TagPrefix(ctx)
+		if err != nil {
+			return nil, err
+		}
+		m.notes, m.commit, m.tag = string(notes), p.code.Head(), d.next.Tag(prefix)
 		if p.params.Changelog != "" {
 			if err := p.editChangelog(ctx, tip, edits, notes, d.next); err != nil {
 				return nil, fmt.Errorf("params.changelog: %w", err)
