@@ -212,7 +212,7 @@ func TestTheResourcesImagesAreSmallAndTheirProgramsAnswer(t *testing.T) {
 				command.Stdout, command.Stderr = &stdout, &stderr
 				require.Error(t, command.Run())
 				assert.Empty(t, stdout.String())
-				assert.Contains(t, stderr.String(), `did you mean "branch"?`, "%s %s", image.Definition.Type, verb)
+				assert.Contains(t, stderr.String(), `unknown key "brnach"`, "%s %s", image.Definition.Type, verb)
 			}
 		})
 	}
