@@ -82,7 +82,7 @@ func (r *Reader) Trace(ctx context.Context, q Question) (*Trace, error) {
 }
 
 // TraceOf answers for the environments of these sources, which are of one
-// repository and branch, in their order.
+// repository and branch, each after the one that it has to pass.
 func (r *Reader) TraceOf(ctx context.Context, sources []deployments.Source, now time.Time) (*Trace, error) {
 	if len(sources) == 0 {
 		return nil, fmt.Errorf("there is no environment to look at in %s", r.options.Deployments)
@@ -97,8 +97,29 @@ func (r *Reader) TraceOf(ctx context.Context, sources []deployments.Source, now 
 	}
 	return &Trace{
 		Repository: r.options.Deployments, Branch: sources[0].Branch, Head: commit(head), At: now.UTC(),
-		Environments: rows, NotAsked: r.notAsked(),
+		Environments: inOrder(rows), NotAsked: r.notAsked(),
 	}, nil
+}
+
+// inOrder puts each environment after the one that it has to pass, where that is
+// there, and keeps the order otherwise.
+func inOrder(rows []Environment) []Environment {
+	ordered := make([]Environment, 0, len(rows))
+	placed := map[string]bool{}
+	var place func(key string)
+	place = func(key string) {
+		i := slices.IndexFunc(rows, func(e Environment) bool { return e.Key() == key })
+		if i < 0 || placed[key] {
+			return
+		}
+		placed[key] = true
+		place(Environment{Deployment: rows[i].Deployment, Name: rows[i].Passed}.Key())
+		ordered = append(ordered, rows[i])
+	}
+	for _, e := range rows {
+		place(e.Key())
+	}
+	return ordered
 }
 
 // branch is the branch to read, and its newest commit.

@@ -213,6 +213,10 @@ func TestATraceOfSources(t *testing.T) {
 	got, err := r.TraceOf(t.Context(), []deployments.Source{{Access: git.Access{Branch: "main"}, Config: "cepler/bank.yml", Environment: "staging"}}, want.At)
 	require.NoError(t, err)
 	assert.Equal(t, want, got)
+	both := []deployments.Source{{Access: git.Access{Branch: "main"}, Config: "cepler/bank.yml", Environment: "production"}, {Access: git.Access{Branch: "main"}, Config: "cepler/bank.yml", Environment: "staging"}}
+	got, err = r.TraceOf(t.Context(), both, want.At)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"bank/staging", "bank/production"}, []string{got.Environments[0].Key(), got.Environments[1].Key()})
 	_, err = r.TraceOf(t.Context(), nil, want.At)
 	require.ErrorContains(t, err, "no environment")
 }
