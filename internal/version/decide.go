@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The ways in which nothing can be decided.
@@ -65,7 +66,7 @@ func (d Decision) Deciding() []Reason {
 // are counted. Its errors are [ErrNothing], [ErrNoCandidate], [ErrBackwards],
 // [ErrBump] and [ErrInvalid].
 func Decide(q Question) (Decision, error) {
-	if err := (Bump{Pre: q.Pre}).Validate(); err != nil {
+	if err := q.checkPre(); err != nil {
 		return Decision{}, err
 	}
 	d := Decision{Base: q.Base}
@@ -81,6 +82,18 @@ func Decide(q Question) (Decision, error) {
 		return q.override(d)
 	}
 	return q.bump(d)
+}
+
+// checkPre wants a word that candidates can be counted by: those of "rc.1" would
+// all be rc.1.1, whatever they were made of.
+func (q Question) checkPre() error {
+	if err := (Bump{Pre: q.Pre}).Validate(); err != nil {
+		return err
+	}
+	if strings.Contains(q.Pre, ".") || isNumber(q.Pre) {
+		return fmt.Errorf("%w: pre: %s can't be counted up: write one word like rc, its number is added", ErrBump, shown(q.Pre))
+	}
+	return nil
 }
 
 func (q Question) base() Version {
