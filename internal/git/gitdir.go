@@ -34,6 +34,10 @@ type GitDir struct {
 	// Files are those that were checked out; git takes all others of Head as
 	// deliberately absent.
 	Files []File
+	// Whole adds the contents of the files, for programs that build what a commit
+	// has and not what is on disk, as nix does. The clone is no partial one then,
+	// which such programs' libraries refuse. All files of Head have to be in Files.
+	Whole bool
 }
 
 // WriteGitDir makes the .git of a folder that Checkout filled: small, without
@@ -56,7 +60,7 @@ func (s *Store) writeGitDir(ctx context.Context, dir string, g GitDir) error {
 	if err != nil {
 		return err
 	}
-	c := &gitDirContent{store: s, delivered: make(map[string]bool, len(g.Files)), folders: map[string]bool{".": true}, seen: map[Hash]bool{}}
+	c := &gitDirContent{store: s, whole: g.Whole, delivered: make(map[string]bool, len(g.Files)), folders: map[string]bool{".": true}, seen: map[Hash]bool{}}
 	for _, f := range g.Files {
 		c.deliver(f.Path)
 	}
@@ -91,6 +95,7 @@ const maxGitDirObjects = 1 << 30
 // gitDirContent collects the objects and the index of a .git.
 type gitDirContent struct {
 	store     *Store
+	whole     bool
 	delivered map[string]bool
 	folders   map[string]bool // of delivered files; "." is the top
 	seen      map[Hash]bool
@@ -122,7 +127,7 @@ func (c *gitDirContent) object(ctx context.Context, kind plumbing.ObjectType, h 
 		return err
 	}
 	if c.size += len(content); c.size > maxGitDirObjects {
-		return fmt.Errorf("the trees of the commit have more than %d bytes", maxGitDirObjects)
+		return fmt.Errorf("what it is to hold of the commit has more than %d bytes", maxGitDirObjects)
 	}
 	c.objects = append(c.objects, rawObject{h, kind, content})
 	return nil
@@ -161,7 +166,8 @@ func (c *gitDirContent) indexEntry(p string, e Entry) {
 	}
 }
 
-// blobs adds the contents without which "git status" would ask the remote.
+// blobs adds the contents without which "git status" would ask the remote, and
+// all if they are wanted.
 func (c *gitDirContent) blobs(ctx context.Context) error {
 	var wanted []Hash
 	for _, f := range c.index {
@@ -190,6 +196,8 @@ func (c *gitDirContent) statusReads(f File) bool {
 	switch {
 	case f.Mode == filemode.Submodule:
 		return false
+	case c.whole:
+		return true
 	case f.Mode == filemode.Symlink:
 		return c.delivered[f.Path]
 	case c.delivered[f.Path]:
@@ -235,7 +243,9 @@ func (c *gitDirContent) write(dir string, g GitDir) error {
 		"index":                               indexText(c.index, c.delivered),
 		"objects/pack/pack-" + name + ".pack": pack,
 		"objects/pack/pack-" + name + ".idx":  index,
-		"objects/pack/pack-" + name + ".promisor": nil,
+	}
+	if !g.Whole {
+		files["objects/pack/pack-"+name+".promisor"] = nil
 	}
 	if g.Branch != "" {
 		files["packed-refs"] = []byte(packedRefs(g))
@@ -259,17 +269,21 @@ func packedRefs(g GitDir) string {
 	return fmt.Sprintf("# pack-refs with: peeled fully-peeled sorted \n%[1]s refs/heads/%[2]s\n%[1]s refs/remotes/origin/%[2]s\n", g.Head, g.Branch)
 }
 
-// configText is the configuration of a partial clone. Its format version has to
-// be 1 for the extension to count.
+// configText is the configuration of a clone, mostly a partial one: its format
+// version has to be 1 for the extension to count.
 func configText(g GitDir) string {
+	version, extensions, filter := 1, "[extensions]\n\tpartialClone = origin\n", "\tpromisor = true\n\tpartialclonefilter = blob:none\n"
+	if g.Whole {
+		version, extensions, filter = 0, "", ""
+	}
 	var b strings.Builder
-	b.WriteString("[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n" +
-		"[extensions]\n\tpartialClone = origin\n")
+	fmt.Fprintf(&b, "[core]\n\trepositoryformatversion = %d\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n", version)
+	b.WriteString(extensions)
 	fmt.Fprintf(&b, "[remote \"origin\"]\n\turl = %s\n", quoteConfig(withoutPassword(g.URL)))
 	if g.Branch != "" {
 		fmt.Fprintf(&b, "\tfetch = %s\n", quoteConfig("+refs/heads/"+g.Branch+":refs/remotes/origin/"+g.Branch))
 	}
-	b.WriteString("\tpromisor = true\n\tpartialclonefilter = blob:none\n")
+	b.WriteString(filter)
 	if g.Branch != "" {
 		fmt.Fprintf(&b, "[branch %s]\n\tremote = origin\n\tmerge = %s\n", quoteConfig(g.Branch), quoteConfig("refs/heads/"+g.Branch))
 	}

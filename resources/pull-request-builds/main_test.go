@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -16,6 +18,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/concourse/conformance"
 	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/nixcache/nixcachetest"
 	"github.com/taxiway-ci/taxiway/internal/scripttest"
 	builds "github.com/taxiway-ci/taxiway/resources/pull-request-builds"
 )
@@ -207,6 +210,36 @@ func TestGetDeliversTheCommitThatWasOffered(t *testing.T) {
 	require.Zero(t, status, log)
 	assert.NoFileExists(t, filepath.Join(only, "x.yml"))
 	assert.Equal(t, v, a.Version)
+}
+
+// What builds a commit from git, as nix does with a flake, finds all of it in the
+// folder: no remote is asked.
+func TestTheFolderIsARepositoryOfItsOwn(t *testing.T) {
+	w := newWorld(t)
+	_, commit := w.pull(t, "one")
+	dir := filepath.Join(w.got(t, w.check(t, nil)[0]), "prs")
+	git := func(args ...string) string {
+		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir, "-c", "safe.directory=*"}, args...)...)
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_TERMINAL_PROMPT=0")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "git %v: %s", args, out)
+		return strings.TrimSpace(string(out))
+	}
+	git("remote", "set-url", "origin", "file:///nowhere")
+	assert.Equal(t, commit, git("rev-parse", "HEAD"))
+	assert.Empty(t, git("status", "--porcelain"))
+	assert.Equal(t, "x: one", git("show", "HEAD:x.yml"))
+	git("fsck", "--full", "--strict")
+	assert.Contains(t, git("config", "--list", "--local"), "core.repositoryformatversion=0")
+
+	nix, err := nixcachetest.OpenNix(t.TempDir())
+	if errors.Is(err, nixcachetest.ErrNoNix) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	text, err := nix.Run(t.Context(), "eval", "--impure", "--raw", "--expr", `builtins.readFile ((builtins.fetchGit { url = "file://`+dir+`"; shallow = true; }) + "/x.yml")`)
+	require.NoError(t, err)
+	assert.Equal(t, "x: one", text)
 }
 
 func TestStatusAroundAPhase(t *testing.T) {

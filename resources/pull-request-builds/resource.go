@@ -132,7 +132,7 @@ func deliver(ctx context.Context, step concourse.Step, src Source, v Version) (*
 		return nil, err
 	}
 	step.Logf("delivered %d files of commit %.7s", len(files), v.Commit)
-	return commit, store.WriteGitDir(ctx, step.Dir, git.GitDir{Head: hash, URL: store.URL(), Files: files})
+	return commit, store.WriteGitDir(ctx, step.Dir, git.GitDir{Head: hash, URL: store.URL(), Files: files, Whole: true})
 }
 
 // resourceDir is where a get says what it delivered, as other pull request
