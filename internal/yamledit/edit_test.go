@@ -18,7 +18,7 @@ import (
 // FuzzEdit makes edits in generated files and compares with what they must
 // become, byte by byte.
 func FuzzEdit(f *testing.F) {
-	for seed := range uint64(400) {
+	for seed := range uint64(120) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
@@ -70,7 +70,7 @@ func editSome(t *testing.T, file *yamledit.File, g generated, seed uint64) []req
 // are parsed in part.
 func TestGeneratedFilesMadeLong(t *testing.T) {
 	tail := strings.Repeat("# nothing but length\n", 4000)
-	for seed := range uint64(300) {
+	for seed := range uint64(120) {
 		g := generate(seed)
 		if g.document != 0 || !strings.HasSuffix(g.text, "\n") {
 			continue
