@@ -2,6 +2,7 @@ package pullrequestbuilds
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -39,7 +40,7 @@ func (s Source) wants(p *forge.Pull) bool {
 	if p.Draft && !s.Drafts || s.BaseBranch != "" && p.Base != s.BaseBranch {
 		return false
 	}
-	if !s.Forks && p.HeadRepository != s.Repository {
+	if !s.Forks && !strings.EqualFold(p.HeadRepository, s.Repository) {
 		return false
 	}
 	return len(s.Labels) == 0 || slices.ContainsFunc(s.Labels, p.HasLabel)

@@ -1,0 +1,43 @@
+package pullrequestbuilds
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/forge"
+)
+
+// Whatever a version says, and whatever is open: everything that is open has been
+// offered after one check, and a second one offers nothing.
+func FuzzSince(f *testing.F) {
+	seeds, err := filepath.Glob("testdata/fuzz/FuzzSince/*")
+	require.NoError(f, err)
+	require.NotEmpty(f, seeds)
+	f.Fuzz(func(t *testing.T, commit, open string, heads []byte) {
+		var pulls []*forge.Pull
+		for i, head := range heads {
+			if head != 0 {
+				pulls = append(pulls, &forge.Pull{Number: i + 1, HeadCommit: strings.Repeat(string("0123456789abcdef"[head%16]), 40)})
+			}
+		}
+		given := &Version{PR: "1", Commit: commit, Open: open}
+		versions := since(given, pulls)
+		if len(versions) == 0 {
+			assert.Empty(t, pulls)
+			return
+		}
+		last := versions[len(versions)-1]
+		assert.Equal(t, []Version{last}, since(&last, pulls))
+		if commit == "" {
+			assert.Len(t, versions, len(pulls), "a version of another type counts as none")
+			return
+		}
+		assert.Equal(t, *given, versions[0])
+		assert.False(t, slices.ContainsFunc(versions[1:], func(v Version) bool { return v == *given }))
+	})
+}
