@@ -66,7 +66,7 @@ func New(c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.ContainsAny(c.Installation, "/?#") {
+	if strings.Trim(c.Installation, "0123456789") != "" {
 		return nil, errors.New("app_installation_id: it is not a number")
 	}
 	return &App{config: c, key: key, now: time.Now}, nil

@@ -64,8 +64,10 @@ func TestKeys(t *testing.T) {
 		}
 		require.ErrorContains(t, err, want)
 	}
-	_, err = New(Config{ID: "1", PrivateKey: pkcs1(key), Installation: "../1"})
-	require.ErrorContains(t, err, "app_installation_id: it is not a number")
+	for _, installation := range []string{"../1", "..", "my-org", "1 "} {
+		_, err = New(Config{ID: "1", PrivateKey: pkcs1(key), Installation: installation})
+		require.ErrorContains(t, err, "app_installation_id: it is not a number")
+	}
 }
 
 func TestAPIOfAServer(t *testing.T) {

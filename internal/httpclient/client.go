@@ -19,6 +19,7 @@ const (
 	connectLimit   = 30 * time.Second
 	handshakeLimit = 20 * time.Second
 	silenceLimit   = 2 * time.Minute // before a server begins to answer
+	longestWish    = 365 * 24 * 3600 // seconds; more would overflow a duration
 )
 
 // TLS are the keys of a source that say whom to trust.
@@ -82,7 +83,7 @@ func Explain(err error) error {
 func RetryAfter(response *http.Response) time.Duration {
 	value := response.Header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 {
-		return max(time.Second, time.Duration(seconds)*time.Second)
+		return max(time.Second, time.Duration(min(seconds, longestWish))*time.Second)
 	}
 	if when, err := http.ParseTime(value); err == nil {
 		return max(time.Second, time.Until(when))

@@ -52,7 +52,7 @@ func TestExplainLeavesOtherErrorsAlone(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
-	for value, want := range map[string]time.Duration{"": 0, "0": time.Second, "17": 17 * time.Second, "-3": 0, "soon": 0, "Mon, 02 Jan 2006 15:04:05 GMT": time.Second} {
+	for value, want := range map[string]time.Duration{"": 0, "0": time.Second, "17": 17 * time.Second, "9999999999999": 365 * 24 * time.Hour, "-3": 0, "soon": 0, "Mon, 02 Jan 2006 15:04:05 GMT": time.Second} {
 		assert.Equal(t, want, RetryAfter(&http.Response{Header: http.Header{"Retry-After": {value}}}), value)
 	}
 	in := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
