@@ -244,7 +244,7 @@ func (c *Cache) HasNar(ctx context.Context, n Narinfo) error {
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
-	where, err := c.file("").Parse(n.URL)
+	where, err := c.file("/").Parse(n.URL)
 	if err != nil {
 		return fmt.Errorf("%w: the address of the NAR of %s: %w", ErrWrong, n.Path, err)
 	}

@@ -3,6 +3,7 @@ package nixcache_test
 import (
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -111,6 +112,20 @@ func TestNarinfoWithoutNar(t *testing.T) {
 	require.NoError(t, cache.HasNar(t.Context(), n))
 	server.Set(n.URL, []byte("half"))
 	require.ErrorIs(t, cache.HasNar(t.Context(), n), nixcache.ErrMissing)
+}
+
+// Many caches are a folder of a server, and their NARs are below it.
+func TestACacheInAFolder(t *testing.T) {
+	server := serve(t, nixcachetest.Options{})
+	path := parse(t, put(t, server, nixcachetest.Item{Name: "here"})...)
+	outer := httptest.NewServer(http.StripPrefix("/caches/team", server.Handler()))
+	defer outer.Close()
+	for _, folder := range []string{"/caches/team", "/caches/team/"} {
+		cache := plain(t, server, func(o *nixcache.Options) { o.URL = outer.URL + folder })
+		report, err := cache.Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNar})
+		require.NoError(t, err)
+		assert.Empty(t, report.Missing, report.Table())
+	}
 }
 
 func TestAnswersThatAreWrongStopTheWait(t *testing.T) {

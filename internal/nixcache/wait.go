@@ -84,7 +84,13 @@ type Report struct {
 	Looks   int
 	Waited  time.Duration
 	Unwell  error // what was wrong with the cache at the last look, or nil
+
+	there []Path
 }
+
+// There is what was wished for and can be had, once the wish has come true: of a
+// wish for closures, with everything that it refers to.
+func (r Report) There() []Path { return r.there }
 
 // NarSize is the size of what was found, unpacked, in bytes.
 func (r Report) NarSize() uint64 {
@@ -415,6 +421,16 @@ func (s *search) report(waited time.Duration) Report {
 			r.Found = append(r.Found, Found{e.path, e.info})
 		} else {
 			r.Missing = append(r.Missing, Lack{e.path, e.by, e.why})
+		}
+	}
+	switch {
+	case len(r.Missing) == 0:
+		r.there = s.wish.Paths
+	case s.wish.Any:
+		for _, p := range s.wish.Paths {
+			if s.whole(p) {
+				r.there = append(r.there, p)
+			}
 		}
 	}
 	return r

@@ -292,6 +292,12 @@ func TestAnyEndsWithTheFirst(t *testing.T) {
 		report, err = cache.Wait(t.Context(), wish)
 		require.NoError(t, err)
 		assert.Greater(t, report.Waited, 3*time.Minute, "it is there when what it refers to is there")
+
+		// the other has come meanwhile, but not what it refers to
+		put(t, server, nixcachetest.Item{Name: "other", References: []string{nixcachetest.PathOf("nowhere")}})
+		report, err = cache.Wait(t.Context(), wish)
+		require.NoError(t, err)
+		assert.Equal(t, wish.Paths[1:], report.There())
 	})
 }
 

@@ -283,6 +283,15 @@ func TestPutMetadataAndPins(t *testing.T) {
 	assert.Equal(t, a, path)
 	assert.JSONEq(t, `{"tag":"Revisions","contents":3}`, keep)
 
+	// a build that is run again must not push older revisions out
+	again, log, status := w.out(a, map[string]any{"pin": map[string]any{"name": "release", "keep_revisions": 3}})
+	require.Zero(t, status, log)
+	assert.Contains(t, log, "is pinned as release already")
+	assert.Equal(t, "release", again.field("pinned"))
+	w.source["pins"] = []string{"release"}
+	assert.Contains(t, w.check(nil)[0].Serial, "release@1 ")
+	delete(w.source, "pins")
+
 	w.server.Reset()
 	_, log, status = w.out(a+"\n"+b, map[string]any{"pin": map[string]any{"name": "release"}})
 	assert.Equal(t, 1, status)

@@ -185,7 +185,7 @@ func describe(p PutParams, n int) string {
 // answer is the version and what people see beside it. The version is what was
 // wished for and is there.
 func answer(cache *nixcache.Cache, r nixcache.Report) Result {
-	paths := there(r)
+	paths := r.There()
 	out := Result{Version: newVersion(paths, now()), Metadata: about(cache, len(paths), r.Narinfos())}
 	out.Metadata.Add("waited", "%s", nixcache.Duration(r.Waited))
 	return out
@@ -208,15 +208,6 @@ func about(cache *nixcache.Cache, n int, found []nixcache.Narinfo) concourse.Met
 	}
 	m.Add("requests", "%s", nixcache.Count(int(cache.Requests())))
 	return m
-}
-
-// there is what was wished for and found.
-func there(r nixcache.Report) []nixcache.Path {
-	missing := make(map[nixcache.Path]bool, len(r.Missing))
-	for _, l := range r.Missing {
-		missing[l.Path] = true
-	}
-	return slices.DeleteFunc(slices.Clone(r.Wished), func(p nixcache.Path) bool { return missing[p] })
 }
 
 // placeholder stands for a path's name in a pin's name.
@@ -242,14 +233,26 @@ func (p *Pin) nameOf(path nixcache.Path) string {
 	return strings.ReplaceAll(p.Name, placeholder, path.Name())
 }
 
-// apply pins what was found.
+// apply pins what was found. A pin that holds the path is left alone: pinning it
+// again would be a new revision, and push an older one out.
 func (p *Pin) apply(ctx context.Context, step concourse.Step, cache *nixcache.Cache, r nixcache.Report, out *Result) error {
-	for _, path := range there(r) {
+	pins, err := cache.Pins(ctx)
+	if err != nil {
+		return fmt.Errorf("the paths are there, but their pins can't be listed: %w", err)
+	}
+	holds := make(map[string]nixcache.Path, len(pins))
+	for _, pin := range pins {
+		holds[pin.Name] = pin.Path
+	}
+	for _, path := range r.There() {
 		wish := nixcache.PinWish{Name: p.nameOf(path), Path: path, KeepDays: p.KeepDays, KeepRevisions: p.KeepRevisions}
-		if err := cache.Pin(ctx, wish); err != nil {
+		if holds[wish.Name] == path {
+			step.Logf("%s is pinned as %s already", path.Base(), wish.Name)
+		} else if err := cache.Pin(ctx, wish); err != nil {
 			return fmt.Errorf("the paths are there, but: %w", err)
+		} else {
+			step.Logf("pinned: %s as %s", path.Base(), wish.Name)
 		}
-		step.Logf("pinned: %s as %s", path.Base(), wish.Name)
 		out.Metadata.Add("pinned", "%s", wish.Name)
 	}
 	return nil
