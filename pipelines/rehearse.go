@@ -79,6 +79,9 @@ type production struct {
 	// acts are what stand-ins for tools do, as shell scripts by the tool's name,
 	// for the address of the world's builder; nil for nothing.
 	acts func(host, port string) map[string]string
+	// built are the folders of the suite's images, by type, when they are there
+	// already; otherwise they are built.
+	built map[string]string
 	// fill puts the commits into the empty repositories, by "owner/name", and
 	// returns names for some of them.
 	fill func(ctx context.Context, w *world) (map[string]string, error)
@@ -208,8 +211,10 @@ func (p production) play(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	if err := w.build(ctx, parsed); err != nil {
-		return err
+	if w.programs = p.built; p.built == nil {
+		if w.programs, err = w.build(ctx, parsed); err != nil {
+			return err
+		}
 	}
 	if err := w.startCache(ctx, parsed); err != nil {
 		return err

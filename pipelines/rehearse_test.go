@@ -11,15 +11,48 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/timeline"
 )
 
-func TestDemo(t *testing.T) {
+// The plays share the images: building them takes longer than most plays.
+func TestPlays(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("builds images and plays the whole demo")
+		t.Skip("builds images and plays the demo and the examples")
 	}
+	demo, err := demoProduction()
+	require.NoError(t, err)
+	parsed, err := demo.parse()
+	require.NoError(t, err)
+	w, err := newWorld(t.Context(), t.TempDir(), timeline.New(&bytes.Buffer{}, false))
+	require.NoError(t, err)
+	built, err := w.build(t.Context(), parsed)
+	require.NoError(t, err)
+	require.NoError(t, w.close())
+	t.Run("the demo", func(t *testing.T) {
+		t.Parallel()
+		playDemo(t, built)
+	})
+	t.Run("a broken expectation ends the demo", func(t *testing.T) {
+		t.Parallel()
+		playUntilItBreaks(t, built)
+	})
+	for _, example := range rehearsedExamples(t) {
+		t.Run(example, func(t *testing.T) {
+			t.Parallel()
+			p := exampleProduction(t, example)
+			p.built = built
+			var out bytes.Buffer
+			require.NoError(t, p.run(t.Context(), &out), "%s", &out)
+		})
+	}
+}
+
+func playDemo(t *testing.T, built map[string]string) {
+	t.Helper()
 	p, err := demoProduction()
 	require.NoError(t, err)
+	p.built = built
 	p.page = filepath.Join(t.TempDir(), "demo.html")
 	var out bytes.Buffer
 	require.NoError(t, p.run(t.Context(), &out), "%s", &out)
@@ -78,13 +111,11 @@ func TestRehearseSaysWhatItLacks(t *testing.T) {
 }
 
 // An expectation that does not hold ends the demo with its name.
-func TestABrokenExpectationEndsTheDemo(t *testing.T) {
-	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds images")
-	}
+func playUntilItBreaks(t *testing.T, built map[string]string) {
+	t.Helper()
 	p, err := demoProduction()
 	require.NoError(t, err)
+	p.built = built
 	p.pipelines = p.pipelines[len(p.pipelines)-1:] // the deployments alone
 	p.scenario = &scenario.Scenario{Acts: []scenario.Act{{
 		Title: "Nothing new", Expect: scenario.Expect{Waits: map[string]string{"lana-bank/gcp-volcano-qa": "for the moon"}},

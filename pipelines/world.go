@@ -56,7 +56,7 @@ func newWorld(ctx context.Context, dir string, show *timeline.Timeline) (w *worl
 	w = &world{
 		dir: dir, show: show, mailbox: &rehearsal.Mailbox{}, clock: doubles.NewClock(time.Now()),
 		repositories: map[string]*gittest.Repository{}, standIns: map[string]rehearsal.StandIn{},
-		programs: map[string]string{}, waiting: map[string]bool{},
+		waiting: map[string]bool{},
 	}
 	defer func() {
 		if err != nil {
@@ -179,6 +179,7 @@ func (w *world) named(name string) (*gittest.Repository, error) {
 		return nil, fmt.Errorf("rehearse: make the repository %s: %w", name, err)
 	}
 	w.repositories[name] = r
+	w.forge.Repository(name).Set(func(s *forgetest.Settings) { s.AllowAutoMerge = true })
 	return r, nil
 }
 

@@ -20,28 +20,30 @@ import (
 
 // build builds the images of the suite that the pipelines use, pushes them to
 // the world's registry, pulls them from there and unpacks them: the programs
-// that run are those that a Concourse worker would run.
-func (w *world) build(ctx context.Context, pipelines []*pipeline.Pipeline) error {
+// that run are those that a Concourse worker would run. It returns their
+// folders by type.
+func (w *world) build(ctx context.Context, pipelines []*pipeline.Pipeline) (map[string]string, error) {
 	root, err := moduleRoot()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	file := filepath.Join(root, "images", "images.yml")
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return fmt.Errorf("definitions of the images: %w", err)
+		return nil, fmt.Errorf("definitions of the images: %w", err)
 	}
 	set, err := ociimage.ParseSet(file, text)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	stamp, err := ociimage.ReadStamp(ctx, root)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	here := v1.Platform{OS: runtime.GOOS, Architecture: runtime.GOARCH}
 	builder := &ociimage.Builder{Module: root, Set: set, Stamp: stamp, Platforms: []v1.Platform{here}}
 	began := time.Now()
+	programs := map[string]string{}
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
@@ -54,16 +56,16 @@ func (w *world) build(ctx context.Context, pipelines []*pipeline.Pipeline) error
 			folder, said, err := w.throughRegistry(ctx, built[0], here)
 			mu.Lock()
 			defer mu.Unlock()
-			w.programs[name] = folder
+			programs[name] = folder
 			w.show.Line("%s", said)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return nil, err
 	}
 	w.show.Line("images built, pushed to a registry, pulled and unpacked (%.1fs)", time.Since(began).Seconds())
-	return nil
+	return programs, nil
 }
 
 // ownImages are those of the suite that the pipelines use.

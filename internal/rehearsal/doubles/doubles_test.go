@@ -299,6 +299,21 @@ func TestABuildThatCannotBe(t *testing.T) {
 	require.ErrorContains(t, build(t, dir, "CONTEXT=repo"), "bin/app is not in the context repo")
 }
 
+func TestStages(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"Dockerfile": "FROM a AS one\nCOPY one /\nFROM b AS two\nCOPY --from=one one /\n", "one": "1"})
+	digests := map[string]string{}
+	for _, target := range []string{"", "one", "two"} {
+		require.NoError(t, build(t, dir, "TARGET="+target))
+		digests[target] = read(t, dir, "image", "digest")
+		require.NoError(t, os.RemoveAll(filepath.Join(dir, "image")))
+	}
+	assert.Equal(t, digests["two"], digests[""], "the last one")
+	assert.NotEqual(t, digests["one"], digests["two"])
+	require.ErrorContains(t, build(t, dir, "TARGET=three"), `no stage "three"`)
+}
+
 func TestTimePassesWhenToldTo(t *testing.T) {
 	t.Parallel()
 	clock := doubles.NewClock(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))

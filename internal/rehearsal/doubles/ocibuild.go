@@ -38,6 +38,7 @@ type ociTask struct {
 	dir        string
 	context    string
 	dockerfile string
+	target     string
 	args       map[string]string
 	labels     map[string]string
 	oci        bool
@@ -77,6 +78,8 @@ func parseOCITask(dir string, env []string) (ociTask, error) {
 			t.labels[label] = value
 		case key == "CONTEXT":
 			t.context = value
+		case key == "TARGET":
+			t.target = value
 		case key == "DOCKERFILE":
 			t.dockerfile = value
 		case key == "BUILD_ARGS_FILE":
@@ -141,18 +144,49 @@ func dockerfile(text string) []instruction {
 	return all
 }
 
-// build makes the image: the last stage of the Dockerfile counts.
+// stage are the instructions of the named stage, or of the last one, and those
+// before the first.
+func stage(all []instruction, name string) ([]instruction, error) {
+	var chosen, before []instruction
+	found, inside, stages := name == "", false, 0
+	for _, i := range all {
+		if i.word == "FROM" {
+			stages++
+			words := strings.Fields(i.rest)
+			called := len(words) > 2 && strings.EqualFold(words[len(words)-2], "AS") && words[len(words)-1] == name //nolint:mnd // FROM image AS name
+			if inside = name == "" || called; inside {
+				chosen, found = nil, true
+			}
+		}
+		switch {
+		case stages == 0:
+			before = append(before, i)
+		case inside:
+			chosen = append(chosen, i)
+		}
+	}
+	if !found || stages == 0 {
+		return nil, fmt.Errorf("the Dockerfile has no stage %q", name)
+	}
+	return append(before, chosen...), nil
+}
+
+// build makes the image of one stage of the Dockerfile.
 func (t ociTask) build(log io.Writer) (v1.Image, error) {
 	content, err := os.ReadFile(filepath.Join(t.dir, filepath.FromSlash(t.dockerfile)))
 	if err != nil {
 		return nil, fmt.Errorf("read the Dockerfile: %w", err)
+	}
+	instructions, err := stage(dockerfile(string(content)), t.target)
+	if err != nil {
+		return nil, err
 	}
 	config := v1.Config{Labels: map[string]string{}}
 	var files bytes.Buffer
 	layer := tar.NewWriter(&files)
 	var history []v1.History
 	copied := 0
-	for _, i := range dockerfile(string(content)) {
+	for _, i := range instructions {
 		rest := os.Expand(i.rest, func(key string) string {
 			if value, ok := t.args[key]; ok {
 				return value
