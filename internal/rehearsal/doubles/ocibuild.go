@@ -146,15 +146,15 @@ func dockerfile(text string) []instruction {
 
 // stage are the instructions of the named stage, or of the last one, and those
 // before the first.
-func stage(all []instruction, name string) ([]instruction, error) {
+func stage(all []instruction, wanted string) ([]instruction, error) {
 	var chosen, before []instruction
-	found, inside, stages := name == "", false, 0
+	found, inside, stages := wanted == "", false, 0
 	for _, i := range all {
 		if i.word == "FROM" {
 			stages++
 			words := strings.Fields(i.rest)
-			called := len(words) > 2 && strings.EqualFold(words[len(words)-2], "AS") && words[len(words)-1] == name //nolint:mnd // FROM image AS name
-			if inside = name == "" || called; inside {
+			called := len(words) > 2 && strings.EqualFold(words[len(words)-2], "AS") && words[len(words)-1] == wanted //nolint:mnd // FROM image AS name
+			if inside = wanted == "" || called; inside {
 				chosen, found = nil, true
 			}
 		}
@@ -166,7 +166,7 @@ func stage(all []instruction, name string) ([]instruction, error) {
 		}
 	}
 	if !found || stages == 0 {
-		return nil, fmt.Errorf("the Dockerfile has no stage %q", name)
+		return nil, fmt.Errorf("the Dockerfile has no stage %q", wanted)
 	}
 	return append(before, chosen...), nil
 }
