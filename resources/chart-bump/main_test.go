@@ -13,7 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	scripttest.Main(m, "chart-bump", func() { concourse.Main(chartbump.Resource{}) }, nil)
+	scripttest.Main(m, "chart-bump", func() { concourse.Main(chartbump.Resource{}, chartbump.Edit()) }, nil)
 }
 
 func TestScripts(t *testing.T) { scripttest.Run(t, "testdata/script") }

@@ -7,4 +7,4 @@ import (
 	chartbump "github.com/taxiway-ci/taxiway/resources/chart-bump"
 )
 
-func main() { concourse.Main(chartbump.Resource{}) }
+func main() { concourse.Main(chartbump.Resource{}, chartbump.Edit()) }
