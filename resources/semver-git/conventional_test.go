@@ -143,8 +143,13 @@ func TestSameCommitTwice(t *testing.T) {
 	first = w.put(release(keys{"tag": true}))
 	assert.Equal(t, "0.42.0", first.version.Number)
 	refs = w.refs()
-	assert.Equal(t, first.version, w.put(release(keys{"tag": true})).version)
-	assert.Equal(t, refs, w.refs())
+	for _, params := range []keys{{}, {"no_bump": "keep"}, {"no_bump": "fail"}, {"no_bump": "patch"}} {
+		params["tag"] = true
+		assert.Equal(t, first.version, w.put(release(params)).version, params)
+		assert.Equal(t, refs, w.refs(), params)
+	}
+	// but there is no candidate of what is out
+	assert.Contains(t, w.refused(release(keys{"tag": true, "pre": "rc", "no_bump": "fail"})), "nothing to release")
 }
 
 // A tag that is missing, because an older put did not make it, is made later.

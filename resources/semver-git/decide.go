@@ -94,10 +94,13 @@ func (p *put) fromCommits(ctx context.Context, before kept) (decision, error) {
 	}
 	answer, err := p.code.decide(ctx, known, p.params.Pre, override)
 	if errors.Is(err, version.ErrNothing) {
-		switch p.params.NoBump {
-		case fail:
+		done, failed := p.isReleased(ctx, before)
+		switch {
+		case failed != nil:
+			return d, failed
+		case !done && p.params.NoBump == fail:
 			return d, fmt.Errorf("%w; no_bump: keep would succeed with %s, and no_bump: patch release a patch", err, before)
-		case "patch":
+		case !done && p.params.NoBump == "patch":
 			answer, err = p.code.decide(ctx, known, p.params.Pre, "patch")
 		default:
 			d.keep, d.next = true, before.number
@@ -117,6 +120,19 @@ func (p *put) fromCommits(ctx context.Context, before kept) (decision, error) {
 	}
 	d.next, d.why = answer.Next, explain(answer)
 	return d, err
+}
+
+// isReleased reports whether an earlier put released this very commit, and
+// nothing else was set since: putting it again does no harm.
+func (p *put) isReleased(ctx context.Context, before kept) (bool, error) {
+	if p.params.Pre != "" || !before.exists {
+		return false, nil
+	}
+	base, err := p.code.Base(ctx)
+	if err != nil || base == nil {
+		return false, err
+	}
+	return base.Commit == p.code.Head() && base.Version.String() == before.number.String(), nil
 }
 
 // maxReasons bounds the commits that are listed.
