@@ -71,7 +71,7 @@ func (p player) pulls(ctx context.Context, v *verdict, wanted []ExpectPull) erro
 			return err
 		}
 		all = slices.DeleteFunc(all, func(s PullState) bool { return s.Branch != w.Branch })
-		what := fmt.Sprintf("the pull request of %s %s", w.Repository, w.Branch)
+		what := "the pull request of " + p.branch(w.Repository, w.Branch)
 		if w.State == "none" {
 			if len(all) > 0 {
 				v.add("%s should not be there, and is #%d", what, all[len(all)-1].Number)
@@ -83,7 +83,7 @@ func (p player) pulls(ctx context.Context, v *verdict, wanted []ExpectPull) erro
 			continue
 		}
 		if w.Count > 0 && len(all) != w.Count {
-			v.add("there are %d pull requests of %s %s, and should be %d", len(all), w.Repository, w.Branch, w.Count)
+			v.add("there are %d pull requests of %s, and should be %d", len(all), p.branch(w.Repository, w.Branch), w.Count)
 		}
 		if err := p.onePull(ctx, v, what, w, all[len(all)-1]); err != nil {
 			return err
