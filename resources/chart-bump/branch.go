@@ -101,6 +101,16 @@ func (b *bumper) current(ctx context.Context, head, bot git.Hash, p proposal) (b
 		return false, nil // nothing is on it
 	}
 	old, err := b.botCommit(ctx, bot, head)
+	if errors.Is(err, ErrEdited) {
+		// what a person did there may have been merged meanwhile
+		merged, unknown := b.store.IsAncestor(ctx, bot, head)
+		if unknown != nil {
+			return false, unknown
+		}
+		if merged {
+			return false, nil
+		}
+	}
 	if err != nil {
 		return false, err
 	}
@@ -126,7 +136,7 @@ func (b *bumper) botCommit(ctx context.Context, bot, head git.Hash) (*git.Commit
 		return nil, err
 	}
 	if !ok {
-		return nil, fmt.Errorf("branch %s of %s: commit %.7s %q by %s is not a bump: merge or close its pull request, or delete the branch, and put again: %w",
+		return nil, fmt.Errorf("branch %s of %s: commit %.7s %q by %s is not a bump: merge or close its pull request, delete the branch, and put again: %w",
 			b.src.BotBranch, b.remote.URL(), tip.Hash, subject(tip.Message), tip.Author.Name, ErrEdited)
 	}
 	return tip, nil

@@ -218,10 +218,10 @@ func (w *wish) readCopy(from, to string) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() {
-			if d.Name() == ".git" {
-				return fs.SkipDir
-			}
+		switch {
+		case isGits(d.Name()) && d.IsDir():
+			return fs.SkipDir
+		case isGits(d.Name()) || d.IsDir(): // a submodule has a file of that name
 			return nil
 		}
 		rel, err := filepath.Rel(from, name)

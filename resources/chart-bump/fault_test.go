@@ -201,7 +201,7 @@ func TestEditedBotBranchIsRefused(t *testing.T) {
 			w.bumped(t, w.source(nil), digestB, revision2)
 			edit(t, w)
 			w.image(t, "lana-bank", digestC, revision3)
-			w.refused(t, w.source(nil), object{"images": object{"lana-bank": "lana-bank"}}, "branch bot-bump", "is not a bump: merge or close its pull request, or delete the branch")
+			w.refused(t, w.source(nil), object{"images": object{"lana-bank": "lana-bank"}}, "branch bot-bump", "is not a bump: merge or close its pull request, delete the branch")
 
 			back := w.bumped(t, w.source(nil), digestA, revision1) // nothing left to do: it stays open
 			assert.Empty(t, back.version.PR)

@@ -69,7 +69,7 @@ func (m message) body() string {
 	if len(m.commits) > 0 {
 		b.WriteString("### Commits\n\n")
 		for _, c := range m.commits {
-			fmt.Fprintf(&b, "- %s %s\n", short(c.hash), escape(c.subject))
+			fmt.Fprintf(&b, "- %s %s\n", short(c.hash), escape(cut(c.subject)))
 		}
 		if !m.reached {
 			b.WriteString("- and older ones\n")
@@ -107,6 +107,16 @@ func (c imageChange) compareURL() string {
 		return ""
 	}
 	return c.source.repository + "/compare/" + c.oldCommit + "..." + fresh
+}
+
+// cut keeps a subject to a line, so that the longest list stays below what GitHub
+// takes as the text of a pull request.
+func cut(subject string) string {
+	const most = 120
+	if runes := []rune(subject); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return subject
 }
 
 // escape keeps a commit's subject from naming people or pull requests of the

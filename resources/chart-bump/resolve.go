@@ -8,12 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
 )
 
@@ -113,11 +113,14 @@ func (r resolver) digestFile(name string) (found, error) {
 	if path.Base(name) != "digest" {
 		return f, nil
 	}
-	beside := filepath.Dir(file)
-	if f.tag, err = optional(filepath.Join(beside, "tag")); err != nil {
+	beside := path.Dir(name)
+	if f.tag, err = r.optional(path.Join(beside, "tag")); err != nil {
 		return found{}, err
 	}
-	labels, err := optional(filepath.Join(beside, "labels.json"))
+	if f.tag != "" && !tagForm.MatchString(f.tag) {
+		return found{}, fmt.Errorf("%s/tag holds %.80q, which is no tag of an image", beside, f.tag)
+	}
+	labels, err := r.optional(path.Join(beside, "labels.json"))
 	if err != nil || labels == "" {
 		return f, err
 	}
@@ -127,14 +130,24 @@ func (r resolver) digestFile(name string) (found, error) {
 	return f, nil
 }
 
-// optional is a file's text, which need not be there.
-func optional(file string) (string, error) {
-	data, err := os.ReadFile(file)
+// optional is the text of a file of the build, which need not be there.
+func (r resolver) optional(name string) (string, error) {
+	file, err := r.step.Path(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	return strings.TrimSpace(string(data)), err
+	if err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
+	}
+	return strings.TrimSpace(string(data)), nil
 }
+
+// tagForm is that of https://github.com/opencontainers/distribution-spec.
+var tagForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
 var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
@@ -153,10 +166,11 @@ func parseDigest(text string) (string, error) {
 }
 
 // origin is the put's source repository or else what the image's labels say; an
-// address in the resource's source goes before both.
+// address in the resource's source goes before both. The commit of an image whose
+// address there is another one than the put's repository's is that of its labels.
 func (r resolver) origin(img Image, f found) (origin, error) {
-	o := origin{repository: strings.TrimSuffix(f.labels[labelSource], ".git"), commit: f.labels[labelRevision]}
-	if r.code != nil {
+	o := origin{repository: publicAddress(f.labels[labelSource]), commit: f.labels[labelRevision]}
+	if r.code != nil && (o.commit == "" || img.Repository == "" || img.Repository == r.code.web) {
 		if o.commit != "" && !strings.HasPrefix(r.code.head, o.commit) {
 			r.step.Logf("warning: %s: the label %s says %s, but params.source_repository is at %s", img.Name, labelRevision, short(o.commit), short(r.code.head))
 		}
@@ -170,6 +184,16 @@ func (r resolver) origin(img Image, f found) (origin, error) {
 		return o, fmt.Errorf("nothing says what it was built from: set params.source_repository, or build it with the labels %s and %s: %w", labelSource, labelRevision, err)
 	}
 	return o, nil
+}
+
+// publicAddress is that of a label as a person opens it, without credentials; a
+// label that is no address stays.
+func publicAddress(label string) string {
+	address := strings.TrimRight(label, "/")
+	if public := git.PublicAddress(address); public != "" {
+		return public
+	}
+	return strings.TrimSuffix(address, ".git")
 }
 
 // metadata is the comment's content.

@@ -252,8 +252,11 @@ func inside(name string) error {
 		return fmt.Errorf("%q leaves the folder it belongs in: write a path inside of it, without ../ and without / in front", name)
 	case path.Clean(name) != name:
 		return fmt.Errorf("%q is written as %q", name, path.Clean(name))
-	case slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.EqualFold(part, ".git") }):
+	case slices.ContainsFunc(strings.Split(name, "/"), isGits):
 		return fmt.Errorf("%q is a part of git's own files", name)
 	}
 	return nil
 }
+
+// isGits reports whether git keeps a name for itself.
+func isGits(name string) bool { return strings.EqualFold(name, ".git") }

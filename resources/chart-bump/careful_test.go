@@ -1,0 +1,108 @@
+package chartbump_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What lies beside a digest may not lead out of the build either.
+func TestFilesBesideADigestStayInTheBuild(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("s3cr3t"), 0o600))
+	for _, name := range []string{"tag", "labels.json"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.image(t, "img", digestB, revision2)
+			file := filepath.Join(w.dir, "img", name)
+			require.NoError(t, os.Remove(file))
+			require.NoError(t, os.Symlink(secret, file))
+			w.refused(t, w.source(nil), object{"images": object{"lana-bank": "img"}}, "img/"+name, "leaves the build's folder through a symbolic link")
+		})
+	}
+}
+
+// The labels of an image are what its Dockerfile says: any way to write an address.
+func TestAddressesOfLabels(t *testing.T) {
+	for label, want := range map[string]string{
+		"git@github.com:acme/bank.git":           "repository=https://github.com/acme/bank;",
+		"https://x:t0k@github.com/acme/bank.git": "repository=https://github.com/acme/bank;",
+		"https://github.com/acme/bank/":          "repository=https://github.com/acme/bank;",
+		"https://git.example.org/a/b/c.git":      "repository=https://git.example.org/a/b/c;",
+	} {
+		t.Run(label, func(t *testing.T) {
+			w := newWorld(t)
+			w.image(t, "img", digestB, revision2)
+			labels, err := json.Marshal(map[string]string{"org.opencontainers.image.source": label, "org.opencontainers.image.revision": revision2})
+			require.NoError(t, err)
+			w.write(t, map[string]string{"img/labels.json": string(labels)})
+			a := w.put(t, w.source(nil), object{"images": object{"lana-bank": "img"}})
+			require.Zero(t, a.status, a.stderr)
+			assert.Contains(t, w.show(t, "bot-bump", "charts/bank/values.yaml"), want)
+			assert.NotContains(t, a.stderr, "t0k@")
+		})
+	}
+}
+
+func TestTheImageOfAnotherRepositoryHasItsOwnCommit(t *testing.T) {
+	w := newWorld(t)
+	code, err := w.git.Create("acme/bank")
+	require.NoError(t, err)
+	head, err := code.Commit("main", "feat: new", map[string]string{"a": "3"})
+	require.NoError(t, err)
+	_, err = code.Git("clone", "--quiet", code.Dir, filepath.Join(w.dir, "code"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "code", ".git", "config"), []byte("[core]\n\tbare = false\n[remote \"origin\"]\n\turl = git@github.com:acme/bank.git\n"), 0o644))
+	w.image(t, "bank", digestB, head)
+	w.image(t, "dw", digestD, revision3)
+	a := w.put(t, everything(w), object{"images": object{"lana-bank": "bank", "dagster": "dw"}, "version_file": "version/version", "source_repository": "code"})
+	require.Zero(t, a.status, a.stderr)
+	got := w.show(t, "bot-bump", "charts/bank/values.yaml")
+	assert.Contains(t, got, "repository=https://github.com/acme/bank;commit_ref="+head[:7]+";app=lana-bank;")
+	assert.Contains(t, got, "repository=https://github.com/acme/dw;commit_ref=3333333;app=lana-dw;")
+}
+
+func TestABotBranchThatIsInTheBaseAlreadyIsFree(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.repo.UpdateRef("refs/heads/bot-bump", w.head(t, "main")))
+	_, err := w.pulls.Push("bot-bump", "ana", "own work", map[string]string{"a": "b\n"})
+	require.NoError(t, err)
+	_, err = w.pulls.Open("bot-bump", "main", "own work", "ana")
+	require.NoError(t, err)
+	w.image(t, "lana-bank", digestB, revision2)
+	w.refused(t, w.source(nil), object{"images": object{"lana-bank": "lana-bank"}}, "is not a bump")
+	_, err = w.pulls.Merge(1, "merge", "ana")
+	require.NoError(t, err)
+	a := w.bumped(t, w.source(nil), digestB, revision2)
+	assert.Equal(t, "2", a.version.PR)
+	assert.Equal(t, "1\n", must(w.repo.Git("rev-list", "--count", "main..bot-bump")))
+}
+
+func TestCopyLeavesGitsOwnFilesOut(t *testing.T) {
+	w := newWorld(t)
+	w.image(t, "lana-bank", digestB, revision2)
+	w.write(t, map[string]string{"tf/a.tf": "x\n", "tf/module/.git": "gitdir: ../../.git/modules/module\n", "tf/module/b.tf": "y\n"})
+	a := w.put(t, w.source(nil), object{"images": object{"lana-bank": "lana-bank"}, "copy": []object{{"from": "tf", "to": "tf/old"}}})
+	require.Zero(t, a.status, a.stderr)
+	names := must(w.repo.Git("ls-tree", "-r", "--name-only", "bot-bump", "charts/bank/tf"))
+	assert.Equal(t, "charts/bank/tf/old/a.tf\ncharts/bank/tf/old/module/b.tf\n", names)
+}
+
+func TestSharedValuesAreReadToo(t *testing.T) {
+	w := newWorld(t)
+	w.commit(t, "shared", map[string]string{"charts/bank/values.yaml": "first: &img {digest: " + digestA + "}\nagain: *img\n"})
+	source := w.source(object{"shared_values": true, "images": []object{{"name": "lana-bank", "path": "first.digest"}}})
+	source["mode"] = "push"
+	for _, key := range []string{"github", "bot_branch", "labels"} {
+		delete(source, key)
+	}
+	a := w.bumped(t, source, digestB, revision2)
+	got := w.run(t, "check", "", object{"source": source, "version": nil})
+	require.Zero(t, got.status, got.stderr)
+	require.Len(t, got.versions, 1)
+	assert.Equal(t, a.version, got.versions[0])
+}
