@@ -2,6 +2,8 @@ package semvergit_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -60,7 +62,21 @@ func TestMovedCheckIsAskedAnew(t *testing.T) {
 	w.is("1.2.3\n")
 	require.Len(t, w.check(nil), 1)
 	h := w.is("1.2.4\n")
-	assert.Equal(t, []semvergit.Version{{Number: "1.2.4", Commit: h}}, w.check(nil))
+	now := []semvergit.Version{{Number: "1.2.4", Commit: h}}
+	assert.Equal(t, now, w.check(nil))
+
+	memos, err := filepath.Glob(filepath.Join(os.TempDir(), "taxiway-semver-git-*"))
+	require.NoError(t, err)
+	require.Len(t, memos, 1)
+	good, err := os.ReadFile(memos[0])
+	require.NoError(t, err)
+	for _, damaged := range []string{"", "null", `{"tip":"` + h + `"}`, string(good[:len(good)-3]), `{"tip":"` + h + `","versions":[{"number":"9.9"}]}`} {
+		require.NoError(t, os.WriteFile(memos[0], []byte(damaged), 0o600))
+		assert.Equal(t, now, w.check(nil), damaged)
+		again, err := os.ReadFile(memos[0])
+		require.NoError(t, err)
+		assert.Equal(t, string(good), string(again))
+	}
 }
 
 // manyVersions fills the branch with 1.0.0, 1.0.1 and so on.

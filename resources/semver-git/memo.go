@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/version"
 )
 
 // memo is the answer of the last check in this container. Its name is a digest
@@ -39,10 +43,15 @@ func (m memo) recall(tip git.Hash) ([]Version, bool) {
 		return nil, false
 	}
 	var r remembered
-	if json.Unmarshal(data, &r) != nil || r.Tip != tip.String() || len(r.Versions) == 0 {
+	if json.Unmarshal(data, &r) != nil || r.Tip != tip.String() || len(r.Versions) == 0 || slices.ContainsFunc(r.Versions, isDamaged) {
 		return nil, false
 	}
 	return r.Versions, true
+}
+
+func isDamaged(v Version) bool {
+	_, err := version.Parse(v.Number)
+	return err != nil || v.Commit != "" && !plumbing.IsHash(v.Commit)
 }
 
 // keep writes the answer, whole or not at all.
