@@ -176,6 +176,22 @@ func TestEachCommitIsOfferedOnce(t *testing.T) {
 	assert.Equal(t, []string{three}, commits(w.check(t, last(second))))
 }
 
+// Concourse builds no version that it has seen before, so a branch that is forced
+// back to an older commit has to be a new one.
+func TestABranchThatIsForcedBackIsOfferedAgain(t *testing.T) {
+	w := newWorld(t)
+	_, one := w.pull(t, "one")
+	first := w.check(t, nil)
+	w.push(t, "one", "y\n")
+	second := w.check(t, last(first))
+	require.Len(t, second, 2)
+	require.NoError(t, w.repo.Git().UpdateRef("refs/heads/one", one))
+	third := w.check(t, last(second))
+	require.Equal(t, []string{second[1].Commit, one}, commits(third))
+	assert.NotContains(t, append(first, second...), third[1])
+	assert.Equal(t, third[1:], w.check(t, last(third)))
+}
+
 func TestDraftsForksOtherBasesAndLabelsAreLeftOut(t *testing.T) {
 	w := newWorld(t)
 	_, one := w.pull(t, "one")

@@ -23,6 +23,9 @@ type Version struct {
 	// request. The next check offers what is not in it, so that neither the dates
 	// of commits nor the order of pushes matter.
 	Open string `json:"open"`
+	// Serial counts the versions, since what is open may be again what it was:
+	// Concourse builds no version that it has seen before.
+	Serial string `json:"serial,omitempty"`
 }
 
 // offered reads Open; what can't be read has not been offered.
@@ -36,6 +39,15 @@ func (v Version) offered() map[string]string {
 	return open
 }
 
+// serial is 0 for what has none.
+func (v Version) serial() uint64 {
+	n, err := strconv.ParseUint(v.Serial, 10, 63)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // shortHash is how much of a commit tells it from the others of its pull request.
 const shortHash = 10
 
@@ -45,10 +57,10 @@ func short(commit string) string { return commit[:min(shortHash, len(commit))] }
 // its present commit. A nil from offers all.
 func since(from *Version, pulls []*forge.Pull) []Version {
 	var versions []Version
-	offered, again := map[string]string{}, ""
+	offered, again, serial := map[string]string{}, "", uint64(0)
 	if from != nil && from.Commit != "" {
 		versions = append(versions, *from)
-		offered, again = from.offered(), from.Again
+		offered, again, serial = from.offered(), from.Again, from.serial()
 	}
 	before := maps.Clone(offered)
 	maps.DeleteFunc(offered, func(number, _ string) bool {
@@ -60,7 +72,10 @@ func since(from *Version, pulls []*forge.Pull) []Version {
 			continue
 		}
 		offered[number] = short(p.HeadCommit)
-		versions = append(versions, Version{PR: number, Commit: p.HeadCommit, Again: again, Open: written(offered)})
+		serial++
+		versions = append(versions, Version{
+			PR: number, Commit: p.HeadCommit, Again: again, Open: written(offered), Serial: strconv.FormatUint(serial, 10),
+		})
 	}
 	return versions
 }
