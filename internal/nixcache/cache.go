@@ -56,11 +56,11 @@ type Cache struct {
 
 	api *url.URL // of the cache at Cachix; nil for a plain cache
 
-	mu     sync.Mutex // guards what follows, which the cache itself tells
-	known  bool
-	base   *url.URL // what narinfo files are below
-	keys   Keys
-	stored bool // the keys were given, or have been read
+	mu    sync.Mutex // guards what follows, which the cache itself tells
+	known bool
+	base  *url.URL // what narinfo files are below
+	keys  Keys
+	given bool // the keys are those of Options
 }
 
 // Open makes a cache without asking it anything. Its errors name the option.
@@ -73,7 +73,7 @@ func Open(o Options) (*Cache, error) {
 	if c.keys, err = ParseKeys(o.PublicKeys); err != nil {
 		return nil, fmt.Errorf("public_keys: %w", err)
 	}
-	c.stored = len(c.keys) > 0
+	c.given = len(c.keys) > 0
 	if err := c.locate(o); err != nil {
 		return nil, err
 	}
@@ -122,9 +122,9 @@ func (c *Cache) locateCachix(o Options) error {
 		return fmt.Errorf("api_url: %w", err)
 	}
 	c.name = o.Name
-	c.access = access{token: o.Token, home: api, scheme: bearer}
-	api.Path = strings.TrimSuffix(strings.TrimSuffix(api.Path, "/"), "/api/v1")
+	api.Path = strings.TrimSuffix(strings.TrimSuffix(api.Path, "/"), "/api/v1") + "/"
 	c.api = api.JoinPath("api", "v1", "cache", o.Name)
+	c.access = access{token: o.Token, home: api, api: c.api}
 	return nil
 }
 
@@ -137,7 +137,7 @@ func (c *Cache) locatePlain(o Options) error {
 		return errors.New("url: leave user and password out; a token goes into auth_token")
 	}
 	c.name = base.Redacted()
-	c.access = access{token: o.Token, home: base, scheme: basic}
+	c.access = access{token: o.Token, home: base}
 	c.base = base
 	return nil
 }
@@ -251,6 +251,11 @@ func (c *Cache) HasNar(ctx context.Context, n Narinfo) error {
 	// one byte, since servers that redirect to a signed address may allow
 	// nothing but GET
 	got, err := c.ask(ctx, question{method: http.MethodGet, url: where, firstByte: true})
+	var status *statusError
+	if errors.As(err, &status) && status.status == http.StatusForbidden && !c.access.trusts(status.at) {
+		// the store behind a cache, which does not tell strangers what it lacks
+		return fmt.Errorf("%w: %w", ErrMissing, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (c *Cache) readInfo(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.known, c.base = true, base
-	if !c.stored {
+	if !c.given {
 		c.keys = published
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -30,7 +31,7 @@ var (
 
 // statusError is an HTTP answer that is no success.
 type statusError struct {
-	url    string
+	at     *url.URL
 	status int
 	text   string        // the server's words
 	after  time.Duration // Retry-After, or 0
@@ -40,7 +41,7 @@ type statusError struct {
 // Error names the address, the status, what it means, and the server's words.
 func (e *statusError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s answers HTTP %d %s", e.url, e.status, http.StatusText(e.status))
+	fmt.Fprintf(&b, "%s answers HTTP %d %s", shown(e.at), e.status, http.StatusText(e.status))
 	if e.kind != nil {
 		fmt.Fprintf(&b, ": %v", e.kind)
 	}

@@ -146,7 +146,7 @@ func read(q question, response *http.Response) (answer, error) {
 	if response.StatusCode/100 != 2 {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 4096))
 		return answer{}, &statusError{
-			url: shown(q.url), status: response.StatusCode, text: readable(text),
+			at: q.url, status: response.StatusCode, text: readable(text),
 			after: httpclient.RetryAfter(response), kind: kindOf(response.StatusCode),
 		}
 	}
@@ -245,25 +245,19 @@ func stays(err error) bool {
 
 // access is a token and where it may go.
 type access struct {
-	token  string
-	home   *url.URL
-	scheme scheme
+	token string
+	home  *url.URL
+	api   *url.URL // of Cachix, nil for a plain cache
 }
 
-// scheme is how a token is sent.
-type scheme int
-
-const (
-	bearer scheme = iota // to Cachix's API
-	basic                // as Nix sends what netrc says: a password without a user
-)
-
-// authorise adds the token, if the request goes where the token belongs.
+// authorise adds the token, if the request goes where the token belongs:
+// Cachix's API has it as a bearer token, files are asked for as Nix asks with a
+// netrc, with a password and no user.
 func (a access) authorise(request *http.Request) {
 	if a.token == "" || !a.trusts(request.URL) {
 		return
 	}
-	if a.scheme == bearer {
+	if a.api != nil && request.URL.Host == a.api.Host && strings.HasPrefix(request.URL.Path, a.api.Path) {
 		request.Header.Set("Authorization", "Bearer "+a.token)
 		return
 	}
@@ -277,7 +271,7 @@ func (a access) trusts(u *url.URL) bool {
 		return false
 	}
 	host, home := strings.ToLower(u.Hostname()), strings.ToLower(a.home.Hostname())
-	return host == home || a.scheme == bearer && strings.HasSuffix(host, "."+home)
+	return host == home || a.api != nil && strings.HasSuffix(host, "."+home)
 }
 
 func port(u *url.URL) string {

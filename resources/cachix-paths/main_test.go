@@ -210,7 +210,9 @@ func TestCheckWatchesFixedPaths(t *testing.T) {
 	versions := w.check(nil)
 	require.Len(t, versions, 1)
 	assert.NotEmpty(t, versions[0].Serial)
+	w.server.Reset()
 	assert.Equal(t, versions, w.check(&versions[0]))
+	assert.Empty(t, w.server.Requests(), "once there, nothing new can come")
 }
 
 func TestCheckOfAPutOnlyResource(t *testing.T) {

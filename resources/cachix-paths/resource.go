@@ -25,6 +25,9 @@ type Result = concourse.Result[Version]
 // or its fixed paths once all of them are there. A source that watches nothing
 // has no versions but those of puts.
 func (Resource) Check(ctx context.Context, step concourse.Step, src Source, given *Version) ([]Version, error) {
+	if given != nil && given.Paths == "" {
+		given = nil // of an older resource type
+	}
 	var paths []nixcache.Path
 	var serial string
 	var err error
@@ -32,7 +35,7 @@ func (Resource) Check(ctx context.Context, step concourse.Step, src Source, give
 	case len(src.Pins) > 0:
 		paths, serial, err = pinned(ctx, step, src)
 	case len(src.Paths) > 0:
-		paths, err = present(ctx, step, src)
+		paths, err = present(ctx, step, src, given)
 		serial = now()
 	}
 	if err != nil {
@@ -44,7 +47,7 @@ func (Resource) Check(ctx context.Context, step concourse.Step, src Source, give
 // since is the given version, and a new one if the paths are others.
 func since(given *Version, paths []nixcache.Path, serial string) []Version {
 	var versions []Version
-	if given != nil && given.Paths != "" {
+	if given != nil {
 		versions = append(versions, *given)
 	}
 	if len(paths) == 0 || given != nil && given.Paths == digest(paths) {
@@ -91,11 +94,15 @@ func pinned(ctx context.Context, step concourse.Step, src Source) (paths []nixca
 	return slices.Compact(paths), serial, nil
 }
 
-// present is the source's paths, or nothing while one of them is missing.
-func present(ctx context.Context, step concourse.Step, src Source) ([]nixcache.Path, error) {
+// present is the source's paths, or nothing while one of them is missing. When
+// they have been there, nothing new can come, and nobody is asked.
+func present(ctx context.Context, step concourse.Step, src Source, given *Version) ([]nixcache.Path, error) {
 	paths, err := nixcache.ParseLines(src.Paths)
 	if err != nil {
 		return nil, fmt.Errorf("source.paths: %w", err)
+	}
+	if given != nil && given.Paths == digest(paths) {
+		return paths, nil
 	}
 	cache, err := src.open(step.Logf)
 	if err != nil {
