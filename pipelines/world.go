@@ -116,7 +116,8 @@ func (w *world) startCache(ctx context.Context, pipelines []*pipeline.Pipeline) 
 // cachixPaths is the type whose puts wait for what other pipelines do.
 const cachixPaths = "cachix-paths"
 
-// besides lets all pipelines but the named one go on, and those that wait too.
+// besides lets all pipelines go on but the named one, whose put waits, and
+// others that wait.
 func (w *world) besides(name string) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		w.waiting[name] = true
@@ -143,7 +144,7 @@ func repositoryOf(uri string) string {
 	} else if _, rest, ok := strings.Cut(uri, ":"); ok {
 		at = rest
 	}
-	at = strings.Trim(strings.TrimSuffix(at, ".git"), "/")
+	at = strings.TrimSuffix(strings.Trim(at, "/"), ".git")
 	if owner := path.Base(path.Dir(at)); owner != "." && owner != "/" {
 		return owner + "/" + path.Base(at)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -15,18 +16,25 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 )
 
-// Timeline writes lines. It is a rehearsal.Observer and a scenario.Audience.
+// Timeline writes lines. It is a rehearsal.Observer and a scenario.Audience, of
+// several pipelines at once if need be.
 type Timeline struct {
-	w      io.Writer
 	colour bool
-	err    error
+
+	mu  sync.Mutex // guards what follows
+	w   io.Writer
+	err error
 }
 
 // New writes to w, with colours where that is asked for.
 func New(w io.Writer, colour bool) *Timeline { return &Timeline{w: w, colour: colour} }
 
 // Err is the first fault of writing.
-func (t *Timeline) Err() error { return t.err }
+func (t *Timeline) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
 
 // Colours, as ANSI parameters.
 const (
@@ -42,6 +50,8 @@ func (t *Timeline) paint(colour, text string) string {
 
 // Line writes one line of text.
 func (t *Timeline) Line(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if _, err := fmt.Fprintf(t.w, format+"\n", args...); err != nil && t.err == nil {
 		t.err = fmt.Errorf("show the timeline: %w", err)
 	}
@@ -101,8 +111,11 @@ func (t *Timeline) CheckFailed(resource string, err error) {
 // Started writes a build's heading.
 func (t *Timeline) Started(b *rehearsal.Build) {
 	by := ""
+	if b.Pipeline != "" {
+		by = t.paint(dim, " of "+b.Pipeline)
+	}
 	if b.By != "" {
-		by = t.paint(dim, " started by "+b.By)
+		by += t.paint(dim, " started by "+b.By)
 	}
 	t.Line("  %s%s", t.paint(bold, fmt.Sprintf("%s #%d", b.Job, b.Number)), by)
 }

@@ -30,7 +30,7 @@ func show(t *timeline.Timeline) {
 	t.Title("A play", "What it is about.")
 	t.Act(1, 2, scenario.Act{Title: "Something happens", Shows: "A sentence that says what it shows, which is so long that it does not fit on one line of the page and has to be wrapped."})
 	t.Did("Ana pushes 1f3c2aa")
-	b := &rehearsal.Build{Job: "deploy", Number: 3, By: "Rosa", Status: rehearsal.Failed, Took: 1500 * time.Millisecond}
+	b := &rehearsal.Build{Pipeline: "deployments", Job: "deploy", Number: 3, By: "Rosa", Status: rehearsal.Failed, Took: 1500 * time.Millisecond}
 	t.Found("state", nil)
 	t.Started(b)
 	t.Step(b, rehearsal.StepRecord{Kind: "get", Name: "state", Attempt: 1, Status: rehearsal.Succeeded, Version: rehearsal.Version{"version": "7", "trigger": commit, "files": "abc"}, Took: 20 * time.Millisecond})
