@@ -1,0 +1,48 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
+)
+
+// The README of every resource type has a whole pipeline, or says which other one has it,
+// and lint has nothing to say about it: no warning either.
+func TestPipelinesInReadmesLintClean(t *testing.T) {
+	t.Parallel()
+	readmes, err := filepath.Glob("../resources/*/README.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, readmes)
+	block := regexp.MustCompile("(?ms)^```ya?ml\n(.*?)^```$")
+	elsewhere := regexp.MustCompile(`The whole pipeline is in \[.*\]\((\.\./[a-z-]+/README\.md)#example\)`)
+	whole := map[string]bool{}
+	pointed := map[string]string{}
+	for _, file := range readmes {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, at := range block.FindAllSubmatchIndex(text, -1) {
+			example := text[at[2]:at[3]]
+			if !regexp.MustCompile(`(?m)^jobs:`).Match(example) {
+				continue // a part, or another kind of file
+			}
+			whole[file] = true
+			// so that a finding has the README's line
+			lines := bytes.Repeat([]byte("\n"), bytes.Count(text[:at[2]], []byte("\n")))
+			findings := pipeline.Lint(file, append(lines, example...), ownTypes())
+			assert.Empty(t, findings, "%s", findings)
+		}
+		if to := elsewhere.FindSubmatch(text); to != nil {
+			pointed[file] = filepath.Join(filepath.Dir(file), string(to[1]))
+		}
+	}
+	for _, file := range readmes {
+		assert.True(t, whole[file] || whole[pointed[file]], "%s has no whole pipeline", file)
+	}
+}
