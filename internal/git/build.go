@@ -107,7 +107,7 @@ func (t *editTree) folder(name string) *editTree {
 func (t *editTree) check(dir string) error {
 	for name, sub := range t.folders {
 		p := path.Join(dir, name)
-		if e, ok := t.edits[name]; ok && !e.Delete {
+		if e, ok := t.edits[name]; ok && !e.Delete && sub.writes() {
 			return fmt.Errorf("write %q: it is to be a file and a folder at once", p)
 		}
 		if err := sub.check(p); err != nil {
@@ -148,15 +148,17 @@ func (b *builder) tree(ctx context.Context, base Hash, dir string, t *editTree) 
 		}
 	}
 	after := slices.Clone(before)
+	// what is only emptied goes first, as a file may take its place
+	if after, err = b.subtrees(ctx, after, dir, t, false); err != nil {
+		return h, false, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(t.edits)) {
 		if after, err = b.file(after, dir, name, t.edits[name]); err != nil {
 			return h, false, err
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(t.folders)) {
-		if after, err = b.subtree(ctx, after, dir, name, t.folders[name]); err != nil {
-			return h, false, err
-		}
+	if after, err = b.subtrees(ctx, after, dir, t, true); err != nil {
+		return h, false, err
 	}
 	if !base.IsZero() && slices.Equal(before, after) { // an edit keeps the place of its entry
 		return base, len(after) == 0, nil
@@ -206,6 +208,20 @@ func replacedMode(old, wanted filemode.FileMode) (filemode.FileMode, error) {
 		return old, nil
 	}
 	return wanted, nil
+}
+
+// subtrees applies the edits of those folders that get files, or of the others.
+func (b *builder) subtrees(ctx context.Context, entries []Entry, dir string, t *editTree, written bool) ([]Entry, error) {
+	for _, name := range slices.Sorted(maps.Keys(t.folders)) {
+		if t.folders[name].writes() != written {
+			continue
+		}
+		var err error
+		if entries, err = b.subtree(ctx, entries, dir, name, t.folders[name]); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
 }
 
 func (b *builder) subtree(ctx context.Context, entries []Entry, dir, name string, t *editTree) ([]Entry, error) {

@@ -190,6 +190,25 @@ func TestBuildReplacesAFolderByItsEdits(t *testing.T) {
 	assert.Equal(t, []string{"100644 dir/z", "100644 f/g"}, files)
 }
 
+// A folder whose files all go makes room for a file of its name, as when a copy
+// follows its origin.
+func TestBuildPutsAFileWhereAFolderIsEmptied(t *testing.T) {
+	r := bare(t)
+	tip, err := r.Commit("main", "one", map[string]string{"dir/x": "1", "dir/y/z": "2", "k": "1"})
+	require.NoError(t, err)
+	edits := map[string]Edit{"dir": write("now a file"), "dir/x": {Delete: true}, "dir/y/z": {Delete: true}}
+	b, err := openStore(t, r).Build(t.Context(), change(plumbing.NewHash(tip), edits))
+	require.NoError(t, err)
+	files, err := r.Files(install(t, r, b))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"100644 dir", "100644 k"}, files)
+	require.NoError(t, r.Fsck())
+
+	delete(edits, "dir/y/z")
+	_, err = openStore(t, r).Build(t.Context(), change(plumbing.NewHash(tip), edits))
+	require.ErrorContains(t, err, "a folder is there")
+}
+
 func TestBuildWithoutChangeKeepsTheTree(t *testing.T) {
 	r := bare(t)
 	tip, err := r.Commit("main", "one", map[string]string{"d/x": "1"})

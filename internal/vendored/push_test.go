@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -84,6 +85,38 @@ func TestBranchThatMovesMeanwhile(t *testing.T) {
 	assert.Contains(t, text, "# a person was here\n")
 	assert.Contains(t, text, "ref: "+done.New)
 	require.NoError(t, w.repo.Fsck())
+}
+
+// What was a file in the older commit may be a folder in the newer one, and the
+// other way round.
+func TestFilesAndFoldersThatChangePlaces(t *testing.T) {
+	files := map[string]string{"vendir.yml": many(1), "c0/chart/values.yaml/x": "1\n", "c0/chart/values.yaml/y/z": "2\n", "c0/chart/templates": "a file\n"}
+	w := newWorld(t, files)
+	_, err := w.push("c0")
+	require.NoError(t, err)
+	text, err := w.repo.Show("main", "c0/chart/values.yaml")
+	require.NoError(t, err)
+	assert.NotEmpty(t, text)
+	listed, err := w.repo.Files("main")
+	require.NoError(t, err)
+	inCommit := map[string]bool{}
+	for _, line := range listed {
+		if _, name, _ := strings.Cut(line, " "); strings.HasPrefix(name, "c0/") {
+			inCommit[name] = true
+		}
+	}
+
+	dir := t.TempDir()
+	write(t, dir, files)
+	_, err = bump(t, dir, w.clone, "", Target{Config: "vendir.yml", Directory: "c0"})
+	require.NoError(t, err)
+	onDisk := map[string]bool{}
+	for name := range snapshot(t, dir) {
+		if strings.HasPrefix(name, "c0/") {
+			onDisk[name] = true
+		}
+	}
+	assert.Equal(t, onDisk, inCommit)
 }
 
 func TestManyAtOnceAreAllThere(t *testing.T) {
