@@ -106,3 +106,30 @@ func TestSharedValuesAreReadToo(t *testing.T) {
 	require.Len(t, got.versions, 1)
 	assert.Equal(t, a.version, got.versions[0])
 }
+
+func TestCopyTurnsFilesAndFolders(t *testing.T) {
+	w := newWorld(t)
+	w.image(t, "lana-bank", digestB, revision2)
+	w.commit(t, "more", map[string]string{"charts/bank/tf/old/sub/x": "1\n"})
+	w.write(t, map[string]string{"tf/gone.tf/a": "x\n", "tf/sub": "file\n"})
+	a := w.put(t, w.source(nil), object{"images": object{"lana-bank": "lana-bank"}, "copy": []object{{"from": "tf", "to": "tf/old"}}})
+	require.Zero(t, a.status, a.stderr)
+	names := must(w.repo.Git("ls-tree", "-r", "--name-only", "bot-bump", "charts/bank/tf"))
+	assert.Equal(t, "charts/bank/tf/old/gone.tf/a\ncharts/bank/tf/old/sub\n", names)
+}
+
+// A candidate that becomes a release is the same image under another tag.
+func TestARelabelledImageGetsTheVersion(t *testing.T) {
+	w := newWorld(t)
+	comment := " # METADATA:: repository=https://github.com/acme/bank;commit_ref=1111111;app=lana-bank;"
+	w.commit(t, "a candidate", map[string]string{"charts/bank/values.yaml": "a: v0.42.0-rc.1@" + digestA + comment + "\nb: edge@" + digestA + comment + "\n"})
+	w.image(t, "final", digestA, revision3)
+	source := w.source(object{"images": []object{{"name": "lana-bank", "path": "a"}, {"name": "b", "path": "b"}}})
+	params := object{"images": object{"lana-bank": "final", "b": "final"}, "version_file": "version/version"}
+	a := w.put(t, source, params)
+	require.Zero(t, a.status, a.stderr)
+	assert.Equal(t, "a: v0.42.0@"+digestA+comment+"\nb: edge@"+digestA+comment+"\n", w.show(t, "bot-bump", "charts/bank/values.yaml"))
+	assert.Equal(t, "chore(bank): bump to 0.42.0", w.pull(t).Title)
+	again := w.put(t, source, params)
+	assert.Equal(t, a.version, again.version)
+}

@@ -120,6 +120,8 @@ func (t target) edit(f *yamledit.File, number *version.Version, logf func(string
 		m := t.metadata()
 		m.Others = old.Others
 		comment = m.With(human)
+	} else if err := f.Set(t.image.Path, s.with(t.digest, "", number).String()); err != nil { // a candidate that becomes a release keeps its digest
+		return c, err
 	}
 	return c, f.SetComment(t.image.Path, comment)
 }
