@@ -38,7 +38,7 @@ func rehearseCommand() *cobra.Command {
 			"Without a scenario it runs what is pending; with one, the acts of it, and fails when an expectation does not hold.",
 		Example: "  go run ./pipelines rehearse pipeline.yml --repository ../deployments --vars vars.yml\n" +
 			"  go run ./pipelines rehearse release.yml charts.yml --repository app=../app --repository charts=../charts",
-		Args: cobra.MinimumNArgs(1),
+		Args: pipelineFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := f.production(args)
 			if err != nil {
@@ -107,6 +107,12 @@ func (f rehearseFlags) production(files []string) (production, error) {
 	if len(f.repositories) == 0 {
 		return p, errors.New("rehearse: say with --repository which git repository to copy")
 	}
+	for _, r := range f.repositories {
+		dir := r[strings.Index(r, "=")+1:]
+		if _, err := os.Stat(dir); err != nil {
+			return p, fmt.Errorf("rehearse: --repository %s: it is to be a clone on this machine, or NAME=CLONE: %w", r, err)
+		}
+	}
 	if f.vars != "" {
 		text, err := os.ReadFile(f.vars)
 		if err != nil {
@@ -153,6 +159,11 @@ func (f rehearseFlags) copies(_ context.Context, w *world) (map[string]string, e
 		}
 		if _, err := w.repositories[full].Git("fetch", "--quiet", "--no-write-fetch-head", from, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
 			return nil, err
+		}
+		if head, err := gittest.Open(from).Git("symbolic-ref", "--quiet", "HEAD"); err == nil { // not where a commit is checked out by itself
+			if _, err := w.repositories[full].Git("symbolic-ref", "HEAD", strings.TrimSpace(head)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return map[string]string{}, nil

@@ -60,13 +60,15 @@ func TestRehearseTwoPipelines(t *testing.T) {
 	for _, name := range []string{"one", "two"} {
 		r, err := gittest.Init(filepath.Join(dir, name+".git"))
 		require.NoError(t, err)
-		_, err = r.Commit("main", "feat: first", map[string]string{"say": name + "\n"})
+		_, err = r.Git("symbolic-ref", "HEAD", "refs/heads/trunk")
+		require.NoError(t, err)
+		_, err = r.Commit("trunk", "feat: first", map[string]string{"say": name + "\n"})
 		require.NoError(t, err)
 		file := filepath.Join(dir, name+".yml")
 		require.NoError(t, os.WriteFile(file, []byte(`resources:
 - name: repo
   type: git
-  source: {uri: "git@github.com:acme/`+name+`.git", branch: main, private_key: ((key))}
+  source: {uri: "git@github.com:acme/`+name+`.git", branch: trunk, private_key: ((key))}
 jobs:
 - name: say
   plan:

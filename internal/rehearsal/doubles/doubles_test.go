@@ -112,6 +112,7 @@ func TestAnUnknownKeyIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, typ := range map[string]rehearsal.Type{
 		"git": doubles.Git{}, "registry-image": doubles.RegistryImage{}, "time": doubles.NewClock(time.Now()),
+		"github-release": doubles.Release{}, "pull-request": doubles.PullRequest{}, "slack-notification": doubles.Slack{},
 	} {
 		d := newDouble(t, typ)
 		err := d.fails(t, rehearsal.Check, "", asked{Source: map[string]any{"colour": "red"}})
