@@ -133,3 +133,30 @@ func TestARelabelledImageGetsTheVersion(t *testing.T) {
 	again := w.put(t, source, params)
 	assert.Equal(t, a.version, again.version)
 }
+
+func TestHalfOfARegistrysCredentialsIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.image(t, "lana-bank", digestB, revision2)
+	for _, half := range []object{{"username": "robot"}, {"password": "r3gistry"}} {
+		w.refused(t, w.source(object{"registry": half}), object{"images": object{"lana-bank": "lana-bank"}}, "source: registry: username and password belong together")
+	}
+}
+
+func TestADamagedAnswerOfACheckIsNotBelieved(t *testing.T) {
+	w := newWorld(t)
+	now := commits(w.head(t, "main"))
+	require.Equal(t, now, w.check(t, nil))
+	memos, err := filepath.Glob(filepath.Join(os.TempDir(), "taxiway-chart-bump-*"))
+	require.NoError(t, err)
+	require.Len(t, memos, 1)
+	good, err := os.ReadFile(memos[0])
+	require.NoError(t, err)
+	head := `{"head":"` + now[0].Commit + `"`
+	for _, damaged := range []string{"", "null", head + "}", string(good[:len(good)-3]), head + `,"versions":[{"commit":"9.9"}]}`, head + `,"versions":[{"commit":"` + now[0].Commit + `","pr":"x"}]}`} {
+		require.NoError(t, os.WriteFile(memos[0], []byte(damaged), 0o600))
+		assert.Equal(t, now, w.warmCheck(t, nil), damaged)
+		again, err := os.ReadFile(memos[0])
+		require.NoError(t, err)
+		assert.Equal(t, string(good), string(again))
+	}
+}

@@ -6,6 +6,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
@@ -36,10 +40,14 @@ func (m memo) recall(head git.Hash) ([]Version, bool) {
 		return nil, false
 	}
 	var r remembered
-	if json.Unmarshal(data, &r) != nil || r.Head != head.String() || r.Versions == nil {
+	if json.Unmarshal(data, &r) != nil || r.Head != head.String() || r.Versions == nil || slices.ContainsFunc(r.Versions, isDamaged) {
 		return nil, false
 	}
 	return r.Versions, true
+}
+
+func isDamaged(v Version) bool {
+	return !plumbing.IsHash(v.Commit) || strings.Trim(v.PR, "0123456789") != ""
 }
 
 // keep writes the answer, whole or not at all.

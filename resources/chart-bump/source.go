@@ -125,6 +125,9 @@ func (s Source) Validate() error {
 	if err := s.validateImages(); err != nil {
 		return err
 	}
+	if (s.Registry.Username == "") != (s.Registry.Password == "") {
+		return errors.New("registry: username and password belong together, and one of them is missing")
+	}
 	for i, p := range s.AppVersionPaths {
 		if _, err := yamledit.ParsePath(p); err != nil {
 			return fmt.Errorf("app_version_paths[%d]: %w", i, err)
