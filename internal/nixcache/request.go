@@ -59,8 +59,11 @@ func (c *Cache) ask(ctx context.Context, q question) (answer, error) {
 			return got, err
 		}
 		c.logf("%v: trying again in %s", err, roundUp(pause))
-		if err := sleep(ctx, pause); err != nil {
+		switch ended := sleep(ctx, pause); {
+		case errors.Is(ended, errGaveUp): // why nothing was found is what people want to know
 			return got, err
+		case ended != nil:
+			return got, ended
 		}
 		wait *= 2
 	}

@@ -256,6 +256,19 @@ func TestServerErrorsAreWaitedFor(t *testing.T) {
 	})
 }
 
+func TestTheEndOfAWaitSaysWhatWasWrong(t *testing.T) {
+	inTime(t, func(s scene) {
+		t, server, d := s.t, s.server, s.direct
+		server.Break(nixcachetest.Fault{Status: http.StatusBadGateway})
+		cache := plain(t, server, func(o *nixcache.Options) { o.Client = d.client() })
+		_, err := cache.Wait(t.Context(), nixcache.Wish{Paths: parse(t, nixcachetest.PathOf("missing")), Timeout: 400 * time.Millisecond})
+		var late *nixcache.LateError
+		require.ErrorAs(t, err, &late)
+		require.ErrorContains(t, err, "at the last look: ")
+		assert.Contains(t, err.Error(), "HTTP 502 Bad Gateway")
+	})
+}
+
 func TestTheWaitStopsWithItsContext(t *testing.T) {
 	inTime(t, func(s scene) {
 		t, server, d := s.t, s.server, s.direct

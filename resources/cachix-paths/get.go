@@ -27,6 +27,9 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 	if err != nil {
 		return Result{}, err
 	}
+	if !known && !isDigest(v.Paths) {
+		return Result{}, fmt.Errorf("version.paths: %q is no digest of paths", v.Paths)
+	}
 	if !known {
 		step.Logf("warning: the version is of a put with more than %d paths, and can't say which: there are no files (say no_get: true beside such a put)", maxHashes)
 		return Result{Version: v}, nil

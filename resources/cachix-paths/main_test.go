@@ -263,6 +263,9 @@ func TestGet(t *testing.T) {
 	assert.Equal(t, 1, status)
 	assert.Contains(t, log, "but its hashes are of")
 	_, _, log, status = w.in(cachixpaths.Version{Paths: "sha256:x", Serial: "1"})
+	assert.Equal(t, 1, status)
+	assert.Contains(t, log, `version.paths: "sha256:x" is no digest of paths`)
+	_, _, log, status = w.in(cachixpaths.Version{Paths: "sha256:" + strings.Repeat("0", 64), Serial: "1"})
 	require.Zero(t, status)
 	assert.Contains(t, log, "warning: the version is of a put with more than 200 paths")
 }

@@ -50,3 +50,10 @@ func digest(paths []nixcache.Path) string {
 	}
 	return "sha256:" + hex.EncodeToString(sum.Sum(nil))
 }
+
+// isDigest reports whether a text can be what digest gives.
+func isDigest(text string) bool {
+	sum, ok := strings.CutPrefix(text, "sha256:")
+	data, err := hex.DecodeString(sum)
+	return ok && err == nil && len(data) == sha256.Size
+}
