@@ -22,7 +22,7 @@ func lintCommand() *cobra.Command {
 		Short:   "Say what is wrong with pipeline files, and how to mend it",
 		Long:    "Say what is wrong with pipeline files, and how to mend it.\nFinds what `fly validate-pipeline --strict` finds, and what only shows when the pipeline runs.\nExit status 1 when there is an error; warnings are only printed.",
 		Example: "  go run ./pipelines lint pipelines/examples/*/*/want.yml",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    pipelineFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			show, ok := formats()[format]
 			if !ok {
@@ -33,6 +33,14 @@ func lintCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "how findings are printed: text (file:line: …, as editors read it), github (annotations of a workflow) or json (one a line)")
 	return cmd
+}
+
+// pipelineFiles asks for at least one.
+func pipelineFiles(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%s: name the pipeline files, like: %s pipeline.yml", cmd.Name(), cmd.Name())
+	}
+	return nil
 }
 
 // formats are the ways to print a finding, by name.

@@ -20,7 +20,7 @@ func TestPipelinesInReadmesLintClean(t *testing.T) {
 	readmes, err := filepath.Glob("../resources/*/README.md")
 	require.NoError(t, err)
 	require.NotEmpty(t, readmes)
-	block := regexp.MustCompile("(?ms)^```ya?ml\n(.*?)^```$")
+	block := regexp.MustCompile("(?ms)^```ya?ml\n(.*?\n)```$")
 	elsewhere := regexp.MustCompile(`The whole pipeline is in \[.*\]\((\.\./[a-z-]+/README\.md)#example\)`)
 	whole := map[string]bool{}
 	pointed := map[string]string{}

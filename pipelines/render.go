@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -23,15 +25,13 @@ func (f *renderFlags) rendering(template string) (rendering, error) {
 	if err != nil {
 		return rendering{}, err
 	}
-	for _, name := range known {
-		if name == template && f.values == "" {
-			return rendering{}, fmt.Errorf("render %s: name the file with the values: --values FILE", template)
-		}
-		if name == template {
-			return rendering{Template: template, Values: f.values, Repository: f.repository}, nil
-		}
+	if !slices.Contains(known, template) {
+		return rendering{}, fmt.Errorf("render %s: there is no such template, there are: %s", template, strings.Join(known, ", "))
 	}
-	return rendering{}, fmt.Errorf("render %s: there is no such template, there are: %v", template, known)
+	if f.values == "" {
+		return rendering{}, fmt.Errorf("render %s: name the file with the values: --values FILE", template)
+	}
+	return rendering{Template: template, Values: f.values, Repository: f.repository}, nil
 }
 
 func renderCommand() *cobra.Command {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,7 +26,7 @@ func setCommand() *cobra.Command {
 		Short: "Render and check a pipeline, then show (or run) the fly command that sets it",
 		Example: "  go run ./pipelines set deployments --values values.yml --repository ../deployments --target ci\n" +
 			"  go run ./pipelines set deployments --values values.yml --repository ../deployments --target ci --execute",
-		Args: cobra.ExactArgs(1),
+		Args: oneTemplate,
 		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd, args[0]) },
 	}
 	flags.register(cmd)
@@ -35,6 +36,13 @@ func setCommand() *cobra.Command {
 	cmd.Flags().StringVar(&flags.output, "output", "", "file for the pipeline (default: TEMPLATE.yml in the current folder)")
 	cmd.Flags().BoolVar(&flags.execute, "execute", false, "run fly, which shows the difference and asks")
 	return cmd
+}
+
+func oneTemplate(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return errors.New("set: name one template, like: set deployments --values FILE --target TARGET")
+	}
+	return nil
 }
 
 func (f *setFlags) run(cmd *cobra.Command, template string) error {
@@ -86,7 +94,7 @@ func (f *setFlags) fly(cmd *cobra.Command, template, file string) error {
 	run := exec.CommandContext(cmd.Context(), program, args...)
 	run.Stdin, run.Stdout, run.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	if err := run.Run(); err != nil {
-		return fmt.Errorf("set %s: fly: %w", template, err)
+		return fmt.Errorf("set %s: fly did not set the pipeline (%w): see above; a target that it does not know needs fly --target %s login --concourse-url ADDRESS", template, err, f.target)
 	}
 	return nil
 }

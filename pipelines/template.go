@@ -169,7 +169,11 @@ func (r rendering) render(ctx context.Context) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, ytt, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("render %s with %s: %w\n%s", r.Template, r.Values, err, strings.TrimSpace(stderr.String()))
+		said := complaint(stderr.String(), r.Values)
+		if said == "" {
+			said = fmt.Sprintf("ytt said nothing: %v", err)
+		}
+		return nil, fmt.Errorf("render %s with %s: %s", r.Template, r.Values, said)
 	}
 	return append([]byte(head(files)), stdout.Bytes()...), nil
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestComplaintsSpeakOfTheUsersFile(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ said, want string }{
+		"what a template refuses": {
+			"ytt: Error: \n- assert.fail: fail: github: acme/shop needs an access_token\n    in forge\n      forge.lib.yml:14 | #@ assert.fail(1)\n",
+			"github: acme/shop needs an access_token",
+		},
+		"a value that is missing": {
+			"ytt: Error: Validating final data values:\n  promote.labels\n    from: schema.yml:175\n    - must be: length >= 1 (by: schema.yml:174)\n      found: length = 0\n\n" +
+				"  types.tag\n    from: values.yml:61\n    - must be: a full version (by: schema.lib.yml:102)\n",
+			"Validating final data values:\n  promote.labels\n    - is missing, and has to be there\n\n  types.tag\n    from: team.yml:61\n    - must be: a full version (by: schema.lib.yml:102)",
+		},
+		"a value that is empty": {
+			"ytt: Error: Validating final data values:\n  git.uri\n    from: values.yml:2\n    - must be: length >= 1 (by: schema.lib.yml:48)\n      found: length = 0\n",
+			"Validating final data values:\n  git.uri\n    from: team.yml:2\n    - must be: length >= 1 (by: schema.lib.yml:48)\n      found: length = 0",
+		},
+		"a value that does not exist": {
+			"ytt: Error: Given data value is not declared in schema\nvalues.yml:\n     |\n  40 |   labls: []\n",
+			"Given data value is not declared in schema\nteam.yml:\n     |\n  40 |   labls: []",
+		},
+		"a file that is no YAML": {
+			"ytt: Error: Unmarshaling YAML data values file 'values.yml': yaml: line 4\n",
+			"Unmarshaling YAML data values file 'team.yml': yaml: line 4",
+		},
+	} {
+		assert.Equal(t, tc.want, complaint(tc.said, filepath.Join("my", "team.yml")), name)
+	}
+}
+
+func TestCommandsSayWhatTheyLack(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"lint: name the pipeline files":                             {"lint"},
+		"rehearse: name the pipeline files":                         {"rehearse"},
+		"set: name one template":                                    {"set", "--target", "ci"},
+		"there is no such template, there are: charts, deployments": {"set", "relase", "--target", "ci", "--values", "v.yml"},
+		"--repository app=absent: it is to be a clone":              {"rehearse", "p.yml", "--repository", "app=absent"},
+	} {
+		_, err := pipelines(t, args...)
+		require.ErrorContains(t, err, want)
+	}
+}
