@@ -239,7 +239,11 @@ func open(ctx context.Context, registry ociimage.Registry, where string) (*ociim
 	if err == nil || filepath.IsAbs(where) || strings.HasPrefix(where, ".") {
 		return ociimage.OpenLayout(where)
 	}
-	return registry.Open(ctx, where)
+	found, err := registry.Open(ctx, where)
+	if first, _, _ := strings.Cut(where, "/"); err != nil && !strings.ContainsAny(first, ".:") && first != "localhost" {
+		return nil, fmt.Errorf("there is no folder %s, so it is taken for an image's name: %w", where, err)
+	}
+	return found, err
 }
 
 func atLeast(what string) cobra.PositionalArgs {
