@@ -160,3 +160,23 @@ func TestADamagedAnswerOfACheckIsNotBelieved(t *testing.T) {
 		assert.Equal(t, string(good), string(again))
 	}
 }
+
+func TestHugeFilesAreNotRead(t *testing.T) {
+	w := newWorld(t)
+	w.image(t, "good", digestB, revision2)
+	w.image(t, "huge", digestB, revision2)
+	w.write(t, map[string]string{"tf/a": "", "tf/b": ""})
+	good := object{"lana-bank": "good"}
+	grow := func(name string, size int64) {
+		require.NoError(t, os.Truncate(filepath.Join(w.dir, name), size))
+	}
+	grow("tf/a", 1)
+	grow("tf/b", 256<<20)
+	w.refused(t, w.source(nil), object{"images": good, "copy": []object{{"from": "tf", "to": "tf"}}}, "params.copy[0].from: with tf/b there are more than 268435456 bytes to copy")
+	for _, name := range []string{"labels.json", "tag", "digest"} {
+		grow("huge/"+name, 1<<32)
+		w.refused(t, w.source(nil), object{"images": object{"lana-bank": "huge"}}, "read huge/"+name+": it has 4294967296 bytes")
+	}
+	grow("version/version", 1<<32)
+	w.refused(t, w.source(object{"chart_app_version": true}), object{"images": good, "version_file": "version/version"}, "params.version_file: read version/version: it has")
+}

@@ -26,7 +26,12 @@ type wish struct {
 	// of which nothing else may stay.
 	extra map[string]git.Edit
 	whole []string
+	size  int64 // bytes of what is copied
 }
+
+// maxCopied is how many bytes a put may copy into a chart. They are in memory, and
+// a chart is no place for as many.
+const maxCopied = 256 << 20
 
 // changes are the edits on top of a commit.
 type changes struct {
@@ -250,6 +255,9 @@ func (w *wish) readFile(name, to string, info fs.FileInfo) error {
 	case info.Mode().IsRegular():
 		if info.Mode()&0o100 != 0 {
 			e.Mode = filemode.Executable
+		}
+		if w.size += info.Size(); w.size > maxCopied {
+			return fmt.Errorf("with %s there are more than %d bytes to copy: is it the right folder?", to, maxCopied)
 		}
 		e.Content, err = os.ReadFile(name)
 	case info.Mode()&fs.ModeSymlink != 0:

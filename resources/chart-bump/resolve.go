@@ -101,7 +101,7 @@ func (r resolver) digestFile(name string) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	data, err := os.ReadFile(file)
+	data, err := readSmall(file)
 	if err != nil {
 		return found{}, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -139,11 +139,28 @@ func (r resolver) optional(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	data, err := os.ReadFile(file)
+	data, err := readSmall(file)
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", name, err)
 	}
 	return strings.TrimSpace(string(data)), nil
+}
+
+// maxSmall is how many bytes a file of digests, labels or versions may have.
+const maxSmall = 4 << 20
+
+// readSmall reads a file of a build that has little to say.
+func readSmall(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is no file")
+	case info.Size() > maxSmall:
+		return nil, fmt.Errorf("it has %d bytes, more than the %d that such a file may have", info.Size(), maxSmall)
+	}
+	return os.ReadFile(file)
 }
 
 // tagForm is that of https://github.com/opencontainers/distribution-spec.

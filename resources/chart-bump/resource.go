@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -146,7 +145,7 @@ func readVersion(step concourse.Step, name string) (version.Version, error) {
 	if err != nil {
 		return version.Version{}, err
 	}
-	data, err := os.ReadFile(file)
+	data, err := readSmall(file)
 	if err != nil {
 		return version.Version{}, fmt.Errorf("read %s: %w", name, err)
 	}
