@@ -56,7 +56,7 @@ func (f *localFlags) run(cmd *cobra.Command) error {
 		return fmt.Errorf("local: fly is not on PATH: download it from %s, at the bottom of the page", f.concourse)
 	}
 	if err := f.do(cmd, "go", "run", "./images", "push", f.registry, "--insecure", "--version", f.tag); err != nil {
-		return err
+		return fmt.Errorf("%w; is everything up? docker compose --file pipelines/docker-compose.yml up --detach --wait", err)
 	}
 	if err := f.do(cmd, "fly", "--target", f.target, "login", "--concourse-url", f.concourse, "--username", f.user, "--password", f.password); err != nil {
 		return err

@@ -226,7 +226,7 @@ func (r *Reader) gates(ctx context.Context, src *deployments.Source, config *cep
 	}
 	_, err = r.file(ctx, head, file)
 	if errors.Is(err, fs.ErrNotExist) && !asked {
-		*notes = append(*notes, fmt.Sprintf("branch %s has no %s: whether gates hold %s back is not known; name the file", branch, file, config.Deployment))
+		*notes = append(*notes, fmt.Sprintf("branch %s has no %s: whether gates hold %s back is not known; name the file with --gates-file", branch, file, config.Deployment))
 		return nil
 	}
 	if err != nil {
