@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What nix would leave, made up: the path of a build depends on its name, the version and the commit.
 ask() { # "path NAME" or "push NAME": the store path
   bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "%s\n" "$3" >&3 && read -r path <&3 && echo "$path"' ask @HOST@ @PORT@ "$1"
