@@ -26,14 +26,16 @@ const module = "github.com/taxiway-ci/taxiway/"
 func mayImport() map[string][]string {
 	return map[string][]string{
 		// the bottom: each of them knows one thing, and none of the others
-		"internal/cepler":     {}, // cepler's model, without git and Concourse
-		"internal/yamledit":   {}, // single values of a YAML file
-		"internal/httpclient": {}, // clients as a source wants them
-		"internal/ociimage":   {}, // an image from a program
-		"internal/provenance": {}, // the comment beside an image digest
-		"internal/pipeline":   {}, // Concourse's pipelines as data
-		"internal/concourse":  {}, // the protocol of resource types
-		"internal/version":    {}, // versions, conventional commits, release notes
+		"internal/memo":       {},                   // the answer of a check, for the next one
+		"internal/nearest":    {},                   // what a misspelt name means
+		"internal/cepler":     {"internal/nearest"}, // cepler's model, without git and Concourse
+		"internal/yamledit":   {"internal/nearest"}, // single values of a YAML file
+		"internal/httpclient": {},                   // clients as a source wants them
+		"internal/ociimage":   {"internal/nearest"}, // an image from a program
+		"internal/provenance": {},                   // the comment beside an image digest
+		"internal/pipeline":   {"internal/nearest"}, // Concourse's pipelines as data
+		"internal/concourse":  {"internal/nearest"}, // the protocol of resource types
+		"internal/version":    {},                   // versions, conventional commits, release notes
 
 		"internal/git":                   {"internal/githubapp", "internal/httpclient"}, // one remote repository
 		"internal/githubapp":             {"internal/httpclient"},                       // an app's tokens, for git and the forge
@@ -58,8 +60,8 @@ func mayImport() map[string][]string {
 		// one resource type: never another one
 		"resources/cepler-*":            {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
 		"resources/promote-rc":          {"internal/concourse", "internal/forge", "internal/git", "internal/release", "internal/version"},
-		"resources/semver-git":          {"internal/concourse", "internal/git", "internal/release", "internal/version"},
-		"resources/chart-bump":          {"internal/concourse", "internal/forge", "internal/git", "internal/httpclient", "internal/provenance", "internal/version", "internal/yamledit"},
+		"resources/semver-git":          {"internal/concourse", "internal/git", "internal/release", "internal/version", "internal/memo"},
+		"resources/chart-bump":          {"internal/concourse", "internal/forge", "internal/git", "internal/httpclient", "internal/provenance", "internal/version", "internal/yamledit", "internal/memo"},
 		"resources/cachix-paths":        {"internal/concourse", "internal/httpclient", "internal/nixcache"},
 		"resources/pull-request-builds": {"internal/concourse", "internal/forge", "internal/git"},
 		"resources/vendir-bump":         {"internal/concourse", "internal/git", "internal/vendored"},

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 )
 
@@ -44,5 +45,26 @@ func TestPipelinesInReadmesLintClean(t *testing.T) {
 	}
 	for _, file := range readmes {
 		assert.True(t, whole[file] || whole[pointed[file]], "%s has no whole pipeline", file)
+	}
+}
+
+// A key that a type takes stands in its README, or in the one that it points to for what they share.
+func TestReadmesNameEveryKey(t *testing.T) {
+	t.Parallel()
+	for name, own := range ownTypes() {
+		described, ok := own.(concourse.Schema)
+		require.True(t, ok, name)
+		text, err := os.ReadFile(filepath.Join("..", "resources", name, "README.md"))
+		require.NoError(t, err)
+		for _, shared := range regexp.MustCompile(`\]\(\.\./([a-z-]+)/README\.md#source\)`).FindAllSubmatch(text, -1) {
+			more, err := os.ReadFile(filepath.Join("..", "resources", string(shared[1]), "README.md"))
+			require.NoError(t, err)
+			text = append(text, more...)
+		}
+		for _, keys := range [][]concourse.Key{described.SourceKeys(), described.GetKeys(), described.PutKeys()} {
+			for _, k := range keys {
+				assert.Regexp(t, "`"+k.Name+"[`:]", string(text), "%s has a key %s that its README does not name", name, k.Name)
+			}
+		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/taxiway-ci/taxiway/internal/nearest"
 )
 
 // document is a YAML file that is being read, for the errors about it.
@@ -170,12 +172,7 @@ func describe(n *yaml.Node) string {
 // didYouMean suggests the name that was meant, or lists those there are.
 func didYouMean(got string, known []string) string {
 	known = slices.Sorted(slices.Values(known))
-	best, distance := "", 3
-	for _, name := range known {
-		if d := editDistance(got, name); d < distance && d < len(name) {
-			best, distance = name, d
-		}
-	}
+	best := nearest.Of(got, known)
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
@@ -187,35 +184,4 @@ func didYouMean(got string, known []string) string {
 		return fmt.Sprintf("known are %s and %d more", strings.Join(known[:most], ", "), len(known)-most)
 	}
 	return "known are " + strings.Join(known, ", ")
-}
-
-// editDistance is how many characters one has to put in, take out, replace or
-// swap with a neighbour to make b of a.
-func editDistance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	const longest = 200
-	if len(x) > longest || len(y) > longest {
-		return longest
-	}
-	var before, last []int
-	row := make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(x); i++ {
-		before, last = last, row
-		row = make([]int, len(y)+1)
-		row[0] = i
-		for j := 1; j <= len(y); j++ {
-			cost := 1
-			if x[i-1] == y[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-	}
-	return row[len(y)]
 }

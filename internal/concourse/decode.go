@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/nearest"
 )
 
 // decoder fills Go values from JSON that people wrote as YAML. It goes on after
@@ -121,7 +123,7 @@ func (d *decoder) unknown(path, key string, fields []field) {
 	if len(names) == 0 {
 		known = "there are no keys here"
 	}
-	if meant := nearest(key, names); meant != "" {
+	if meant := nearest.Of(key, names); meant != "" {
 		said += fmt.Sprintf(", did you mean %q? %s", meant, known)
 	} else {
 		said += "; " + known

@@ -61,13 +61,3 @@ func TestMaskOfEveryAlignment(t *testing.T) {
 		}
 	}
 }
-
-func TestNearest(t *testing.T) {
-	known := []string{"branch", "private_key", "private_key_passphrase", "uri", "username"}
-	for word, want := range map[string]string{
-		"brnach": "branch", "Branch": "branch", "privateKey": "private_key", "private-key": "private_key", "url": "uri",
-		"user": "", "user_name": "username", "xyz": "", "": "", "b": "", "privat_key": "private_key",
-	} {
-		assert.Equal(t, want, nearest(word, known), word)
-	}
-}

@@ -10,6 +10,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"github.com/taxiway-ci/taxiway/internal/nearest"
 )
 
 // maxRequest is the size in bytes that a request may have. Concourse's are a few
@@ -91,7 +93,7 @@ func parseRequest(data []byte) (request, error) {
 	}
 	if q.Source == nil {
 		hint := ""
-		if near := nearest("source", names); near != "" {
+		if near := nearest.Of("source", names); near != "" {
 			hint = fmt.Sprintf(" (it has %q)", near)
 		}
 		return q, fmt.Errorf("the request on stdin has no \"source\"%s: %s", hint, wanted)

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/taxiway-ci/taxiway/internal/nearest"
 )
 
 // ErrUnknownImage says that no definition has the name that was asked for.
@@ -128,35 +130,8 @@ func (s *Set) Select(names ...string) ([]Definition, error) {
 
 // suggest is the second half of a message about an unknown name.
 func suggest(name string, known []string) string {
-	best, nearest := len(name)/3+2, ""
-	for _, candidate := range known {
-		if d := distance(name, candidate); d < best {
-			best, nearest = d, candidate
-		}
-	}
-	if nearest != "" {
-		return fmt.Sprintf("did you mean %q? known images: %s", nearest, strings.Join(known, ", "))
+	if meant := nearest.Of(name, known); meant != "" {
+		return fmt.Sprintf("did you mean %q? known images: %s", meant, strings.Join(known, ", "))
 	}
 	return "known images: " + strings.Join(known, ", ")
-}
-
-// distance counts the insertions, deletions and replacements of bytes that turn a into b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/taxiway-ci/taxiway/internal/nearest"
 )
 
 // artifact is a folder that steps of one build hand on to each other.
@@ -262,7 +264,7 @@ func (w *wants) artifact(line int, name, why string) {
 		w.errorf(line, "missing-artifact", "change the order", "%s %s %s, which is made by the step in line %d: not before this one on every way", w.label(), why, quote(name), w.makers[name])
 	default:
 		mend := "make it in an earlier step"
-		if near := nearest(name, slices.Collect(maps.Keys(w.before.artifacts))); near != "" {
+		if near := nearest.Of(name, slices.Sorted(maps.Keys(w.before.artifacts))); near != "" {
 			mend = "did you mean " + quote(near) + "?"
 		}
 		w.errorf(line, "missing-artifact", mend, "%s %s %s, which no step before it makes", w.label(), why, quote(name))

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/taxiway-ci/taxiway/internal/nearest"
 )
 
 // names: identifiers and names that are given twice.
@@ -152,7 +154,7 @@ func (l *linter) resourceTypes() {
 			known = append(known, t.Name)
 		}
 		mend := "list it under resource_types"
-		if n := nearest(name, known); n != "" {
+		if n := nearest.Of(name, known); n != "" {
 			mend = "did you mean " + quote(n) + "? Otherwise " + mend
 		}
 		l.errorf(line, "unknown-type", mend, "%s has the type %s, which neither the file nor Concourse has", what, quote(name))

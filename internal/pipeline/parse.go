@@ -4,6 +4,8 @@ import (
 	"net/url"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/taxiway-ci/taxiway/internal/nearest"
 )
 
 // Parse reads a pipeline. The file name is only for messages. The error is an *InvalidError with everything that could not be
@@ -81,7 +83,7 @@ func (r *report) topLevel(m *mapping) {
 		if m.asked[k] {
 			continue
 		}
-		if n := nearest(k, known); n != "" {
+		if n := nearest.Of(k, known); n != "" {
 			r.errorf(m.key[k].Line, "unknown-key", "did you mean "+quote(n)+"?", "a pipeline has no key %s, Concourse would ignore it", quote(k))
 			continue
 		}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/taxiway-ci/taxiway/internal/nearest"
 )
 
 // kinds are the step kinds in the order in which Concourse looks for them (atc/steps.go, StepPrecedence).
@@ -84,8 +86,9 @@ func (r *report) unknownKind(m *mapping) {
 	for _, k := range kinds() {
 		names = append(names, string(k))
 	}
+	slices.Sort(names)
 	for _, key := range m.order {
-		if n := nearest(key, names); n != "" && !slices.Contains(modifierKeys(), key) {
+		if n := nearest.Of(key, names); n != "" && !slices.Contains(modifierKeys(), key) {
 			r.errorf(m.line(key), "unknown-step", "did you mean "+quote(n)+"?", "there is no step kind %s", quote(key))
 			return
 		}

@@ -31,8 +31,11 @@ func (Resource) Check(ctx context.Context, step concourse.Step, src Source, give
 	if given != nil && given.PR == "" && given.Commit == head.String() {
 		return []Version{*given}, nil
 	}
-	m := openMemo(src, given)
-	if versions, ok := m.recall(head); ok {
+	m, err := openMemo(src, given)
+	if err != nil {
+		return nil, err
+	}
+	if versions, ok := m.Recall(head.String()); ok {
 		return versions, nil
 	}
 	if err := store.Advance(ctx, src.baseRef(), head); err != nil {
@@ -43,7 +46,7 @@ func (Resource) Check(ctx context.Context, step concourse.Step, src Source, give
 	if err != nil {
 		return nil, err
 	}
-	if err := m.keep(head, versions); err != nil {
+	if err := m.Keep(head.String(), versions); err != nil {
 		step.Logf("the answer was not kept: %v", err)
 	}
 	return versions, nil

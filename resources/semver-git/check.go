@@ -31,15 +31,18 @@ func (Resource) Check(ctx context.Context, step concourse.Step, src Source, give
 		v, err := b.current(ctx, nil)
 		return []Version{v}, err
 	}
-	m := openMemo(src, given)
-	if versions, ok := m.recall(tip); ok {
+	m, err := openMemo(src, given)
+	if err != nil {
+		return nil, err
+	}
+	if versions, ok := m.Recall(tip.String()); ok && len(versions) > 0 {
 		return versions, nil
 	}
 	versions, err := b.since(ctx, tip, given)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.keep(tip, versions); err != nil {
+	if err := m.Keep(tip.String(), versions); err != nil {
 		step.Logf("the answer was not kept for the next check: %v", err)
 	}
 	return versions, nil

@@ -70,7 +70,7 @@ func TestMovedCheckIsAskedAnew(t *testing.T) {
 	require.Len(t, memos, 1)
 	good, err := os.ReadFile(memos[0])
 	require.NoError(t, err)
-	for _, damaged := range []string{"", "null", `{"tip":"` + h + `"}`, string(good[:len(good)-3]), `{"tip":"` + h + `","versions":[{"number":"9.9"}]}`} {
+	for _, damaged := range []string{"", "null", `{"head":"` + h + `"}`, string(good[:len(good)-3]), `{"head":"` + h + `","versions":[{"number":"9.9"}]}`} {
 		require.NoError(t, os.WriteFile(memos[0], []byte(damaged), 0o600))
 		assert.Equal(t, now, w.check(nil), damaged)
 		again, err := os.ReadFile(memos[0])

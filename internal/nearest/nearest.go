@@ -1,11 +1,24 @@
-package concourse
+// Package nearest finds the name that was most likely meant by a misspelt one.
+package nearest
 
 import "strings"
 
-// nearest is the known word that was most likely meant, or "".
-func nearest(word string, known []string) string {
+// longest bounds the work: names that people type are shorter.
+const longest = 200
+
+// Of is the known name that was most likely meant by word, or "" when none is
+// close: at most a third of the letters may differ, or one. The first of several
+// that are as close is taken. Case, blanks and punctuation between words do not count, so that
+// privateKey means private_key.
+func Of(word string, known []string) string {
 	best, distance := "", max(1, len(word)/3)+1
+	if len(word) > longest {
+		return ""
+	}
 	for _, k := range known {
+		if len(k) > longest {
+			continue
+		}
 		if d := edits(fold(word), fold(k)); d < distance {
 			best, distance = k, d
 		}
@@ -13,13 +26,12 @@ func nearest(word string, known []string) string {
 	return best
 }
 
-// fold makes privateKey, private-key and PRIVATE_KEY one word.
 func fold(s string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(s))
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(s))
 }
 
 // edits counts the insertions, deletions, replacements and swaps of neighbours
-// that make b of a.
+// that make b of a, in bytes.
 func edits(a, b string) int {
 	var before, last []int
 	row := make([]int, len(b)+1)

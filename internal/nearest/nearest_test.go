@@ -1,0 +1,36 @@
+package nearest_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/taxiway-ci/taxiway/internal/nearest"
+)
+
+func TestOf(t *testing.T) {
+	known := []string{"branch", "private_key", "private_key_passphrase", "uri", "username", "staging", "production"}
+	for word, want := range map[string]string{
+		"brnach":     "branch", // two neighbours swapped
+		"branches":   "branch",
+		"privateKey": "private_key",
+		"URI":        "uri",
+		"url":        "uri",
+		"stagin":     "staging",
+		"producton":  "production",
+		"user_name":  "username",
+		"privat-key": "private_key",
+		"user":       "",
+		"b":          "",
+		"qa":         "",
+		"":           "",
+		"timeout":    "",
+	} {
+		assert.Equal(t, want, nearest.Of(word, known), word)
+	}
+	assert.Empty(t, nearest.Of("branch", nil))
+	assert.Empty(t, nearest.Of(strings.Repeat("x", 1<<20), known))
+	assert.Empty(t, nearest.Of("branch", []string{strings.Repeat("branch", 1<<16)}))
+	assert.Equal(t, "aa", nearest.Of("ab", []string{"aa", "bb"}), "the first of equals")
+}
