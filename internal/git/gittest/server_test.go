@@ -264,6 +264,9 @@ func TestSSH(t *testing.T) {
 }
 
 func TestSSHSilence(t *testing.T) {
+	if _, err := exec.LookPath("ssh"); err != nil {
+		t.Skip("no ssh program on this machine")
+	}
 	s := start(t, gittest.Options{SSH: true})
 	r := create(t, s, "a")
 	s.SetSSHSilent(true)
