@@ -166,7 +166,7 @@ func (a Access) open(o Options) (*Forge, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Forge{access: a, options: o, api: api, perPage: largestPage, sleep: sleep}
+	f := &Forge{access: a, options: o, api: api, perPage: largestPage, sleep: httpclient.Sleep}
 	f.owner, f.name, err = a.ownerAndName()
 	if err != nil {
 		return nil, err

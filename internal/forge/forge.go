@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/google/go-github/v88/github"
+
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
 
 const (
@@ -57,17 +56,6 @@ func (f *Forge) WebURL() string {
 func (f *Forge) logf(format string, args ...any) {
 	if f.options.Logf != nil {
 		f.options.Logf(format, args...)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 
@@ -202,19 +190,5 @@ func isTransient(err error) bool {
 	if status := statusOf(err); status != 0 {
 		return status >= 500 && status != http.StatusNotImplemented || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 	}
-	for _, passing := range []error{
-		syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.ECONNABORTED, syscall.EPIPE, syscall.ETIMEDOUT,
-		io.ErrUnexpectedEOF, io.EOF, net.ErrClosed,
-		slowError{},
-	} {
-		if errors.Is(err, passing) {
-			return true
-		}
-	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
-		return dns.IsTemporary || dns.IsTimeout
-	}
-	var network net.Error
-	return errors.As(err, &network) && network.Timeout()
+	return errors.Is(err, slowError{}) || httpclient.Passes(err)
 }

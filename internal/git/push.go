@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
 
 const (
@@ -123,7 +125,7 @@ func (p *push) run(ctx context.Context) error {
 			if seconds, ok := wishedWait(err); ok {
 				wait += time.Duration(seconds) * time.Second
 			}
-			if err := sleep(ctx, wait); err != nil {
+			if err := httpclient.Sleep(ctx, wait); err != nil {
 				return err
 			}
 		}
@@ -152,18 +154,6 @@ func (p *push) run(ctx context.Context) error {
 		p.remote.logf("push to %s: %v: trying again", p.remote.URL(), err)
 	}
 	return err
-}
-
-// sleep waits, unless the context ends first.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // verdict decides from the values that the refs have now: done, not done (the
@@ -456,7 +446,7 @@ func (s *Store) Change(ctx context.Context, ref string, build func(ctx context.C
 		// A try takes the longer the more writers there are, so that it measures
 		// how far apart they have to come.
 		longest := max(int64(shortestPause)<<min(try, longestPauses), int64(time.Since(start))<<min(try, 2))
-		if err := sleep(ctx, time.Duration(rand.Int64N(longest))); err != nil {
+		if err := httpclient.Sleep(ctx, time.Duration(rand.Int64N(longest))); err != nil {
 			return nil, fmt.Errorf("change %s of %s: after %d tries, as others were always faster: %w", ref, s.name, try+1, err)
 		}
 	}

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
 
 const (
@@ -72,20 +71,7 @@ func isTransient(err error) bool {
 	if errors.As(err, &status) {
 		return status.transient()
 	}
-	for _, passing := range []error{
-		syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.ECONNABORTED, syscall.EPIPE, syscall.ETIMEDOUT,
-		io.ErrUnexpectedEOF, io.EOF, errBadPack, errStalled, net.ErrClosed,
-	} {
-		if errors.Is(err, passing) {
-			return true
-		}
-	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
-		return dns.IsTemporary || dns.IsTimeout
-	}
-	var network net.Error
-	return errors.As(err, &network) && network.Timeout()
+	return errors.Is(err, errBadPack) || errors.Is(err, errStalled) || httpclient.Passes(err)
 }
 
 // isFinal are answers that stay the same however often one asks.

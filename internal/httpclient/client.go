@@ -1,6 +1,7 @@
 // Package httpclient makes the HTTP clients of everything that talks to a web
 // server: they obey a source's TLS keys and the proxies of the environment, give
-// up on servers that stay silent, and follow no redirects by themselves.
+// up on servers that stay silent, and follow no redirects by themselves. It also
+// says which faults pass, and waits between two tries.
 package httpclient
 
 import (

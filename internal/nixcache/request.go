@@ -59,7 +59,7 @@ func (c *Cache) ask(ctx context.Context, q question) (answer, error) {
 			return got, err
 		}
 		c.logf("%v: trying again in %s", err, roundUp(pause))
-		switch ended := sleep(ctx, pause); {
+		switch ended := httpclient.Sleep(ctx, pause); {
 		case errors.Is(ended, errGaveUp): // why nothing was found is what people want to know
 			return got, err
 		case ended != nil:
@@ -75,18 +75,6 @@ func wishedPause(err error) time.Duration {
 		return status.after
 	}
 	return 0
-}
-
-// sleep ends early when ctx does.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // follow sends a question once, and again to where it is redirected.
@@ -306,7 +294,7 @@ func (g *gate) pass(ctx context.Context) error {
 		if left <= 0 {
 			return nil
 		}
-		if err := sleep(ctx, left); err != nil {
+		if err := httpclient.Sleep(ctx, left); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
 
 const (
@@ -158,7 +160,7 @@ func (c *Cache) Wait(ctx context.Context, wish Wish) (Report, error) {
 		}
 		pause := max(interval, wishedPause(s.unwell))
 		s.progress(pause, wish.Timeout-time.Since(start))
-		if err := sleep(limited, pause); err != nil && ctx.Err() == nil {
+		if err := httpclient.Sleep(limited, pause); err != nil && ctx.Err() == nil {
 			report.Waited = time.Since(start)
 			return report, &LateError{c.name, wish.Timeout, report}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
 
 // ErrEdited says that the bot branch has something that this resource has not
@@ -70,7 +71,7 @@ func (b *bumper) branch(ctx context.Context) (proposal, error) {
 		}
 		b.step.Logf("%s was moved by someone else, trying again (%d)", b.src.BotBranch, try+1)
 		longest := int64(firstPause) << min(try, pauseDoubles)
-		if err := wait(ctx, time.Duration(rand.Int64N(longest))); err != nil {
+		if err := httpclient.Sleep(ctx, time.Duration(rand.Int64N(longest))); err != nil {
 			return last, err
 		}
 	}
@@ -203,15 +204,4 @@ func (b *bumper) commit(ctx context.Context, h git.Hash) (*git.Commit, error) {
 func subject(message string) string {
 	first, _, _ := strings.Cut(message, "\n")
 	return first
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
