@@ -21,6 +21,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/ociimage"
 	"github.com/taxiway-ci/taxiway/internal/ociimage/imagetest"
+	"github.com/taxiway-ci/taxiway/internal/standin/registry"
 )
 
 func TestMain(m *testing.M) {
@@ -111,7 +112,7 @@ func TestBuildAndInspect(t *testing.T) {
 }
 
 func TestPushPrintsWhatToPin(t *testing.T) {
-	registry, err := ociimage.StartLoopback(t.Context())
+	registry, err := registry.New(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, registry.Close()) })
 	status, stdout, stderr := images(t, "push", registry.Host+"/team", "--module", module(t), "--version", "0.3.0")

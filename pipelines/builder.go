@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/taxiway-ci/taxiway/internal/nixcache/nixcachetest"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
+	"github.com/taxiway-ci/taxiway/internal/standin/nixcache"
 )
 
 // builder answers the stand-in for nix, which is a shell script: "path NAME"
@@ -20,7 +20,7 @@ import (
 // once the world's binary cache has it.
 type builder struct {
 	listener net.Listener
-	cache    *nixcachetest.Server
+	cache    *nixcache.Server
 	wg       sync.WaitGroup
 
 	mu     sync.Mutex
@@ -34,7 +34,7 @@ func (b *builder) names() []string {
 	return slices.Clone(b.pushed)
 }
 
-func startBuilder(ctx context.Context, cache *nixcachetest.Server) (*builder, error) {
+func startBuilder(ctx context.Context, cache *nixcache.Server) (*builder, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("rehearse: builder on loopback: %w", err)
@@ -81,9 +81,9 @@ func (b *builder) answer(conn net.Conn) {
 		return
 	}
 	verb, name, _ := strings.Cut(strings.TrimSpace(line), " ")
-	path := nixcachetest.PathOf(name)
+	path := nixcache.PathOf(name)
 	if verb == "push" {
-		if path, err = b.cache.Put(nixcachetest.Item{Name: name}); err != nil {
+		if path, err = b.cache.Put(nixcache.Item{Name: name}); err != nil {
 			return // the script gets no answer and fails
 		}
 		b.mu.Lock()

@@ -8,15 +8,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
 )
 
 // people do on the world's forge what a scenario says, and look at it.
 type people struct{ world *world }
 
 // repository finds a repository of the forge by the last part of its name.
-func (p people) repository(name string) (*forgetest.Repository, error) {
+func (p people) repository(name string) (*github.Repository, error) {
 	for full := range p.world.repositories {
 		if path.Base(full) == name || full == name {
 			return p.world.forge.Repository(full), nil
@@ -53,7 +53,7 @@ func (p people) MergePull(_ context.Context, m scenario.Merge, number int) (stri
 	return merge(r, number, m.Method, login(m.By))
 }
 
-func merge(r *forgetest.Repository, number int, method, by string) (string, error) {
+func merge(r *github.Repository, number int, method, by string) (string, error) {
 	pull, err := r.Pull(number)
 	if err != nil {
 		return "", err

@@ -20,6 +20,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/timeline"
+	"github.com/taxiway-ci/taxiway/internal/standin/tools"
 )
 
 // production is everything that a play needs.
@@ -175,8 +176,8 @@ func (p production) stage(ctx context.Context, w *world, parsed []*pipeline.Pipe
 	return stage, resources, nil
 }
 
-func (p production) makeTools(w *world) (*rehearsal.Tools, error) {
-	tools, err := rehearsal.NewTools(filepath.Join(w.dir, "tools"), append(standInTools(), p.tools...)...)
+func (p production) makeTools(w *world) (*tools.Folder, error) {
+	tools, err := tools.New(filepath.Join(w.dir, "tools"), append(standInTools(), p.tools...)...)
 	if err != nil {
 		return nil, err
 	}

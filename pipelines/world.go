@@ -15,15 +15,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
-	"github.com/taxiway-ci/taxiway/internal/nixcache/nixcachetest"
-	"github.com/taxiway-ci/taxiway/internal/ociimage"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
-	"github.com/taxiway-ci/taxiway/internal/rehearsal/doubles"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/timeline"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
+	"github.com/taxiway-ci/taxiway/internal/standin/nixcache"
+	"github.com/taxiway-ci/taxiway/internal/standin/registry"
+	"github.com/taxiway-ci/taxiway/internal/standin/tools"
+	"github.com/taxiway-ci/taxiway/internal/standin/types"
 )
 
 // world is where a production takes place: servers on loopback in place of all
@@ -32,11 +33,11 @@ type world struct {
 	dir      string
 	show     *timeline.Timeline
 	git      *gittest.Server
-	forge    *forgetest.Server
-	registry *ociimage.Loopback
+	forge    *github.Server
+	registry *registry.Server
 	mailbox  *rehearsal.Mailbox
-	clock    *doubles.Clock
-	cache    *nixcachetest.Server
+	clock    *types.Clock
+	cache    *nixcache.Server
 	builder  *builder
 	// pipelines are all that are set; waiting are those with a put that waits
 	pipelines rehearsal.Together
@@ -54,7 +55,7 @@ const forgeToken = "rehearsed"
 // newWorld starts the servers in dir. Close ends them.
 func newWorld(ctx context.Context, dir string, show *timeline.Timeline) (w *world, err error) {
 	w = &world{
-		dir: dir, show: show, mailbox: &rehearsal.Mailbox{}, clock: doubles.NewClock(time.Now()),
+		dir: dir, show: show, mailbox: &rehearsal.Mailbox{}, clock: types.NewClock(time.Now()),
 		repositories: map[string]*gittest.Repository{}, standIns: map[string]rehearsal.StandIn{},
 		waiting: map[string]bool{},
 	}
@@ -66,10 +67,10 @@ func newWorld(ctx context.Context, dir string, show *timeline.Timeline) (w *worl
 	if w.git, err = gittest.New(gittest.Options{Dir: filepath.Join(dir, "git")}); err != nil {
 		return w, fmt.Errorf("rehearse: git server on loopback: %w", err)
 	}
-	if w.forge, err = forgetest.New(forgetest.Options{Git: w.git, Tokens: []string{forgeToken}}); err != nil {
+	if w.forge, err = github.New(github.Options{Git: w.git, Tokens: []string{forgeToken}}); err != nil {
 		return w, fmt.Errorf("rehearse: forge on loopback: %w", err)
 	}
-	if w.registry, err = ociimage.StartLoopback(ctx); err != nil {
+	if w.registry, err = registry.New(ctx); err != nil {
 		return w, err
 	}
 	return w, os.Mkdir(w.builds(), 0o750)
@@ -106,7 +107,7 @@ func (w *world) startCache(ctx context.Context, pipelines []*pipeline.Pipeline) 
 			}
 		}
 	}
-	if w.cache, err = nixcachetest.New(nixcachetest.Options{Name: name}); err != nil {
+	if w.cache, err = nixcache.New(nixcache.Options{Name: name}); err != nil {
 		return fmt.Errorf("rehearse: binary cache on loopback: %w", err)
 	}
 	w.builder, err = startBuilder(ctx, w.cache)
@@ -180,7 +181,7 @@ func (w *world) named(name string) (*gittest.Repository, error) {
 		return nil, fmt.Errorf("rehearse: make the repository %s: %w", name, err)
 	}
 	w.repositories[name] = r
-	w.forge.Repository(name).Set(func(s *forgetest.Settings) { s.AllowAutoMerge = true })
+	w.forge.Repository(name).Set(func(s *github.Settings) { s.AllowAutoMerge = true })
 	return r, nil
 }
 
@@ -309,15 +310,15 @@ func imageOf(p *pipeline.Pipeline, typ string) string {
 // types finds what each of the pipeline's resource types is run with: the
 // program of an image of the suite's own, or a double.
 func (w *world) types(name string, p *pipeline.Pipeline) (map[string]rehearsal.Type, error) {
-	github := doubles.GitHub{API: w.forge.APIURL(), Token: forgeToken, Clone: w.git.URL}
+	github := types.GitHub{API: w.forge.APIURL(), Token: forgeToken, Clone: w.git.URL}
 	named := map[string]string{}
 	for uri, in := range w.standIns {
 		named[in.URI] = uri
 	}
 	known := map[string]rehearsal.Type{
-		"git": doubles.Git{Named: named}, "registry-image": doubles.RegistryImage{Host: w.registry.Host}, "registry-image-resource": doubles.RegistryImage{Host: w.registry.Host},
-		"github-release": doubles.Release{GitHub: github}, "github-release-resource": doubles.Release{GitHub: github},
-		"github-pr-resource": doubles.PullRequest{GitHub: github}, "time": w.clock, "slack-notification-resource": doubles.Slack{Mailbox: w.mailbox},
+		"git": types.Git{Named: named}, "registry-image": types.RegistryImage{Host: w.registry.Host}, "registry-image-resource": types.RegistryImage{Host: w.registry.Host},
+		"github-release": types.Release{GitHub: github}, "github-release-resource": types.Release{GitHub: github},
+		"github-pr-resource": types.PullRequest{GitHub: github}, "time": w.clock, "slack-notification-resource": types.Slack{Mailbox: w.mailbox},
 	}
 	for image, folder := range w.programs {
 		known[image] = rehearsal.Program{Dir: filepath.Join(folder, "opt", "resource")}
@@ -344,8 +345,8 @@ func (w *world) types(name string, p *pipeline.Pipeline) (map[string]rehearsal.T
 }
 
 // set makes a rehearsal of the pipeline in this world.
-func (w *world) set(name string, p *pipeline.Pipeline, vars map[string]any, tools *rehearsal.Tools) (*rehearsal.Rehearsal, error) {
-	types, err := w.types(name, p)
+func (w *world) set(name string, p *pipeline.Pipeline, vars map[string]any, tools *tools.Folder) (*rehearsal.Rehearsal, error) {
+	programs, err := w.types(name, p)
 	if err != nil {
 		return nil, err
 	}
@@ -354,10 +355,10 @@ func (w *world) set(name string, p *pipeline.Pipeline, vars map[string]any, tool
 		return nil, fmt.Errorf("rehearse: two pipelines are called %s: %w", name, err)
 	}
 	return rehearsal.New(rehearsal.Options{
-		Pipeline: p, Types: types, Vars: vars, Dir: scratch, Name: name, Observer: w.show,
+		Pipeline: p, Types: programs, Vars: vars, Dir: scratch, Name: name, Observer: w.show,
 		StandIns: w.standIns, Local: w.local(p), Stamp: w.stamp,
 		TaskPath:    tools.Path() + string(os.PathListSeparator) + os.Getenv("PATH"),
-		TaskDoubles: map[string]rehearsal.TaskDouble{"build": doubles.OCIBuild{}},
+		TaskDoubles: map[string]rehearsal.TaskDouble{"build": types.OCIBuild{}},
 	})
 }
 

@@ -7,6 +7,6 @@
 // into an error that says what to do. The token goes to the API's own hosts only,
 // wherever they redirect.
 //
-// See https://docs.github.com/en/rest. Tests run it against forgetest, which
-// answers as GitHub does.
+// See https://docs.github.com/en/rest. Tests run it against
+// internal/standin/github, which answers as GitHub does.
 package forge

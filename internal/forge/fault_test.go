@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
 )
 
 const pulls = "/repos/team/code/pulls"
@@ -30,7 +30,7 @@ func TestWrongToken(t *testing.T) {
 
 func TestNoPermission(t *testing.T) {
 	w := start(t)
-	w.server.Inject(forgetest.Fault{Method: http.MethodPost, Status: http.StatusForbidden, Message: "Resource not accessible by integration"})
+	w.server.Inject(github.Fault{Method: http.MethodPost, Status: http.StatusForbidden, Message: "Resource not accessible by integration"})
 	w.branch("bot", "one")
 	_, _, err := w.Ensure(t.Context(), w.wish())
 	require.ErrorIs(t, err, ErrForbidden)
@@ -50,12 +50,12 @@ func TestNoSuchRepository(t *testing.T) {
 
 func TestServerThatIsUnwellForAWhile(t *testing.T) {
 	w := start(t)
-	w.server.Inject(forgetest.Fault{Status: http.StatusBadGateway, Body: "<html>unicorn</html>", Times: 2})
+	w.server.Inject(github.Fault{Status: http.StatusBadGateway, Body: "<html>unicorn</html>", Times: 2})
 	_, err := w.OpenPulls(t.Context())
 	require.NoError(t, err)
 	assert.Len(t, w.waits, 2)
 
-	w.server.Inject(forgetest.Fault{Status: http.StatusServiceUnavailable, Message: "down for maintenance"})
+	w.server.Inject(github.Fault{Status: http.StatusServiceUnavailable, Message: "down for maintenance"})
 	_, err = w.OpenPulls(t.Context())
 	require.ErrorContains(t, err, "HTTP 503 Service Unavailable; GitHub says: down for maintenance")
 	assert.Len(t, w.waits, 2+tries-1)
@@ -63,7 +63,7 @@ func TestServerThatIsUnwellForAWhile(t *testing.T) {
 
 func TestServerThatSaysWhen(t *testing.T) {
 	w := start(t)
-	w.server.Inject(forgetest.Fault{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"7"}}, Times: 1})
+	w.server.Inject(github.Fault{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"7"}}, Times: 1})
 	_, err := w.OpenPulls(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []time.Duration{7 * time.Second}, w.waits)
@@ -71,7 +71,7 @@ func TestServerThatSaysWhen(t *testing.T) {
 
 func TestAnswerThatGetsLost(t *testing.T) {
 	w := start(t)
-	w.server.Inject(forgetest.Fault{Method: http.MethodPost, Path: pulls, Lose: true, Times: 1})
+	w.server.Inject(github.Fault{Method: http.MethodPost, Path: pulls, Lose: true, Times: 1})
 	p := func() *Pull {
 		w.branch("bot", "one")
 		p, done, err := w.Ensure(t.Context(), w.wish())
@@ -88,7 +88,7 @@ func TestAnswerThatGetsLost(t *testing.T) {
 func TestPullThatSomebodyOpensMeanwhile(t *testing.T) {
 	w := start(t)
 	w.branch("bot", "one")
-	w.server.Inject(forgetest.Fault{Method: http.MethodPost, Path: pulls, Times: 1, Before: func() {
+	w.server.Inject(github.Fault{Method: http.MethodPost, Path: pulls, Times: 1, Before: func() {
 		_, err := w.repo.Open("bot", "main", "by hand", "ann")
 		assert.NoError(t, err)
 	}})
@@ -103,7 +103,7 @@ func TestPullThatExistsButIsNotListed(t *testing.T) {
 	w.branch("bot", "one")
 	_, err := w.repo.Open("bot", "main", "by hand", "ann")
 	require.NoError(t, err)
-	w.server.Inject(forgetest.Fault{Method: http.MethodGet, Path: pulls, Status: http.StatusOK, Body: "[]"})
+	w.server.Inject(github.Fault{Method: http.MethodGet, Path: pulls, Status: http.StatusOK, Body: "[]"})
 	_, _, err = w.Ensure(t.Context(), w.wish())
 	require.ErrorIs(t, err, ErrExists)
 	assert.Contains(t, err.Error(), "GitHub says that there is one, and lists none")
@@ -111,7 +111,7 @@ func TestPullThatExistsButIsNotListed(t *testing.T) {
 
 func TestPrimaryLimitThatEndsSoon(t *testing.T) {
 	w := start(t)
-	fault := forgetest.PrimaryLimit(time.Now().Add(40 * time.Second))
+	fault := github.PrimaryLimit(time.Now().Add(40 * time.Second))
 	fault.Times = 1
 	w.server.Inject(fault)
 	_, err := w.OpenPulls(t.Context())
@@ -124,7 +124,7 @@ func TestPrimaryLimitThatEndsSoon(t *testing.T) {
 func TestPrimaryLimitThatLasts(t *testing.T) {
 	w := start(t)
 	reset := time.Now().Add(40 * time.Minute).Truncate(time.Second)
-	w.server.Inject(forgetest.PrimaryLimit(reset))
+	w.server.Inject(github.PrimaryLimit(reset))
 	_, err := w.OpenPulls(t.Context())
 	var limit *RateLimit
 	require.ErrorAs(t, err, &limit)
@@ -137,7 +137,7 @@ func TestPrimaryLimitThatLasts(t *testing.T) {
 
 func TestSecondaryLimit(t *testing.T) {
 	w := start(t)
-	fault := forgetest.SecondaryLimit(9 * time.Second)
+	fault := github.SecondaryLimit(9 * time.Second)
 	fault.Times = 1
 	w.server.Inject(fault)
 	_, err := w.OpenPulls(t.Context())
@@ -147,7 +147,7 @@ func TestSecondaryLimit(t *testing.T) {
 
 	// one that does not say when is left alone for a minute, and once only
 	w.waits = nil
-	w.server.Inject(forgetest.SecondaryLimit(0))
+	w.server.Inject(github.SecondaryLimit(0))
 	_, err = w.OpenPulls(t.Context())
 	var limit *RateLimit
 	require.ErrorAs(t, err, &limit)
@@ -155,16 +155,16 @@ func TestSecondaryLimit(t *testing.T) {
 	assert.Equal(t, []time.Duration{time.Minute}, w.waits)
 	w.server.Heal()
 
-	w.server.Inject(forgetest.Fault{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3"}}, Times: 1})
+	w.server.Inject(github.Fault{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3"}}, Times: 1})
 	_, err = w.OpenPulls(t.Context())
 	require.NoError(t, err)
 }
 
 func TestLimitOfGraphQL(t *testing.T) {
 	w := start(t)
-	w.repo.Set(func(s *forgetest.Settings) { s.AllowAutoMerge, s.RequiredApprovals = true, 1 })
+	w.repo.Set(func(s *github.Settings) { s.AllowAutoMerge, s.RequiredApprovals = true, 1 })
 	p := w.pull()
-	w.server.Inject(forgetest.Fault{
+	w.server.Inject(github.Fault{
 		Path: "graphql", Status: http.StatusOK, Times: 1,
 		Body: `{"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded"}]}`,
 	})
@@ -174,7 +174,7 @@ func TestLimitOfGraphQL(t *testing.T) {
 
 func TestSilentServerEndsWithTheCaller(t *testing.T) {
 	w := start(t)
-	w.server.Inject(forgetest.Fault{Hang: true})
+	w.server.Inject(github.Fault{Hang: true})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := assert.AnError
 	time.AfterFunc(50*time.Millisecond, func() { cancel(stop) })
@@ -184,7 +184,7 @@ func TestSilentServerEndsWithTheCaller(t *testing.T) {
 
 func TestAnswerThatIsNoJSON(t *testing.T) {
 	w := start(t)
-	w.server.Inject(forgetest.Fault{Status: http.StatusOK, Body: "<html>sign in</html>"})
+	w.server.Inject(github.Fault{Status: http.StatusOK, Body: "<html>sign in</html>"})
 	_, err := w.OpenPulls(t.Context())
 	require.ErrorContains(t, err, "list the open pull requests of team/code: ")
 }
@@ -197,7 +197,7 @@ func TestTokenStaysAtHome(t *testing.T) {
 	}))
 	defer elsewhere.Close()
 	w := start(t)
-	w.server.Inject(forgetest.Fault{Status: http.StatusMovedPermanently, Header: http.Header{"Location": {elsewhere.URL}}})
+	w.server.Inject(github.Fault{Status: http.StatusMovedPermanently, Header: http.Header{"Location": {elsewhere.URL}}})
 	_, err := w.OpenPulls(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{""}, seen)
@@ -206,7 +206,7 @@ func TestTokenStaysAtHome(t *testing.T) {
 func TestRenamedRepositoryIsFollowed(t *testing.T) {
 	w := start(t)
 	w.pull()
-	w.server.Inject(forgetest.Fault{
+	w.server.Inject(github.Fault{
 		Path: "/repos/team/old", Status: http.StatusMovedPermanently,
 		Header: http.Header{"Location": {w.server.APIURL() + "/repos/team/code/pulls?state=open"}},
 	})
@@ -221,7 +221,7 @@ func TestRenamedRepositoryIsFollowed(t *testing.T) {
 }
 
 func TestOwnAuthority(t *testing.T) {
-	w := newWorld(t, forgetest.Options{TLS: true})
+	w := newWorld(t, github.Options{TLS: true})
 	_, err := w.OpenPulls(t.Context())
 	require.NoError(t, err)
 
@@ -244,7 +244,7 @@ func (w *world) withApp(t *testing.T, repositories ...string) *Forge {
 }
 
 func TestAppReadsAndWrites(t *testing.T) {
-	w := newWorld(t, forgetest.Options{Now: time.Now})
+	w := newWorld(t, github.Options{Now: time.Now})
 	f := w.withApp(t, "team/code")
 	w.branch("bot", "one")
 	p, _, err := f.Ensure(t.Context(), w.wish())
@@ -254,7 +254,7 @@ func TestAppReadsAndWrites(t *testing.T) {
 }
 
 func TestAppTokenThatHasEnded(t *testing.T) {
-	w := newWorld(t, forgetest.Options{Now: time.Now})
+	w := newWorld(t, github.Options{Now: time.Now})
 	f := w.withApp(t, "team/code")
 	for range 3 {
 		_, err := f.OpenPulls(t.Context())
@@ -268,7 +268,7 @@ func TestAppTokenThatHasEnded(t *testing.T) {
 }
 
 func TestAppTokenIsRefreshedBeforeItEnds(t *testing.T) {
-	w := newWorld(t, forgetest.Options{Now: time.Now})
+	w := newWorld(t, github.Options{Now: time.Now})
 	f := w.withApp(t, "team/code")
 	w.server.SetTokenLife(time.Minute)
 	for range 2 {
@@ -282,7 +282,7 @@ func TestAppTokenIsRefreshedBeforeItEnds(t *testing.T) {
 }
 
 func TestFreshTokenMayBeUnknownForAMoment(t *testing.T) {
-	w := newWorld(t, forgetest.Options{Now: time.Now})
+	w := newWorld(t, github.Options{Now: time.Now})
 	w.server.SetTokenDelay(3)
 	f := w.withApp(t, "team/code")
 	_, err := f.OpenPulls(t.Context())
@@ -292,7 +292,7 @@ func TestFreshTokenMayBeUnknownForAMoment(t *testing.T) {
 }
 
 func TestWhatIsNotThereIsNotTheTokensFault(t *testing.T) {
-	w := newWorld(t, forgetest.Options{Now: time.Now})
+	w := newWorld(t, github.Options{Now: time.Now})
 	f := w.withApp(t, "team/code")
 	_, err := f.PullByNumber(t.Context(), 9)
 	require.ErrorIs(t, err, ErrNotFound)
@@ -321,11 +321,11 @@ func TestAppErrors(t *testing.T) {
 func TestWriteToARenamedRepositoryIsFollowed(t *testing.T) {
 	w := start(t)
 	w.branch("bot", "one")
-	w.server.Inject(forgetest.Fault{
+	w.server.Inject(github.Fault{
 		Method: http.MethodPost, Path: "/repos/team/old/pulls", Status: http.StatusTemporaryRedirect,
 		Header: http.Header{"Location": {w.server.APIURL() + pulls}},
 	})
-	w.server.Inject(forgetest.Fault{Method: http.MethodGet, Path: "/repos/team/old/pulls", Status: http.StatusOK, Body: "[]"})
+	w.server.Inject(github.Fault{Method: http.MethodGet, Path: "/repos/team/old/pulls", Status: http.StatusOK, Body: "[]"})
 	old := w.access
 	old.Repository = "team/old"
 	wish := w.wish()
@@ -339,7 +339,7 @@ func TestWriteToARenamedRepositoryIsFollowed(t *testing.T) {
 func TestWriteThatWouldBecomeARead(t *testing.T) {
 	w := start(t)
 	w.branch("bot", "one")
-	w.server.Inject(forgetest.Fault{Method: http.MethodPost, Status: http.StatusFound, Header: http.Header{"Location": {w.server.BaseURL() + "/login"}}})
+	w.server.Inject(github.Fault{Method: http.MethodPost, Status: http.StatusFound, Header: http.Header{"Location": {w.server.BaseURL() + "/login"}}})
 	_, _, err := w.Ensure(t.Context(), w.wish())
 	require.ErrorContains(t, err, "open a pull request from bot into main of team/code: ")
 	require.ErrorContains(t, err, "/login")

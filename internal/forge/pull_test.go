@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
 )
 
 func TestPullIsOpenedOnceAndChangedInPlace(t *testing.T) {
@@ -108,7 +108,7 @@ func TestDraftState(t *testing.T) {
 
 func TestPlanWithoutDrafts(t *testing.T) {
 	w := start(t)
-	w.repo.Set(func(s *forgetest.Settings) { s.NoDrafts = true })
+	w.repo.Set(func(s *github.Settings) { s.NoDrafts = true })
 	wish := w.wish()
 	wish.Draft, wish.KeepDraft = true, true
 	w.branch("bot", "one")
@@ -259,7 +259,7 @@ func TestOpenPulls(t *testing.T) {
 
 func TestAutoMergeWaitsForTheRules(t *testing.T) {
 	w := start(t)
-	w.repo.Set(func(s *forgetest.Settings) { s.AllowAutoMerge, s.RequiredChecks = true, []string{"ci"} })
+	w.repo.Set(func(s *github.Settings) { s.AllowAutoMerge, s.RequiredChecks = true, []string{"ci"} })
 	p := w.pull()
 	require.NoError(t, w.AutoMerge(t.Context(), p, "squash"))
 	assert.True(t, p.AutoMerge)
@@ -278,10 +278,10 @@ func TestAutoMergeWaitsForTheRules(t *testing.T) {
 
 func TestAutoMergeOfWhatNeedsNoWaiting(t *testing.T) {
 	w := start(t)
-	w.repo.Set(func(s *forgetest.Settings) { s.AllowAutoMerge, s.AllowMerge = true, false })
+	w.repo.Set(func(s *github.Settings) { s.AllowAutoMerge, s.AllowMerge = true, false })
 	p := w.pull()
 	// another merge is in the way for a moment
-	w.server.Inject(forgetest.Fault{Method: "PUT", Times: 1, Status: 405, Message: "Base branch was modified. Review and try the merge again."})
+	w.server.Inject(github.Fault{Method: "PUT", Times: 1, Status: 405, Message: "Base branch was modified. Review and try the merge again."})
 	require.NoError(t, w.AutoMerge(t.Context(), p, ""))
 	assert.True(t, p.Merged)
 	seen, err := w.repo.Pull(1)
@@ -294,20 +294,20 @@ func TestAutoMergeOfWhatNeedsNoWaiting(t *testing.T) {
 
 func TestAutoMergeThatIsNotPossibleIsExplained(t *testing.T) {
 	for name, c := range map[string]struct {
-		set    func(*forgetest.Settings)
+		set    func(*github.Settings)
 		draft  bool
 		status State
 		method string
 		says   string
 	}{
-		"off":       {func(s *forgetest.Settings) { s.AllowAutoMerge = false }, false, "", "squash", `"Allow auto-merge"`},
-		"draft":     {func(*forgetest.Settings) {}, true, "", "squash", "it is a draft"},
-		"no squash": {func(s *forgetest.Settings) { s.AllowSquash = false }, false, "", "squash", "the repository does not allow the method squash"},
-		"red":       {func(*forgetest.Settings) {}, false, Failure, "", "checks that no rule requires are not green"},
+		"off":       {func(s *github.Settings) { s.AllowAutoMerge = false }, false, "", "squash", `"Allow auto-merge"`},
+		"draft":     {func(*github.Settings) {}, true, "", "squash", "it is a draft"},
+		"no squash": {func(s *github.Settings) { s.AllowSquash = false }, false, "", "squash", "the repository does not allow the method squash"},
+		"red":       {func(*github.Settings) {}, false, Failure, "", "checks that no rule requires are not green"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := start(t)
-			w.repo.Set(func(s *forgetest.Settings) {
+			w.repo.Set(func(s *github.Settings) {
 				s.AllowAutoMerge = true
 				c.set(s)
 			})

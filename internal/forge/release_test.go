@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
 )
 
 func file(t *testing.T, name, content string) Upload {
@@ -30,7 +30,7 @@ func (w *world) head() string {
 func TestReleaseIsSeenWhenItIsComplete(t *testing.T) {
 	w := start(t)
 	drafts := 0
-	w.server.Inject(forgetest.Fault{Path: "/api/uploads/", Before: func() {
+	w.server.Inject(github.Fault{Path: "/api/uploads/", Before: func() {
 		for _, r := range w.repo.Releases() {
 			if r.Draft {
 				drafts++
@@ -62,7 +62,7 @@ func TestReleaseIsSeenWhenItIsComplete(t *testing.T) {
 	assert.Equal(t, Outcome{Changed: []string{"cli", "body"}}, done)
 	all := w.repo.Releases()
 	require.Len(t, all, 1)
-	assert.Equal(t, forgetest.Release{
+	assert.Equal(t, github.Release{
 		Tag: "0.42.0", Title: "0.42.0", Body: "better notes", Assets: map[string]string{"cli": "other", "cli.sha256": "sum"},
 	}, all[0])
 }
@@ -95,7 +95,7 @@ func TestReleaseOfNoCommit(t *testing.T) {
 }
 
 func TestUploadThatBreaks(t *testing.T) {
-	for name, fault := range map[string]forgetest.Fault{
+	for name, fault := range map[string]github.Fault{
 		"before": {Path: "/api/uploads/", Status: http.StatusBadGateway, Times: 1},
 		"after":  {Path: "/api/uploads/", Lose: true, Times: 1},
 	} {
@@ -119,7 +119,7 @@ func TestUploadOfNothing(t *testing.T) {
 
 func TestReleaseWhoseCreationGotLost(t *testing.T) {
 	w := start(t)
-	w.server.Inject(forgetest.Fault{Method: http.MethodPost, Path: "/releases", Lose: true, Times: 1})
+	w.server.Inject(github.Fault{Method: http.MethodPost, Path: "/releases", Lose: true, Times: 1})
 	_, _, err := w.EnsureRelease(t.Context(), ReleaseWish{Tag: "1.0.0", Commit: w.head(), Title: "x"})
 	require.NoError(t, err)
 	assert.Len(t, w.repo.Releases(), 1)
@@ -134,7 +134,7 @@ func TestStatuses(t *testing.T) {
 	require.Len(t, history, 2)
 	assert.Equal(t, strings.Repeat("ä", 139)+"…", history[0].Description)
 	assert.Equal(t, "https://ci.example", history[0].URL)
-	assert.Equal(t, forgetest.Status{Context: "cache", State: "success", Description: "done"}, w.repo.Statuses(commit)["cache"])
+	assert.Equal(t, github.Status{Context: "cache", State: "success", Description: "done"}, w.repo.Statuses(commit)["cache"])
 
 	require.ErrorContains(t, w.SetStatus(t.Context(), commit, Status{State: "green"}), `"green" is not one of`)
 	err := w.SetStatus(t.Context(), strings.Repeat("1", 40), Status{State: Success, Context: "cache"})

@@ -11,16 +11,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
 )
 
 // world is a repository at a stand-in for GitHub, and a forge that talks to it.
 type world struct {
 	*Forge
 	t      *testing.T
-	server *forgetest.Server
-	repo   *forgetest.Repository
+	server *github.Server
+	repo   *github.Repository
 	clock  *clock
 	access Access
 
@@ -42,7 +42,7 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
-func newWorld(t *testing.T, o forgetest.Options) *world {
+func newWorld(t *testing.T, o github.Options) *world {
 	t.Helper()
 	git, err := gittest.New(gittest.Options{Dir: t.TempDir()})
 	if errors.Is(err, gittest.ErrNoGit) {
@@ -60,7 +60,7 @@ func newWorld(t *testing.T, o forgetest.Options) *world {
 	if o.Now == nil {
 		o.Now = w.clock.Now
 	}
-	w.server, err = forgetest.New(o)
+	w.server, err = github.New(o)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = w.server.Close() })
 	w.repo = w.server.Repository("team/code")
@@ -72,7 +72,7 @@ func newWorld(t *testing.T, o forgetest.Options) *world {
 // start is a world whose token is checked.
 func start(t *testing.T) *world {
 	t.Helper()
-	return newWorld(t, forgetest.Options{Tokens: []string{"ghp_right"}})
+	return newWorld(t, github.Options{Tokens: []string{"ghp_right"}})
 }
 
 // open waits in no time, and notes how long it should have been.

@@ -20,7 +20,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
-	"github.com/taxiway-ci/taxiway/internal/ociimage"
+	"github.com/taxiway-ci/taxiway/internal/standin/registry"
 )
 
 const (
@@ -85,7 +85,7 @@ func (b *bank) release() {
 
 func (b *bank) image() {
 	b.t.Helper()
-	loopback, err := ociimage.StartLoopback(b.t.Context())
+	loopback, err := registry.New(b.t.Context())
 	require.NoError(b.t, err)
 	b.t.Cleanup(func() { assert.NoError(b.t, loopback.Close()) })
 	b.registry = loopback.Host

@@ -14,15 +14,15 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
 	"github.com/taxiway-ci/taxiway/internal/nixcache"
-	"github.com/taxiway-ci/taxiway/internal/nixcache/nixcachetest"
+	standin "github.com/taxiway-ci/taxiway/internal/standin/nixcache"
 )
 
 // fixture is a small cache that nix wrote, with its key.
-func fixture(t *testing.T) (server *nixcachetest.Server, key string) {
+func fixture(t *testing.T) (server *standin.Server, key string) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/cache/public-key")
 	require.NoError(t, err)
-	return serve(t, nixcachetest.Options{Dir: "testdata/cache"}), string(text)
+	return serve(t, standin.Options{Dir: "testdata/cache"}), string(text)
 }
 
 const app = "/nix/store/1q6678c0ww0pzkr28braj76xdl01q9ya-app-0.1+x"
@@ -45,7 +45,7 @@ func TestFixturesOfNix(t *testing.T) {
 // A plain cache is asked for each path once, and for the missing ones again, on
 // few connections at the same time.
 func TestManyPathsOnAPlainCache(t *testing.T) {
-	server := serve(t, nixcachetest.Options{})
+	server := serve(t, standin.Options{})
 	texts, missing := many(t, server, 10_000, 9_950)
 	cache := plain(t, server, nil)
 	report, err := cache.Wait(t.Context(), nixcache.Wish{
@@ -65,14 +65,14 @@ func TestManyPathsOnAPlainCache(t *testing.T) {
 }
 
 func TestClosure(t *testing.T) {
-	server := serve(t, nixcachetest.Options{})
+	server := serve(t, standin.Options{})
 	put(t, server,
-		nixcachetest.Item{Name: "top", References: []string{nixcachetest.PathOf("middle"), nixcachetest.PathOf("top")}},
-		nixcachetest.Item{Name: "middle", References: []string{nixcachetest.PathOf("bottom"), nixcachetest.PathOf("top")}},
+		standin.Item{Name: "top", References: []string{standin.PathOf("middle"), standin.PathOf("top")}},
+		standin.Item{Name: "middle", References: []string{standin.PathOf("bottom"), standin.PathOf("top")}},
 	)
 	for name, cache := range map[string]*nixcache.Cache{"plain": plain(t, server, nil), "cachix": cachix(t, server, nil)} {
 		t.Run(name, func(t *testing.T) {
-			top := parse(t, nixcachetest.PathOf("top"))
+			top := parse(t, standin.PathOf("top"))
 			report, err := cache.Look(t.Context(), nixcache.Wish{Paths: top})
 			require.NoError(t, err)
 			assert.Empty(t, report.Missing, "the path itself is there")
@@ -80,12 +80,12 @@ func TestClosure(t *testing.T) {
 			report, err = cache.Look(t.Context(), nixcache.Wish{Paths: top, Closure: true})
 			require.NoError(t, err)
 			require.Len(t, report.Missing, 1)
-			assert.Equal(t, nixcachetest.PathOf("bottom"), report.Missing[0].Path.String())
-			assert.Equal(t, nixcachetest.PathOf("middle"), report.Missing[0].For.String())
+			assert.Equal(t, standin.PathOf("bottom"), report.Missing[0].Path.String())
+			assert.Equal(t, standin.PathOf("middle"), report.Missing[0].For.String())
 			assert.Contains(t, report.Table(), "needed by "+report.Missing[0].For.Base())
 
-			put(t, server, nixcachetest.Item{Name: "bottom", References: []string{nixcachetest.PathOf("bottom"), nixcachetest.PathOf("top")}})
-			defer server.Remove(nixcachetest.PathOf("bottom"), false)
+			put(t, server, standin.Item{Name: "bottom", References: []string{standin.PathOf("bottom"), standin.PathOf("top")}})
+			defer server.Remove(standin.PathOf("bottom"), false)
 			report, err = cache.Look(t.Context(), nixcache.Wish{Paths: top, Closure: true})
 			require.NoError(t, err)
 			assert.Empty(t, report.Missing, "circles end")
@@ -95,8 +95,8 @@ func TestClosure(t *testing.T) {
 }
 
 func TestNarinfoWithoutNar(t *testing.T) {
-	server := serve(t, nixcachetest.Options{})
-	path := put(t, server, nixcachetest.Item{Name: "no-nar", NoNar: true})
+	server := serve(t, standin.Options{})
+	path := put(t, server, standin.Item{Name: "no-nar", NoNar: true})
 	cache := cachix(t, server, nil)
 	report, err := cache.Look(t.Context(), nixcache.Wish{Paths: parse(t, path...)})
 	require.NoError(t, err)
@@ -106,7 +106,7 @@ func TestNarinfoWithoutNar(t *testing.T) {
 	assert.Contains(t, report.Table(), "its narinfo is there, its NAR is not")
 
 	// half of a NAR is none
-	put(t, server, nixcachetest.Item{Name: "no-nar"})
+	put(t, server, standin.Item{Name: "no-nar"})
 	n, err := cache.Narinfo(t.Context(), parse(t, path...)[0])
 	require.NoError(t, err)
 	require.NoError(t, cache.HasNar(t.Context(), n))
@@ -116,8 +116,8 @@ func TestNarinfoWithoutNar(t *testing.T) {
 
 // Many caches are a folder of a server, and their NARs are below it.
 func TestACacheInAFolder(t *testing.T) {
-	server := serve(t, nixcachetest.Options{})
-	path := parse(t, put(t, server, nixcachetest.Item{Name: "here"})...)
+	server := serve(t, standin.Options{})
+	path := parse(t, put(t, server, standin.Item{Name: "here"})...)
 	outer := httptest.NewServer(http.StripPrefix("/caches/team", server.Handler()))
 	defer outer.Close()
 	for _, folder := range []string{"/caches/team", "/caches/team/"} {
@@ -129,9 +129,9 @@ func TestACacheInAFolder(t *testing.T) {
 }
 
 func TestAnswersThatAreWrongStopTheWait(t *testing.T) {
-	server := serve(t, nixcachetest.Options{})
-	good := put(t, server, nixcachetest.Item{Name: "good"})[0]
-	other := put(t, server, nixcachetest.Item{Name: "other"})[0]
+	server := serve(t, standin.Options{})
+	good := put(t, server, standin.Item{Name: "good"})[0]
+	other := put(t, server, standin.Item{Name: "other"})[0]
 	narinfo := func(path string) string {
 		cache := plain(t, server, nil)
 		n, err := cache.Narinfo(t.Context(), parse(t, path)[0])
@@ -167,16 +167,16 @@ func TestAnswersThatAreWrongStopTheWait(t *testing.T) {
 		})
 	}
 	server.Set("nix-cache-info", []byte("StoreDir: /home/ann/store\n"))
-	_, err := plain(t, server, nil).Wait(t.Context(), nixcache.Wish{Paths: parse(t, nixcachetest.PathOf("missing")), Timeout: time.Hour})
+	_, err := plain(t, server, nil).Wait(t.Context(), nixcache.Wish{Paths: parse(t, standin.PathOf("missing")), Timeout: time.Hour})
 	require.ErrorIs(t, err, nixcache.ErrWrong)
 	assert.Contains(t, err.Error(), `it is a cache for the store "/home/ann/store"`)
 }
 
 func TestRefusalsAreToldApart(t *testing.T) {
-	missing := parse(t, nixcachetest.PathOf("missing"))
+	missing := parse(t, standin.PathOf("missing"))
 	wish := nixcache.Wish{Paths: missing, Timeout: time.Hour}
 
-	private := serve(t, nixcachetest.Options{Token: "t0k3n"})
+	private := serve(t, standin.Options{Token: "t0k3n"})
 	for _, token := range []string{"", "wrong"} {
 		set := func(o *nixcache.Options) { o.Token = token }
 		for _, cache := range []*nixcache.Cache{plain(t, private, set), cachix(t, private, set)} {
@@ -192,11 +192,11 @@ func TestRefusalsAreToldApart(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, report.Missing, 1)
 	}
-	private.Break(nixcachetest.Fault{Status: http.StatusForbidden})
+	private.Break(standin.Fault{Status: http.StatusForbidden})
 	_, err := plain(t, private, set).Wait(t.Context(), wish)
 	require.ErrorIs(t, err, nixcache.ErrAuth)
 
-	open := serve(t, nixcachetest.Options{})
+	open := serve(t, standin.Options{})
 	_, err = cachix(t, open, func(o *nixcache.Options) { o.Name = "cahce" }).Wait(t.Context(), wish)
 	require.ErrorIs(t, err, nixcache.ErrNoCache)
 	assert.Contains(t, err.Error(), "Cachix knows no cahce")
@@ -204,15 +204,15 @@ func TestRefusalsAreToldApart(t *testing.T) {
 	require.ErrorIs(t, err, nixcache.ErrNoCache)
 	assert.Contains(t, err.Error(), "is url right?")
 
-	open.Break(nixcachetest.Fault{Status: http.StatusTeapot, Body: "I take no narinfo"})
+	open.Break(standin.Fault{Status: http.StatusTeapot, Body: "I take no narinfo"})
 	_, err = plain(t, open, nil).Wait(t.Context(), wish)
 	require.ErrorContains(t, err, "HTTP 418")
 	assert.Contains(t, err.Error(), "I take no narinfo")
 }
 
 func TestTLS(t *testing.T) {
-	server := serve(t, nixcachetest.Options{TLS: true})
-	path := parse(t, put(t, server, nixcachetest.Item{Name: "here"})...)
+	server := serve(t, standin.Options{TLS: true})
+	path := parse(t, put(t, server, standin.Item{Name: "here"})...)
 	_, err := plain(t, server, nil).Wait(t.Context(), nixcache.Wish{Paths: path, Timeout: time.Hour})
 	require.ErrorContains(t, err, "give the certificate of your authority as ca_cert")
 	require.NotErrorIs(t, err, nixcache.ErrUnwell, "waiting does not help")
@@ -225,17 +225,17 @@ func TestTLS(t *testing.T) {
 	require.ErrorContains(t, err, "ca_cert:")
 
 	// an https address on a server that speaks http
-	open := serve(t, nixcachetest.Options{})
+	open := serve(t, standin.Options{})
 	_, err = plain(t, open, func(o *nixcache.Options) { o.URL = strings.Replace(o.URL, "http:", "https:", 1) }).Wait(t.Context(), nixcache.Wish{Paths: path, Timeout: time.Hour})
 	require.ErrorContains(t, err, "HTTP response to HTTPS client")
 }
 
 // The NARs of Cachix are somewhere else, where its token has no business.
 func TestTheTokenStaysAtHome(t *testing.T) {
-	elsewhere := serve(t, nixcachetest.Options{})
-	server := serve(t, nixcachetest.Options{Token: "t0k3n", NarsAt: elsewhere.URL()})
-	path := parse(t, put(t, server, nixcachetest.Item{Name: "here"})...)
-	put(t, elsewhere, nixcachetest.Item{Name: "here"})
+	elsewhere := serve(t, standin.Options{})
+	server := serve(t, standin.Options{Token: "t0k3n", NarsAt: elsewhere.URL()})
+	path := parse(t, put(t, server, standin.Item{Name: "here"})...)
+	put(t, elsewhere, standin.Item{Name: "here"})
 	set := func(o *nixcache.Options) { o.Token = "t0k3n" }
 	for _, cache := range []*nixcache.Cache{plain(t, server, set), cachix(t, server, set)} {
 		server.Reset()
@@ -255,19 +255,19 @@ func TestTheTokenStaysAtHome(t *testing.T) {
 	}
 
 	// a store of files that refuses to say what it lacks is no refusal of the token
-	elsewhere.Break(nixcachetest.Fault{Status: http.StatusForbidden, Times: 1})
+	elsewhere.Break(standin.Fault{Status: http.StatusForbidden, Times: 1})
 	report, err := plain(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNar})
 	require.NoError(t, err)
 	assert.Contains(t, report.Table(), "its NAR is not")
 
 	// a signed address is a secret too
-	elsewhere.Break(nixcachetest.Fault{Status: http.StatusBadRequest})
+	elsewhere.Break(standin.Fault{Status: http.StatusBadRequest})
 	_, err = plain(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNar})
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "s3cr3t")
 
 	server.Heal()
-	server.Break(nixcachetest.Fault{Redirect: "/round"})
+	server.Break(standin.Fault{Redirect: "/round"})
 	_, err = plain(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path})
 	require.ErrorContains(t, err, "redirects more than 5 times")
 	_, err = cachix(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path})
@@ -275,9 +275,9 @@ func TestTheTokenStaysAtHome(t *testing.T) {
 }
 
 func TestBrokenConnections(t *testing.T) {
-	server := serve(t, nixcachetest.Options{})
-	path := parse(t, put(t, server, nixcachetest.Item{Name: "here"})...)
-	server.Break(nixcachetest.Fault{Cut: true, Times: 1})
+	server := serve(t, standin.Options{})
+	path := parse(t, put(t, server, standin.Item{Name: "here"})...)
+	server.Break(standin.Fault{Cut: true, Times: 1})
 	report, err := plain(t, server, nil).Look(t.Context(), nixcache.Wish{Paths: path})
 	require.NoError(t, err)
 	assert.Empty(t, report.Missing, "half an answer is asked for again")
@@ -295,18 +295,18 @@ func TestBrokenConnections(t *testing.T) {
 }
 
 func TestACachixWithoutBulkLookUp(t *testing.T) {
-	server := serve(t, nixcachetest.Options{NoBulk: true})
-	path := put(t, server, nixcachetest.Item{Name: "here"})
-	report, err := cachix(t, server, nil).Look(t.Context(), nixcache.Wish{Paths: parse(t, append(path, nixcachetest.PathOf("missing"))...), Verify: nixcache.VerifyListed})
+	server := serve(t, standin.Options{NoBulk: true})
+	path := put(t, server, standin.Item{Name: "here"})
+	report, err := cachix(t, server, nil).Look(t.Context(), nixcache.Wish{Paths: parse(t, append(path, standin.PathOf("missing"))...), Verify: nixcache.VerifyListed})
 	require.NoError(t, err)
 	assert.Len(t, report.Found, 1)
 	assert.Len(t, report.Missing, 1)
 }
 
 func TestPins(t *testing.T) {
-	server := serve(t, nixcachetest.Options{Token: "t0k3n"})
+	server := serve(t, standin.Options{Token: "t0k3n"})
 	cache := cachix(t, server, func(o *nixcache.Options) { o.Token = "t0k3n" })
-	a := parse(t, nixcachetest.PathOf("a"))[0]
+	a := parse(t, standin.PathOf("a"))[0]
 	for keep, w := range map[string]nixcache.PinWish{
 		"":                                 {Name: "plain", Path: a},
 		`{"contents":3,"tag":"Days"}`:      {Name: "days", Path: a, KeepDays: 3},
@@ -317,7 +317,7 @@ func TestPins(t *testing.T) {
 		assert.Equal(t, a.String(), path)
 		assert.Equal(t, keep, strings.TrimPrefix(got, "null"))
 	}
-	require.NoError(t, cache.Pin(t.Context(), nixcache.PinWish{Name: "days", Path: parse(t, nixcachetest.PathOf("b"))[0]}))
+	require.NoError(t, cache.Pin(t.Context(), nixcache.PinWish{Name: "days", Path: parse(t, standin.PathOf("b"))[0]}))
 	pins, err := cache.Pins(t.Context())
 	require.NoError(t, err)
 	require.Len(t, pins, 3)
@@ -357,14 +357,14 @@ func TestOpenNamesTheOptionThatIsWrong(t *testing.T) {
 }
 
 func TestSignaturesNeedKeys(t *testing.T) {
-	server := serve(t, nixcachetest.Options{})
-	path := parse(t, put(t, server, nixcachetest.Item{Name: "here"})...)
+	server := serve(t, standin.Options{})
+	path := parse(t, put(t, server, standin.Item{Name: "here"})...)
 	noKeys := plain(t, server, func(o *nixcache.Options) { o.PublicKeys = nil })
 	_, err := noKeys.Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifySignatures})
 	require.ErrorContains(t, err, "give public_keys")
 	_, err = noKeys.Look(t.Context(), nixcache.Wish{Paths: path})
 	require.NoError(t, err)
-	strange := serve(t, nixcachetest.Options{})
+	strange := serve(t, standin.Options{})
 	wrongKeys := plain(t, server, func(o *nixcache.Options) { o.PublicKeys = []string{strange.PublicKey()} })
 	_, err = wrongKeys.Look(t.Context(), nixcache.Wish{Paths: path})
 	require.ErrorIs(t, err, nixcache.ErrUntrusted)

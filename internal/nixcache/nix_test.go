@@ -10,14 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/nixcache"
-	"github.com/taxiway-ci/taxiway/internal/nixcache/nixcachetest"
+	standin "github.com/taxiway-ci/taxiway/internal/standin/nixcache"
 )
 
 // realNix is the real program, or the end of the test.
-func realNix(t *testing.T) *nixcachetest.Nix {
+func realNix(t *testing.T) *standin.Nix {
 	t.Helper()
-	nix, err := nixcachetest.OpenNix(t.TempDir())
-	if errors.Is(err, nixcachetest.ErrNoNix) {
+	nix, err := standin.OpenNix(t.TempDir())
+	if errors.Is(err, standin.ErrNoNix) {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
@@ -25,16 +25,16 @@ func realNix(t *testing.T) *nixcachetest.Nix {
 }
 
 // serve starts a cache that ends with the test.
-func serve(t *testing.T, o nixcachetest.Options) *nixcachetest.Server {
+func serve(t *testing.T, o standin.Options) *standin.Server {
 	t.Helper()
-	server, err := nixcachetest.New(o)
+	server, err := standin.New(o)
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
 	return server
 }
 
 // cachix opens a server's cache as Cachix's.
-func cachix(t *testing.T, server *nixcachetest.Server, change func(*nixcache.Options)) *nixcache.Cache {
+func cachix(t *testing.T, server *standin.Server, change func(*nixcache.Options)) *nixcache.Cache {
 	t.Helper()
 	o := nixcache.Options{Name: server.Name(), APIURL: server.URL(), Logf: t.Logf}
 	if change != nil {
@@ -46,7 +46,7 @@ func cachix(t *testing.T, server *nixcachetest.Server, change func(*nixcache.Opt
 }
 
 // plain opens a server's cache as any other, with its key.
-func plain(t *testing.T, server *nixcachetest.Server, change func(*nixcache.Options)) *nixcache.Cache {
+func plain(t *testing.T, server *standin.Server, change func(*nixcache.Options)) *nixcache.Cache {
 	t.Helper()
 	o := nixcache.Options{URL: server.URL(), PublicKeys: []string{server.PublicKey()}, Logf: t.Logf}
 	if change != nil {
@@ -70,7 +70,7 @@ func parse(t *testing.T, texts ...string) []nixcache.Path {
 func TestWaitForWhatNixCopies(t *testing.T) {
 	nix := realNix(t)
 	ctx := t.Context()
-	server := serve(t, nixcachetest.Options{Dir: nix.Dir()})
+	server := serve(t, standin.Options{Dir: nix.Dir()})
 	base, err := nix.Add(ctx, "base", "at the bottom")
 	require.NoError(t, err)
 	var paths []string
@@ -115,7 +115,7 @@ func TestWaitForWhatNixCopies(t *testing.T) {
 func TestNarinfoOfNix(t *testing.T) {
 	nix := realNix(t)
 	ctx := t.Context()
-	server := serve(t, nixcachetest.Options{Dir: nix.Dir()})
+	server := serve(t, standin.Options{Dir: nix.Dir()})
 	a, err := nix.Add(ctx, "a", "content")
 	require.NoError(t, err)
 	b, err := nix.Add(ctx, "b", "content", a)

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/nixcache"
-	"github.com/taxiway-ci/taxiway/internal/nixcache/nixcachetest"
+	standin "github.com/taxiway-ci/taxiway/internal/standin/nixcache"
 )
 
 // direct answers requests without a network, so that a test's clock can run
@@ -57,7 +57,7 @@ func (d *direct) client() *http.Client {
 // inTime runs a test whose clock runs ahead while everything waits.
 func inTime(t *testing.T, test func(s scene)) {
 	t.Helper()
-	server := serve(t, nixcachetest.Options{})
+	server := serve(t, standin.Options{})
 	synctest.Test(t, func(t *testing.T) {
 		t.Helper()
 		test(scene{t, server, &direct{handler: server.Handler()}})
@@ -67,11 +67,11 @@ func inTime(t *testing.T, test func(s scene)) {
 // scene is what such a test has.
 type scene struct {
 	t      *testing.T
-	server *nixcachetest.Server
+	server *standin.Server
 	direct *direct
 }
 
-func put(t *testing.T, server *nixcachetest.Server, items ...nixcachetest.Item) []string {
+func put(t *testing.T, server *standin.Server, items ...standin.Item) []string {
 	t.Helper()
 	paths := make([]string, len(items))
 	for i, item := range items {
@@ -87,21 +87,21 @@ func TestTheTimeoutIsKeptToTheSecond(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(s scene) {
 				t, server, d := s.t, s.server, s.direct
-				here := put(t, server, nixcachetest.Item{Name: "here"})[0]
+				here := put(t, server, standin.Item{Name: "here"})[0]
 				d.hangs = hang
 				cache := cachix(t, server, func(o *nixcache.Options) { o.Client = d.client() })
 				start := time.Now()
-				_, err := cache.Wait(t.Context(), nixcache.Wish{Paths: parse(t, here, nixcachetest.PathOf("missing")), Timeout: 30 * time.Minute})
+				_, err := cache.Wait(t.Context(), nixcache.Wish{Paths: parse(t, here, standin.PathOf("missing")), Timeout: 30 * time.Minute})
 				assert.Equal(t, 30*time.Minute, time.Since(start))
 				var late *nixcache.LateError
 				require.ErrorAs(t, err, &late)
 				assert.Contains(t, err.Error(), "after 30m, ")
 				if hang == 0 {
-					assert.Contains(t, err.Error(), nixcachetest.PathOf("missing")+"  not in the cache")
+					assert.Contains(t, err.Error(), standin.PathOf("missing")+"  not in the cache")
 					assert.Contains(t, err.Error(), "1 of 2 paths can't be had from cache cache:\n")
 					assert.NotContains(t, err.Error(), here)
 				} else {
-					assert.Contains(t, err.Error(), nixcachetest.PathOf("missing")+"  could not be asked for yet")
+					assert.Contains(t, err.Error(), standin.PathOf("missing")+"  could not be asked for yet")
 				}
 			})
 		})
@@ -114,9 +114,9 @@ func TestProgress(t *testing.T) {
 		var names, lines []string
 		for i := range 1000 {
 			name := fmt.Sprintf("p%d", i)
-			names = append(names, nixcachetest.PathOf(name))
+			names = append(names, standin.PathOf(name))
 			if i < 812 {
-				put(t, server, nixcachetest.Item{Name: name})
+				put(t, server, standin.Item{Name: name})
 			}
 		}
 		cache := cachix(t, server, func(o *nixcache.Options) { o.Client = d.client() })
@@ -147,12 +147,12 @@ func TestTheWaitEndsWithinAnIntervalAfterTheLast(t *testing.T) {
 			after := time.Duration(i)*7*time.Minute + 123*time.Second
 			last = time.Now().Add(after)
 			time.AfterFunc(after, func() {
-				_, err := server.Put(nixcachetest.Item{Name: name})
+				_, err := server.Put(standin.Item{Name: name})
 				assert.NoError(t, err)
 			})
 		}
 		report, err := cache.Wait(t.Context(), nixcache.Wish{
-			Paths: parse(t, nixcachetest.PathOf("a"), nixcachetest.PathOf("b"), nixcachetest.PathOf("c")), Timeout: time.Hour,
+			Paths: parse(t, standin.PathOf("a"), standin.PathOf("b"), standin.PathOf("c")), Timeout: time.Hour,
 		})
 		require.NoError(t, err)
 		assert.Positive(t, time.Since(last))
@@ -168,11 +168,11 @@ func TestTheWaitEndsWithinAnIntervalAfterTheLast(t *testing.T) {
 }
 
 func hash(name string) string {
-	return strings.TrimPrefix(nixcachetest.PathOf(name), nixcache.StoreDir+"/")[:32]
+	return strings.TrimPrefix(standin.PathOf(name), nixcache.StoreDir+"/")[:32]
 }
 
 // asked counts requests by their paths.
-func asked(server *nixcachetest.Server) map[string]int {
+func asked(server *standin.Server) map[string]int {
 	counts := map[string]int{}
 	for _, r := range server.Requests() {
 		counts[r.Path]++
@@ -183,7 +183,7 @@ func asked(server *nixcachetest.Server) map[string]int {
 func TestAHungConnectionIsCut(t *testing.T) {
 	inTime(t, func(s scene) {
 		t, server, d := s.t, s.server, s.direct
-		here := put(t, server, nixcachetest.Item{Name: "here"})
+		here := put(t, server, standin.Item{Name: "here"})
 		d.hangs = 1
 		cache := plain(t, server, func(o *nixcache.Options) { o.Client = d.client() })
 		start := time.Now()
@@ -200,8 +200,8 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 		t.Run(after+"s", func(t *testing.T) {
 			inTime(t, func(s scene) {
 				t, server, d := s.t, s.server, s.direct
-				here := put(t, server, nixcachetest.Item{Name: "here"}, nixcachetest.Item{Name: "there"}, nixcachetest.Item{Name: "everywhere"})
-				server.Break(nixcachetest.Fault{Status: http.StatusTooManyRequests, RetryAfter: after, Times: 1, Path: "narinfo"})
+				here := put(t, server, standin.Item{Name: "here"}, standin.Item{Name: "there"}, standin.Item{Name: "everywhere"})
+				server.Break(standin.Fault{Status: http.StatusTooManyRequests, RetryAfter: after, Times: 1, Path: "narinfo"})
 				cache := cachix(t, server, func(o *nixcache.Options) { o.Client = d.client() })
 				report, err := cache.Wait(t.Context(), nixcache.Wish{Paths: parse(t, here...), Timeout: time.Hour})
 				require.NoError(t, err)
@@ -223,13 +223,13 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 func TestServerErrorsAreWaitedFor(t *testing.T) {
 	inTime(t, func(s scene) {
 		t, server, d := s.t, s.server, s.direct
-		paths := put(t, server, nixcachetest.Item{Name: "early"})
-		paths = append(paths, nixcachetest.PathOf("late"))
+		paths := put(t, server, standin.Item{Name: "early"})
+		paths = append(paths, standin.PathOf("late"))
 		cache := plain(t, server, func(o *nixcache.Options) { o.Client = d.client() })
-		time.AfterFunc(time.Minute, func() { server.Break(nixcachetest.Fault{Status: http.StatusBadGateway}) })
+		time.AfterFunc(time.Minute, func() { server.Break(standin.Fault{Status: http.StatusBadGateway}) })
 		time.AfterFunc(20*time.Minute, func() {
 			server.Heal()
-			_, err := server.Put(nixcachetest.Item{Name: "late"})
+			_, err := server.Put(standin.Item{Name: "late"})
 			assert.NoError(t, err)
 		})
 		var unwell int
@@ -244,13 +244,13 @@ func TestServerErrorsAreWaitedFor(t *testing.T) {
 		assert.Equal(t, 1, asked(server)["/"+hash("early")+".narinfo"])
 
 		// a single look gives up soon, and says why
-		server.Break(nixcachetest.Fault{Status: http.StatusInternalServerError})
+		server.Break(standin.Fault{Status: http.StatusInternalServerError})
 		start := time.Now()
 		_, err = cache.Look(t.Context(), nixcache.Wish{Paths: parse(t, paths...)})
 		require.ErrorIs(t, err, nixcache.ErrUnwell)
 		assert.Less(t, time.Since(start), 10*time.Second)
 		server.Heal()
-		server.Break(nixcachetest.Fault{Status: http.StatusServiceUnavailable, Times: 2})
+		server.Break(standin.Fault{Status: http.StatusServiceUnavailable, Times: 2})
 		_, err = cache.Look(t.Context(), nixcache.Wish{Paths: parse(t, paths...)})
 		require.NoError(t, err, "twice unwell, then fine")
 	})
@@ -259,9 +259,9 @@ func TestServerErrorsAreWaitedFor(t *testing.T) {
 func TestTheEndOfAWaitSaysWhatWasWrong(t *testing.T) {
 	inTime(t, func(s scene) {
 		t, server, d := s.t, s.server, s.direct
-		server.Break(nixcachetest.Fault{Status: http.StatusBadGateway})
+		server.Break(standin.Fault{Status: http.StatusBadGateway})
 		cache := plain(t, server, func(o *nixcache.Options) { o.Client = d.client() })
-		_, err := cache.Wait(t.Context(), nixcache.Wish{Paths: parse(t, nixcachetest.PathOf("missing")), Timeout: 400 * time.Millisecond})
+		_, err := cache.Wait(t.Context(), nixcache.Wish{Paths: parse(t, standin.PathOf("missing")), Timeout: 400 * time.Millisecond})
 		var late *nixcache.LateError
 		require.ErrorAs(t, err, &late)
 		require.ErrorContains(t, err, "at the last look: ")
@@ -277,7 +277,7 @@ func TestTheWaitStopsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(17*time.Minute, func() { cancel(stopped) })
 		start := time.Now()
-		_, err := cache.Wait(ctx, nixcache.Wish{Paths: parse(t, nixcachetest.PathOf("missing")), Timeout: time.Hour})
+		_, err := cache.Wait(ctx, nixcache.Wish{Paths: parse(t, standin.PathOf("missing")), Timeout: time.Hour})
 		require.ErrorIs(t, err, stopped)
 		assert.Equal(t, 17*time.Minute, time.Since(start))
 		assert.NotContains(t, err.Error(), "can't be had")
@@ -289,19 +289,19 @@ func TestAnyEndsWithTheFirst(t *testing.T) {
 		t, server, d := s.t, s.server, s.direct
 		cache := cachix(t, server, func(o *nixcache.Options) { o.Client = d.client() })
 		time.AfterFunc(time.Minute, func() {
-			_, err := server.Put(nixcachetest.Item{Name: "one", References: []string{nixcachetest.PathOf("below")}})
+			_, err := server.Put(standin.Item{Name: "one", References: []string{standin.PathOf("below")}})
 			assert.NoError(t, err)
 		})
 		time.AfterFunc(5*time.Minute, func() {
-			_, err := server.Put(nixcachetest.Item{Name: "below"})
+			_, err := server.Put(standin.Item{Name: "below"})
 			assert.NoError(t, err)
 		})
-		wish := nixcache.Wish{Paths: parse(t, nixcachetest.PathOf("other"), nixcachetest.PathOf("one")), Any: true, Timeout: time.Hour}
+		wish := nixcache.Wish{Paths: parse(t, standin.PathOf("other"), standin.PathOf("one")), Any: true, Timeout: time.Hour}
 		report, err := cache.Wait(t.Context(), wish)
 		require.NoError(t, err)
 		assert.Less(t, report.Waited, 2*time.Minute)
 		require.Len(t, report.Found, 1)
-		assert.Equal(t, nixcachetest.PathOf("one"), report.Found[0].Path.String())
+		assert.Equal(t, standin.PathOf("one"), report.Found[0].Path.String())
 
 		wish.Closure = true
 		report, err = cache.Wait(t.Context(), wish)
@@ -309,7 +309,7 @@ func TestAnyEndsWithTheFirst(t *testing.T) {
 		assert.Greater(t, report.Waited, 3*time.Minute, "it is there when what it refers to is there")
 
 		// the other has come meanwhile, but not what it refers to
-		put(t, server, nixcachetest.Item{Name: "other", References: []string{nixcachetest.PathOf("nowhere")}})
+		put(t, server, standin.Item{Name: "other", References: []string{standin.PathOf("nowhere")}})
 		report, err = cache.Wait(t.Context(), wish)
 		require.NoError(t, err)
 		assert.Equal(t, wish.Paths[1:], report.There())
@@ -337,7 +337,7 @@ func TestManyPathsOnCachix(t *testing.T) {
 		// with signatures each narinfo is read, once, when its path is found; the
 		// look-ups are the same
 		for _, item := range missing {
-			server.Remove(nixcachetest.PathOf(item.Name), false)
+			server.Remove(standin.PathOf(item.Name), false)
 		}
 		time.AfterFunc(time.Minute, func() { put(t, server, missing...) })
 		server.Reset()
@@ -358,7 +358,7 @@ func TestManyPathsOnCachix(t *testing.T) {
 		texts = nil
 		for i := range 33_000 {
 			name := fmt.Sprintf("listed-%d", i)
-			texts = append(texts, nixcachetest.PathOf(name))
+			texts = append(texts, standin.PathOf(name))
 			server.Set(hash(name)+".narinfo", []byte("listed, and never read"))
 		}
 		server.Reset()
@@ -369,11 +369,11 @@ func TestManyPathsOnCachix(t *testing.T) {
 }
 
 // many makes n paths of which the first are in the cache, and gives the others.
-func many(t *testing.T, server *nixcachetest.Server, n, first int) (texts []string, missing []nixcachetest.Item) {
+func many(t *testing.T, server *standin.Server, n, first int) (texts []string, missing []standin.Item) {
 	t.Helper()
 	for i := range n {
-		item := nixcachetest.Item{Name: fmt.Sprintf("path-%d", i)}
-		texts = append(texts, nixcachetest.PathOf(item.Name))
+		item := standin.Item{Name: fmt.Sprintf("path-%d", i)}
+		texts = append(texts, standin.PathOf(item.Name))
 		if i < first {
 			put(t, server, item)
 		} else {

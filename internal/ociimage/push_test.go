@@ -23,13 +23,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/ociimage"
+	"github.com/taxiway-ci/taxiway/internal/standin/registry"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
-func loopback(t *testing.T) *ociimage.Loopback {
+func loopback(t *testing.T) *registry.Server {
 	t.Helper()
-	registry, err := ociimage.StartLoopback(t.Context())
+	registry, err := registry.New(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, registry.Close()) })
 	return registry

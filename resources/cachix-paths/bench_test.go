@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/taxiway-ci/taxiway/internal/nixcache/nixcachetest"
+	"github.com/taxiway-ci/taxiway/internal/standin/nixcache"
 )
 
 // curlLoop is the look of a shell script at a cache: every path, one after the
@@ -44,16 +44,16 @@ func BenchmarkLook(b *testing.B) {
 
 func benchmarkLook(b *testing.B, n int, delay time.Duration) {
 	b.Helper()
-	server, err := nixcachetest.New(nixcachetest.Options{})
+	server, err := nixcache.New(nixcache.Options{})
 	require.NoError(b, err)
 	b.Cleanup(server.Close)
 	paths := make([]string, n)
 	for i := range paths {
-		paths[i], err = server.Put(nixcachetest.Item{Name: fmt.Sprintf("path-%d", i)})
+		paths[i], err = server.Put(nixcache.Item{Name: fmt.Sprintf("path-%d", i)})
 		require.NoError(b, err)
 	}
 	if delay > 0 {
-		server.Break(nixcachetest.Fault{Delay: delay})
+		server.Break(nixcache.Fault{Delay: delay})
 	}
 	dir := b.TempDir()
 	list := filepath.Join(dir, "list", "paths")

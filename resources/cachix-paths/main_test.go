@@ -19,8 +19,8 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/concourse/conformance"
-	"github.com/taxiway-ci/taxiway/internal/nixcache/nixcachetest"
 	"github.com/taxiway-ci/taxiway/internal/scripttest"
+	"github.com/taxiway-ci/taxiway/internal/standin/nixcache"
 	cachixpaths "github.com/taxiway-ci/taxiway/resources/cachix-paths"
 )
 
@@ -42,10 +42,10 @@ func TestConformance(t *testing.T) {
 		Secrets:   []string{"s3cr3t-t0k3n"},
 		Version:   version,
 		PutParams: `{"paths_file": "list/paths", "timeout": "5s", "interval": "100ms"}`,
-		Artifacts: map[string]string{"list/paths": nixcachetest.PathOf("missing") + "\n"},
+		Artifacts: map[string]string{"list/paths": nixcache.PathOf("missing") + "\n"},
 		Live: func(t *testing.T) (source, missing string) {
 			t.Helper()
-			w := newWorld(t, nixcachetest.Options{Token: "s3cr3t-t0k3n"})
+			w := newWorld(t, nixcache.Options{Token: "s3cr3t-t0k3n"})
 			w.source["pins"] = []string{"web"}
 			w.server.Pin("web", w.put("web-1"))
 			data, err := json.Marshal(w.source)
@@ -58,13 +58,13 @@ func TestConformance(t *testing.T) {
 // world is a cache, and a source for it.
 type world struct {
 	t      *testing.T
-	server *nixcachetest.Server
+	server *nixcache.Server
 	source map[string]any
 }
 
-func newWorld(t *testing.T, o nixcachetest.Options) *world {
+func newWorld(t *testing.T, o nixcache.Options) *world {
 	t.Helper()
-	server, err := nixcachetest.New(o)
+	server, err := nixcache.New(o)
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
 	w := &world{t, server, map[string]any{"cache": server.Name(), "api_url": server.URL()}}
@@ -76,13 +76,13 @@ func newWorld(t *testing.T, o nixcachetest.Options) *world {
 
 func (w *world) put(name string, references ...string) string {
 	w.t.Helper()
-	path, err := w.server.Put(nixcachetest.Item{Name: name, References: references})
+	path, err := w.server.Put(nixcache.Item{Name: name, References: references})
 	require.NoError(w.t, err)
 	return path
 }
 
 func hash(name string) string {
-	return strings.TrimPrefix(nixcachetest.PathOf(name), "/nix/store/")[:32]
+	return strings.TrimPrefix(nixcache.PathOf(name), "/nix/store/")[:32]
 }
 
 type answer struct {
@@ -155,7 +155,7 @@ func (w *world) in(v cachixpaths.Version) (dir string, a answer, log string, sta
 }
 
 func TestCheckWatchesPins(t *testing.T) {
-	w := newWorld(t, nixcachetest.Options{})
+	w := newWorld(t, nixcache.Options{})
 	w.source["pins"] = []string{"web", "api"}
 	w.server.Pin("web", w.put("web-1"))
 	assert.Empty(t, w.check(nil), "one of them does not exist yet")
@@ -184,7 +184,7 @@ func TestCheckWatchesPins(t *testing.T) {
 	// the old version can still be had, whatever the pins hold now
 	dir, _, log, status := w.in(second[1])
 	require.Zero(t, status, log)
-	assert.Equal(t, sortedLines(nixcachetest.PathOf("web-2"), nixcachetest.PathOf("api-1")), read(t, dir, "paths"))
+	assert.Equal(t, sortedLines(nixcache.PathOf("web-2"), nixcache.PathOf("api-1")), read(t, dir, "paths"))
 }
 
 func sortedLines(a, b string) string {
@@ -202,9 +202,9 @@ func read(t *testing.T, dir, name string) string {
 }
 
 func TestCheckWatchesFixedPaths(t *testing.T) {
-	w := newWorld(t, nixcachetest.Options{})
+	w := newWorld(t, nixcache.Options{})
 	a := w.put("a")
-	w.source["paths"] = []string{a, nixcachetest.PathOf("b")}
+	w.source["paths"] = []string{a, nixcache.PathOf("b")}
 	assert.Empty(t, w.check(nil))
 	w.put("b")
 	versions := w.check(nil)
@@ -216,7 +216,7 @@ func TestCheckWatchesFixedPaths(t *testing.T) {
 }
 
 func TestCheckOfAPutOnlyResource(t *testing.T) {
-	w := newWorld(t, nixcachetest.Options{})
+	w := newWorld(t, nixcache.Options{})
 	assert.Empty(t, w.check(nil))
 	v := cachixpaths.Version{Paths: "sha256:x", Serial: "1"}
 	assert.Equal(t, []cachixpaths.Version{v}, w.check(&v))
@@ -224,9 +224,9 @@ func TestCheckOfAPutOnlyResource(t *testing.T) {
 }
 
 func TestGet(t *testing.T) {
-	w := newWorld(t, nixcachetest.Options{})
+	w := newWorld(t, nixcache.Options{})
 	b := w.put("b")
-	a := w.put("a", b, nixcachetest.PathOf("a"))
+	a := w.put("a", b, nixcache.PathOf("a"))
 	put, log, status := w.out(b+"\n"+a, nil)
 	require.Zero(t, status, log)
 	dir, got, log, status := w.in(put.Version)
@@ -271,7 +271,7 @@ func TestGet(t *testing.T) {
 }
 
 func TestPutMetadataAndPins(t *testing.T) {
-	w := newWorld(t, nixcachetest.Options{Token: "t0k3n"})
+	w := newWorld(t, nixcache.Options{Token: "t0k3n"})
 	b := w.put("b")
 	a := w.put("a", b)
 	got, log, status := w.out(a, map[string]any{"closure": true, "pin": map[string]any{"name": "release", "keep_revisions": 3}})
@@ -309,7 +309,7 @@ func TestPutMetadataAndPins(t *testing.T) {
 }
 
 func TestPutLists(t *testing.T) {
-	w := newWorld(t, nixcachetest.Options{})
+	w := newWorld(t, nixcache.Options{})
 	a := w.put("a")
 	for list, want := range map[string]string{
 		"":                            "there is no path in it: what was to make the list did not; say allow_empty: true",
@@ -357,7 +357,7 @@ func TestPutLists(t *testing.T) {
 
 // A million lines are read like ten, and only what they name is asked for.
 func TestPutOfAMillionLines(t *testing.T) {
-	w := newWorld(t, nixcachetest.Options{})
+	w := newWorld(t, nixcache.Options{})
 	list := strings.Repeat(w.put("a")+"\n"+w.put("b")+"\n", 500_000)
 	got, log, status := w.out(list, nil)
 	require.Zero(t, status, log)
@@ -365,13 +365,13 @@ func TestPutOfAMillionLines(t *testing.T) {
 }
 
 func TestPutTimesOut(t *testing.T) {
-	w := newWorld(t, nixcachetest.Options{})
+	w := newWorld(t, nixcache.Options{})
 	start := time.Now()
-	_, log, status := w.out(w.put("here")+"\n"+nixcachetest.PathOf("missing"), map[string]any{"timeout": "1500ms", "interval": "200ms"})
+	_, log, status := w.out(w.put("here")+"\n"+nixcache.PathOf("missing"), map[string]any{"timeout": "1500ms", "interval": "200ms"})
 	assert.Equal(t, 1, status)
 	assert.GreaterOrEqual(t, time.Since(start), 1500*time.Millisecond)
 	assert.Contains(t, log, "found 1 of 2 · 1 missing · next look in 0.2s · gives up in ")
-	assert.Contains(t, log, "error: after 1.5s, 1 of 2 paths can't be had from cache cache:\n  "+nixcachetest.PathOf("missing")+"  not in the cache\n")
+	assert.Contains(t, log, "error: after 1.5s, 1 of 2 paths can't be had from cache cache:\n  "+nixcache.PathOf("missing")+"  not in the cache\n")
 }
 
 // process is the program itself.
@@ -394,8 +394,8 @@ func program(ctx context.Context, tb testing.TB, dir, verb string, request map[s
 // SIGTERM ends a waiting put; how soon is conformance's and nixcache's matter,
 // here it must not be the end of the interval.
 func TestSIGTERMEndsTheWait(t *testing.T) {
-	w := newWorld(t, nixcachetest.Options{})
-	missing := nixcachetest.PathOf("missing")
+	w := newWorld(t, nixcache.Options{})
+	missing := nixcache.PathOf("missing")
 	cmd := w.process(t.Context(), t.TempDir(), "out", map[string]any{"params": map[string]any{"paths": []string{missing}, "timeout": "1h", "interval": "1h"}})
 	var log bytes.Buffer
 	cmd.Stderr = &log
@@ -418,10 +418,10 @@ func TestMemoryForTenThousandPaths(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector takes memory of its own")
 	}
-	w := newWorld(t, nixcachetest.Options{})
+	w := newWorld(t, nixcache.Options{})
 	paths := make([]string, 10_000)
 	for i := range paths {
-		paths[i] = w.put(fmt.Sprintf("path-%d", i), nixcachetest.PathOf(fmt.Sprintf("path-%d", i/2)))
+		paths[i] = w.put(fmt.Sprintf("path-%d", i), nixcache.PathOf(fmt.Sprintf("path-%d", i/2)))
 	}
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "list"), 0o750))

@@ -5,7 +5,7 @@ import (
 	"os"
 	"os/signal"
 
-	"github.com/taxiway-ci/taxiway/internal/nixcache/nixcachetest"
+	"github.com/taxiway-ci/taxiway/internal/standin/nixcache"
 )
 
 // serveForScript is the program nix-cache of the scripts: it serves the files of
@@ -15,7 +15,7 @@ import (
 func serveForScript() {
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt)
-	server, err := nixcachetest.New(nixcachetest.Options{Dir: os.Args[1]})
+	server, err := nixcache.New(nixcache.Options{Dir: os.Args[1]})
 	if err == nil {
 		err = os.WriteFile(os.Args[2]+".new", []byte(server.URL()), 0o600)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
 )
 
 func TestBadInputChangesNothing(t *testing.T) {
@@ -232,14 +232,14 @@ func TestForgeFaults(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
-		fault forgetest.Fault
+		fault github.Fault
 		words []string // of the error; none: the put is green
 	}{
-		{"401", forgetest.Fault{Status: http.StatusUnauthorized}, []string{"bot-bump is pushed, but has no pull request as wished", "credentials"}},
-		{"rate limit that ends soon", withTimes(forgetest.SecondaryLimit(time.Second), 1), nil},
-		{"rate limit that ends late", forgetest.PrimaryLimit(time.Now().Add(time.Hour)), []string{"limit"}},
-		{"5xx, then fine", forgetest.Fault{Status: http.StatusBadGateway, Times: 1}, nil},
-		{"answer lost", forgetest.Fault{Method: http.MethodPost, Path: "/pulls", Lose: true, Times: 1}, nil},
+		{"401", github.Fault{Status: http.StatusUnauthorized}, []string{"bot-bump is pushed, but has no pull request as wished", "credentials"}},
+		{"rate limit that ends soon", withTimes(github.SecondaryLimit(time.Second), 1), nil},
+		{"rate limit that ends late", github.PrimaryLimit(time.Now().Add(time.Hour)), []string{"limit"}},
+		{"5xx, then fine", github.Fault{Status: http.StatusBadGateway, Times: 1}, nil},
+		{"answer lost", github.Fault{Method: http.MethodPost, Path: "/pulls", Lose: true, Times: 1}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -268,7 +268,7 @@ func TestForgeFaults(t *testing.T) {
 	}
 }
 
-func withTimes(f forgetest.Fault, times int) forgetest.Fault {
+func withTimes(f github.Fault, times int) github.Fault {
 	f.Times = times
 	return f
 }
@@ -287,7 +287,7 @@ func TestAppThatIsNotInstalled(t *testing.T) {
 func TestPullRequestThatIsThereAlready(t *testing.T) {
 	w := newWorld(t)
 	w.bumped(t, w.source(nil), digestB, revision2)
-	w.hub.Inject(forgetest.Fault{Method: http.MethodGet, Path: "/pulls", Times: 1, Status: http.StatusOK, Body: "[]"})
+	w.hub.Inject(github.Fault{Method: http.MethodGet, Path: "/pulls", Times: 1, Status: http.StatusOK, Body: "[]"})
 	a := w.bumped(t, w.source(nil), digestC, revision3) // GitHub lists none, and answers 422 to a second one
 	assert.Equal(t, "1", a.version.PR)
 }
@@ -301,12 +301,12 @@ func TestAutoMerge(t *testing.T) {
 	assert.Contains(t, a.metadata["auto-merge"], "not possible")
 	w.refused(t, source, object{"images": object{"lana-bank": "lana-bank"}, "require_auto_merge": true}, "Allow auto-merge")
 
-	w.pulls.Set(func(s *forgetest.Settings) { s.AllowAutoMerge, s.RequiredChecks = true, []string{"ci"} })
+	w.pulls.Set(func(s *github.Settings) { s.AllowAutoMerge, s.RequiredChecks = true, []string{"ci"} })
 	a = w.bumped(t, source, digestB, revision2)
 	assert.Equal(t, "on", a.metadata["auto-merge"])
 	assert.Equal(t, "squash", strings.ToLower(w.pull(t).AutoMerge))
 
-	w.pulls.Set(func(s *forgetest.Settings) { s.RequiredChecks = nil })
+	w.pulls.Set(func(s *github.Settings) { s.RequiredChecks = nil })
 }
 
 func TestDraft(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
-	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
 	chartbump "github.com/taxiway-ci/taxiway/resources/chart-bump"
 )
 
@@ -23,8 +23,8 @@ type object = map[string]any
 type world struct {
 	git   *gittest.Server
 	repo  *gittest.Repository
-	hub   *forgetest.Server
-	pulls *forgetest.Repository
+	hub   *github.Server
+	pulls *github.Repository
 	dir   string
 }
 
@@ -54,7 +54,7 @@ func newWorld(tb testing.TB) *world {
 	tb.Cleanup(func() { _ = server.Close() })
 	repo, err := server.Create("acme/charts")
 	require.NoError(tb, err)
-	hub, err := forgetest.New(forgetest.Options{Git: server, Tokens: []string{"t0ken"}})
+	hub, err := github.New(github.Options{Git: server, Tokens: []string{"t0ken"}})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = hub.Close() })
 	w := &world{git: server, repo: repo, hub: hub, pulls: hub.Repository("acme/charts"), dir: tb.TempDir()}
@@ -219,7 +219,7 @@ func (w *world) changedLines(tb testing.TB, revision string) []string {
 }
 
 // pull is the first pull request.
-func (w *world) pull(tb testing.TB) forgetest.Pull {
+func (w *world) pull(tb testing.TB) github.Pull {
 	tb.Helper()
 	p, err := w.pulls.Pull(1)
 	require.NoError(tb, err)

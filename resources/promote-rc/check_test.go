@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/forge"
-	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
 	promoterc "github.com/taxiway-ci/taxiway/resources/promote-rc"
 )
 
@@ -99,7 +99,7 @@ func TestPullRequestsThatAreNoReleases(t *testing.T) {
 func TestACheckThatIsRefused(t *testing.T) {
 	for status, want := range map[int]error{401: forge.ErrAuth, 403: forge.ErrForbidden, 404: forge.ErrNotFound} {
 		w := newWorld(t)
-		w.server.Inject(forgetest.Fault{Status: status, Message: "no"})
+		w.server.Inject(github.Fault{Status: status, Message: "no"})
 		_, err := promoterc.Resource{}.Check(t.Context(), w.step(""), w.src, nil)
 		require.ErrorIs(t, err, want)
 	}

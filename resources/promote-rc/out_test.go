@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/forge"
-	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
 	promoterc "github.com/taxiway-ci/taxiway/resources/promote-rc"
 )
 
@@ -328,7 +328,7 @@ func TestAForgeThatRefuses(t *testing.T) {
 	for status, want := range map[int]error{401: forge.ErrAuth, 403: forge.ErrForbidden} {
 		w := newWorld(t)
 		dir := w.build("0.42.0-rc.1", nil)
-		w.server.Inject(forgetest.Fault{Status: status, Message: "no"})
+		w.server.Inject(github.Fault{Status: status, Message: "no"})
 		_, err := w.tryPut(dir, params())
 		require.ErrorIs(t, err, want)
 		assert.ErrorContains(t, err, "team/code")

@@ -15,9 +15,9 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/forge"
-	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
 	promoterc "github.com/taxiway-ci/taxiway/resources/promote-rc"
 )
 
@@ -25,8 +25,8 @@ import (
 type world struct {
 	t      *testing.T
 	git    *gittest.Server
-	server *forgetest.Server
-	repo   *forgetest.Repository
+	server *github.Server
+	repo   *github.Repository
 	src    promoterc.Source
 
 	mu  sync.Mutex
@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 
 	w := &world{t: t, git: server}
 	clock := time.Now().Add(-time.Hour)
-	w.server, err = forgetest.New(forgetest.Options{Git: server, Tokens: []string{token}, Now: func() time.Time {
+	w.server, err = github.New(github.Options{Git: server, Tokens: []string{token}, Now: func() time.Time {
 		clock = clock.Add(time.Second)
 		return clock
 	}})
@@ -163,7 +163,7 @@ func (w *world) get(v promoterc.Version) map[string]string {
 }
 
 // pull is the only pull request.
-func (w *world) pull() forgetest.Pull {
+func (w *world) pull() github.Pull {
 	w.t.Helper()
 	all, err := w.repo.Pulls()
 	require.NoError(w.t, err)

@@ -16,10 +16,10 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/concourse/conformance"
-	"github.com/taxiway-ci/taxiway/internal/forge/forgetest"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
-	"github.com/taxiway-ci/taxiway/internal/nixcache/nixcachetest"
 	"github.com/taxiway-ci/taxiway/internal/scripttest"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
+	"github.com/taxiway-ci/taxiway/internal/standin/nixcache"
 	builds "github.com/taxiway-ci/taxiway/resources/pull-request-builds"
 )
 
@@ -56,8 +56,8 @@ func TestConformance(t *testing.T) {
 
 // world is a repository at a forge.
 type world struct {
-	server *forgetest.Server
-	repo   *forgetest.Repository
+	server *github.Server
+	repo   *github.Repository
 	source map[string]any
 }
 
@@ -73,7 +73,7 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	_, err = code.Commit("main", "init", map[string]string{"README.md": "hello\n"})
 	require.NoError(t, err)
-	server, err := forgetest.New(forgetest.Options{Git: git, Tokens: []string{"t0k3n"}})
+	server, err := github.New(github.Options{Git: git, Tokens: []string{"t0k3n"}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Close() })
 	return &world{server, server.Repository("team/code"), map[string]any{
@@ -248,8 +248,8 @@ func TestTheFolderIsARepositoryOfItsOwn(t *testing.T) {
 	git("fsck", "--full", "--strict")
 	assert.Contains(t, git("config", "--list", "--local"), "core.repositoryformatversion=0")
 
-	nix, err := nixcachetest.OpenNix(t.TempDir())
-	if errors.Is(err, nixcachetest.ErrNoNix) {
+	nix, err := nixcache.OpenNix(t.TempDir())
+	if errors.Is(err, nixcache.ErrNoNix) {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
@@ -272,7 +272,7 @@ func TestStatusAroundAPhase(t *testing.T) {
 	a, log, status := put(params)
 	require.Zero(t, status, log)
 	assert.Equal(t, v, a.Version, "a status makes no new version")
-	assert.Equal(t, forgetest.Status{
+	assert.Equal(t, github.Status{
 		Context: "nix-cache/deps", State: "pending", Description: "is built",
 		URL: "https://ci.example.org/teams/main/pipelines/nix-cache/jobs/populate/builds/7",
 	}, w.repo.Statuses(commit)["nix-cache/deps"])

@@ -12,6 +12,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
+	"github.com/taxiway-ci/taxiway/internal/standin/tools"
 )
 
 // do carries out one deed; a build is returned when the deed started one.
@@ -203,7 +204,7 @@ func (p player) gateValue(repository *gittest.Repository, to string) (string, er
 }
 
 func (p player) breaks(b Break) error {
-	err := p.stage.Tools.Break(rehearsal.Fault{
+	err := p.stage.Tools.Break(tools.Fault{
 		Tool: b.Tool, Command: b.Command, When: b.When, File: b.File, Has: b.Has, Times: b.Times, Says: b.Says,
 	})
 	if err != nil {

@@ -99,7 +99,7 @@ type Gate struct {
 	Message string `yaml:"message"`
 }
 
-// Break makes a tool fail; see rehearsal.Fault.
+// Break makes a tool fail; see tools.Fault.
 type Break struct {
 	Tool    string            `yaml:"tool"`
 	Command string            `yaml:"command"`

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/taxiway-ci/taxiway/internal/ociimage"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
+	"github.com/taxiway-ci/taxiway/internal/standin/registry"
 )
 
 // desk is a forge with one pull request, one release and one status.
@@ -47,7 +47,7 @@ func (*desk) Statuses(context.Context, string, string) (map[string]string, error
 func outside(t *testing.T) scenario.Stage {
 	t.Helper()
 	s, _ := stage(t)
-	registry, err := ociimage.StartLoopback(t.Context())
+	registry, err := registry.New(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = registry.Close() })
 	image, err := mutate.Config(empty.Image, v1.Config{Labels: map[string]string{"team": "bank"}})

@@ -12,6 +12,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
+	"github.com/taxiway-ci/taxiway/internal/standin/tools"
 )
 
 // Stage is the world that a scenario is played in.
@@ -28,7 +29,7 @@ type Stage struct {
 	// Lineage says where charts, code and images can be looked at; the
 	// deployments' place is filled in.
 	Lineage  lineage.Options
-	Tools    *rehearsal.Tools
+	Tools    *tools.Folder
 	Messages *rehearsal.Mailbox
 	// Forge has the pull requests and releases; nil where there is none.
 	Forge Forge

@@ -15,6 +15,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
+	"github.com/taxiway-ci/taxiway/internal/standin/tools"
 )
 
 func TestParseRefuses(t *testing.T) {
@@ -50,7 +51,7 @@ func stage(t *testing.T) (scenario.Stage, *notes) {
 	require.NoError(t, err)
 	_, err = repository.Commit("main", "first", map[string]string{"repo/f": "one\n", "gates.yml": "# gates\nqa: HEAD\n'prod': 1234 # closed\n"})
 	require.NoError(t, err)
-	tools, err := rehearsal.NewTools(t.TempDir(), "tofu")
+	tools, err := tools.New(t.TempDir(), "tofu")
 	require.NoError(t, err)
 	p, err := pipeline.Parse("p.yml", []byte(`
 resources:

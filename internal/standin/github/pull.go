@@ -1,0 +1,410 @@
+package github
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// pull is a pull request. Both branches are of the same repository.
+type pull struct {
+	number                 int
+	title, body            string
+	author                 string
+	head, base             string
+	headCommit, baseCommit string
+	draft                  bool
+	created, updated       time.Time
+	closed, mergedAt       time.Time
+	mergeCommit, mergedBy  string
+	fork                   string // where head left base, once it is merged
+	auto, autoBy           string // the method to merge by itself, and who wanted it
+	labels                 []string
+	comments               []comment
+	approvals              []string
+	events                 []string
+}
+
+type comment struct {
+	ID      int64     `json:"id"`
+	Body    string    `json:"body"`
+	Created time.Time `json:"created_at"`
+	User    user      `json:"user"`
+}
+
+type user struct {
+	Login string `json:"login"`
+}
+
+func (p *pull) open() bool { return p.closed.IsZero() }
+
+func (p *pull) close(when time.Time) {
+	p.closed, p.updated, p.auto = when, when, ""
+	p.events = append(p.events, "closed")
+}
+
+func nullable(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}
+
+// entry is a pull request as lists have it; whole adds what only single ones have.
+func (r *Repository) entry(p *pull) map[string]any {
+	state := "open"
+	if !p.open() {
+		state = "closed"
+	}
+	labels := []any{}
+	for _, l := range p.labels {
+		labels = append(labels, labelBody(l))
+	}
+	var auto any
+	if p.auto != "" {
+		auto = map[string]any{"merge_method": p.auto, "enabled_by": user{p.autoBy}}
+	}
+	repository := map[string]any{"full_name": r.name, "name": strings.TrimPrefix(r.name, r.owner()+"/"), "owner": user{r.owner()}}
+	branch := func(name, commit string) map[string]any {
+		return map[string]any{"label": r.owner() + ":" + name, "ref": name, "sha": commit, "user": user{r.owner()}, "repo": repository}
+	}
+	return map[string]any{
+		"id": 1000 + p.number, "node_id": r.node(p), "number": p.number, "state": state, "title": p.title, "body": p.body, "draft": p.draft,
+		"user": user{p.author}, "html_url": r.webURL(p), "url": r.server.APIURL() + "/repos/" + r.name + "/pulls/" + itoa(p.number),
+		"created_at": p.created, "updated_at": p.updated, "closed_at": nullable(p.closed), "merged_at": nullable(p.mergedAt),
+		"merge_commit_sha": orNull(p.mergeCommit), "labels": labels, "auto_merge": auto,
+		"head": branch(p.head, p.headCommit), "base": branch(p.base, p.baseCommit),
+	}
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func (r *Repository) whole(p *pull) map[string]any {
+	all := r.entry(p)
+	all["merged"], all["comments"] = !p.mergedAt.IsZero(), len(p.comments)
+	if p.open() {
+		state := r.state(p)
+		all["mergeable_state"], all["mergeable"] = state, state != "dirty"
+	}
+	if p.mergedBy != "" {
+		all["merged_by"] = user{p.mergedBy}
+	}
+	if files, err := r.files(p); err == nil {
+		all["changed_files"] = len(files)
+	}
+	return all
+}
+
+func (r *Repository) node(p *pull) string { return "PR_" + r.name + "#" + itoa(p.number) }
+
+func (r *Repository) webURL(p *pull) string { return r.server.webURL(r.name, "pull", itoa(p.number)) }
+
+func (r *Repository) find(number int64) (*pull, error) {
+	for _, p := range r.pulls {
+		if int64(p.number) == number {
+			return p, nil
+		}
+	}
+	return nil, notFound()
+}
+
+func listPulls(s *Server, c *call) (status int, body any, err error) {
+	q := c.URL.Query()
+	state := cmp.Or(q.Get("state"), "open")
+	owner, head, qualified := strings.Cut(q.Get("head"), ":")
+	var found []*pull
+	for _, p := range c.repository.pulls {
+		switch {
+		case state == "open" && !p.open(), state == "closed" && p.open():
+		case q.Get("base") != "" && p.base != q.Get("base"):
+		case qualified && (!strings.EqualFold(owner, c.repository.owner()) || p.head != head): // a head without owner is not looked at
+		default:
+			found = append(found, p)
+		}
+	}
+	by := func(a, b *pull) int { return cmp.Compare(a.number, b.number) }
+	direction := "desc"
+	if q.Get("sort") == "updated" {
+		by = func(a, b *pull) int { return cmp.Or(a.updated.Compare(b.updated), cmp.Compare(a.number, b.number)) }
+		direction = "asc"
+	}
+	slices.SortFunc(found, by)
+	if cmp.Or(q.Get("direction"), direction) == "desc" {
+		slices.Reverse(found)
+	}
+	out := []any{}
+	for _, p := range page(s, c, found) {
+		out = append(out, c.repository.entry(p))
+	}
+	return http.StatusOK, out, nil
+}
+
+func createPull(s *Server, c *call) (status int, body any, err error) {
+	var wish struct {
+		Title, Body, Head, Base string
+		Draft                   bool
+	}
+	if err := c.decode(&wish); err != nil {
+		return 0, nil, err
+	}
+	r := c.repository
+	owner, head, qualified := strings.Cut(wish.Head, ":")
+	if !qualified {
+		owner, head = r.owner(), wish.Head
+	}
+	headCommit, baseCommit := r.branch(head), r.branch(wish.Base)
+	is := func(code, field, message string) error {
+		return invalid(detail{Resource: "PullRequest", Code: code, Field: field, Message: message})
+	}
+	switch {
+	case wish.Title == "":
+		return 0, nil, is("missing_field", "title", "")
+	case headCommit == "" || !strings.EqualFold(owner, r.owner()):
+		return 0, nil, is("invalid", "head", "")
+	case baseCommit == "":
+		return 0, nil, is("invalid", "base", "")
+	case slices.ContainsFunc(r.pulls, func(p *pull) bool { return p.open() && p.head == head && p.base == wish.Base }):
+		return 0, nil, is("custom", "", "A pull request already exists for "+r.owner()+":"+head+".")
+	case r.reaches(baseCommit, headCommit):
+		return 0, nil, is("custom", "", "No commits between "+wish.Base+" and "+head)
+	case wish.Draft && r.settings.NoDrafts:
+		return 0, nil, &failure{status: http.StatusUnprocessableEntity, message: "Draft pull requests are not supported in this repository."}
+	}
+	r.lastPull++
+	p := &pull{
+		number: r.lastPull, title: wish.Title, body: wish.Body, author: c.login, head: head, base: wish.Base, draft: wish.Draft,
+		headCommit: headCommit, baseCommit: baseCommit, created: s.now(), updated: s.now(), events: []string{"opened"},
+	}
+	r.pulls = append(r.pulls, p)
+	return http.StatusCreated, r.whole(p), nil
+}
+
+func getPull(_ *Server, c *call) (status int, body any, err error) {
+	p, err := c.repository.find(c.number("number"))
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, c.repository.whole(p), nil
+}
+
+func editPull(s *Server, c *call) (status int, body any, err error) {
+	var wish struct{ Title, Body, State, Base *string }
+	if err := c.decode(&wish); err != nil {
+		return 0, nil, err
+	}
+	r := c.repository
+	p, err := r.find(c.number("number"))
+	if err != nil {
+		return 0, nil, err
+	}
+	is := func(field, message string) error {
+		return invalid(detail{Resource: "PullRequest", Code: "invalid", Field: field, Message: message})
+	}
+	switch {
+	case wish.Base != nil && !p.open():
+		return 0, nil, is("base", "Cannot change base branch of closed pull request")
+	case wish.Base != nil && r.branch(*wish.Base) == "":
+		return 0, nil, is("base", "")
+	case wish.State != nil && *wish.State == "open" && !p.open() && (!p.mergedAt.IsZero() || r.branch(p.head) != p.headCommit):
+		return 0, nil, is("state", "state cannot be changed. The "+p.head+" branch was force-pushed or recreated.")
+	}
+	for to, from := range map[*string]*string{&p.title: wish.Title, &p.body: wish.Body, &p.base: wish.Base} {
+		if from != nil && *to != *from {
+			*to, p.updated = *from, s.now()
+			p.events = append(p.events, "edited")
+		}
+	}
+	if wish.Base != nil {
+		p.baseCommit = r.branch(p.base)
+	}
+	if wish.State != nil && (*wish.State == "open") != p.open() {
+		r.setOpen(p, *wish.State == "open")
+	}
+	return http.StatusOK, r.whole(p), nil
+}
+
+func (r *Repository) setOpen(p *pull, open bool) {
+	if open {
+		p.closed, p.updated = time.Time{}, r.server.now()
+		p.events = append(p.events, "reopened")
+		return
+	}
+	p.close(r.server.now())
+}
+
+func mergePull(_ *Server, c *call) (status int, body any, err error) {
+	var wish struct {
+		SHA    string `json:"sha"`
+		Method string `json:"merge_method"`
+	}
+	if err := c.decode(&wish); err != nil {
+		return 0, nil, err
+	}
+	r := c.repository
+	p, err := r.find(c.number("number"))
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := r.mayMerge(p, cmp.Or(wish.Method, "merge"), wish.SHA); err != nil {
+		return 0, nil, err
+	}
+	if err := r.merge(p, cmp.Or(wish.Method, "merge"), c.login); err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, map[string]any{"sha": p.mergeCommit, "merged": true, "message": "Pull Request successfully merged"}, nil
+}
+
+func (r *Repository) mayMerge(p *pull, method, head string) error {
+	no := func(text string) error { return &failure{status: http.StatusMethodNotAllowed, message: text} }
+	switch {
+	case !p.open():
+		return no("Pull Request is not mergeable")
+	case head != "" && head != p.headCommit:
+		return &failure{status: http.StatusConflict, message: "Head branch was modified. Review and try the merge again."}
+	case method == "merge" && !r.settings.AllowMerge:
+		return no("Merge commits are not allowed on this repository.")
+	case method == "squash" && !r.settings.AllowSquash:
+		return no("Squash merges are not allowed on this repository.")
+	case method == "rebase" && !r.settings.AllowRebase:
+		return no("Rebase merges are not allowed on this repository.")
+	}
+	switch r.state(p) {
+	case "draft":
+		return no("Pull Request is still a draft")
+	case "dirty":
+		return no("Pull Request is not mergeable")
+	case "blocked":
+		return no("Required status check or review is missing.")
+	}
+	return nil
+}
+
+func listFiles(s *Server, c *call) (status int, body any, err error) {
+	p, err := c.repository.find(c.number("number"))
+	if err != nil {
+		return 0, nil, err
+	}
+	files, err := c.repository.files(p)
+	if err != nil {
+		return 0, nil, err
+	}
+	const listed = 3000 // more are left out
+	return http.StatusOK, page(s, c, files[:min(len(files), listed)]), nil
+}
+
+func listReviews(s *Server, c *call) (status int, body any, err error) {
+	p, err := c.repository.find(c.number("number"))
+	if err != nil {
+		return 0, nil, err
+	}
+	out := []any{}
+	for _, by := range page(s, c, p.approvals) {
+		out = append(out, map[string]any{"state": "APPROVED", "user": user{by}})
+	}
+	return http.StatusOK, out, nil
+}
+
+func listPullsOf(s *Server, c *call) (status int, body any, err error) {
+	r := c.repository
+	commit, err := r.Git().RevParse(c.PathValue("ref") + "^{commit}")
+	if err != nil {
+		return 0, nil, invalid(detail{Resource: "Commit", Code: "custom", Message: "No commit found for SHA: " + c.PathValue("ref")})
+	}
+	out := []any{}
+	for _, p := range r.pulls {
+		from := p.fork
+		if from == "" {
+			from = p.baseCommit
+		}
+		if p.mergeCommit == commit || (r.reaches(p.headCommit, commit) && !r.reaches(from, commit)) {
+			out = append(out, r.entry(p))
+		}
+	}
+	return http.StatusOK, page(s, c, out), nil
+}
+
+func graphQL(s *Server, c *call) (status int, body any, err error) {
+	var wish struct {
+		Query     string `json:"query"`
+		Variables struct {
+			Input struct {
+				Pull   string `json:"pullRequestId"`
+				Method string `json:"mergeMethod"`
+				Head   string `json:"expectedHeadOid"`
+			} `json:"input"`
+		} `json:"variables"`
+	}
+	if err := c.decode(&wish); err != nil {
+		return 0, nil, err
+	}
+	input := wish.Variables.Input
+	r, p := s.byNode(input.Pull)
+	if p == nil {
+		return http.StatusOK, graphError("NOT_FOUND", "Could not resolve to a node with the global id of '"+input.Pull+"'"), nil
+	}
+	if err := r.refresh(); err != nil {
+		return 0, nil, err
+	}
+	switch {
+	case strings.Contains(wish.Query, "enablePullRequestAutoMerge("):
+		method := cmp.Or(strings.ToLower(input.Method), "merge")
+		if why := r.noAutoMerge(p, method, input.Head); why != "" {
+			return http.StatusOK, graphError("UNPROCESSABLE", "Pull request "+why), nil
+		}
+		p.auto, p.autoBy, p.updated = method, c.login, s.now()
+		p.events = append(p.events, "auto-merge")
+	case strings.Contains(wish.Query, "convertPullRequestToDraft("):
+		if r.settings.NoDrafts {
+			return http.StatusOK, graphError("UNPROCESSABLE", "Draft pull requests are not supported in this repository."), nil
+		}
+		p.draft, p.updated = true, s.now()
+	case strings.Contains(wish.Query, "markPullRequestReadyForReview("):
+		p.draft, p.updated = false, s.now()
+	default:
+		return http.StatusOK, graphError("undefinedField", "Field doesn't exist on type 'Mutation'"), nil
+	}
+	return http.StatusOK, json.RawMessage(`{"data":{}}`), nil
+}
+
+func (s *Server) byNode(node string) (*Repository, *pull) {
+	for _, r := range s.repositories {
+		for _, p := range r.pulls {
+			if r.node(p) == node {
+				return r, p
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (r *Repository) noAutoMerge(p *pull, method, head string) string {
+	switch {
+	case !r.settings.AllowAutoMerge:
+		return "Auto merge is not allowed for this repository"
+	case method == "merge" && !r.settings.AllowMerge, method == "squash" && !r.settings.AllowSquash, method == "rebase" && !r.settings.AllowRebase:
+		return "Merge method " + method + " merging is not allowed on this repository"
+	case !p.open():
+		return "is closed"
+	case head != "" && head != p.headCommit:
+		return "Head sha is out of date"
+	}
+	switch state := r.state(p); state {
+	case "clean", "unstable":
+		return "Pull request is in " + state + " status"
+	case "draft":
+		return "Pull request is in draft"
+	}
+	return ""
+}
+
+func graphError(kind, message string) any {
+	return map[string]any{"data": nil, "errors": []any{map[string]any{"type": kind, "message": message}}}
+}

@@ -1,0 +1,315 @@
+package github
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+)
+
+// Settings are what the owner of a repository decides.
+type Settings struct {
+	AllowMerge, AllowSquash, AllowRebase bool
+	AllowAutoMerge                       bool
+	// RequiredChecks are contexts of statuses that have to be green, and
+	// RequiredApprovals the number of reviews, before a pull request may be merged.
+	RequiredChecks    []string
+	RequiredApprovals int
+	// NoDrafts says that the owner's plan has no draft pull requests.
+	NoDrafts bool
+	// DeleteBranches deletes the branch of a merged pull request.
+	DeleteBranches bool
+}
+
+// Repository is one repository at the stand-in. Its methods are what people do.
+type Repository struct {
+	server *Server
+	name   string
+
+	settings Settings
+	lastPull int
+	pulls    []*pull
+	labels   []string
+	statuses []*status
+	releases []*release
+}
+
+func newRepository(s *Server, name string) *Repository {
+	return &Repository{
+		server: s, name: name, labels: []string{"bug", "enhancement"},
+		settings: Settings{AllowMerge: true, AllowSquash: true, AllowRebase: true},
+	}
+}
+
+// Name is owner/name.
+func (r *Repository) Name() string { return r.name }
+
+// Git is the repository's content.
+func (r *Repository) Git() *gittest.Repository {
+	g, ok := r.server.options.Git.Find(r.name)
+	if !ok {
+		return gittest.Open(filepath.Join(os.DevNull, r.name)) // each use is an error
+	}
+	return g
+}
+
+// Set changes the settings.
+func (r *Repository) Set(change func(*Settings)) {
+	r.server.note(func() { change(&r.settings) })
+}
+
+func (r *Repository) owner() string {
+	owner, _, _ := strings.Cut(r.name, "/")
+	return owner
+}
+
+// branch is the tip of a branch, or empty.
+func (r *Repository) branch(name string) string {
+	tip, err := r.Git().RevParse("refs/heads/" + name)
+	if err != nil {
+		return ""
+	}
+	return tip
+}
+
+func (r *Repository) line(args ...string) (string, error) {
+	out, err := r.Git().Git(args...)
+	return strings.TrimSpace(out), err
+}
+
+// reaches reports whether old is young or one of its ancestors.
+func (r *Repository) reaches(young, old string) bool {
+	_, err := r.Git().Git("merge-base", "--is-ancestor", old, young)
+	return err == nil
+}
+
+// refresh brings the pull requests up to what was pushed since the last look, as
+// GitHub does: a branch that goes on, that is deleted, that has been merged by
+// hand.
+func (r *Repository) refresh() error {
+	for _, p := range r.pulls {
+		if p.open() {
+			if err := r.refreshPull(p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Repository) refreshPull(p *pull) error {
+	head, base := r.branch(p.head), r.branch(p.base)
+	if head == p.headCommit && base == p.baseCommit {
+		return nil
+	}
+	moved := head != p.headCommit
+	switch {
+	case head == "" || base == "":
+		p.close(r.server.now())
+		return nil
+	case r.reaches(base, head) && moved:
+		p.headCommit, p.baseCommit = head, base
+		p.close(r.server.now())
+		return nil
+	case r.reaches(base, head):
+		return r.merged(p, base, "somebody")
+	}
+	if moved {
+		p.updated = r.server.now()
+		p.events = append(p.events, "pushed "+head)
+	}
+	p.headCommit, p.baseCommit = head, base
+	return r.autoMerge(p)
+}
+
+// merged notes that a pull request has become a commit of its base.
+func (r *Repository) merged(p *pull, commit, by string) error {
+	fork, err := r.line("merge-base", p.baseCommit, p.headCommit)
+	if err != nil {
+		return err
+	}
+	now := r.server.now()
+	p.fork, p.mergeCommit, p.mergedBy, p.mergedAt, p.auto = fork, commit, by, now, ""
+	p.close(now)
+	if r.settings.DeleteBranches {
+		return r.Git().UpdateRef("refs/heads/"+p.head, "")
+	}
+	return nil
+}
+
+// state is what GitHub calls the mergeable state: draft, dirty, blocked, unstable
+// or clean.
+func (r *Repository) state(p *pull) string {
+	switch {
+	case p.draft:
+		return "draft"
+	case !r.mergesCleanly(p):
+		return "dirty"
+	case !r.allowed(p):
+		return "blocked"
+	}
+	for _, s := range r.latest(p.headCommit) {
+		if s.state != "success" {
+			return "unstable"
+		}
+	}
+	return "clean"
+}
+
+func (r *Repository) allowed(p *pull) bool {
+	if len(p.approvals) < r.settings.RequiredApprovals {
+		return false
+	}
+	latest := r.latest(p.headCommit)
+	for _, required := range r.settings.RequiredChecks {
+		if !slices.ContainsFunc(latest, func(s *status) bool { return s.context == required && s.state == "success" }) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Repository) mergesCleanly(p *pull) bool {
+	_, err := r.Git().Git("merge-tree", "--write-tree", p.baseCommit, p.headCommit)
+	return err == nil
+}
+
+// autoMerge merges a pull request that waits for its rules, when they are met.
+func (r *Repository) autoMerge(p *pull) error {
+	if p.auto == "" || !p.open() {
+		return nil
+	}
+	if s := r.state(p); s != "clean" && s != "unstable" {
+		return nil
+	}
+	return r.merge(p, p.auto, p.autoBy)
+}
+
+func (r *Repository) merge(p *pull, method, by string) error {
+	var commit string
+	var err error
+	switch method {
+	case "merge":
+		commit, err = r.mergeCommit(p, by, "-p", p.baseCommit, "-p", p.headCommit)
+	case "squash":
+		commit, err = r.mergeCommit(p, by, "-p", p.baseCommit)
+	case "rebase":
+		commit, err = r.rebase(p)
+	default:
+		err = fmt.Errorf("%q is no way to merge", method)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := r.Git().Git("update-ref", "refs/heads/"+p.base, commit, p.baseCommit); err != nil {
+		return err
+	}
+	return r.merged(p, commit, by)
+}
+
+func (r *Repository) mergeCommit(p *pull, by string, parents ...string) (string, error) {
+	tree, err := r.line("merge-tree", "--write-tree", p.baseCommit, p.headCommit)
+	if err != nil {
+		return "", err
+	}
+	message := fmt.Sprintf("%s (#%d)\n\n%s\n", p.title, p.number, p.body)
+	if len(parents) > 2 {
+		message = fmt.Sprintf("Merge pull request #%d from %s/%s\n\n%s\n", p.number, r.owner(), p.head, p.title)
+	}
+	message = strings.TrimRight(message, "\n") + "\n\nMerged-by: " + by + "\n"
+	out, err := r.Git().GitInput(message, append([]string{"commit-tree", tree, "-F", "-"}, parents...)...)
+	return strings.TrimSpace(out), err
+}
+
+// rebase is done in a work tree, as git has no way without one.
+func (r *Repository) rebase(p *pull) (commit string, err error) {
+	dir, err := os.MkdirTemp("", "github-")
+	if err != nil {
+		return "", err
+	}
+	tree := filepath.Join(dir, "tree")
+	defer func() {
+		_, _ = r.Git().Git("worktree", "remove", "--force", tree) // it is in dir
+		_ = os.RemoveAll(dir)
+	}()
+	if _, err := r.Git().Git("worktree", "add", "--quiet", "--detach", tree, p.headCommit); err != nil {
+		return "", err
+	}
+	if _, err := r.Git().Git("-C", tree, "rebase", "--quiet", p.baseCommit); err != nil {
+		return "", err
+	}
+	return r.line("-C", tree, "rev-parse", "HEAD")
+}
+
+// files are the changed files of a pull request.
+func (r *Repository) files(p *pull) ([]file, error) {
+	from := p.fork
+	if from == "" {
+		var err error
+		if from, err = r.line("merge-base", p.baseCommit, p.headCommit); err != nil {
+			return nil, err
+		}
+	}
+	out, err := r.Git().Git("diff", "--name-status", "-z", "-M", from, p.headCommit)
+	if err != nil {
+		return nil, err
+	}
+	var all []file
+	words := strings.Split(strings.TrimSuffix(out, "\x00"), "\x00")
+	for i := 0; i+1 < len(words); i += 2 {
+		f := file{Status: "modified", Filename: words[i+1]}
+		switch words[i][0] {
+		case 'A':
+			f.Status = "added"
+		case 'D':
+			f.Status = "removed"
+		case 'R':
+			f.Status, f.Previous, f.Filename = "renamed", words[i+1], words[i+2]
+			i++
+		}
+		all = append(all, f)
+	}
+	return all, nil
+}
+
+type file struct {
+	Filename string `json:"filename"`
+	Status   string `json:"status"`
+	Previous string `json:"previous_filename,omitempty"`
+}
+
+type status struct {
+	id                                     int64
+	commit, state, context, text, url, who string
+	when                                   time.Time
+}
+
+// latest is the newest status of each context of a commit, newest first.
+func (r *Repository) latest(commit string) []*status {
+	var out []*status
+	for _, s := range slices.Backward(r.statuses) {
+		if s.commit == commit && !slices.ContainsFunc(out, func(o *status) bool { return o.context == s.context }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func getRepository(_ *Server, c *call) (httpStatus int, body any, err error) {
+	r := c.repository
+	_, name, _ := strings.Cut(r.name, "/")
+	head, err := r.line("symbolic-ref", "--short", "HEAD")
+	if err != nil {
+		return 0, nil, err
+	}
+	return 200, map[string]any{
+		"name": name, "full_name": r.name, "private": true, "html_url": r.server.webURL(r.name), "default_branch": head,
+		"owner":              map[string]any{"login": r.owner()},
+		"allow_merge_commit": r.settings.AllowMerge, "allow_squash_merge": r.settings.AllowSquash, "allow_rebase_merge": r.settings.AllowRebase,
+		"allow_auto_merge": r.settings.AllowAutoMerge, "delete_branch_on_merge": r.settings.DeleteBranches,
+	}, nil
+}

@@ -1,0 +1,288 @@
+package github
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	hourly       = 5000 // requests an hour that GitHub allows a user
+	keptBody     = 64 << 10
+	docs         = "https://docs.github.com/rest"
+	defaultPages = 30
+	maxPages     = 100
+)
+
+func pemOf(c *x509.Certificate) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
+}
+
+// failure is an answer other than success.
+type failure struct {
+	status  int
+	message string
+	errors  []detail
+}
+
+type detail struct {
+	Resource string `json:"resource"`
+	Code     string `json:"code"`
+	Field    string `json:"field,omitempty"`
+	Message  string `json:"message,omitempty"`
+}
+
+// Error is the message alone.
+func (f *failure) Error() string { return f.message }
+
+func notFound() error { return &failure{status: http.StatusNotFound, message: "Not Found"} }
+
+func invalid(d ...detail) error {
+	return &failure{status: http.StatusUnprocessableEntity, message: "Validation Failed", errors: d}
+}
+
+func (f *failure) body() []byte {
+	body, err := json.Marshal(struct {
+		Message string   `json:"message"`
+		Errors  []detail `json:"errors,omitempty"`
+		Docs    string   `json:"documentation_url"`
+		Status  string   `json:"status"`
+	}{f.message, f.errors, docs, strconv.Itoa(f.status)})
+	if err != nil {
+		return []byte(err.Error()) // strings alone: it can't be
+	}
+	return body
+}
+
+// route answers one kind of request under the server's lock.
+type route func(s *Server, c *call) (status int, body any, err error)
+
+// call is one request with its repository, when its path names one.
+type call struct {
+	*http.Request
+	repository *Repository
+	login      string
+	body       []byte
+	header     http.Header // of the answer
+}
+
+func (c *call) decode(into any) error {
+	if err := json.Unmarshal(c.body, into); err != nil {
+		return &failure{status: http.StatusBadRequest, message: "Problems parsing JSON"}
+	}
+	return nil
+}
+
+// number is a number in the path; a wrong one is not found.
+func (c *call) number(name string) int64 {
+	n, err := strconv.ParseInt(c.PathValue(name), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	seen, body, err := s.observe(r)
+	if err != nil {
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	f := s.take(r)
+	if f.Before != nil {
+		f.Before()
+	}
+	switch {
+	case f.Hang:
+		select {
+		case <-r.Context().Done():
+		case <-s.ctx.Done():
+		}
+		panic(http.ErrAbortHandler) // the only way to break a connection
+	case f.Status != 0:
+		s.note(func() { seen.Status = f.Status })
+		s.limits(w.Header())
+		maps.Copy(w.Header(), f.Header)
+		text := []byte(f.Body)
+		if f.Body == "" {
+			text = (&failure{status: f.Status, message: f.Message}).body()
+		}
+		write(w, f.Status, text)
+	case f.Lose:
+		s.handler.ServeHTTP(&lost{header: http.Header{}}, r)
+		panic(http.ErrAbortHandler)
+	default:
+		s.handler.ServeHTTP(&noting{w, func(status int) { s.note(func() { seen.Status = status }) }}, r)
+	}
+}
+
+func (s *Server) observe(r *http.Request) (*Request, []byte, error) {
+	body, err := io.ReadAll(r.Body)
+	seen := &Request{
+		Method: r.Method, Path: strings.TrimPrefix(r.URL.Path, "/api/v3"), Query: r.URL.RawQuery,
+		Token: tokenOf(r), Body: string(body[:min(len(body), keptBody)]),
+	}
+	s.note(func() { s.requests, s.used = append(s.requests, seen), s.used+1 })
+	return seen, body, err
+}
+
+func (s *Server) note(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+func tokenOf(r *http.Request) string {
+	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(kind, "bearer") && !strings.EqualFold(kind, "token") {
+		return ""
+	}
+	return token
+}
+
+func (s *Server) limits(h http.Header) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := max(0, hourly-s.used)
+	h.Set("X-Ratelimit-Limit", strconv.Itoa(hourly))
+	h.Set("X-Ratelimit-Remaining", strconv.Itoa(max(1, left)))
+	h.Set("X-Ratelimit-Used", strconv.Itoa(s.used))
+	h.Set("X-Ratelimit-Reset", strconv.FormatInt(s.now().Add(time.Hour).Unix(), 10))
+	h.Set("X-Ratelimit-Resource", "core")
+}
+
+func write(w http.ResponseWriter, status int, body []byte) {
+	if body != nil {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client may have gone
+}
+
+// noting sees the status that is sent.
+type noting struct {
+	http.ResponseWriter
+	note func(status int)
+}
+
+// WriteHeader notes the status.
+func (n *noting) WriteHeader(status int) {
+	n.note(status)
+	n.ResponseWriter.WriteHeader(status)
+}
+
+// lost takes an answer that nobody gets.
+type lost struct{ header http.Header }
+
+// Header is thrown away.
+func (l *lost) Header() http.Header { return l.header }
+
+// Write throws away.
+func (l *lost) Write(p []byte) (int, error) { return len(p), nil }
+
+// WriteHeader throws away.
+func (l *lost) WriteHeader(int) {}
+
+// handle makes a handler of a route.
+func (s *Server) handle(do route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.limits(w.Header())
+		status, body, err := s.carryOut(w, r, do)
+		var f *failure
+		switch {
+		case errors.As(err, &f):
+			write(w, f.status, f.body())
+			return
+		case err != nil:
+			write(w, http.StatusInternalServerError, (&failure{status: 500, message: err.Error()}).body())
+			return
+		case body == nil:
+			write(w, status, nil)
+			return
+		}
+		if raw, ok := body.([]byte); ok {
+			w.Header().Set("Content-Type", "application/octet-stream")
+			w.WriteHeader(status)
+			_, _ = io.Copy(w, bytes.NewReader(raw)) // the client may have gone
+			return
+		}
+		text, err := json.Marshal(body)
+		if err != nil {
+			write(w, http.StatusInternalServerError, (&failure{status: 500, message: err.Error()}).body())
+			return
+		}
+		write(w, status, text)
+	}
+}
+
+func (s *Server) carryOut(w http.ResponseWriter, r *http.Request, do route) (status int, body any, err error) {
+	sent, err := io.ReadAll(r.Body)
+	if err != nil {
+		return 0, nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &call{Request: r, body: sent, header: w.Header()}
+	if c.login, err = s.authenticate(r); err != nil {
+		return 0, nil, err
+	}
+	if owner, name := r.PathValue("owner"), r.PathValue("repo"); owner != "" {
+		if _, ok := s.options.Git.Find(owner + "/" + name); !ok || !s.maySee(r, owner+"/"+name) {
+			return 0, nil, notFound()
+		}
+		c.repository = s.repository(owner + "/" + name)
+		if err := c.repository.refresh(); err != nil {
+			return 0, nil, err
+		}
+	}
+	return do(s, c)
+}
+
+// page cuts a list to the page that is asked for, and links to the others.
+func page[T any](s *Server, c *call, all []T) []T {
+	q := c.URL.Query()
+	size, err := strconv.Atoi(q.Get("per_page"))
+	if err != nil || size < 1 {
+		size = defaultPages
+	}
+	size = min(size, maxPages)
+	number, err := strconv.Atoi(q.Get("page"))
+	if err != nil || number < 1 {
+		number = 1
+	}
+	last := max(1, (len(all)+size-1)/size)
+	link := func(n int, rel string) string {
+		q.Set("page", strconv.Itoa(n))
+		return fmt.Sprintf("<%s%s?%s>; rel=%q", s.BaseURL(), c.URL.Path, q.Encode(), rel)
+	}
+	var links []string
+	if number > 1 {
+		links = append(links, link(number-1, "prev"), link(1, "first"))
+	}
+	if number < last {
+		links = append(links, link(number+1, "next"), link(last, "last"))
+	}
+	if len(links) > 0 {
+		c.header.Set("Link", strings.Join(links, ", "))
+	}
+	from := min(len(all), (number-1)*size)
+	return append([]T{}, all[from:min(len(all), from+size)]...)
+}
+
+func (s *Server) webURL(parts ...string) string {
+	at, err := url.JoinPath(s.BaseURL(), parts...)
+	if err != nil {
+		return s.BaseURL()
+	}
+	return at
+}

@@ -1,0 +1,372 @@
+package types
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/rehearsal"
+)
+
+// Git stands in for the resource type git, through the git program. It knows a
+// branch with paths, ignore_paths and tag_filter; a get with depth and tags; a
+// put of a clone, rebased or tagged where that is asked for. Commits marked
+// [ci skip] are no versions, unless that is switched off.
+type Git struct {
+	// Named are the addresses that the pipelines have for those of a source.
+	// Clones have them as their origin, and git goes to the source's all the
+	// same.
+	Named map[string]string
+}
+
+type gitSource struct {
+	URI           string    `json:"uri"`
+	Branch        string    `json:"branch"`
+	Paths         []string  `json:"paths"`
+	IgnorePaths   []string  `json:"ignore_paths"`
+	TagFilter     string    `json:"tag_filter"`
+	FetchTags     bool      `json:"fetch_tags"`
+	DisableCISkip bool      `json:"disable_ci_skip"`
+	GitConfig     []gitPair `json:"git_config"`
+
+	// what a server on loopback has no use for
+	PrivateKey           string `json:"private_key"`
+	PrivateKeyPassphrase string `json:"private_key_passphrase"`
+	PrivateKeyUser       string `json:"private_key_user"`
+	Username             string `json:"username"`
+	Password             string `json:"password"`
+	SkipSSLVerification  bool   `json:"skip_ssl_verification"`
+}
+
+type gitPair struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+type gitGet struct {
+	Depth          int    `json:"depth"`
+	FetchTags      *bool  `json:"fetch_tags"`
+	CleanTags      bool   `json:"clean_tags"`
+	ShortRefFormat string `json:"short_ref_format"`
+	Submodules     string `json:"submodules"`
+	DisableGitLFS  bool   `json:"disable_git_lfs"`
+}
+
+type gitPut struct {
+	Repository string `json:"repository"`
+	Rebase     bool   `json:"rebase"`
+	Force      bool   `json:"force"`
+	Tag        string `json:"tag"`
+	TagPrefix  string `json:"tag_prefix"`
+	OnlyTag    bool   `json:"only_tag"`
+	Annotate   string `json:"annotate"`
+}
+
+// Run does one verb.
+func (g Git) Run(ctx context.Context, call rehearsal.Call) ([]byte, error) {
+	return verbs[gitSource, gitGet, gitPut]{gitCheck, g.in, gitOut}.run(ctx, "git", call)
+}
+
+// git runs the program in dir, away from this machine's configuration.
+func (c container) git(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir = dir
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + c.temp, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "TZ=UTC",
+		"GIT_AUTHOR_NAME=Concourse", "GIT_AUTHOR_EMAIL=concourse@example.com", "GIT_COMMITTER_NAME=Concourse", "GIT_COMMITTER_EMAIL=concourse@example.com",
+	}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(stderr.String()))
+	}
+	return strings.TrimSpace(stdout.String()), nil
+}
+
+// mirror keeps the branch and the tags of the remote in the check container.
+func (c container) mirror(ctx context.Context, source gitSource) (string, error) {
+	dir := filepath.Join(c.temp, "mirror.git")
+	if _, err := os.Stat(dir); err != nil {
+		if _, err := c.git(ctx, c.temp, "init", "--quiet", "--bare", dir); err != nil {
+			return "", err
+		}
+	}
+	refs := []string{"fetch", "--quiet", "--prune", "--no-write-fetch-head", source.URI, "+HEAD:refs/heads/tracked"}
+	if source.Branch != "" {
+		refs[len(refs)-1] = "+refs/heads/" + source.Branch + ":refs/heads/tracked"
+	}
+	if source.TagFilter != "" {
+		refs = append(refs, "+refs/tags/*:refs/tags/*")
+	}
+	_, err := c.git(ctx, dir, refs...)
+	return dir, err
+}
+
+func gitCheck(ctx context.Context, c container, source gitSource, from rehearsal.Version) ([]rehearsal.Version, error) {
+	dir, err := c.mirror(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	if source.TagFilter != "" {
+		return c.tagVersions(ctx, dir, source, from)
+	}
+	list := []string{"rev-list", "--first-parent"}
+	if !source.DisableCISkip {
+		list = append(list, "--invert-grep", "--extended-regexp", "--regexp-ignore-case", `--grep=\[ci\s*skip\]`, `--grep=\[skip\s*ci\]`)
+	}
+	known := from["ref"] != ""
+	if known {
+		_, err := c.git(ctx, dir, "merge-base", "--is-ancestor", from["ref"], "refs/heads/tracked")
+		known = err == nil
+	}
+	if known {
+		list = append(list, "--reverse", from["ref"]+"..refs/heads/tracked")
+	} else {
+		list = append(list, "--max-count=1", "refs/heads/tracked")
+	}
+	out, err := c.git(ctx, dir, append(list, pathspecs(source)...)...)
+	if err != nil {
+		return nil, err
+	}
+	var versions []rehearsal.Version
+	if known {
+		versions = append(versions, rehearsal.Version{"ref": from["ref"]})
+	}
+	for hash := range strings.FieldsSeq(out) {
+		versions = append(versions, rehearsal.Version{"ref": hash})
+	}
+	return versions, nil
+}
+
+// pathspecs limit a walk to the paths of the source. As in the real type these
+// are git's own patterns.
+func pathspecs(source gitSource) []string {
+	if len(source.Paths)+len(source.IgnorePaths) == 0 {
+		return nil
+	}
+	specs := append([]string{"--"}, source.Paths...)
+	if len(source.Paths) == 0 {
+		specs = append(specs, ".")
+	}
+	for _, p := range source.IgnorePaths {
+		specs = append(specs, ":(exclude)"+p)
+	}
+	return specs
+}
+
+// tagVersions are the tags on the branch that the filter likes, oldest first.
+func (c container) tagVersions(ctx context.Context, dir string, source gitSource, from rehearsal.Version) ([]rehearsal.Version, error) {
+	out, err := c.git(ctx, dir, "tag", "--list", source.TagFilter, "--merged", "refs/heads/tracked", "--sort=creatordate", "--sort=version:refname", "--format=%(refname:short) %(objectname) %(*objectname)")
+	if err != nil {
+		return nil, err
+	}
+	var all []rehearsal.Version
+	for line := range strings.Lines(out) {
+		fields := strings.Fields(line)
+		all = append(all, rehearsal.Version{"ref": fields[0], "commit": fields[len(fields)-1]})
+	}
+	return after(all, from, func(a, b rehearsal.Version) bool { return a["ref"] == b["ref"] }), nil
+}
+
+func (g Git) in(ctx context.Context, c container, source gitSource, version rehearsal.Version, params gitGet) (result, error) {
+	if params.Submodules != "" && params.Submodules != "none" && params.Submodules != "all" {
+		return result{}, fmt.Errorf("%w: submodules: %q", errRequest, params.Submodules)
+	}
+	ref := version["ref"]
+	clone := []string{"clone", "--quiet", "--single-branch"}
+	if source.Branch != "" {
+		clone = append(clone, "--branch", source.Branch)
+	}
+	if params.Depth > 0 {
+		clone = append(clone, "--depth", strconv.Itoa(params.Depth))
+	}
+	tags := source.FetchTags || source.TagFilter != ""
+	if params.FetchTags != nil {
+		tags = *params.FetchTags
+		if !tags {
+			clone = append(clone, "--no-tags")
+		}
+	}
+	if _, err := c.git(ctx, c.dir, append(clone, source.URI, ".")...); err != nil {
+		return result{}, err
+	}
+	for depth := params.Depth; params.Depth > 0; depth *= 2 {
+		if _, err := c.git(ctx, c.dir, "cat-file", "-e", ref+"^{commit}"); err == nil || depth > 1<<20 {
+			break
+		}
+		if _, err := c.git(ctx, c.dir, "fetch", "--quiet", "--deepen", strconv.Itoa(depth)); err != nil {
+			return result{}, err
+		}
+	}
+	if tags {
+		if _, err := c.git(ctx, c.dir, "fetch", "--quiet", "--tags", "origin"); err != nil {
+			return result{}, err
+		}
+	}
+	if params.CleanTags {
+		if err := c.cleanTags(ctx); err != nil {
+			return result{}, err
+		}
+	}
+	if _, err := c.git(ctx, c.dir, "checkout", "--quiet", "--detach", ref); err != nil {
+		return result{}, err
+	}
+	if named, ok := g.Named[source.URI]; ok {
+		if _, err := c.git(ctx, c.dir, "remote", "set-url", "origin", named); err != nil {
+			return result{}, err
+		}
+		if _, err := c.git(ctx, c.dir, "config", "url."+source.URI+".insteadOf", named); err != nil {
+			return result{}, err
+		}
+	}
+	for _, pair := range source.GitConfig {
+		if _, err := c.git(ctx, c.dir, "config", pair.Name, pair.Value); err != nil {
+			return result{}, err
+		}
+	}
+	metadata, err := c.describe(ctx, c.dir, source, params, ref)
+	return result{version, metadata}, err
+}
+
+func (c container) cleanTags(ctx context.Context) error {
+	out, err := c.git(ctx, c.dir, "tag", "--list")
+	if err != nil || out == "" {
+		return err
+	}
+	_, err = c.git(ctx, c.dir, append([]string{"tag", "--delete"}, strings.Fields(out)...)...)
+	return err
+}
+
+// describe writes the files in .git that the type adds, and tells the same as
+// metadata.
+func (c container) describe(ctx context.Context, dir string, source gitSource, params gitGet, ref string) ([]rehearsal.MetadataField, error) {
+	out, err := c.git(ctx, dir, "log", "-1", "--format=%H%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B")
+	if err != nil {
+		return nil, err
+	}
+	const fields = 8
+	f := strings.SplitN(out, "\x00", fields)
+	if len(f) != fields {
+		return nil, errors.New("git log says something else than it should")
+	}
+	tags, err := c.git(ctx, dir, "tag", "--points-at", "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	const short = 7
+	format := params.ShortRefFormat
+	if format == "" {
+		format = "%s"
+	}
+	metadata := []rehearsal.MetadataField{
+		{Name: "commit", Value: f[0]},
+		{Name: "author", Value: f[1]},
+		{Name: "author_date", Value: f[3]},
+		{Name: "committer", Value: f[4]},
+		{Name: "committer_date", Value: f[6]},
+		{Name: "branch", Value: source.Branch},
+		{Name: "tags", Value: strings.Join(strings.Fields(tags), ",")},
+		{Name: "message", Value: f[7]},
+	}
+	text, err := json.Marshal(metadata)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range [][2]string{
+		{"ref", ref + "\n"},
+		{"short_ref", strings.ReplaceAll(format, "%s", ref[:min(short, len(ref))]) + "\n"},
+		{"committer", f[2] + "\n"},
+		{"commit_message", f[7] + "\n"},
+		{"commit_timestamp", f[6] + "\n"},
+		{"branch", source.Branch + "\n"},
+		{"tags", strings.Join(strings.Fields(tags), ",") + "\n"},
+		{"metadata.json", string(text)},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, ".git", file[0]), []byte(file[1]), 0o644); err != nil {
+			return nil, fmt.Errorf("write .git/%s: %w", file[0], err)
+		}
+	}
+	return metadata, nil
+}
+
+// pushTries bounds how often a rebased push starts again.
+const pushTries = 10
+
+func gitOut(ctx context.Context, c container, source gitSource, params gitPut) (result, error) {
+	if source.Branch == "" && !params.OnlyTag {
+		return result{}, errors.New("source.branch is needed for a put")
+	}
+	dir, err := c.path(params.Repository)
+	if err != nil {
+		return result{}, fmt.Errorf("repository: %w", err)
+	}
+	ref := ""
+	if params.Tag != "" {
+		if ref, err = c.tag(ctx, dir, params); err != nil {
+			return result{}, err
+		}
+	}
+	if !params.OnlyTag {
+		if err := c.push(ctx, dir, source, params); err != nil {
+			return result{}, err
+		}
+	} else if _, err := c.git(ctx, dir, "push", "--quiet", "--tags", source.URI); err != nil {
+		return result{}, err
+	}
+	head, err := c.git(ctx, dir, "rev-parse", "HEAD")
+	if err != nil {
+		return result{}, err
+	}
+	version := rehearsal.Version{"ref": head}
+	if source.TagFilter != "" && ref != "" {
+		version = rehearsal.Version{"ref": ref, "commit": head}
+	}
+	return result{version, []rehearsal.MetadataField{{Name: "commit", Value: head}, {Name: "branch", Value: source.Branch}}}, nil
+}
+
+// tag tags what is checked out with the name in the file.
+func (c container) tag(ctx context.Context, dir string, params gitPut) (string, error) {
+	name, err := c.text(params.Tag)
+	if err != nil {
+		return "", err
+	}
+	name = params.TagPrefix + name
+	args := []string{"tag", "--force", name}
+	if params.Annotate != "" {
+		message, err := c.text(params.Annotate)
+		if err != nil {
+			return "", err
+		}
+		args = []string{"tag", "--force", "--annotate", "--message", message, name}
+	}
+	_, err = c.git(ctx, dir, args...)
+	return name, err
+}
+
+// push pushes what is checked out, and all tags with it.
+func (c container) push(ctx context.Context, dir string, source gitSource, params gitPut) error {
+	args := []string{"push", "--quiet", "--tags", source.URI, "HEAD:refs/heads/" + source.Branch}
+	if params.Force {
+		args = append(args, "--force")
+	}
+	for try := 1; ; try++ {
+		_, err := c.git(ctx, dir, args...)
+		if err == nil || !params.Rebase || try == pushTries {
+			return err
+		}
+		c.logf("the branch has moved: rebase and push again")
+		if _, err := c.git(ctx, dir, "fetch", "--quiet", source.URI, "refs/heads/"+source.Branch); err != nil {
+			return err
+		}
+		if _, err := c.git(ctx, dir, "rebase", "--quiet", "FETCH_HEAD"); err != nil {
+			return err
+		}
+	}
+}
