@@ -107,10 +107,20 @@ func uploads(api *url.URL) *url.URL {
 	if api.Host == "api.github.com" {
 		return &url.URL{Scheme: api.Scheme, Host: "uploads.github.com"}
 	}
+	if tenant, ok := tenantOf(api); ok {
+		return &url.URL{Scheme: api.Scheme, Host: "uploads." + tenant}
+	}
 	if root, ok := strings.CutSuffix(api.Path, "/v3"); ok {
 		return &url.URL{Scheme: api.Scheme, Host: api.Host, Path: root + "/uploads"}
 	}
 	return api
+}
+
+// tenantOf gives TENANT.ghe.com for an API at api.TENANT.ghe.com, GitHub Enterprise Cloud with data
+// residency.
+func tenantOf(api *url.URL) (host string, ok bool) {
+	host, ok = strings.CutPrefix(api.Host, "api.")
+	return host, ok && strings.HasSuffix(host, ".ghe.com")
 }
 
 // graphQL is the address of the other API, which alone knows some things.

@@ -41,11 +41,22 @@ func TestAddresses(t *testing.T) {
 		"":                                 {"https://api.github.com", "https://uploads.github.com", "https://api.github.com/graphql"},
 		"https://api.github.com/":          {"https://api.github.com", "https://uploads.github.com", "https://api.github.com/graphql"},
 		"https://ghe.example/api/v3":       {"https://ghe.example/api/v3", "https://ghe.example/api/uploads", "https://ghe.example/api/graphql"},
+		"https://api.acme.ghe.com":         {"https://api.acme.ghe.com", "https://uploads.acme.ghe.com", "https://api.acme.ghe.com/graphql"},
 		"https://ghe.example:8443/api/v3/": {"https://ghe.example:8443/api/v3", "https://ghe.example:8443/api/uploads", "https://ghe.example:8443/api/graphql"},
 	} {
 		api, err := Access{Repository: "a/b", APIURL: given}.api()
 		require.NoError(t, err)
 		assert.Equal(t, want, [3]string{api.String(), uploads(api).String(), graphQL(api).String()}, given)
+	}
+}
+
+func TestPagesForPeople(t *testing.T) {
+	for api, want := range map[string]string{
+		"": "https://github.com/a/b", "https://ghe.example/api/v3": "https://ghe.example/a/b", "https://api.acme.ghe.com": "https://acme.ghe.com/a/b",
+	} {
+		f, err := Access{Repository: "a/b", APIURL: api, AccessToken: "t"}.Open(Options{})
+		require.NoError(t, err)
+		assert.Equal(t, want, f.WebURL())
 	}
 }
 

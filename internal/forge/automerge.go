@@ -40,13 +40,19 @@ func (f *Forge) AutoMerge(ctx context.Context, p *Pull, method string) error {
 		return nil
 	case !errors.As(err, &refused):
 		return err
-	case strings.Contains(refused.Error(), "clean status"):
+	case mergesNow(refused.Error()):
 		return f.mergeNow(ctx, p, method)
 	}
 	if reason := whyOff(refused.Error(), method); reason != "" {
 		return fmt.Errorf("pull request %d of %s: %w: %s; GitHub says: %w", p.Number, f.access.Repository, ErrAutoMergeOff, reason, refused)
 	}
 	return err
+}
+
+// mergesNow reports whether GitHub refuses auto-merge because nothing is left to wait for. The state
+// has_hooks is clean as well, on a server with pre-receive hooks.
+func mergesNow(said string) bool {
+	return strings.Contains(said, "clean status") || strings.Contains(said, "has_hooks")
 }
 
 // whyOff knows GitHub's reasons by its words, as it gives no others.
@@ -72,7 +78,9 @@ func whyOff(said, method string) string {
 func (f *Forge) usualMethod(ctx context.Context) (string, error) {
 	var repository *github.Repository
 	err := f.call(ctx, "read the settings", func(ctx context.Context) (err error) {
-		repository, _, err = f.client.Repositories.Get(ctx, f.owner, f.name)
+		if repository, _, err = f.client.Repositories.Get(ctx, f.owner, f.name); err == nil && repository == nil {
+			return errEmpty
+		}
 		return err
 	})
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -15,6 +16,8 @@ type PullWish struct {
 	// Head is a branch of this repository, which wants to be in Base.
 	Head, Base  string
 	Title, Body string
+	// Foot ends the text of the pull request. It stays whole when the body is cut at GitHub's limit.
+	Foot string
 	// Labels are added, and created where the repository lacks them. Others stay.
 	Labels []string
 	Draft  bool
@@ -35,6 +38,7 @@ type Outcome struct {
 // when there is none, and changed in place else, so that its number, reviews and
 // discussion stay.
 func (f *Forge) Ensure(ctx context.Context, w PullWish) (*Pull, Outcome, error) {
+	w.Title, w.Body, w.Foot = fitTitle(w.Title), normal(fit(w.Body, w.Foot, maxBody)), ""
 	p, err := f.candidate(ctx, w)
 	if err != nil {
 		return nil, Outcome{}, err
@@ -85,9 +89,7 @@ func (f *Forge) createOnce(ctx context.Context, w PullWish) (*Pull, error) {
 		p, _, err := f.client.PullRequests.Create(ctx, f.owner, f.name, &github.NewPullRequest{
 			Title: &w.Title, Body: &w.Body, Head: &w.Head, Base: &w.Base, Draft: &w.Draft,
 		})
-		if err == nil {
-			out = newPull(p)
-		}
+		out, err = readPull(p, err)
 		return err
 	})
 	return out, err
@@ -101,7 +103,7 @@ func (f *Forge) update(ctx context.Context, p *Pull, w PullWish) (*Pull, Outcome
 		change.Title = &w.Title
 		done.Changed = append(done.Changed, "title")
 	}
-	if p.Body != normal(w.Body) {
+	if p.Body != w.Body {
 		change.Body = &w.Body
 		done.Changed = append(done.Changed, "body")
 	}
@@ -137,9 +139,7 @@ func (f *Forge) edit(ctx context.Context, number int, change *github.PullRequest
 	var out *Pull
 	err := f.call(ctx, fmt.Sprintf("change pull request %d", number), func(ctx context.Context) error {
 		p, _, err := f.client.PullRequests.Edit(ctx, f.owner, f.name, number, change)
-		if err == nil {
-			out = newPull(p)
-		}
+		out, err = readPull(p, err)
 		return err
 	})
 	return out, err
@@ -164,6 +164,7 @@ func (f *Forge) Close(ctx context.Context, number int, reason string) error {
 
 // Comment adds a comment to a pull request.
 func (f *Forge) Comment(ctx context.Context, number int, text string) error {
+	text = fit(text, "", maxBody)
 	return f.call(ctx, fmt.Sprintf("comment on pull request %d", number), func(ctx context.Context) error {
 		_, _, err := f.client.Issues.CreateComment(ctx, f.owner, f.name, number, &github.IssueComment{Body: &text})
 		return err
@@ -210,7 +211,7 @@ const labelColour = "ededed" // GitHub's own choice for labels without one
 
 func (f *Forge) ensureLabel(ctx context.Context, name string) error {
 	err := f.call(ctx, "look up label "+name, func(ctx context.Context) error {
-		_, _, err := f.client.Issues.GetLabel(ctx, f.owner, f.name, name)
+		_, _, err := f.client.Issues.GetLabel(ctx, f.owner, f.name, url.PathEscape(name))
 		return err
 	})
 	if !errors.Is(err, ErrNotFound) {

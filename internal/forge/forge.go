@@ -50,6 +50,9 @@ func (f *Forge) WebURL() string {
 	if f.api.Host == "api.github.com" {
 		return "https://github.com/" + f.access.Repository
 	}
+	if tenant, ok := tenantOf(f.api); ok {
+		return "https://" + tenant + "/" + f.access.Repository
+	}
 	return (&url.URL{Scheme: f.api.Scheme, Host: f.api.Host}).JoinPath(f.owner, f.name).String()
 }
 

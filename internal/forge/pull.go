@@ -41,6 +41,17 @@ type Pull struct {
 // differ in case alone.
 func (p *Pull) HasLabel(name string) bool { return slices.ContainsFunc(p.Labels, sameLabel(name)) }
 
+// readPull is newPull for an answer that may be an error or null.
+func readPull(p *github.PullRequest, err error) (*Pull, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case p.GetNumber() == 0:
+		return nil, errEmpty
+	}
+	return newPull(p), nil
+}
+
 func newPull(p *github.PullRequest) *Pull {
 	out := &Pull{
 		Number: p.GetNumber(), Title: p.GetTitle(), Body: p.GetBody(), URL: p.GetHTMLURL(), Author: p.GetUser().GetLogin(),
@@ -59,14 +70,17 @@ func newPull(p *github.PullRequest) *Pull {
 }
 
 // pages walks a list until its end, or until take wants no more.
-func pages[T any](ctx context.Context, f *Forge, what string, list func(ctx context.Context, o github.ListOptions) ([]T, *github.Response, error), take func(T) (more bool)) error {
+func pages[T any](ctx context.Context, f *Forge, what string, list func(ctx context.Context, o github.ListOptions) ([]*T, *github.Response, error), take func(*T) (more bool)) error {
 	for page := 1; page != 0; {
-		var items []T
+		var items []*T
 		var next int
 		err := f.call(ctx, what, func(ctx context.Context) error {
 			found, response, err := list(ctx, github.ListOptions{Page: page, PerPage: f.perPage})
 			if err == nil {
 				items, next = found, response.NextPage
+			}
+			if slices.Contains(items, nil) {
+				return errEmpty
 			}
 			return err
 		})
@@ -128,9 +142,7 @@ func (f *Forge) PullByNumber(ctx context.Context, number int) (*Pull, error) {
 	var out *Pull
 	err := f.call(ctx, fmt.Sprintf("read pull request %d", number), func(ctx context.Context) error {
 		p, _, err := f.client.PullRequests.Get(ctx, f.owner, f.name, number)
-		if err == nil {
-			out = newPull(p)
-		}
+		out, err = readPull(p, err)
 		return err
 	})
 	return out, err

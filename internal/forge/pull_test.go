@@ -292,6 +292,15 @@ func TestAutoMergeOfWhatNeedsNoWaiting(t *testing.T) {
 	assert.NotContains(t, parents[0], " ", "the repository allows no merge commits")
 }
 
+// A server with pre-receive hooks calls has_hooks what others call clean.
+func TestAutoMergeOnAServerWithHooks(t *testing.T) {
+	w := start(t)
+	w.repo.Set(func(s *github.Settings) { s.AllowAutoMerge, s.Hooks = true, true })
+	p := w.pull()
+	require.NoError(t, w.AutoMerge(t.Context(), p, "squash"))
+	assert.True(t, p.Merged)
+}
+
 func TestAutoMergeThatIsNotPossibleIsExplained(t *testing.T) {
 	for name, c := range map[string]struct {
 		set    func(*github.Settings)

@@ -62,6 +62,17 @@ type Upload struct {
 	ContentType string
 }
 
+// readRelease is newRelease for an answer that may be an error or null.
+func readRelease(r *github.RepositoryRelease, err error) (*Release, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case r.GetID() == 0:
+		return nil, errEmpty
+	}
+	return newRelease(r), nil
+}
+
 func newRelease(r *github.RepositoryRelease) *Release {
 	out := &Release{
 		Tag: r.GetTagName(), Title: r.GetName(), Body: r.GetBody(), URL: r.GetHTMLURL(), Draft: r.GetDraft(), Prerelease: r.GetPrerelease(),
@@ -86,10 +97,8 @@ func (f *Forge) Release(ctx context.Context, tag string) (*Release, error) {
 	var out *Release
 	what := "read the release of " + tag
 	err := f.call(ctx, what, func(ctx context.Context) error {
-		r, _, err := f.client.Repositories.GetReleaseByTag(ctx, f.owner, f.name, tag)
-		if err == nil {
-			out = newRelease(r)
-		}
+		r, _, err := f.client.Repositories.GetReleaseByTag(ctx, f.owner, f.name, url.PathEscape(tag))
+		out, err = readRelease(r, err)
 		return err
 	})
 	if !errors.Is(err, ErrNotFound) {
@@ -116,6 +125,7 @@ func (f *Forge) Release(ctx context.Context, tag string) (*Release, error) {
 // the same bytes are not sent again; one with other bytes is replaced.
 func (f *Forge) EnsureRelease(ctx context.Context, w ReleaseWish) (*Release, Outcome, error) {
 	var done Outcome
+	w.Body = fit(w.Body, "", maxReleaseBody)
 	r, err := f.Release(ctx, w.Tag)
 	if errors.Is(err, ErrNotFound) {
 		done.Created = true
@@ -194,9 +204,7 @@ func (f *Forge) sendRelease(ctx context.Context, what string, send func(ctx cont
 	var out *Release
 	err := f.call(ctx, what, func(ctx context.Context) error {
 		r, _, err := send(ctx)
-		if err == nil {
-			out = newRelease(r)
-		}
+		out, err = readRelease(r, err)
 		return err
 	})
 	return out, err

@@ -8,7 +8,21 @@ import (
 	"unicode/utf8"
 )
 
-const maxDescription = 140 // characters of a status
+// The lengths that GitHub accepts, in characters.
+const (
+	maxDescription = 140 // of a status
+	maxLabel       = 50
+	maxTitle       = 256    // of a pull request
+	maxBody        = 65_536 // of a pull request or a comment
+)
+
+// tooLong is GitHub's answer to a text of more characters than it accepts, nil for any other.
+func tooLong(resource, field, text string, limit int) error {
+	if utf8.RuneCountInString(text) <= limit {
+		return nil
+	}
+	return invalid(detail{Resource: resource, Code: "custom", Field: field, Message: field + " is too long (maximum is " + itoa(limit) + " characters)"})
+}
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
@@ -101,6 +115,8 @@ func createLabel(_ *Server, c *call) (status int, body any, err error) {
 	switch {
 	case wish.Name == "":
 		return 0, nil, invalid(detail{Resource: "Label", Code: "missing_field", Field: "name"})
+	case tooLong("Label", "name", wish.Name, maxLabel) != nil:
+		return 0, nil, tooLong("Label", "name", wish.Name, maxLabel)
 	case slices.ContainsFunc(c.repository.labels, same(wish.Name)):
 		return 0, nil, invalid(detail{Resource: "Label", Code: "already_exists", Field: "name"})
 	}
@@ -119,6 +135,9 @@ func createComment(s *Server, c *call) (status int, body any, err error) {
 	}
 	if wish.Body == "" {
 		return 0, nil, invalid(detail{Resource: "IssueComment", Code: "missing_field", Field: "body"})
+	}
+	if err := tooLong("IssueComment", "body", wish.Body, maxBody); err != nil {
+		return 0, nil, err
 	}
 	made := comment{ID: s.nextID(), Body: wish.Body, Created: s.now(), User: user{c.login}}
 	p.comments, p.updated = append(p.comments, made), s.now()

@@ -155,6 +155,9 @@ func createPull(s *Server, c *call) (status int, body any, err error) {
 	if err := c.decode(&wish); err != nil {
 		return 0, nil, err
 	}
+	if err := cmp.Or(tooLong("PullRequest", "title", wish.Title, maxTitle), tooLong("PullRequest", "body", wish.Body, maxBody)); err != nil {
+		return 0, nil, err
+	}
 	r := c.repository
 	owner, head, qualified := strings.Cut(wish.Head, ":")
 	if !qualified {
@@ -195,8 +198,22 @@ func getPull(_ *Server, c *call) (status int, body any, err error) {
 	return http.StatusOK, c.repository.whole(p), nil
 }
 
+// pullEdit is what is to change in a pull request; nil stays.
+type pullEdit struct{ Title, Body, State, Base *string }
+
+func (e pullEdit) tooLong() error {
+	var title, body string
+	if e.Title != nil {
+		title = *e.Title
+	}
+	if e.Body != nil {
+		body = *e.Body
+	}
+	return cmp.Or(tooLong("PullRequest", "title", title, maxTitle), tooLong("PullRequest", "body", body, maxBody))
+}
+
 func editPull(s *Server, c *call) (status int, body any, err error) {
-	var wish struct{ Title, Body, State, Base *string }
+	var wish pullEdit
 	if err := c.decode(&wish); err != nil {
 		return 0, nil, err
 	}
@@ -207,6 +224,9 @@ func editPull(s *Server, c *call) (status int, body any, err error) {
 	}
 	is := func(field, message string) error {
 		return invalid(detail{Resource: "PullRequest", Code: "invalid", Field: field, Message: message})
+	}
+	if err := wish.tooLong(); err != nil {
+		return 0, nil, err
 	}
 	switch {
 	case wish.Base != nil && !p.open():
@@ -397,7 +417,7 @@ func (r *Repository) noAutoMerge(p *pull, method, head string) string {
 		return "Head sha is out of date"
 	}
 	switch state := r.state(p); state {
-	case "clean", "unstable":
+	case "clean", "unstable", "has_hooks":
 		return "Pull request is in " + state + " status"
 	case "draft":
 		return "Pull request is in draft"

@@ -21,6 +21,9 @@ type Settings struct {
 	RequiredApprovals int
 	// NoDrafts says that the owner's plan has no draft pull requests.
 	NoDrafts bool
+	// Hooks says that the server has pre-receive hooks, as a GitHub Enterprise server may: what is
+	// clean elsewhere is has_hooks there.
+	Hooks bool
 	// DeleteBranches deletes the branch of a merged pull request.
 	DeleteBranches bool
 }
@@ -141,8 +144,8 @@ func (r *Repository) merged(p *pull, commit, by string) error {
 	return nil
 }
 
-// state is what GitHub calls the mergeable state: draft, dirty, blocked, unstable
-// or clean.
+// state is what GitHub calls the mergeable state: draft, dirty, blocked, unstable, has_hooks or
+// clean.
 func (r *Repository) state(p *pull) string {
 	switch {
 	case p.draft:
@@ -156,6 +159,9 @@ func (r *Repository) state(p *pull) string {
 		if s.state != "success" {
 			return "unstable"
 		}
+	}
+	if r.settings.Hooks {
+		return "has_hooks"
 	}
 	return "clean"
 }
@@ -183,7 +189,7 @@ func (r *Repository) autoMerge(p *pull) error {
 	if p.auto == "" || !p.open() {
 		return nil
 	}
-	if s := r.state(p); s != "clean" && s != "unstable" {
+	if s := r.state(p); s != "clean" && s != "unstable" && s != "has_hooks" {
 		return nil
 	}
 	return r.merge(p, p.auto, p.autoBy)
