@@ -49,7 +49,7 @@ func mayImport() map[string][]string {
 		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/provenance", "internal/vendored", "internal/version"},
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
-		"internal/scripttest":            {"internal/git/gittest"},
+		"internal/scripttest":            {"internal/concourse", "internal/git/gittest"},
 		"internal/git/gittest":           {},
 		"internal/ociimage/imagetest":    {"internal/ociimage"},
 		"internal/concourse/conformance": {"internal/concourse"},

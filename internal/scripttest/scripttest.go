@@ -24,17 +24,24 @@ func Main(m *testing.M, name string, program func(), others map[string]func()) {
 	testscript.Main(m, commands)
 }
 
-// Run runs the scripts in dir, each as a test of its own, all at the same time.
-// A folder without scripts fails the test. With UPDATE_SCRIPTS set, the files
-// that cmp compares with are rewritten.
-func Run(t *testing.T, dir string) {
+// Commands are commands of scripts by name.
+type Commands map[string]func(ts *testscript.TestScript, neg bool, args []string)
+
+// Run runs the scripts in dir, each as a test of its own, all at the same time, with the commands of README.md and more.
+// A folder without scripts fails the test. With UPDATE_SCRIPTS set, the files that cmp compares with are rewritten.
+func Run(t *testing.T, dir string, more ...Commands) {
 	t.Helper()
 	require.NotEmpty(t, scripts(t, dir), "no scripts (*.txtar) in %s", dir)
+	t.Setenv("TMPDIR", t.TempDir()) // of what runs in this process
+	all := commands()
+	for _, these := range more {
+		maps.Copy(all, these)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		Setup:               setup,
 		Condition:           condition,
-		Cmds:                commands(),
+		Cmds:                all,
 		RequireExplicitExec: false,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
@@ -48,8 +55,8 @@ func scripts(t *testing.T, dir string) []string {
 	return found
 }
 
-func commands() map[string]func(*testscript.TestScript, bool, []string) {
-	return map[string]func(*testscript.TestScript, bool, []string){
+func commands() Commands {
+	return Commands{
 		"expand":       expand,
 		"json":         compareJSON,
 		"json-get":     getJSON,
@@ -58,6 +65,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"git-hook":     gitHook,
 		"git-fault":    gitFault,
 		"git-requests": gitRequests,
+		"repo":         repo,
 	}
 }
 
@@ -70,7 +78,8 @@ func setup(env *testscript.Env) error {
 	}
 	for name, value := range map[string]string{
 		"HOME":                home,
-		"NO_COLOR":            "1", // so that patterns may start with ^
+		"URI":                 filepath.Join(env.WorkDir, "r.git"), // of the command repo
+		"NO_COLOR":            "1",                                 // so that patterns may start with ^
 		"GIT_CONFIG_NOSYSTEM": "1",
 		"GIT_CONFIG_GLOBAL":   os.DevNull,
 		"GIT_TERMINAL_PROMPT": "0",

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"testing"
 
@@ -49,24 +50,32 @@ func (f *failing) Run(_ string, run func(testscript.T)) {
 }
 
 func TestCommandsFailWithAReason(t *testing.T) {
+	all := commands()
+	maps.Copy(all, Steps(nil, nil))
 	for script, want := range map[string]string{
-		"json equal a.json b.json":                        `-want \+got`,
-		"! json equal a.json a.json":                      "a.json is as in a.json",
-		"json equal a.json text":                          "text is not JSON",
-		"json contains a.json b.json":                     `-want \+got`,
-		"json same a.json b.json":                         "usage: json",
-		"json-get X a.json y":                             `no "y" on the path y`,
-		"json-get X a.json l.5":                           "the list has 2",
-		"json-get X a.json x.y":                           "nothing below",
-		"expand unset":                                    `\$NOT_THERE is not set`,
-		"expand":                                          "usage: expand",
-		"git-server":                                      "usage: git-server",
-		"git-commit nowhere m folder":                     `no repository "nowhere"`,
-		"git-fault 500":                                   "no server",
-		"git-requests 1":                                  "usage: git-requests",
-		"git-server r\ngit-requests 1":                    "the server saw 0 requests",
-		"git-server r\ngit-fault nonsense":                "invalid syntax",
-		"git-server r\ngit-hook r":                        "usage: git-hook",
+		"json equal a.json b.json":         `-want \+got`,
+		"! json equal a.json a.json":       "a.json is as in a.json",
+		"json equal a.json text":           "text is not JSON",
+		"json contains a.json b.json":      `-want \+got`,
+		"json same a.json b.json":          "usage: json",
+		"json-get X a.json y":              `no "y" on the path y`,
+		"json-get X a.json l.5":            "the list has 2",
+		"json-get X a.json x.y":            "nothing below",
+		"expand unset":                     `\$NOT_THERE is not set`,
+		"expand":                           "usage: expand",
+		"git-server":                       "usage: git-server",
+		"repo":                             "usage: repo",
+		"repo commit":                      "an argument is missing",
+		"repo push main":                   "unknown command",
+		"! repo init":                      "repo init: <nil>",
+		"step push tf":                     "usage: step",
+		"step push tf dir":                 "want check, get or put",
+		"git-commit nowhere m folder":      `no repository "nowhere"`,
+		"git-fault 500":                    "no server",
+		"git-requests 1":                   "usage: git-requests",
+		"git-server r\ngit-requests 1":     "the server saw 0 requests",
+		"git-server r\ngit-fault nonsense": "invalid syntax",
+		"git-server r\ngit-hook r":         "usage: git-hook",
 		"git-server r\nmkdir empty\ngit-commit r m empty": "empty has no files",
 	} {
 		t.Run(script, func(t *testing.T) {
@@ -74,7 +83,7 @@ func TestCommandsFailWithAReason(t *testing.T) {
 			text := script + "\n-- a.json --\n{\"x\": 1, \"l\": [1, 2]}\n-- b.json --\n{\"x\": 2}\n-- text --\nno\n-- unset --\n$NOT_THERE\n"
 			require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 			f := &failing{}
-			testscript.RunT(f, testscript.Params{Files: []string{file}, Setup: setup, Condition: condition, Cmds: commands()})
+			testscript.RunT(f, testscript.Params{Files: []string{file}, Setup: setup, Condition: condition, Cmds: all})
 			assert.Regexp(t, want, f.log)
 		})
 	}

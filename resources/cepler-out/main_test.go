@@ -1,6 +1,7 @@
 package ceplerout_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/concourse/conformance"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/scripttest"
+	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
 	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
 )
 
@@ -18,7 +20,11 @@ func TestMain(m *testing.M) {
 	scripttest.Main(m, "cepler-out", func() { concourse.Main(ceplerout.Resource{}) }, nil)
 }
 
-func TestScripts(t *testing.T) { scripttest.Run(t, "testdata/script") }
+func TestScripts(t *testing.T) {
+	read := func(ctx context.Context, p concourse.Process) int { return concourse.Run(ctx, p, ceplerin.Resource{}) }
+	put := func(ctx context.Context, p concourse.Process) int { return concourse.Run(ctx, p, ceplerout.Resource{}) }
+	scripttest.Run(t, "testdata/script", scripttest.Steps(read, put))
+}
 
 func TestConformance(t *testing.T) {
 	conformance.Run(t, conformance.Subject{
@@ -41,18 +47,25 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// live is a repository with one environment to deploy.
-func live(t *testing.T) (source, missing string) {
+// served makes a repository on a server that counts its requests.
+func served(t *testing.T, options gittest.Options) (*gittest.Server, *gittest.Repository) {
 	t.Helper()
-	server, err := gittest.New(gittest.Options{})
-	if errors.Is(err, gittest.ErrNoGit) {
+	server, err := gittest.New(options)
+	if errors.Is(err, gittest.ErrNoGit) || errors.Is(err, gittest.ErrNoSSHD) {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Close() })
 	repo, err := server.Create("deployments")
 	require.NoError(t, err)
-	_, err = repo.Commit("main", "init", map[string]string{"cepler.yml": "environments: {tf: {latest: [a]}}\n", "a": "1\n"})
+	return server, repo
+}
+
+// live is a repository with one environment to deploy.
+func live(t *testing.T) (source, missing string) {
+	t.Helper()
+	_, repo := served(t, gittest.Options{})
+	_, err := repo.Commit("main", "init", map[string]string{"cepler.yml": "environments: {tf: {latest: [a]}}\n", "a": "1\n"})
 	require.NoError(t, err)
 	data, err := json.Marshal(map[string]string{"uri": repo.URL(), "branch": "main", "environment": "tf"})
 	require.NoError(t, err)
