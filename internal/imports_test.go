@@ -28,17 +28,20 @@ func mayImport() map[string][]string {
 		// the bottom: each of them knows one thing, and none of the others
 		"internal/memo":       {},                   // the answer of a check, for the next one
 		"internal/nearest":    {},                   // what a misspelt name means
+		"internal/secret":     {},                   // secrets, from where they are obtained to where text is masked
+		"internal/visible":    {},                   // text from outside, made safe to show
 		"internal/cepler":     {"internal/nearest"}, // cepler's model, without git and Concourse
 		"internal/yamledit":   {"internal/nearest"}, // single values of a YAML file
 		"internal/httpclient": {},                   // clients as a source wants them
 		"internal/ociimage":   {"internal/nearest"}, // an image from a program
 		"internal/provenance": {},                   // the comment beside an image digest
 		"internal/pipeline":   {"internal/nearest"}, // Concourse's pipelines as data
-		"internal/concourse":  {"internal/nearest"}, // the protocol of resource types
-		"internal/version":    {},                   // versions, conventional commits, release notes
+		// the protocol of resource types
+		"internal/concourse": {"internal/nearest", "internal/secret", "internal/visible"},
+		"internal/version":   {}, // versions, conventional commits, release notes
 
 		"internal/git":                   {"internal/githubapp", "internal/httpclient"}, // one remote repository
-		"internal/githubapp":             {"internal/httpclient"},                       // an app's tokens, for git and the forge
+		"internal/githubapp":             {"internal/httpclient", "internal/secret"},    // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/githubapp", "internal/httpclient"}, // GitHub's API
 		"internal/vendored":              {"internal/git", "internal/yamledit"},         // vendir's git contents
 		"internal/nixcache":              {"internal/httpclient"},                       // binary caches of Nix
@@ -46,7 +49,7 @@ func mayImport() map[string][]string {
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
-		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/provenance", "internal/vendored", "internal/version"},
+		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/provenance", "internal/vendored", "internal/version", "internal/visible"},
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
 		"internal/scripttest":            {"internal/concourse", "internal/git/gittest"},

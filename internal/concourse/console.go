@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"sync"
+
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // Colours as Concourse's web interface and terminals show them.
@@ -38,7 +40,7 @@ func newConsole(p Process) *console {
 }
 
 // hide masks more secrets from now on.
-func (c *console) hide(secrets []string) {
+func (c *console) hide(secrets ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.secrets = append(c.secrets, secrets...)
@@ -57,7 +59,7 @@ func (c *console) logf(format string, args ...any) {
 	if c.closed {
 		return
 	}
-	text := strings.TrimRight(c.mask.text(fmt.Sprintf(format, args...)), "\n")
+	text := strings.TrimRight(c.shown(format, args), " \n")
 	var b strings.Builder
 	c.keepProgress(&b)
 	for line := range strings.SplitSeq(text, "\n") {
@@ -69,7 +71,7 @@ func (c *console) logf(format string, args ...any) {
 func (c *console) progressf(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	text := strings.ReplaceAll(strings.TrimSpace(c.mask.text(fmt.Sprintf(format, args...))), "\n", " ")
+	text := visible.Line(strings.TrimSpace(c.shown(format, args)))
 	if c.closed || text == c.progress {
 		return
 	}
@@ -81,11 +83,39 @@ func (c *console) progressf(format string, args ...any) {
 	c.write(rewind + c.paint(text))
 }
 
+// shown is a formatted text as people may see it: without secrets, and without
+// what acts on a terminal.
+func (c *console) shown(format string, args []any) string {
+	inside := make([]any, len(args))
+	for i, arg := range args {
+		switch arg.(type) {
+		case string, error, fmt.Stringer:
+			arg = indented{arg, c.mask}
+		}
+		inside[i] = arg
+	}
+	return visible.Text(c.mask.text(fmt.Sprintf(format, inside...)))
+}
+
+// indented is a value whose further lines are indented, so that a text from
+// outside can't look like a line of this program. Secrets of several lines are
+// masked before.
+type indented struct {
+	value any
+	mask  masker
+}
+
+// Format writes the value as the verb asks.
+func (v indented) Format(s fmt.State, verb rune) {
+	text := fmt.Sprintf(fmt.FormatString(s, verb), v.value)
+	_, _ = io.WriteString(s, strings.ReplaceAll(visible.Text(v.mask.text(text)), "\n", "\n  "))
+}
+
 // fail is the last thing that is written: the error, and nothing after it.
 func (c *console) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	lines := strings.Split(strings.TrimSpace(c.mask.text(err.Error())), "\n")
+	lines := strings.Split(strings.TrimSpace(visible.Text(c.mask.text(err.Error()))), "\n")
 	var b strings.Builder
 	c.keepProgress(&b)
 	b.WriteString(c.colour(red, "error:") + " " + strings.Join(lines, "\n  ") + "\n")

@@ -51,7 +51,7 @@ type stoppedError string
 
 // Error names the signal.
 func (s stoppedError) Error() string {
-	return "stopped by " + string(s) + " before the work was done"
+	return "stopped by " + string(s)
 }
 
 func signalName(s os.Signal) string {

@@ -3,18 +3,22 @@ package concourse
 import (
 	"encoding/base64"
 	"encoding/json"
+	"html"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 const (
 	// redacted stands where a secret stood. It looks like the reference the
 	// secret usually comes from.
 	redacted = "((redacted))"
-	// shortest is the length in bytes from which a secret, or a line of one, is
-	// masked wherever it occurs. A shorter line of a longer secret says nothing.
+	// shortest is the length in bytes from which a line of a secret of several
+	// lines is masked by itself. A shorter one gives nothing away.
 	shortest = 8
 	// tiny is the length in bytes below which a secret is only masked where it
 	// is not part of a word: masking each "a" hides nothing and spoils the text.
@@ -23,12 +27,13 @@ const (
 
 // masker replaces secrets in text for people.
 type masker struct {
-	secrets *regexp.Regexp // nil when there are none
+	forms []string // texts in which a secret shows, no two equal
 }
 
 // newMasker hides the secrets, each line of those that have several, and the
-// forms in which they usually travel: in JSON, in addresses, in base64 also with
-// something before and after (as in HTTP basic authentication).
+// forms in which they usually travel: in JSON, in Go's quotes, in addresses, in
+// HTML, in base64 also with something before and after (as in HTTP basic
+// authentication).
 func newMasker(secrets []string) masker {
 	forms := map[string]bool{}
 	for _, secret := range secrets {
@@ -40,39 +45,33 @@ func newMasker(secrets []string) masker {
 			}
 		}
 	}
-	if len(forms) == 0 {
-		return masker{}
-	}
-	patterns := make([]string, 0, len(forms))
+	m := masker{}
 	for form := range forms {
-		patterns = append(patterns, form)
+		m.forms = append(m.forms, form)
 	}
-	// of two that start at the same place the longer one has to win
-	slices.SortFunc(patterns, func(a, b string) int {
-		if len(a) != len(b) {
-			return len(b) - len(a)
-		}
-		return strings.Compare(a, b)
-	})
-	for i, form := range patterns {
-		patterns[i] = pattern(form)
-	}
-	return masker{regexp.MustCompile(strings.Join(patterns, "|"))}
+	return m
 }
 
 func addForms(forms map[string]bool, secret string) {
 	if secret == "" {
 		return
 	}
-	quoted, err := json.Marshal(secret)
-	if err == nil {
-		forms[strings.Trim(string(quoted), `"`)] = true
+	for _, form := range []string{secret, visible.Text(secret), visible.Line(secret)} {
+		for _, quoted := range quotedForms(form) {
+			forms[quoted] = true
+			for _, twice := range quotedForms(quoted) { // JSON inside of JSON, an error inside of %q
+				forms[twice] = true
+			}
+		}
 	}
-	forms[secret] = true
-	forms[strings.ReplaceAll(secret, "\n", `\n`)] = true
-	forms[url.QueryEscape(secret)] = true
-	forms[url.PathEscape(secret)] = true
-	forms[url.UserPassword("", secret).String()[1:]] = true
+	query := url.QueryEscape(secret)
+	for _, form := range []string{query, strings.ReplaceAll(query, "+", "%20"), url.PathEscape(secret), url.UserPassword("", secret).String()[1:]} {
+		forms[form] = true
+		forms[lowerPercent(form)] = true
+	}
+	escaped := html.EscapeString(secret)
+	forms[escaped] = true
+	forms[strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;").Replace(escaped)] = true
 	for offset := range 3 {
 		form := base64Middle(secret, offset)
 		if len(form) < shortest {
@@ -81,6 +80,29 @@ func addForms(forms map[string]bool, secret string) {
 		forms[form] = true
 		forms[strings.NewReplacer("+", "-", "/", "_").Replace(form)] = true
 	}
+}
+
+// quotedForms are a text as it is and in the quotes of JSON (with and without
+// the escapes for HTML) and of Go.
+func quotedForms(text string) []string {
+	forms := []string{text, strings.ReplaceAll(text, "\n", `\n`), inner(strconv.Quote(text)), inner(strconv.QuoteToASCII(text))}
+	for _, forHTML := range []bool{true, false} {
+		var b strings.Builder
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(forHTML)
+		if enc.Encode(text) == nil {
+			forms = append(forms, inner(strings.TrimSuffix(b.String(), "\n")))
+		}
+	}
+	return forms
+}
+
+// inner is a quoted text without its quotes.
+func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
+
+// lowerPercent writes the escapes of an address as some programs do: %2f for %2F.
+func lowerPercent(s string) string {
+	return regexp.MustCompile(`%[0-9A-F]{2}`).ReplaceAllStringFunc(s, strings.ToLower)
 }
 
 // base64Middle is the part of a base64 text that depends on the secret alone,
@@ -95,18 +117,33 @@ func base64Middle(secret string, offset int) string {
 	return text[start:max(start, end)]
 }
 
-func pattern(form string) string {
-	quoted := regexp.QuoteMeta(form)
-	if len(form) >= tiny {
-		return quoted
+// span is a part of a text, from a byte to before another.
+type span struct{ from, to int }
+
+// spans finds every place of a form, also where two of them overlap.
+func (m masker) spans(s string) []span {
+	var all []span
+	for _, form := range m.forms {
+		for at := 0; at+len(form) <= len(s); at++ {
+			i := strings.Index(s[at:], form)
+			if i < 0 {
+				break
+			}
+			at += i
+			if found := (span{at, at + len(form)}); len(form) >= tiny || alone(s, found) {
+				all = append(all, found)
+			}
+		}
 	}
-	if word(form[0]) {
-		quoted = `\b` + quoted
-	}
-	if word(form[len(form)-1]) {
-		quoted += `\b`
-	}
-	return quoted
+	slices.SortFunc(all, func(a, b span) int { return a.from - b.from })
+	return all
+}
+
+// alone reports whether a place is not part of a longer word.
+func alone(s string, at span) bool {
+	before := at.from > 0 && word(s[at.from-1]) && word(s[at.from])
+	after := at.to < len(s) && word(s[at.to-1]) && word(s[at.to])
+	return !before && !after
 }
 
 func word(b byte) bool {
@@ -116,20 +153,92 @@ func word(b byte) bool {
 // text masks the secrets, and the credentials in every address, whoever's they
 // are.
 func (m masker) text(s string) string {
-	if m.secrets != nil {
-		s = m.secrets.ReplaceAllLiteralString(s, redacted)
+	var b strings.Builder
+	end := 0
+	for _, at := range m.spans(s) {
+		if at.from >= end {
+			b.WriteString(s[end:at.from])
+			b.WriteString(redacted)
+		}
+		end = max(end, at.to)
 	}
-	if !strings.Contains(s, "://") {
+	b.WriteString(s[end:])
+	return maskAddresses(b.String())
+}
+
+// maskAddresses masks what stands between a colon and an @ as it does in an
+// address with a password, also in one that is misspelt; and a token in the
+// place of the user of a web address.
+func maskAddresses(s string) string {
+	if !strings.Contains(s, "@") {
 		return s
 	}
-	s = regexp.MustCompile(`(://[^/\s:@"']*:)[^/\s@"']+@`).ReplaceAllString(s, "${1}"+redacted+"@")
-	return regexp.MustCompile(`(?i)(https?://)[^/\s:@"']+@`).ReplaceAllString(s, "${1}"+redacted+"@")
+	s = regexp.MustCompile(`(:/{1,3}[^/\s:@"']*:)[^/\s@"']+@`).ReplaceAllString(s, "${1}"+redacted+"@")
+	s = regexp.MustCompile(`(?i)(https?:/{1,3})[^/\s:@"']+@`).ReplaceAllString(s, "${1}"+redacted+"@")
+	return regexp.MustCompile(`(^|[\s"'(=]|//)([\w.+%~-]+:)([^/\s:@"']+)@([\w.-]+)`).ReplaceAllStringFunc(s, func(found string) string {
+		if regexp.MustCompile(`@sha(256|512)$`).MatchString(found) {
+			return found // an image by tag and digest
+		}
+		colon, at := strings.LastIndex(found[:strings.LastIndex(found, "@")], ":"), strings.LastIndex(found, "@")
+		return found[:colon+1] + redacted + found[at:]
+	})
 }
 
 func (m masker) metadata(fields Metadata) Metadata {
 	masked := make(Metadata, len(fields))
 	for i, f := range fields {
-		masked[i] = Field{Name: m.text(f.Name), Value: m.text(f.Value)}
+		masked[i] = Field{Name: visible.Line(m.text(f.Name)), Value: visible.Text(m.text(f.Value))}
 	}
 	return masked
+}
+
+// pasted finds what looks like a secret in a request's values, whichever key
+// holds it: a private key, and the password of an address, also of one that
+// can't be parsed.
+func pasted(raw json.RawMessage) []string {
+	var value any
+	if json.Unmarshal(raw, &value) != nil {
+		return nil
+	}
+	var found []string
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, inner := range v {
+				walk(inner)
+			}
+		case []any:
+			for _, inner := range v {
+				walk(inner)
+			}
+		case string:
+			found = append(found, secretsIn(v)...)
+		}
+	}
+	walk(value)
+	return found
+}
+
+func secretsIn(value string) []string {
+	if strings.Contains(value, "PRIVATE KEY-----") {
+		return []string{value}
+	}
+	address, _, ok := cutLast(value, "@")
+	if !ok || strings.ContainsAny(address, " \n\t") {
+		return nil
+	}
+	_, password, ok := strings.Cut(regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:/{1,3}`).ReplaceAllString(address, ""), ":")
+	if !ok || strings.Contains(value, "@sha") {
+		return nil
+	}
+	return []string{password}
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
 }

@@ -3,6 +3,8 @@ package concourse
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"html"
 	"net/url"
 	"strings"
 	"testing"
@@ -15,7 +17,7 @@ func TestMask(t *testing.T) {
 	key := "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAE\nbm9uZQ+/AAAAAAAABAAABlwA\nshort=\n-----END OPENSSH PRIVATE KEY-----\n"
 	quoted, err := json.Marshal(key)
 	require.NoError(t, err)
-	m := newMasker([]string{"pass word/+1&ü", key, "", "x", "((", "tok", "<tag>&more"})
+	m := newMasker([]string{"pass word/+1&ü", key, "", "x", "((", "tok", "<tag>&more", `back\slash"`, "overlapping-and", "and-one-more"})
 	for name, text := range map[string]string{
 		"as it is":              "pass word/+1&ü",
 		"in a query":            url.QueryEscape("pass word/+1&ü"),
@@ -35,14 +37,25 @@ func TestMask(t *testing.T) {
 		"credentials of others": "https://bob:hunter2@example.com/r.git",
 		"a token as user":       "https://ghp_hunter2@example.com/r.git",
 		"a password of ssh":     "ssh://git:hunter2@example.com/r.git",
+		"one slash":             "https:/bob:hunter2@example.com/r",
+		"no scheme":             "fetch //bob:hunter2@example.com/r: no",
+		"the form of scp":       "uri: bob:hunter2@example.com:r.git",
+		"lower-case percent":    "pass%20word%2f%2b1%26%c3%bc",
+		"in Go's quotes":        fmt.Sprintf("%q", `the key "pass word/+1&ü" is wrong`),
+		"in ASCII quotes":       fmt.Sprintf("%+q", "pass word/+1&ü"),
+		"JSON without HTML":     `{"k": "<tag>&more"}`,
+		"JSON in JSON":          `{"k": "{\"k\": \"\\u003ctag\\u003e\\u0026more\"}"}`,
+		"HTML":                  html.EscapeString("<tag>&more"),
+		"quotes at its end":     `{"k": "back\\slash\""}`,
+		"overlapping secrets":   "overlapping-and-one-more",
 	} {
 		masked := m.text(text)
 		assert.Contains(t, masked, redacted, name)
-		for _, never := range []string{"pass word", "pass%20word", "pass+word", "b3Blbn", "bm9uZQ", "hunter2", "tag", "is x"} {
+		for _, never := range []string{"pass word", "pass%20word", "pass+word", "b3Blbn", "bm9uZQ", "hunter2", "tag", "is x", "slash", "one-more", "overlapping"} {
 			assert.NotContains(t, masked, never, name)
 		}
 	}
-	for _, harmless := range []string{"exit, box", "ssh://git@example.com/r.git", "git@example.com:o/r.git", "token", "stock", "https://example.com/a@b"} {
+	for _, harmless := range []string{"exit, box", "ssh://git@example.com/r.git", "git@example.com:o/r.git", "token", "stock", "https://example.com/a@b", "repo:1.2.3@sha256:00", "registry.example:5000/bank:edge@sha256:00", "git@example.com:o/r.git: no such branch"} {
 		assert.Equal(t, harmless, m.text(harmless))
 	}
 	assert.Equal(t, "a secret", masker{}.text("a secret"))

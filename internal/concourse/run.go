@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/secret"
 )
 
 // grace is how long a method may take to tidy up after its context has ended.
@@ -28,18 +30,28 @@ const grace = 800 * time.Millisecond
 func Run[S Source, V, G, P any](ctx context.Context, p Process, r Resource[S, V, G, P], extra ...Command) int {
 	out := newConsole(p)
 	run := &run[S, V, G, P]{resource: r, process: p, console: out, extra: extra}
-	answer, err := supervise(ctx, run.dispatch)
+	answer, err := supervise(secret.With(ctx, out.hide), run.dispatch)
 	if err == nil && answer != nil {
 		if _, err = p.Stdout.Write(answer); err != nil {
 			err = fmt.Errorf("write the answer to stdout: %w", err)
 		}
 	}
 	if err != nil {
-		out.fail(err)
+		out.fail(run.honest(ctx, err))
 		return 1
 	}
 	out.close()
 	return 0
+}
+
+// honest adds what a stopped put can't know: the remote may have taken its push
+// just before.
+func (r *run[S, V, G, P]) honest(ctx context.Context, err error) error {
+	verb, _ := r.verb()
+	if ctx.Err() == nil || verb != "out" {
+		return err
+	}
+	return fmt.Errorf("%w; it is not known whether the put took effect: run it again, which does no harm if it did", err)
 }
 
 // supervise runs work and returns at the latest a short while after ctx ended.
@@ -275,7 +287,7 @@ func (r *run[S, V, G, P]) request(ctx context.Context) (request, S, error) {
 	}
 	d := decoder{}
 	d.decode("source", q.Source, &src)
-	r.console.hide(src.Secrets())
+	r.console.hide(append(src.Secrets(), pasted(q.Source)...)...)
 	if err := d.problems.err(); err != nil {
 		return q, src, err
 	}
@@ -294,9 +306,10 @@ type (
 func decodeParams[T any](raw json.RawMessage, out *console) (T, error) {
 	var params T
 	d := decoder{}
+	out.hide(pasted(raw)...)
 	d.decode("params", raw, &params)
 	if s, ok := any(params).(secretive); ok {
-		out.hide(s.Secrets())
+		out.hide(s.Secrets()...)
 	}
 	if err := d.problems.err(); err != nil {
 		return params, err

@@ -126,6 +126,10 @@ func act(ctx context.Context, step concourse.Step, src source) error {
 		step.Logf("warning: the key is\n%s", src.PrivateKey)
 		step.Logf("cloning: https://ana:%s@example.com/r.git", src.Password)
 		step.Logf("  a detail")
+	case "quote":
+		step.Logf("the server says: %s", src.Paths[0])
+	case "fail":
+		return fmt.Errorf("read %s with %s", src.URI, src.Paths[0])
 	case "progress":
 		for i := range 3 {
 			step.Progress("%d of 3, password %s", i+1, src.Password)

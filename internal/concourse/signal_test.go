@@ -20,11 +20,11 @@ func TestASignalEndsTheWork(t *testing.T) {
 	}{
 		"a method that stops says what it was doing": {
 			"wait", syscall.SIGTERM,
-			"error: stopped by SIGTERM before the work was done (push to https://example.com)\n",
+			"error: stopped by SIGTERM (push to https://example.com)\n",
 		},
 		"a method that does not is not waited for": {
 			"ignore", syscall.SIGINT,
-			"error: stopped by SIGINT before the work was done\n",
+			"error: stopped by SIGINT\n",
 		},
 	} {
 		t.Run(what, func(t *testing.T) {

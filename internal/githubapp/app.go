@@ -19,6 +19,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/secret"
 )
 
 const (
@@ -149,6 +151,7 @@ func (a *App) exchange(ctx context.Context) error {
 	if token.Token == "" {
 		return errors.New("exchange its key: the answer has no token")
 	}
+	secret.Register(ctx, token.Token)
 	token.made = a.now()
 	a.token = token
 	return nil

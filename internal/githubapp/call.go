@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
+	"github.com/taxiway-ci/taxiway/internal/secret"
 )
 
 const (
@@ -93,6 +94,7 @@ func (a *App) call(ctx context.Context, method string, u *url.URL, into any) err
 	if err != nil {
 		return err
 	}
+	secret.Register(ctx, statement)
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, slowError{})
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, u.String(), http.NoBody)

@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"io"
 	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 //go:embed page.html
@@ -20,7 +22,7 @@ func (t *Trace) HTML(w io.Writer) error {
 		"row":    Environment.summary,
 		"facts":  Environment.facts,
 		"moment": moment,
-		"plain":  visible,
+		"plain":  visible.Line,
 		"label":  func(i int) string { return header()[i] },
 		"anchor": func(e Environment) string { return "e-" + e.Key() },
 	}).Parse(pageText)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
+
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // JSON writes the trace for programs.
@@ -29,15 +31,15 @@ func (t *Trace) Text(w io.Writer) error {
 	for _, e := range t.Environments {
 		cells := make([]string, 0, len(header()))
 		for _, cell := range e.summary() {
-			cells = append(cells, visible(joined(cell, ", ")))
+			cells = append(cells, visible.Line(joined(cell, ", ")))
 		}
 		writeRow(table, cells)
 	}
 	_ = table.Flush() // a builder takes everything
 	for _, e := range t.Environments {
-		fmt.Fprintf(&b, "\n%s", visible(e.Key()))
+		fmt.Fprintf(&b, "\n%s", visible.Line(e.Key()))
 		if e.Passed != "" {
-			fmt.Fprintf(&b, " (after %s)", visible(e.Passed))
+			fmt.Fprintf(&b, " (after %s)", visible.Line(e.Passed))
 		}
 		b.WriteByte('\n')
 		for _, f := range e.facts() {
@@ -83,7 +85,7 @@ func writeWrapped(b *strings.Builder, lead, text string) {
 		b.WriteString(strings.TrimRight(lead+line, " ") + "\n")
 		lead, line = indent, ""
 	}
-	for i, word := range strings.Split(visible(text), " ") {
+	for i, word := range strings.Split(visible.Line(text), " ") {
 		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
 			flush()
 		}
@@ -101,15 +103,4 @@ func joined(spans []span, by string) string {
 		texts[i] = s.Text
 	}
 	return strings.Join(texts, by)
-}
-
-// visible takes away what would move the cursor of a terminal: texts come from
-// commits that anybody may have made.
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, s)
 }

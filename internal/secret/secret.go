@@ -1,0 +1,24 @@
+// Package secret carries secrets from where they are obtained to where text is
+// masked. A program knows the secrets of its request; it learns others while it
+// runs, such as the token that a GitHub App's key is exchanged for. Whatever
+// obtains one calls [Register] before it uses it, and everything that is written
+// afterwards has it masked.
+package secret
+
+import "context"
+
+type key struct{}
+
+// With returns a context whose secrets go to hide. hide is called with the new
+// secrets alone and must be safe for concurrent use.
+func With(ctx context.Context, hide func(secrets ...string)) context.Context {
+	return context.WithValue(ctx, key{}, hide)
+}
+
+// Register masks secrets from now on, in all that this context's program writes.
+// Without a [With] it does nothing, as in a program that shows nothing.
+func Register(ctx context.Context, secrets ...string) {
+	if hide, ok := ctx.Value(key{}).(func(...string)); ok {
+		hide(secrets...)
+	}
+}
