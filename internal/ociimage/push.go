@@ -43,18 +43,15 @@ type Pushed struct {
 	Repository string
 	// Digest is the index's: the one to pin and to sign. SBOM is the bill of materials' own.
 	Digest, SBOM v1.Hash
-	// Tags now point to Digest.
+	// Tags now point to Digest. Those that a newer release of the repository holds are not among them.
 	Tags []string
 }
 
 // Push uploads the image to base/TYPE (base: "registry.example.com/team"): first index and bill of materials by digest, and when
-// all is there the tags. Pushing the same image again changes nothing.
+// all is there the tags. MAJOR.MINOR and latest stay where they are if the repository has a newer release for them. Pushing the
+// same image again changes nothing.
 func (r Registry) Push(ctx context.Context, base string, image *Image) (*Pushed, error) {
 	repository, err := r.repository(base, image.Definition.Type)
-	if err != nil {
-		return nil, err
-	}
-	tags, err := image.Stamp.Tags()
 	if err != nil {
 		return nil, err
 	}
@@ -70,12 +67,33 @@ func (r Registry) Push(ctx context.Context, base string, image *Image) (*Pushed,
 	if err != nil {
 		return nil, explain("push the bill of materials to", repository.Name(), err)
 	}
+	present, err := present(repository, options)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := image.Stamp.TagsBeside(present)
+	if err != nil {
+		return nil, err
+	}
 	for _, tag := range tags {
 		if err := remote.Tag(repository.Tag(tag), image.Index, options...); err != nil {
 			return nil, explain("tag", repository.Tag(tag).Name(), err)
 		}
 	}
 	return &Pushed{Repository: repository.Name(), Digest: digest, SBOM: bill, Tags: tags}, nil
+}
+
+// present lists the tags of the repository: none if the registry does not know it yet.
+func present(repository name.Repository, options []remote.Option) ([]string, error) {
+	tags, err := remote.List(repository, options...)
+	var refused *transport.Error
+	if errors.As(err, &refused) && refused.StatusCode == http.StatusNotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, explain("list the tags of", repository.Name(), err)
+	}
+	return tags, nil
 }
 
 // pushArtifact uploads the blobs and then the manifest; its failures are explained by the caller.

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
@@ -165,6 +166,43 @@ func TestAPreReleaseMovesNoOtherTag(t *testing.T) {
 	} {
 		_, err := ociimage.Stamp{Version: version}.Tags()
 		assert.ErrorContains(t, err, text, version)
+	}
+}
+
+// A release of an older line, made after a newer one, gets its own tags and moves no other release's.
+func TestTagsNeverMoveBack(t *testing.T) {
+	registry := loopback(t)
+	points := map[string]v1.Hash{}
+	for _, step := range []struct {
+		version string
+		tags    []string
+	}{
+		{"1.4.7", []string{"1.4.7", "1.4", "latest"}},
+		{"2.0.0", []string{"2.0.0", "2.0", "latest"}},
+		{"2.1.0-rc.1", []string{"2.1.0-rc.1"}},
+		{"1.4.8", []string{"1.4.8", "1.4"}},
+		{"1.4.7", []string{"1.4.7"}},
+		{"2.0.0", []string{"2.0.0", "2.0", "latest"}},
+		{"2.0.1", []string{"2.0.1", "2.0", "latest"}},
+	} {
+		image := *sample(t)
+		image.Stamp.Version = step.version
+		var ok bool
+		image.Index, ok = mutate.Annotations(image.Index, map[string]string{"version": step.version}).(v1.ImageIndex)
+		require.True(t, ok)
+		pushed, err := anonymous().Push(t.Context(), registry.Host+"/team", &image)
+		require.NoError(t, err, step.version)
+		assert.Equal(t, step.tags, pushed.Tags, step.version)
+		for _, tag := range step.tags {
+			points[tag] = pushed.Digest
+		}
+		for tag, want := range points {
+			found, err := anonymous().Open(t.Context(), pushed.Repository+":"+tag)
+			require.NoError(t, err)
+			got, err := found.Index.Digest()
+			require.NoError(t, err)
+			assert.Equal(t, want, got, "%s after the push of %s", tag, step.version)
+		}
 	}
 }
 

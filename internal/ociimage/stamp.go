@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -106,6 +107,28 @@ func (s Stamp) Tags() ([]string, error) {
 		return []string{s.Version}, nil
 	}
 	return []string{s.Version, fmt.Sprintf("%d.%d", version.Major(), version.Minor()), "latest"}, nil
+}
+
+// TagsBeside lists those of Tags that the version may take in a repository with the tags present: MAJOR.MINOR and latest never
+// move back from a newer release.
+func (s Stamp) TagsBeside(present []string) ([]string, error) {
+	tags, err := s.Tags()
+	if err != nil {
+		return nil, err
+	}
+	version := semver.MustParse(s.Version) // Tags has parsed it
+	behind, behindInMinor := false, false
+	for _, tag := range present {
+		other, err := semver.StrictNewVersion(tag)
+		if err != nil || other.Prerelease() != "" || !other.GreaterThan(version) {
+			continue
+		}
+		behind = true
+		behindInMinor = behindInMinor || other.Major() == version.Major() && other.Minor() == version.Minor()
+	}
+	return slices.DeleteFunc(tags, func(tag string) bool {
+		return behind && tag == "latest" || behindInMinor && tag != "latest" && tag != s.Version
+	}), nil
 }
 
 // errNoCommit says that the folder is in no repository, or in one without commits.
