@@ -51,6 +51,7 @@ func mayImport() map[string][]string {
 		"internal/rehearsal":             {"internal/pipeline"},
 		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/provenance", "internal/vendored", "internal/version", "internal/visible"},
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools"},
+		"internal/rehearsal/world":       {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
 		"internal/scripttest":            {"internal/concourse", "internal/git/gittest"},
 		"internal/git/gittest":           {},
@@ -61,7 +62,7 @@ func mayImport() map[string][]string {
 		"internal/standin/github":   {"internal/git/gittest"},
 		"internal/standin/nixcache": {},
 		"internal/standin/registry": {},
-		"internal/standin/tools":    {},
+		"internal/standin/tools":    {"internal/standin/nixcache"},
 		"internal/standin/types":    {"internal/forge", "internal/ociimage", "internal/rehearsal"},
 
 		// one resource type: never another one

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/world"
 	"github.com/taxiway-ci/taxiway/pipelines/demo"
 )
 
@@ -23,46 +24,44 @@ func demoCommand() *cobra.Command {
 			"but the page that is asked for, and fails when the pipelines do not do what the scenario says.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := demoProduction()
+			p, err := demoPlay()
 			if err != nil {
 				return err
 			}
-			p.page = page
-			return p.run(cmd.Context(), cmd.OutOrStdout())
+			p.Page = page
+			return p.Run(cmd.Context(), cmd.OutOrStdout(), colours(cmd.OutOrStdout()))
 		},
 	}
 	command.Flags().StringVar(&page, "html", "", "write what every environment runs, back to the source, as a page to this file")
 	return command
 }
 
-// demoProduction is the play of the folder demo with the example lana-bank.
-func demoProduction() (production, error) {
-	root, err := moduleRoot()
+// demoPlay is the scenario of the folder demo with the example lana-bank.
+func demoPlay() (world.Play, error) {
+	p, err := newPlay()
 	if err != nil {
-		return production{}, err
-	}
-	example := filepath.Join(root, "pipelines", "examples", "lana-bank")
-	p := production{acts: demo.Tools}
-	for _, name := range demoPipelines() {
-		p.pipelines = append(p.pipelines, pipelineFile{name, fromHere(filepath.Join(example, name, wantFile))})
-	}
-	p.robots = func(w *world) func(ctx context.Context) (bool, error) {
-		return w.automerge("acme-bank/charts", "galoybot", "lana-bank")
-	}
-	if p.scenario, err = demo.Scenario(); err != nil {
 		return p, err
 	}
-	if p.vars, err = demo.Vars(); err != nil {
+	example := filepath.Join(p.Module, "pipelines", "examples", "lana-bank")
+	for _, name := range demoPipelines() {
+		p.Pipelines = append(p.Pipelines, world.Pipeline{Name: name, File: fromHere(filepath.Join(example, name, wantFile))})
+	}
+	p.Acts = demo.Acts()
+	p.Automerge = map[string][]string{"acme-bank/charts": {"galoybot", "lana-bank"}}
+	if p.Scenario, err = demo.Scenario(); err != nil {
+		return p, err
+	}
+	if p.Vars, err = demo.Vars(); err != nil {
 		return p, err
 	}
 	configs, err := ceplerConfigs(filepath.Join(example, "cepler"))
 	if err != nil {
 		return p, err
 	}
-	p.fill = func(ctx context.Context, w *world) (map[string]string, error) {
+	p.Fill = func(ctx context.Context, w *world.World) (map[string]string, error) {
 		var r demo.Repositories
 		for name, into := range map[string]**gittest.Repository{"lana-bank": &r.App, "charts": &r.Charts, "deployments": &r.Deployments} {
-			one, err := w.named("acme-bank/" + name)
+			one, err := w.Repository("acme-bank/" + name)
 			if err != nil {
 				return nil, err
 			}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/world"
 )
 
 // exampleVars has a value for each reference of a task in the examples.
@@ -28,7 +29,7 @@ func exampleVars() map[string]any {
 }
 
 // exampleTools are stand-ins for what the examples' images have.
-func exampleTools(string, string) map[string]string {
+func exampleTools() map[string]string {
 	return map[string]string{"go": `while [ $# -gt 0 ]; do if [ "$1" = -o ]; then echo program >"$2"; fi; shift; done`}
 }
 
@@ -68,11 +69,11 @@ func archived(t *testing.T, example string) []*branchFiles {
 }
 
 // filled writes the branches into the world's repositories.
-func filled(branches []*branchFiles) func(context.Context, *world) (map[string]string, error) {
-	return func(_ context.Context, w *world) (map[string]string, error) {
+func filled(branches []*branchFiles) func(context.Context, *world.World) (map[string]string, error) {
+	return func(_ context.Context, w *world.World) (map[string]string, error) {
 		at := time.Now().Add(-time.Hour)
 		repositories := map[string]*gittest.Repository{}
-		for name, r := range w.repositories {
+		for name, r := range w.Repositories() {
 			repositories[filepath.Base(name)] = r
 		}
 		var tips []string
@@ -107,19 +108,21 @@ func filled(branches []*branchFiles) func(context.Context, *world) (map[string]s
 	}
 }
 
-func exampleProduction(t *testing.T, example string) production {
+func examplePlay(t *testing.T, example string) world.Play {
 	t.Helper()
-	p := production{vars: exampleVars(), tools: []string{"make", "go"}, acts: exampleTools, fill: filled(archived(t, example))}
+	p, err := newPlay()
+	require.NoError(t, err)
+	p.Vars, p.Tools, p.Acts, p.Fill = exampleVars(), []string{"make", "go"}, exampleTools(), filled(archived(t, example))
 	for _, template := range []string{"release", "charts", deploymentsTemplate} {
 		file := filepath.Join("examples", example, template, wantFile)
 		if _, err := os.Stat(file); err == nil {
-			p.pipelines = append(p.pipelines, pipelineFile{template, file})
+			p.Pipelines = append(p.Pipelines, world.Pipeline{Name: template, File: file})
 		}
 	}
 	file := filepath.Join("testdata", "rehearsals", example+".yml")
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
-	p.scenario, err = scenario.Parse(file, text)
+	p.Scenario, err = scenario.Parse(file, text)
 	require.NoError(t, err)
 	return p
 }

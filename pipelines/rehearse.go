@@ -5,18 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 	"gopkg.in/yaml.v3"
 
-	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/world"
 )
 
 func rehearseCommand() *cobra.Command {
@@ -33,11 +31,11 @@ func rehearseCommand() *cobra.Command {
 			"  go run ./pipelines rehearse release.yml charts.yml --repository app=../app --repository charts=../charts",
 		Args: pipelineFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := f.production(args)
+			p, err := f.play(args)
 			if err != nil {
 				return err
 			}
-			return p.run(cmd.Context(), cmd.OutOrStdout())
+			return p.Run(cmd.Context(), cmd.OutOrStdout(), colours(cmd.OutOrStdout()))
 		},
 	}
 	flags := command.Flags()
@@ -45,7 +43,7 @@ func rehearseCommand() *cobra.Command {
 	flags.StringVar(&f.vars, "vars", "", "YAML file with the values of ((references))")
 	flags.StringVar(&f.scenario, "scenario", "", "scenario to play; pipelines/demo/scenario.yml is one")
 	flags.StringVar(&f.page, "html", "", "write what every environment runs, back to the source, as a page to this file")
-	flags.StringArrayVar(&f.tools, "tool", nil, "further program that task scripts run and that is to be replaced by a stand-in, may be repeated; always replaced: "+strings.Join(standInTools(), ", "))
+	flags.StringArrayVar(&f.tools, "tool", nil, "further program that task scripts run and that is to be replaced by a stand-in, may be repeated; always replaced: "+strings.Join(world.StandInTools(), ", "))
 	return command
 }
 
@@ -57,89 +55,70 @@ type rehearseFlags struct {
 	page           string
 }
 
-// standInTools are the programs that change or tell something outside of this
-// machine, or that only an image has, and that scripts are known to run.
-func standInTools() []string {
-	return []string{"tofu", "terraform", "helm", "kubectl", "gcloud", "aws", "az", "curl", "nix", "cachix", "cargo"}
-}
-
-// production reads what the flags name.
-func (f rehearseFlags) production(files []string) (production, error) {
-	p := production{vars: map[string]any{}, tools: f.tools, page: f.page}
+// play reads what the flags name.
+func (f rehearseFlags) play(files []string) (world.Play, error) {
+	p, err := newPlay()
+	if err != nil {
+		return p, err
+	}
+	p.Tools, p.Page = f.tools, f.page
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 		if filepath.Base(file) == wantFile {
 			name = filepath.Base(filepath.Dir(file))
 		}
-		p.pipelines = append(p.pipelines, pipelineFile{name, file})
+		p.Pipelines = append(p.Pipelines, world.Pipeline{Name: name, File: file})
 	}
-	if len(f.repositories) == 0 {
-		return p, errors.New("rehearse: say with --repository which git repository to copy")
-	}
-	for _, r := range f.repositories {
-		dir := r[strings.Index(r, "=")+1:]
-		if _, err := os.Stat(dir); err != nil {
-			return p, fmt.Errorf("rehearse: --repository %s: it is to be a clone on this machine, or NAME=CLONE: %w", r, err)
-		}
+	if p.Fill, err = f.copies(); err != nil {
+		return p, err
 	}
 	if f.vars != "" {
 		text, err := os.ReadFile(f.vars)
 		if err != nil {
 			return p, fmt.Errorf("rehearse: %w", err)
 		}
-		if err := yaml.Unmarshal(text, &p.vars); err != nil {
+		if err := yaml.Unmarshal(text, &p.Vars); err != nil {
 			return p, fmt.Errorf("rehearse: %s: %w", f.vars, err)
 		}
 	}
-	if f.scenario != "" {
-		text, err := os.ReadFile(f.scenario)
-		if err != nil {
-			return p, fmt.Errorf("rehearse: %w", err)
-		}
-		if p.scenario, err = scenario.Parse(f.scenario, text); err != nil {
-			return p, err
-		}
+	if f.scenario == "" {
+		return p, nil
 	}
-	p.fill = f.copies
-	return p, nil
+	text, err := os.ReadFile(f.scenario)
+	if err != nil {
+		return p, fmt.Errorf("rehearse: %w", err)
+	}
+	p.Scenario, err = scenario.Parse(f.scenario, text)
+	return p, err
 }
 
-// copies fills each repository of the world from the one that the user named.
-func (f rehearseFlags) copies(_ context.Context, w *world) (map[string]string, error) {
-	named := map[string]string{}
-	for _, r := range f.repositories {
-		name, dir, ok := strings.Cut(r, "=")
-		if !ok {
-			name, dir = "", r
-		}
-		named[name] = dir
+// copies fills the world from the clones that --repository names.
+func (f rehearseFlags) copies() (func(context.Context, *world.World) (map[string]string, error), error) {
+	if len(f.repositories) == 0 {
+		return nil, errors.New("rehearse: name the git repository to copy with --repository")
 	}
-	for _, full := range slices.Sorted(maps.Keys(w.repositories)) {
-		dir, ok := named[filepath.Base(full)]
-		if !ok && len(w.repositories) == 1 {
-			dir, ok = named[""]
-		}
+	clones := map[string]string{}
+	for _, given := range f.repositories {
+		name, dir, ok := strings.Cut(given, "=")
 		if !ok {
-			return nil, fmt.Errorf("the pipelines use the repository %s: say with --repository %s=PATH what to copy", full, filepath.Base(full))
+			name, dir = "", given
 		}
-		from, err := filepath.Abs(dir)
-		if err != nil {
-			return nil, err
+		if _, err := os.Stat(dir); err != nil {
+			return nil, fmt.Errorf("rehearse: --repository %s: use the path of a clone on this machine, or NAME=PATH: %w", given, err)
 		}
-		if _, err := w.repositories[full].Git("fetch", "--quiet", "--no-write-fetch-head", from, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
-			return nil, err
-		}
-		if head, err := gittest.Open(from).Git("symbolic-ref", "--quiet", "HEAD"); err == nil { // not where a commit is checked out by itself
-			if _, err := w.repositories[full].Git("symbolic-ref", "HEAD", strings.TrimSpace(head)); err != nil {
-				return nil, err
-			}
-		}
+		clones[name] = dir
 	}
-	return map[string]string{}, nil
+	return world.Copies(clones), nil
 }
 
-// colours tells whether w is a terminal that wants them
-// (https://no-color.org).
+// newPlay is a play of this module's images and types.
+func newPlay() (world.Play, error) {
+	root, err := moduleRoot()
+	return world.Play{Module: root, Types: ownTypes(), Vars: map[string]any{}}, err
+}
+
+// colours reports whether w is a terminal that shows colours, see
+// https://no-color.org.
 func colours(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
-	"github.com/taxiway-ci/taxiway/internal/rehearsal/timeline"
 )
 
 // The plays share the images: building them takes longer than most plays.
@@ -20,15 +20,10 @@ func TestPlays(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds images and plays the demo and the examples")
 	}
-	demo, err := demoProduction()
+	demo, err := demoPlay()
 	require.NoError(t, err)
-	parsed, err := demo.parse()
+	built, err := demo.Build(t.Context(), t.TempDir())
 	require.NoError(t, err)
-	w, err := newWorld(t.Context(), t.TempDir(), timeline.New(&bytes.Buffer{}, false))
-	require.NoError(t, err)
-	built, err := w.build(t.Context(), parsed)
-	require.NoError(t, err)
-	require.NoError(t, w.close())
 	t.Run("the demo", func(t *testing.T) {
 		t.Parallel()
 		playDemo(t, built)
@@ -40,22 +35,22 @@ func TestPlays(t *testing.T) {
 	for _, example := range rehearsedExamples(t) {
 		t.Run(example, func(t *testing.T) {
 			t.Parallel()
-			p := exampleProduction(t, example)
-			p.built = built
+			p := examplePlay(t, example)
+			p.Programs = built
 			var out bytes.Buffer
-			require.NoError(t, p.run(t.Context(), &out), "%s", &out)
+			require.NoError(t, p.Run(t.Context(), &out, false), "%s", &out)
 		})
 	}
 }
 
 func playDemo(t *testing.T, built map[string]string) {
 	t.Helper()
-	p, err := demoProduction()
+	p, err := demoPlay()
 	require.NoError(t, err)
-	p.built = built
-	p.page = filepath.Join(t.TempDir(), "demo.html")
+	p.Programs = built
+	p.Page = filepath.Join(t.TempDir(), "demo.html")
 	var out bytes.Buffer
-	require.NoError(t, p.run(t.Context(), &out), "%s", &out)
+	require.NoError(t, p.Run(t.Context(), &out, false), "%s", &out)
 	for _, want := range []string{
 		"Act 1 of ", "the automerge workflow of charts merges", "deploy-lana-bank-gcp-volcano-production #1", "started by Rosa",
 		"monitoring/gcp-volcano-production waits:", "Error: invalid value for tier: db-tiny", "0.42.0",
@@ -63,7 +58,7 @@ func playDemo(t *testing.T, built map[string]string) {
 		assert.Contains(t, out.String(), want)
 	}
 	assert.NotContains(t, out.String(), "\x1b", "no colours where there is no terminal")
-	page, err := os.ReadFile(p.page)
+	page, err := os.ReadFile(p.Page)
 	require.NoError(t, err)
 	assert.Contains(t, string(page), "gcp-volcano-production")
 }
@@ -113,15 +108,53 @@ func TestRehearseSaysWhatItLacks(t *testing.T) {
 // An expectation that does not hold ends the demo with its name.
 func playUntilItBreaks(t *testing.T, built map[string]string) {
 	t.Helper()
-	p, err := demoProduction()
+	p, err := demoPlay()
 	require.NoError(t, err)
-	p.built = built
-	p.pipelines = p.pipelines[len(p.pipelines)-1:] // the deployments alone
-	p.scenario = &scenario.Scenario{Acts: []scenario.Act{{
+	p.Programs = built
+	p.Pipelines = p.Pipelines[len(p.Pipelines)-1:] // the deployments alone
+	p.Scenario = &scenario.Scenario{Acts: []scenario.Act{{
 		Title: "Nothing new", Expect: scenario.Expect{Waits: map[string]string{"lana-bank/gcp-volcano-qa": "for the moon"}},
 	}}}
-	err = p.run(t.Context(), &bytes.Buffer{})
+	err = p.Run(t.Context(), io.Discard, false)
 	broken := &scenario.BrokenError{}
 	require.ErrorAs(t, err, &broken)
 	assert.ErrorContains(t, err, `act 1 (Nothing new): not as expected: lana-bank/gcp-volcano-qa should wait with "for the moon", and says ""`)
+}
+
+// Two pipelines of two repositories, copied from the user's: each is named.
+func TestRehearseTwoPipelines(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var files, flags []string
+	for _, name := range []string{"one", "two"} {
+		r, err := gittest.Init(filepath.Join(dir, name+".git"))
+		require.NoError(t, err)
+		_, err = r.Git("symbolic-ref", "HEAD", "refs/heads/trunk")
+		require.NoError(t, err)
+		_, err = r.Commit("trunk", "feat: first", map[string]string{"say": name + "\n"})
+		require.NoError(t, err)
+		file := filepath.Join(dir, name+".yml")
+		require.NoError(t, os.WriteFile(file, []byte(`resources:
+- name: repo
+  type: git
+  source: {uri: "git@github.com:acme/`+name+`.git", branch: trunk, private_key: ((key))}
+jobs:
+- name: say
+  plan:
+  - {get: repo, trigger: true}
+  - task: say
+    config:
+      platform: linux
+      image_resource: {type: registry-image, source: {repository: busybox, tag: 1.37.0}}
+      inputs: [{name: repo}]
+      run: {path: grep, args: [`+name+`, repo/say]}
+`), 0o644))
+		files, flags = append(files, file), append(flags, "--repository", name+"="+r.Dir)
+	}
+	out, err := pipelines(t, append(append([]string{"rehearse"}, files...), flags...)...)
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "say #1 of one")
+	assert.Contains(t, out, "say #1 of two")
+	_, err = pipelines(t, append(append([]string{"rehearse"}, files...), flags[:2]...)...)
+	require.ErrorContains(t, err, "the pipelines use the repository acme/two: name a clone of it with --repository two=PATH")
 }

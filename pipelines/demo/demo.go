@@ -6,7 +6,6 @@ package demo
 import (
 	_ "embed"
 	"fmt"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -19,16 +18,13 @@ var scenarioText []byte
 //go:embed vars.yml
 var varsText []byte
 
-//go:embed tools/nix.sh
-var nixText string
-
-//go:embed tools/cachix.sh
-var cachixText string
-
-// Tools are what stand-ins for programs do in the demo, as shell scripts by the
-// program's name. Host and port are where builds ask for their store paths.
-func Tools(host, port string) map[string]string {
-	return map[string]string{"nix": strings.NewReplacer("@HOST@", host, "@PORT@", port).Replace(nixText), "cachix": cachixText}
+// Acts returns what stand-ins for programs do in the demo besides, as shell
+// scripts by the program's name.
+func Acts() map[string]string {
+	return map[string]string{"nix": `if [ "$verb$targets" = "run generate-docs" ]; then
+  mkdir -p "$1/docs-site"
+  echo "# The API of ${VERSION:-dev}" >"$1/docs-site/api.md"
+fi`}
 }
 
 // Scenario is the play.

@@ -47,19 +47,19 @@ func (*desk) Statuses(context.Context, string, string) (map[string]string, error
 func outside(t *testing.T) scenario.Stage {
 	t.Helper()
 	s, _ := stage(t)
-	registry, err := registry.New(t.Context())
+	images, err := registry.New(t.Context())
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = registry.Close() })
+	t.Cleanup(func() { _ = images.Close() })
 	image, err := mutate.Config(empty.Image, v1.Config{Labels: map[string]string{"team": "bank"}})
 	require.NoError(t, err)
 	other, err := mutate.Config(empty.Image, v1.Config{Labels: map[string]string{"team": "shop"}})
 	require.NoError(t, err)
 	for tag, i := range map[string]v1.Image{"1.0.0": image, "latest": image, "edge": other} {
-		ref, err := name.NewTag(registry.Host+"/example.com/app:"+tag, name.Insecure)
+		ref, err := name.NewTag(images.Host+"/example.com/app:"+tag, name.Insecure)
 		require.NoError(t, err)
 		require.NoError(t, remote.Write(ref, i))
 	}
-	s.Forge, s.Registry, s.Cached = &desk{}, registry.Host, func() []string { return []string{"app-1.0.0-abc"} }
+	s.Forge, s.Registry, s.Cached = &desk{}, images.Host, func() []string { return []string{"app-1.0.0-abc"} }
 	tip, err := s.Repositories["deployments"].RevParse("main")
 	require.NoError(t, err)
 	require.NoError(t, s.Repositories["deployments"].UpdateRef("refs/tags/1.0.0", tip))

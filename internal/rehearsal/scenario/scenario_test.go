@@ -51,7 +51,7 @@ func stage(t *testing.T) (scenario.Stage, *notes) {
 	require.NoError(t, err)
 	_, err = repository.Commit("main", "first", map[string]string{"repo/f": "one\n", "gates.yml": "# gates\nqa: HEAD\n'prod': 1234 # closed\n"})
 	require.NoError(t, err)
-	tools, err := tools.New(t.TempDir(), "tofu")
+	folder, err := tools.New(t.TempDir(), "tofu")
 	require.NoError(t, err)
 	p, err := pipeline.Parse("p.yml", []byte(`
 resources:
@@ -68,12 +68,12 @@ jobs:
 	mailbox := &rehearsal.Mailbox{}
 	r, err := rehearsal.New(rehearsal.Options{
 		Pipeline: p, Types: map[string]rehearsal.Type{"chat": mailbox}, Dir: t.TempDir(),
-		TaskPath: tools.Path() + string(os.PathListSeparator) + os.Getenv("PATH"),
+		TaskPath: folder.Path() + string(os.PathListSeparator) + os.Getenv("PATH"),
 	})
 	require.NoError(t, err)
 	n := &notes{}
 	return scenario.Stage{
-		Pipelines: rehearsal.Together{r}, Repositories: map[string]*gittest.Repository{"deployments": repository}, Deployments: "deployments", Tools: tools, Messages: mailbox, Audience: n,
+		Pipelines: rehearsal.Together{r}, Repositories: map[string]*gittest.Repository{"deployments": repository}, Deployments: "deployments", Tools: folder, Messages: mailbox, Audience: n,
 		Now: func() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) },
 	}, n
 }

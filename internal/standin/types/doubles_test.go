@@ -247,16 +247,16 @@ func sourceTree(t *testing.T) string {
 
 func TestABuiltImageIsPushedAndPulled(t *testing.T) {
 	t.Parallel()
-	registry, err := registry.New(t.Context())
+	images, err := registry.New(t.Context())
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = registry.Close() })
+	t.Cleanup(func() { _ = images.Close() })
 	dir, again := sourceTree(t), sourceTree(t)
 	params := []string{"CONTEXT=repo", "BUILD_ARG_VERSION=1.0.0", "LABELS_FILE=labels", "LABEL_team=bank"}
 	require.NoError(t, build(t, dir, params...))
 	require.NoError(t, build(t, again, append(params, "OUTPUT_OCI=true")...))
 	assert.Equal(t, read(t, dir, "image/digest"), read(t, again, "image/digest"), "the same context, the same image")
 
-	d := newDouble(t, types.RegistryImage{Host: registry.Host})
+	d := newDouble(t, types.RegistryImage{Host: images.Host})
 	source := map[string]any{"repository": "gcr.io/bank/app", "tag": "edge", "username": "u", "password": "p"}
 	assert.Empty(t, d.check(t, asked{Source: source}), "nothing was pushed")
 	write(t, dir, map[string]string{"version/version": "1.0.0-rc.1\n1.0.0\n"})

@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# What nix would leave, made up: the path of a build depends on its name, the version and the commit.
-ask() { # "path NAME" or "push NAME": the store path
+# Leaves what nix would leave. The store path of a build depends on its name, the version and the commit.
+ask() { # "path NAME" or "push NAME": prints the store path
   bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "%s\n" "$3" >&3 && read -r path <&3 && echo "$path"' ask @HOST@ @PORT@ "$1"
 }
-verb=$1 dry='' targets=''
-shift
+verb=${1-} dry='' targets=''
+[ $# -eq 0 ] || shift
 while [ $# -gt 0 ]; do
   case $1 in
   --) shift; break ;;
@@ -16,10 +16,9 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-commit=$(git rev-parse HEAD)
-short=$(git rev-parse --short=7 HEAD)
+commit=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 for target in $targets; do
-  name=$target-${VERSION:-dev}-$short
+  name=$target-${VERSION:-dev}-$(printf %.7s "$commit")
   case $verb-$dry in
   build-yes)
     printf '[{"drvPath":"%s","outputs":{"out":"%s"}}]\n' "$(ask "path $name.drv")" "$(ask "path $name")" ;;
@@ -27,10 +26,5 @@ for target in $targets; do
     ask "${CACHIX_DOES-path} $name" >&2
     mkdir -p result/bin
     echo "$target ${VERSION:-dev} of $commit" >"result/bin/${target%-release}" ;;
-  run-)
-    if [ "$target" = generate-docs ]; then
-      mkdir -p "$1/docs-site"
-      echo "# The API of ${VERSION:-dev}" >"$1/docs-site/api.md"
-    fi ;;
   esac
 done

@@ -1,4 +1,4 @@
-package main
+package world
 
 import (
 	"os"
@@ -52,49 +52,11 @@ func TestTheStateOfARepositoryIsThatOfItsRefs(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// Two pipelines of two repositories, copied from the user's: each is named.
-func TestRehearseTwoPipelines(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	var files, flags []string
-	for _, name := range []string{"one", "two"} {
-		r, err := gittest.Init(filepath.Join(dir, name+".git"))
-		require.NoError(t, err)
-		_, err = r.Git("symbolic-ref", "HEAD", "refs/heads/trunk")
-		require.NoError(t, err)
-		_, err = r.Commit("trunk", "feat: first", map[string]string{"say": name + "\n"})
-		require.NoError(t, err)
-		file := filepath.Join(dir, name+".yml")
-		require.NoError(t, os.WriteFile(file, []byte(`resources:
-- name: repo
-  type: git
-  source: {uri: "git@github.com:acme/`+name+`.git", branch: trunk, private_key: ((key))}
-jobs:
-- name: say
-  plan:
-  - {get: repo, trigger: true}
-  - task: say
-    config:
-      platform: linux
-      image_resource: {type: registry-image, source: {repository: busybox, tag: 1.37.0}}
-      inputs: [{name: repo}]
-      run: {path: grep, args: [`+name+`, repo/say]}
-`), 0o644))
-		files, flags = append(files, file), append(flags, "--repository", name+"="+r.Dir)
-	}
-	out, err := pipelines(t, append(append([]string{"rehearse"}, files...), flags...)...)
-	require.NoError(t, err, out)
-	assert.Contains(t, out, "say #1 of one")
-	assert.Contains(t, out, "say #1 of two")
-	_, err = pipelines(t, append(append([]string{"rehearse"}, files...), flags[:2]...)...)
-	require.ErrorContains(t, err, "the pipelines use the repository acme/two: say with --repository two=PATH what to copy")
-}
-
 func TestATypeThatNothingStandsInFor(t *testing.T) {
 	t.Parallel()
 	p, err := pipeline.Parse("p.yml", []byte("resources: [{name: s, type: s3, source: {bucket: b}}]\njobs: [{name: j, plan: [{get: s}]}]\n"))
 	require.NoError(t, err)
-	w, err := newWorld(t.Context(), t.TempDir(), nil)
+	w, err := open(t.Context(), t.TempDir(), "cache", nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = w.close() })
 	_, err = w.types("p", p)

@@ -1,4 +1,4 @@
-package main
+package world
 
 import (
 	"context"
@@ -14,9 +14,8 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 )
 
-// closing shows what every environment runs, back to the source, after a look at
-// the repositories.
-func (p production) closing(ctx context.Context, w *world, stage scenario.Stage, resources map[string]string, began time.Time) error {
+// closing checks the repositories, and shows what every environment runs, back to the source.
+func (p Play) closing(ctx context.Context, w *World, stage scenario.Stage, resources map[string]string, began time.Time) error {
 	for _, name := range slices.Sorted(maps.Keys(w.repositories)) {
 		if err := w.repositories[name].Fsck(); err != nil {
 			return fmt.Errorf("the repository %s is damaged: %w", name, err)
@@ -36,8 +35,7 @@ func (p production) closing(ctx context.Context, w *world, stage scenario.Stage,
 	return nil
 }
 
-// traceOf is what every environment runs and where it comes from. Those that a
-// person holds where they are say how.
+// traceOf returns what every environment runs and where it comes from. An environment that a person has pinned says so.
 func traceOf(ctx context.Context, stage scenario.Stage, resources map[string]string) (trace *lineage.Trace, err error) {
 	o := stage.Lineage
 	o.Deployments = stage.Repositories[stage.Deployments].Dir
@@ -59,8 +57,8 @@ func traceOf(ctx context.Context, stage scenario.Stage, resources map[string]str
 	return trace, nil
 }
 
-// showTrace writes it below the timeline, and as a page where that is asked for.
-func (p production) showTrace(w *world, trace *lineage.Trace) error {
+// showTrace writes the trace below the timeline, and as a page where that is asked for.
+func (p Play) showTrace(w *World, trace *lineage.Trace) error {
 	var text strings.Builder
 	if err := trace.Text(&text); err != nil {
 		return err
@@ -69,10 +67,10 @@ func (p production) showTrace(w *world, trace *lineage.Trace) error {
 	for line := range strings.Lines(text.String()) {
 		w.show.Line("%s", strings.TrimRight(line, "\n"))
 	}
-	if p.page == "" {
+	if p.Page == "" {
 		return nil
 	}
-	file, err := os.Create(p.page)
+	file, err := os.Create(p.Page)
 	if err != nil {
 		return fmt.Errorf("rehearse: the page: %w", err)
 	}
@@ -80,6 +78,6 @@ func (p production) showTrace(w *world, trace *lineage.Trace) error {
 		return fmt.Errorf("rehearse: the page: %w", err)
 	}
 	w.show.Line("")
-	w.show.Line("the same as a page: %s", p.page)
+	w.show.Line("the same as a page: %s", p.Page)
 	return nil
 }

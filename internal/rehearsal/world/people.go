@@ -1,4 +1,4 @@
-package main
+package world
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 )
 
 // people do on the world's forge what a scenario says, and look at it.
-type people struct{ world *world }
+type people struct{ world *World }
 
 // repository finds a repository of the forge by the last part of its name.
 func (p people) repository(name string) (*github.Repository, error) {
@@ -125,25 +125,34 @@ func (p people) Statuses(_ context.Context, repository, commit string) (map[stri
 	return all, nil
 }
 
-// automerge is the workflow that merges the pull requests of bots which carry
-// all the labels.
-func (w *world) automerge(repository string, labels ...string) func(ctx context.Context) (bool, error) {
+// automerge is a workflow that merges the pull requests which carry all the labels of their repository.
+func (w *World) automerge(labels map[string][]string) func(ctx context.Context) (bool, error) {
 	return func(context.Context) (bool, error) {
-		r := w.forge.Repository(repository)
-		pulls, err := r.Pulls()
-		if err != nil {
-			return false, err
-		}
-		for _, pull := range pulls {
-			if !pull.Open || slices.ContainsFunc(labels, func(l string) bool { return !slices.Contains(pull.Labels, l) }) {
-				continue
+		for _, repository := range slices.Sorted(maps.Keys(labels)) {
+			if did, err := w.mergeLabelled(repository, labels[repository]); did || err != nil {
+				return did, err
 			}
-			if _, err := merge(r, pull.Number, "merge", "github-actions"); err != nil {
-				return false, fmt.Errorf("the workflow merges pull request #%d of %s: %w", pull.Number, repository, err)
-			}
-			w.show.Did(fmt.Sprintf("the automerge workflow of %s merges #%d: %s", path.Base(repository), pull.Number, pull.Title))
-			return true, nil
 		}
 		return false, nil
 	}
+}
+
+// mergeLabelled merges the first open pull request that has the labels, and reports whether there was one.
+func (w *World) mergeLabelled(repository string, labels []string) (bool, error) {
+	r := w.forge.Repository(repository)
+	pulls, err := r.Pulls()
+	if err != nil {
+		return false, err
+	}
+	for _, pull := range pulls {
+		if !pull.Open || slices.ContainsFunc(labels, func(l string) bool { return !slices.Contains(pull.Labels, l) }) {
+			continue
+		}
+		if _, err := merge(r, pull.Number, "merge", "github-actions"); err != nil {
+			return false, fmt.Errorf("the workflow merges pull request #%d of %s: %w", pull.Number, repository, err)
+		}
+		w.show.Did(fmt.Sprintf("the automerge workflow of %s merges #%d: %s", path.Base(repository), pull.Number, pull.Title))
+		return true, nil
+	}
+	return false, nil
 }

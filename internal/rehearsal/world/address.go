@@ -1,0 +1,156 @@
+package world
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal"
+)
+
+// repositoryOf returns the "owner/name" of a git address, as forges have it.
+func repositoryOf(uri string) string {
+	at := uri
+	if u, err := url.Parse(uri); err == nil && u.Host != "" {
+		at = u.Path
+	} else if _, rest, ok := strings.Cut(uri, ":"); ok {
+		at = rest
+	}
+	at = strings.TrimSuffix(strings.Trim(at, "/"), ".git")
+	if owner := path.Base(path.Dir(at)); owner != "." && owner != "/" {
+		return owner + "/" + path.Base(at)
+	}
+	return path.Base(at)
+}
+
+// uris returns the git addresses that the resources of a pipeline use.
+func uris(p *pipeline.Pipeline, vars map[string]any) ([]string, error) {
+	var all []string
+	for _, r := range p.Resources {
+		value := r.Source.Field("uri")
+		if value.IsZero() {
+			continue
+		}
+		filled, err := value.Interpolate(pipeline.Vars(vars))
+		if err != nil {
+			return nil, fmt.Errorf("rehearse: %s: uri of %s: %w", p.File, r.Name, err)
+		}
+		if uri, ok := filled.Text(); ok && !slices.Contains(all, uri) {
+			all = append(all, uri)
+		}
+	}
+	return all, nil
+}
+
+// cacheOf returns the name of the binary cache that the pipelines use.
+func cacheOf(pipelines []*pipeline.Pipeline) string {
+	name := "cache"
+	for _, p := range pipelines {
+		for _, r := range p.Resources {
+			if named, ok := r.Source.Field("cache").Text(); ok && imageOf(p, r.Type) == cachixPaths {
+				name = named
+			}
+		}
+	}
+	return name
+}
+
+// standIn puts a repository in place of every git address of the pipeline.
+func (w *World) standIn(p *pipeline.Pipeline, vars map[string]any) error {
+	all, err := uris(p, vars)
+	if err != nil {
+		return err
+	}
+	for _, uri := range all {
+		repository, err := w.Repository(repositoryOf(uri))
+		if err != nil {
+			return err
+		}
+		w.standIns[uri] = rehearsal.StandIn{URI: repository.URL(), Without: credentialKeys()}
+	}
+	return nil
+}
+
+// credentialKeys are the keys of a source that servers on loopback do not need.
+func credentialKeys() []string {
+	return []string{
+		"private_key", "private_key_passphrase", "known_hosts", "insecure_ignore_host_key", "username", "password", "access_token", "auth_token",
+		"app_id", "app_private_key", "app_installation_id", "app_api_url", "ca_cert", "skip_ssl_verification",
+	}
+}
+
+// local puts the world's forge and cache in place of those that a source names.
+func (w *World) local(p *pipeline.Pipeline) func(typ string, source map[string]any) error {
+	return func(typ string, source map[string]any) error {
+		for _, key := range credentialKeys() {
+			delete(source, key)
+		}
+		if github, ok := source["github"].(map[string]any); ok {
+			source["github"] = map[string]any{"repository": github["repository"], "api_url": w.forge.APIURL(), "access_token": forgeToken}
+		}
+		if imageOf(p, typ) == "pull-request-builds" {
+			name, _ := source["repository"].(string)
+			source["uri"], source["api_url"], source["access_token"] = w.git.URL(name), w.forge.APIURL(), forgeToken
+		}
+		if imageOf(p, typ) == cachixPaths {
+			source["url"], source["public_keys"] = w.cache.URL(), []any{w.cache.PublicKey()}
+			delete(source, "cache")
+		}
+		return nil
+	}
+}
+
+// stamp returns the state of the repository that a source names, or "" for a source that also names something else. The minute
+// is part of the state because gates may depend on the time.
+func (w *World) stamp(source map[string]any) string {
+	uri, ok := source["uri"].(string)
+	_, github := source["github"]
+	_, api := source["api_url"]
+	if !ok || github || api {
+		return ""
+	}
+	for _, r := range w.repositories {
+		if r.URL() != uri {
+			continue
+		}
+		refs, err := refState(r.Dir)
+		if err != nil {
+			return ""
+		}
+		return time.Now().Truncate(time.Minute).Format(time.RFC3339) + " " + refs
+	}
+	return ""
+}
+
+// refState returns a digest of all refs of a bare repository.
+func refState(dir string) (string, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = root.Close() }()
+	packed, err := root.ReadFile("packed-refs")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	state := sha256.New()
+	state.Write(packed)
+	err = fs.WalkDir(root.FS(), "refs", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		hash, err := root.ReadFile(name)
+		_, _ = fmt.Fprintf(state, "%s %s\n", name, hash)
+		return err
+	})
+	return hex.EncodeToString(state.Sum(nil)), err
+}

@@ -1,0 +1,292 @@
+package world
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/deployments"
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
+	"github.com/taxiway-ci/taxiway/internal/rehearsal/timeline"
+	"github.com/taxiway-ci/taxiway/internal/standin/tools"
+)
+
+// Play is everything that a rehearsal needs.
+type Play struct {
+	// Module is the folder of the module that has images/images.yml; Types are the resource types of its own.
+	Module string
+	Types  pipeline.Types
+
+	Pipelines []Pipeline
+	// Vars are the values of ((references)).
+	Vars map[string]any
+	// Scenario is played; nil runs what is pending.
+	Scenario *scenario.Scenario
+	// Tools are programs that stand-ins replace in task scripts, besides [StandInTools]; Acts are what stand-ins do, as shell
+	// scripts by the program's name.
+	Tools []string
+	Acts  map[string]string
+	// Programs are the unpacked images of the suite by type, see [Play.Build]; nil builds them.
+	Programs map[string]string
+	// Fill puts commits into the world's repositories, which are empty, and returns names for some of the commits.
+	Fill func(ctx context.Context, w *World) (map[string]string, error)
+	// Automerge has the labels of the pull requests that a workflow merges, by "owner/name" of the repository.
+	Automerge map[string][]string
+	// Page is the file for the lineage as an HTML page; empty for none.
+	Page string
+}
+
+// Pipeline is a file under the name that it is set with.
+type Pipeline struct{ Name, File string }
+
+// StandInTools returns the programs that are always replaced: those that scripts are known to run, and that change or tell
+// something outside of this machine or exist in an image only.
+func StandInTools() []string {
+	return []string{"tofu", "terraform", "helm", "kubectl", "gcloud", "aws", "az", "curl", "nix", "cachix", "cargo"}
+}
+
+// Run makes the world, plays, and writes to out what happens, with colours where that is asked for.
+func (p Play) Run(ctx context.Context, out io.Writer, colours bool) (err error) {
+	dir, err := os.MkdirTemp("", "taxiway-rehearsal-")
+	if err != nil {
+		return fmt.Errorf("rehearse: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	show := timeline.New(out, colours)
+	return errors.Join(p.run(ctx, dir, show), show.Err())
+}
+
+func (p Play) run(ctx context.Context, dir string, show *timeline.Timeline) (err error) {
+	began := time.Now()
+	if p.Scenario != nil {
+		show.Title(p.Scenario.Title, p.Scenario.About)
+	}
+	show.Line("")
+	parsed, err := p.parse()
+	if err != nil {
+		return err
+	}
+	programs := p.Programs
+	if programs == nil {
+		if programs, err = p.build(ctx, filepath.Join(dir, "images"), parsed, show); err != nil {
+			return err
+		}
+	}
+	w, err := open(ctx, dir, cacheOf(parsed), show)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	w.programs = programs
+	for _, one := range parsed {
+		if err := w.standIn(one, p.Vars); err != nil {
+			return err
+		}
+	}
+	known, err := p.history(ctx, w)
+	if err != nil {
+		return err
+	}
+	stage, resources, err := p.stage(ctx, w, parsed)
+	if err != nil {
+		return err
+	}
+	if err := p.perform(ctx, stage, known); err != nil {
+		return err
+	}
+	return p.closing(ctx, w, stage, resources, began)
+}
+
+// parse lints and parses the pipelines.
+func (p Play) parse() ([]*pipeline.Pipeline, error) {
+	var all []*pipeline.Pipeline
+	for _, file := range p.Pipelines {
+		text, err := os.ReadFile(file.File)
+		if err != nil {
+			return nil, fmt.Errorf("rehearse: %w", err)
+		}
+		if findings := pipeline.Lint(file.File, text, p.Types); findings.Errors() > 0 {
+			return nil, fmt.Errorf("rehearse: lint finds faults in the pipeline:\n%s", findings)
+		}
+		parsed, err := pipeline.Parse(file.File, text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, parsed)
+	}
+	return all, nil
+}
+
+// Build builds the images that the pipelines use and unpacks them below dir. Several plays can share the result as Programs.
+func (p Play) Build(ctx context.Context, dir string) (map[string]string, error) {
+	parsed, err := p.parse()
+	if err != nil {
+		return nil, err
+	}
+	return p.build(ctx, dir, parsed, timeline.New(io.Discard, false))
+}
+
+func (p Play) build(ctx context.Context, dir string, parsed []*pipeline.Pipeline, show *timeline.Timeline) (map[string]string, error) {
+	return images{p.Module, dir, show}.build(ctx, parsed)
+}
+
+// history fills the repositories.
+func (p Play) history(ctx context.Context, w *World) (map[string]string, error) {
+	began := time.Now()
+	known, err := p.Fill(ctx, w)
+	if err != nil {
+		return nil, fmt.Errorf("rehearse: fill the repositories: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.repositories)) {
+		files, err := w.repositories[name].Files("HEAD")
+		if err != nil {
+			return nil, err
+		}
+		hashes, err := w.repositories[name].Log("%H", "HEAD")
+		if err != nil {
+			return nil, err
+		}
+		w.show.Line("repository %s: %d files and %d commits", name, len(files), len(hashes))
+	}
+	w.show.Line("repositories made (%.1fs)", time.Since(began).Seconds())
+	return known, nil
+}
+
+// stage sets the pipelines in the world. It also returns the resources of the environments by "deployment/environment".
+func (p Play) stage(ctx context.Context, w *World, parsed []*pipeline.Pipeline) (scenario.Stage, map[string]string, error) {
+	stage := scenario.Stage{
+		Repositories: map[string]*gittest.Repository{}, Forge: people{w}, Registry: w.registry.Host, Lineage: w.lineage(),
+		Messages: w.mailbox, Audience: w.show, Now: time.Now, Pass: w.clock.Pass, Cached: w.nix.Pushed,
+	}
+	for name, repository := range w.repositories {
+		stage.Repositories[path.Base(name)] = repository
+	}
+	if len(p.Automerge) > 0 {
+		stage.Robots = w.automerge(p.Automerge)
+	}
+	if err := p.install(w); err != nil {
+		return stage, nil, err
+	}
+	stage.Tools = w.tools
+	resources := map[string]string{}
+	for i, one := range parsed {
+		r, err := w.set(p.Pipelines[i].Name, one, p.Vars)
+		if err != nil {
+			return stage, nil, err
+		}
+		stage.Pipelines = append(stage.Pipelines, r)
+		w.show.Line("pipeline %s: %s, %d jobs", p.Pipelines[i].Name, one.File, len(one.Jobs))
+		if err := w.environments(ctx, &stage, resources, r, one); err != nil {
+			return stage, nil, err
+		}
+	}
+	w.pipelines = stage.Pipelines
+	return stage, resources, nil
+}
+
+// install makes the programs that task scripts find first.
+func (p Play) install(w *World) (err error) {
+	if w.tools, err = tools.New(filepath.Join(w.dir, "tools"), append(StandInTools(), p.Tools...)...); err != nil {
+		return err
+	}
+	if err := w.nix.Install(w.tools); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Acts)) {
+		if err := w.tools.Act(name, p.Acts[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// environments adds the environments of a deployments repository that the pipeline watches.
+func (w *World) environments(ctx context.Context, stage *scenario.Stage, resources map[string]string, r *rehearsal.Rehearsal, p *pipeline.Pipeline) (err error) {
+	watched, err := watchedBy(r, p)
+	if err != nil || len(watched) == 0 {
+		return err
+	}
+	all, err := uris(p, nil)
+	if err != nil {
+		return err
+	}
+	name := path.Base(repositoryOf(all[0]))
+	if stage.Deployments != "" && stage.Deployments != name {
+		return fmt.Errorf("rehearse: the pipelines have environments of %s and of %s; rehearse those of one deployments repository at a time", stage.Deployments, name)
+	}
+	stage.Deployments = name
+	reader := lineage.New(lineage.Options{Deployments: stage.Repositories[name].Dir})
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	for _, resource := range slices.Sorted(maps.Keys(watched)) {
+		key, err := reader.Key(ctx, watched[resource])
+		if err != nil {
+			return fmt.Errorf("config of %s: %w", resource, err)
+		}
+		stage.Sources = append(stage.Sources, watched[resource])
+		resources[key] = resource
+	}
+	return nil
+}
+
+// watchedBy returns the sources of the environments that the pipeline watches, by resource.
+func watchedBy(r *rehearsal.Rehearsal, p *pipeline.Pipeline) (map[string]deployments.Source, error) {
+	watched := map[string]deployments.Source{}
+	for _, name := range rehearsal.Inputs(p) {
+		data, err := r.Source(name)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := data["environment"]; !ok {
+			continue
+		}
+		text, err := json.Marshal(data)
+		if err != nil {
+			return nil, fmt.Errorf("source of %s: %w", name, err)
+		}
+		var src deployments.Source
+		if err := json.Unmarshal(text, &src); err != nil {
+			return nil, fmt.Errorf("source of %s: %w", name, err)
+		}
+		watched[name] = src
+	}
+	return watched, nil
+}
+
+// perform plays the scenario, or runs what is pending.
+func (p Play) perform(ctx context.Context, stage scenario.Stage, known map[string]string) error {
+	if p.Scenario != nil {
+		return p.Scenario.Play(ctx, stage, known)
+	}
+	builds, err := stage.Pipelines.Settle(ctx, stage.Robots)
+	if err != nil {
+		return err
+	}
+	bad := 0
+	for _, b := range builds {
+		if b.Status != rehearsal.Succeeded {
+			bad++
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("rehearse: %d of %d builds did not succeed", bad, len(builds))
+	}
+	for _, r := range stage.Pipelines {
+		if failed := r.CheckErrors(); len(failed) > 0 {
+			return fmt.Errorf("rehearse: the check of %s fails", strings.Join(slices.Sorted(maps.Keys(failed)), ", "))
+		}
+	}
+	return nil
+}
