@@ -40,7 +40,21 @@ func mayImport() map[string][]string {
 		"internal/concourse": {"internal/nearest", "internal/secret", "internal/visible"},
 		"internal/version":   {}, // versions, conventional commits, release notes
 
-		"internal/git":                   {"internal/githubapp", "internal/httpclient"}, // one remote repository
+		// git, from the ground up: the data model, a cache with a total weight, packs and
+		// their limits, the protocol as bytes, connections and credentials, repositories on
+		// this machine, files in a folder; on top one repository, for everybody else
+		"internal/git/object":    {},
+		"internal/git/cache":     {},
+		"internal/git/pack":      {"internal/git/cache", "internal/git/object"},
+		"internal/git/wire":      {"internal/git/object"},
+		"internal/git/transport": {"internal/git/object", "internal/git/wire", "internal/githubapp", "internal/httpclient"},
+		"internal/git/local":     {"internal/git/object"},
+		"internal/git/workdir":   {"internal/git/object", "internal/git/pack"},
+		"internal/git": {
+			"internal/git/cache", "internal/git/local", "internal/git/object", "internal/git/pack", "internal/git/transport",
+			"internal/git/wire", "internal/git/workdir", "internal/httpclient",
+		},
+
 		"internal/githubapp":             {"internal/httpclient", "internal/secret"},    // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/githubapp", "internal/httpclient"}, // GitHub's API
 		"internal/vendored":              {"internal/git", "internal/yamledit"},         // vendir's git contents
@@ -95,6 +109,9 @@ func mayImport() map[string][]string {
 // A name that ends in "..." means all packages below it, as for the go command.
 func neverUse() map[string][]string {
 	return map[string][]string{
+		"internal/git/object":  {"net", "net/http", "os/exec"},
+		"internal/git/wire":    {"net", "net/http", "os/exec"},
+		"internal/git/pack":    {"net", "net/http", "os/exec"},
 		"internal/cepler":      {"net/http", "os/exec", "github.com/go-git/go-git/v5"},
 		"internal/yamledit":    {"net/http", "os/exec", "github.com/go-git/go-git/v5"},
 		"internal/version":     {"net/http", "os/exec", "github.com/go-git/go-git/v5"},

@@ -15,7 +15,7 @@ type Connection struct {
 // Connect prepares reading and writing the repository that src names. Objects
 // are kept in storeDir, or in memory when it is "". No network is used yet.
 func Connect(src Source, storeDir string, logf Logf) (*Connection, error) {
-	remote, err := src.Open(git.Options{Logf: logf})
+	remote, err := git.Open(src.Access, git.Options{Logf: logf})
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func TestRefsUnderAPrefix(t *testing.T) {
 	_, err := repo.Git("tag", "-a", "-m", "annotated", "d", "main")
 	require.NoError(t, err)
 	for _, uri := range []string{repo.URL(), repo.Dir} {
-		remote, err := Access{URI: uri, Branch: "main"}.Open(Options{})
+		remote, err := Open(Access{URI: uri, Branch: "main"}, Options{})
 		require.NoError(t, err)
 		refs, err := remote.RefsUnder(t.Context(), "refs/tags/")
 		require.NoError(t, err)

@@ -9,6 +9,10 @@ import (
 	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
+	"github.com/taxiway-ci/taxiway/internal/git/pack"
+	"github.com/taxiway-ci/taxiway/internal/git/wire"
 )
 
 // Parents gives a commit's parents and makes them readable. Where the copy of
@@ -26,7 +30,7 @@ func (s *Store) Parents(ctx context.Context, h Hash) ([]Hash, error) {
 		return nil, nil
 	}
 	if s.packs == nil || s.remote == nil {
-		if s.local != nil && s.local.shallow(c.Hash) {
+		if s.local != nil && s.local.Shallow(c.Hash) {
 			return nil, nil
 		}
 		return nil, fmt.Errorf("parents of %s in %s: %w", c.Hash, s.name, ErrNotFound)
@@ -50,7 +54,7 @@ func (s *Store) hasAll(all []Hash) bool {
 
 // cutAtServer reports whether the repository itself is shallow at c.
 func (s *Store) cutAtServer(c *Commit) bool {
-	_, ok := s.packs.state.shallow[c.Hash]
+	_, ok := s.packs.State.Shallow[c.Hash]
 	return ok
 }
 
@@ -65,14 +69,14 @@ func (s *Store) deepen(ctx context.Context, c *Commit) error {
 			return nil
 		}
 		q := s.deepenRequest(ctx, c, steps[s.steps])
-		err := s.fetch(ctx, q, s.packs.state.shallow[c.Hash])
-		if isRefused(err) {
-			return s.fallBack(ctx, "", noBlobs, c.Parents...)
+		err := s.fetch(ctx, q, s.packs.State.Shallow[c.Hash])
+		if wire.IsRefused(err) {
+			return s.fallBack(ctx, "", wire.NoBlobs, c.Parents...)
 		}
 		if err != nil {
 			return err
 		}
-		if q.depth == 0 {
+		if q.Depth == 0 {
 			if err := s.closeCuts(ctx); err != nil {
 				return err
 			}
@@ -83,10 +87,10 @@ func (s *Store) deepen(ctx context.Context, c *Commit) error {
 		return nil
 	}
 	// A ref that was forced elsewhere does not lead to c any more.
-	q := s.request(noBlobs, c.Hash)
-	q.depth = everything
+	q := s.request(wire.NoBlobs, c.Hash)
+	q.Depth = wire.Everything
 	err := s.fetch(ctx, q, false)
-	if isRefused(err) {
+	if wire.IsRefused(err) {
 		return nil
 	}
 	return err
@@ -95,25 +99,25 @@ func (s *Store) deepen(ctx context.Context, c *Commit) error {
 // closeCuts forgets the cuts behind which everything is here by now. A server
 // names those that it has itself.
 func (s *Store) closeCuts(ctx context.Context) error {
-	for h := range s.packs.state.shallow {
+	for h := range s.packs.State.Shallow {
 		c, err := s.Commit(ctx, h)
 		if err != nil {
 			return err
 		}
 		if s.hasAll(c.Parents) {
-			delete(s.packs.state.shallow, h)
+			delete(s.packs.State.Shallow, h)
 		}
 	}
-	return s.packs.save()
+	return s.packs.Save()
 }
 
 // deepenRequest moves the whole edge of a ref's history at once, as a walk will
 // reach all of it. A commit that was asked for by itself goes on alone.
-func (s *Store) deepenRequest(ctx context.Context, c *Commit, depth int) fetchRequest {
+func (s *Store) deepenRequest(ctx context.Context, c *Commit, depth int) wire.Fetch {
 	var wants []Hash
-	if s.packs.state.shallow[c.Hash] {
-		for _, ref := range slices.Sorted(maps.Keys(s.packs.state.tips)) {
-			if h := s.packs.state.tips[ref]; s.objects.has(h) && !slices.Contains(wants, h) {
+	if s.packs.State.Shallow[c.Hash] {
+		for _, ref := range slices.Sorted(maps.Keys(s.packs.State.Tips)) {
+			if h := s.packs.State.Tips[ref]; s.objects.Has(h) && !slices.Contains(wants, h) {
 				wants = append(wants, h)
 			}
 		}
@@ -121,33 +125,15 @@ func (s *Store) deepenRequest(ctx context.Context, c *Commit, depth int) fetchRe
 	if len(wants) == 0 {
 		wants = []Hash{c.Hash}
 	}
-	q := s.request(noBlobs, wants...)
-	q.depth = depth
-	q.relative = depth != everything && s.remote.deepensFurther(ctx)
-	if depth == everything {
+	q := s.request(wire.NoBlobs, wants...)
+	q.Depth = depth
+	q.Relative = depth != wire.Everything && s.remote.client.Deepens(ctx)
+	if depth == wire.Everything {
 		// What is here already comes again: around a cut the server looks for new
 		// deltas, while the whole is copied as it has it, in half the time.
-		q.haves, q.shallow, q.depth = nil, nil, 0
+		q.Haves, q.Shallow, q.Depth = nil, nil, 0
 	}
 	return q
-}
-
-// deepensFurther says that the server can count depth from where history ends.
-func (r *Remote) deepensFurther(ctx context.Context) bool {
-	_, g, err := r.reading(ctx)
-	if err != nil {
-		return false // the fetch itself will say what is wrong
-	}
-	return g.v2 && g.fetches("shallow") || g.supports("deepen-relative")
-}
-
-// filters says that the server can leave blobs out.
-func (r *Remote) filters(ctx context.Context) bool {
-	_, g, err := r.reading(ctx)
-	if err != nil {
-		return false // the fetch itself will say what is wrong
-	}
-	return g.v2 && g.fetches("filter") || g.supports("filter")
 }
 
 // IsAncestor reports whether one commit is another one or comes before it. A
@@ -160,7 +146,7 @@ func (s *Store) IsAncestor(ctx context.Context, old, young Hash) (bool, error) {
 	if found || complete || s.packs == nil {
 		return found, nil
 	}
-	for _, depth := range []int{1000, everything} {
+	for _, depth := range []int{1000, wire.Everything} {
 		if err := s.fetchGraph(ctx, young, depth); err != nil {
 			return false, fmt.Errorf("find out whether %s comes before %s in %s: %w", old, young, s.name, err)
 		}
@@ -198,7 +184,7 @@ func (s *Store) parentsHere(h Hash) ([]Hash, bool) {
 	if parents, ok := s.graph[h]; ok {
 		return parents, true
 	}
-	if c, ok := s.commits.get(h); ok {
+	if c, ok := s.commits.Get(h); ok {
 		return c.Parents, true
 	}
 	if !s.Has(h) {
@@ -209,10 +195,10 @@ func (s *Store) parentsHere(h Hash) ([]Hash, bool) {
 		return nil, false
 	}
 	if kind == plumbing.TagObject {
-		to, err := tagged(content)
+		to, err := object.TagTarget(content)
 		return []Hash{to}, err == nil
 	}
-	c, err := parseCommit(h, content)
+	c, err := object.ParseCommit(h, content)
 	if kind != plumbing.CommitObject || err != nil {
 		return nil, kind != plumbing.CommitObject
 	}
@@ -222,36 +208,34 @@ func (s *Store) parentsHere(h Hash) ([]Hash, bool) {
 // fetchGraph gets the commits before tip without their trees, and keeps nothing
 // of them but who is whose parent.
 func (s *Store) fetchGraph(ctx context.Context, tip Hash, depth int) error {
-	packs := newPackStore(s.remote.options.TempDir)
-	defer func() { _ = packs.close() }() // in memory, or a file without a name
-	q := fetchRequest{wants: []Hash{tip}, depth: depth, filter: noTrees}
-	if _, err := s.remote.fetch(ctx, q, func(r io.Reader) error { return packs.add(ctx, r) }); err != nil {
-		if isRefused(err) {
-			return s.fallBack(ctx, "", noBlobs, tip)
+	packs := pack.NewStore(s.remote.options.TempDir)
+	defer func() { _ = packs.Close() }() // in memory, or a file without a name
+	q := wire.Fetch{Wants: []Hash{tip}, Depth: depth, Filter: wire.NoTrees}
+	if _, err := s.remote.fetch(ctx, q, func(r io.Reader) error { return packs.Add(ctx, r) }); err != nil {
+		if wire.IsRefused(err) {
+			return s.fallBack(ctx, "", wire.NoBlobs, tip)
 		}
 		return err
 	}
 	if s.graph == nil {
 		s.graph = map[Hash][]Hash{}
 	}
-	for _, p := range packs.packs {
-		for i := range p.idx.count {
-			if err := s.addToGraph(packs, p.idx.hash(i)); err != nil {
-				return err
-			}
+	for h := range packs.Hashes() {
+		if err := s.addToGraph(packs, h); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (s *Store) addToGraph(packs *packStore, h Hash) error {
-	kind, content, err := packs.read(h)
+func (s *Store) addToGraph(packs *pack.Store, h Hash) error {
+	kind, content, err := packs.Read(h)
 	if err != nil || kind != plumbing.CommitObject {
 		return err
 	}
-	c, err := parseCommit(h, content)
+	c, err := object.ParseCommit(h, content)
 	if err != nil {
-		return errors.Join(err, errBadPack)
+		return errors.Join(err, ErrDamaged)
 	}
 	s.graph[h] = c.Parents
 	return nil

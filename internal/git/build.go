@@ -1,7 +1,6 @@
 package git
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
 // Build makes a commit of edits on top of another commit, without a work tree:
@@ -20,7 +21,7 @@ import (
 // keep exactly the mode they have. A folder without files goes away. The commit
 // exists in the result only; Push sends it.
 func (s *Store) Build(ctx context.Context, spec Change) (*Built, error) {
-	b := &builder{store: s, objects: map[Hash]plumbing.EncodedObject{}}
+	b := &builder{store: s, objects: map[Hash]Object{}}
 	root, err := newEditTree(spec.Edits)
 	if err != nil {
 		return nil, fmt.Errorf("build a commit: %w", err)
@@ -41,7 +42,7 @@ func (s *Store) Build(ctx context.Context, spec Change) (*Built, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build a commit: %w", err)
 	}
-	c.Hash = b.add(plumbing.CommitObject, commitText(c))
+	c.Hash = b.add(plumbing.CommitObject, object.FormatCommit(c))
 	return &Built{Hash: c.Hash, Commit: c, Objects: b.list()}, nil
 }
 
@@ -82,7 +83,7 @@ func checkEdit(p string, e Edit) error {
 	default:
 		return fmt.Errorf("write %q: the mode %o is not one of a file", p, uint32(e.Mode))
 	}
-	return checkPath(p, e.Mode)
+	return object.CheckPath(p, e.Mode)
 }
 
 // checkDeleted lets odd names go, as long as they can be found in trees.
@@ -134,7 +135,7 @@ func (t *editTree) writes() bool {
 
 type builder struct {
 	store   *Store
-	objects map[Hash]plumbing.EncodedObject
+	objects map[Hash]Object
 	order   []Hash
 }
 
@@ -163,8 +164,8 @@ func (b *builder) tree(ctx context.Context, base Hash, dir string, t *editTree) 
 	if !base.IsZero() && slices.Equal(before, after) { // an edit keeps the place of its entry
 		return base, len(after) == 0, nil
 	}
-	slices.SortFunc(after, compareEntries)
-	return b.add(plumbing.TreeObject, treeText(after)), len(after) == 0, nil
+	slices.SortFunc(after, object.CompareEntries)
+	return b.add(plumbing.TreeObject, object.FormatTree(after)), len(after) == 0, nil
 }
 
 func (b *builder) file(entries []Entry, dir, name string, e Edit) ([]Entry, error) {
@@ -204,7 +205,7 @@ func replacedMode(old, wanted filemode.FileMode) (filemode.FileMode, error) {
 		return old, errors.New("a folder is there")
 	case wanted == filemode.Empty && old == filemode.Symlink:
 		return old, errors.New("a symbolic link is there, which is not followed")
-	case wanted == filemode.Empty || wanted == writtenMode(old):
+	case wanted == filemode.Empty || wanted == object.WrittenMode(old):
 		return old, nil
 	}
 	return wanted, nil
@@ -255,60 +256,28 @@ func (b *builder) subtree(ctx context.Context, entries []Entry, dir, name string
 }
 
 func (b *builder) add(kind plumbing.ObjectType, content []byte) Hash {
-	o := &plumbing.MemoryObject{}
-	o.SetType(kind)
-	_, _ = o.Write(content) // into memory: it does not fail
-	h := o.Hash()
-	if b.objects[h] == nil {
-		b.objects[h] = o
-		b.order = append(b.order, h)
+	o := object.New(kind, content)
+	if _, ok := b.objects[o.Hash]; !ok {
+		b.objects[o.Hash] = o
+		b.order = append(b.order, o.Hash)
 	}
-	return h
+	return o.Hash
 }
 
 // forget takes an object out that turned out not to be needed.
 func (b *builder) forget(h Hash) {
-	if b.objects[h] != nil {
+	if _, ok := b.objects[h]; ok {
 		delete(b.objects, h)
 		b.order = slices.DeleteFunc(b.order, func(o Hash) bool { return o == h })
 	}
 }
 
-func (b *builder) list() []plumbing.EncodedObject {
-	all := make([]plumbing.EncodedObject, 0, len(b.order))
+func (b *builder) list() []Object {
+	all := make([]Object, 0, len(b.order))
 	for _, h := range b.order {
 		all = append(all, b.objects[h])
 	}
 	return all
-}
-
-// compareEntries is git's order in trees: a folder sorts as if its name ended
-// in a slash.
-func compareEntries(a, b Entry) int {
-	n := min(len(a.Name), len(b.Name))
-	if c := strings.Compare(a.Name[:n], b.Name[:n]); c != 0 {
-		return c
-	}
-	return int(sortByte(a, n)) - int(sortByte(b, n))
-}
-
-func sortByte(e Entry, at int) byte {
-	switch {
-	case at < len(e.Name):
-		return e.Name[at]
-	case e.Mode == filemode.Dir:
-		return '/'
-	}
-	return 0
-}
-
-func treeText(entries []Entry) []byte {
-	var raw bytes.Buffer
-	for _, e := range entries {
-		fmt.Fprintf(&raw, "%o %s\x00", uint32(e.Mode), e.Name)
-		raw.Write(e.Hash[:])
-	}
-	return raw.Bytes()
 }
 
 func newCommit(spec Change, tree Hash) (*Commit, error) {
@@ -317,8 +286,8 @@ func newCommit(spec Change, tree Hash) (*Commit, error) {
 		c.Author = c.Committer
 	}
 	for _, s := range []*Signature{&c.Author, &c.Committer} {
-		*s = Signature{Name: cleanName(s.Name), Email: cleanName(s.Email), When: s.When.Truncate(time.Second)}
-		if err := checkSignature(*s); err != nil {
+		*s = Signature{Name: object.CleanName(s.Name), Email: object.CleanName(s.Email), When: s.When.Truncate(time.Second)}
+		if err := object.CheckSignature(*s); err != nil {
 			return nil, err
 		}
 	}
@@ -332,34 +301,4 @@ func newCommit(spec Change, tree Hash) (*Commit, error) {
 		c.Parents = []Hash{spec.Parent}
 	}
 	return c, nil
-}
-
-// commitText is the object of git's data model, see git-commit-tree(1).
-func commitText(c *Commit) []byte {
-	var raw bytes.Buffer
-	fmt.Fprintf(&raw, "tree %s\n", c.Tree)
-	for _, p := range c.Parents {
-		fmt.Fprintf(&raw, "parent %s\n", p)
-	}
-	fmt.Fprintf(&raw, "author %s\ncommitter %s\n\n%s", signatureText(c.Author), signatureText(c.Committer), c.Message)
-	return raw.Bytes()
-}
-
-func checkSignature(s Signature) error {
-	switch {
-	case s.When.Before(time.Unix(0, 0)):
-		return fmt.Errorf("the time %s of the commit is before 1970, which git can't store", s.When.Format(time.RFC3339))
-	case s.Name == "" && s.Email == "":
-		return errors.New("the commit has no author: name and email are empty")
-	}
-	return nil
-}
-
-func signatureText(s Signature) string {
-	return fmt.Sprintf("%s <%s> %d %s", s.Name, s.Email, s.When.Unix(), s.When.Format("-0700"))
-}
-
-// cleanName leaves out what would end the name in a commit.
-func cleanName(s string) string {
-	return strings.TrimSpace(strings.NewReplacer("<", "", ">", "", "\n", " ", "\x00", "").Replace(s))
 }

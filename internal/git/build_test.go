@@ -2,7 +2,6 @@ package git
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -31,13 +30,9 @@ func change(parent Hash, edits map[string]Edit) Change {
 func install(t *testing.T, r *gittest.Repository, b *Built) string {
 	t.Helper()
 	for _, o := range b.Objects {
-		reader, err := o.Reader()
+		got, err := r.Object(o.Kind.String(), o.Content)
 		require.NoError(t, err)
-		content, err := io.ReadAll(reader)
-		require.NoError(t, err)
-		got, err := r.Object(o.Type().String(), content)
-		require.NoError(t, err)
-		require.Equal(t, o.Hash().String(), got)
+		require.Equal(t, o.Hash.String(), got)
 	}
 	require.NoError(t, r.UpdateRef("refs/heads/built", b.Hash.String()))
 	return b.Hash.String()

@@ -2,13 +2,11 @@ package git
 
 import (
 	"archive/tar"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -291,42 +289,4 @@ func TestCheckoutOfNothing(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, openStore(t, bare(t)).Checkout(t.Context(), dir, nil))
 	assert.Empty(t, onDisk(t, dir))
-}
-
-func FuzzCheckName(f *testing.F) {
-	for _, name := range []string{"a", "..", ".git", ".GIT ", "git~1", ".g\u200cit", "a\\.git", "a/b", "a\x00", "", "\xff", ".git:x", "con", "a\nb", ".gitx", ".git\\", "..."} {
-		f.Add(name)
-	}
-	f.Fuzz(func(t *testing.T, name string) {
-		if checkName(name) != nil {
-			return
-		}
-		if name != path.Base(name) || !filepath.IsLocal(name) || strings.EqualFold(strings.TrimRight(name, " ."), ".git") {
-			t.Fatalf("%q was taken for a good name", name)
-		}
-		dir := t.TempDir()
-		root, err := os.OpenRoot(dir)
-		require.NoError(t, err)
-		require.NoError(t, written{name: name, mode: filemode.Regular, content: []byte("x")}.write(root))
-		require.NoError(t, root.Close())
-		found, err := os.ReadDir(dir)
-		require.NoError(t, err)
-		require.Len(t, found, 1)
-		require.Equal(t, name, found[0].Name())
-	})
-}
-
-func TestHashBlob(t *testing.T) {
-	r := bare(t)
-	for _, content := range []string{"", "x", strings.Repeat("long\n", 100_000)} {
-		want, err := r.Object("blob", []byte(content))
-		require.NoError(t, err)
-		got, err := HashBlob(strings.NewReader(content), int64(len(content)))
-		require.NoError(t, err)
-		assert.Equal(t, want, got.String())
-	}
-	for _, size := range []int64{2, 4} {
-		_, err := HashBlob(bytes.NewReader([]byte("abc")), size)
-		require.ErrorContains(t, err, "got 3 bytes instead of")
-	}
 }

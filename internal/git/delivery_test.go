@@ -20,7 +20,7 @@ func servePartial(t *testing.T, fill func(*gittest.Repository)) (*gittest.Server
 	r, err := server.Create("owner/a")
 	require.NoError(t, err)
 	fill(r)
-	remote, err := Access{URI: r.URL(), Branch: "main"}.Open(Options{})
+	remote, err := Open(Access{URI: r.URL(), Branch: "main"}, Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, remote.Close()) })
 	s, err := remote.Store("")

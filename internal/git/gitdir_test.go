@@ -2,9 +2,7 @@ package git
 
 import (
 	"bytes"
-	"compress/zlib"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -144,17 +142,6 @@ func TestGitFetchesWhatIsNotThere(t *testing.T) {
 	log, err := client.Log("%s")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"three", "two", "one"}, log)
-}
-
-func TestStoredIsZlib(t *testing.T) {
-	for _, size := range []int{0, 1, 0xfffe, 0xffff, 0x10000, 0x1fffe, 200_000} {
-		content := bytes.Repeat([]byte("7"), size)
-		r, err := zlib.NewReader(bytes.NewReader(stored(content)))
-		require.NoError(t, err)
-		got, err := io.ReadAll(r)
-		require.NoError(t, err)
-		assert.True(t, bytes.Equal(content, got), size)
-	}
 }
 
 func TestWriteGitDirRefuses(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"path"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
 // History visits the commits that touch matching paths, from start backwards in
@@ -147,7 +149,7 @@ func compareHeads(a, b []Entry) int {
 	case len(b) == 0:
 		return -1
 	}
-	return compareEntries(a[0], b[0])
+	return object.CompareEntries(a[0], b[0])
 }
 
 // sameEntry compares two entries of one name, of which one may be missing.

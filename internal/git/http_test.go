@@ -68,7 +68,7 @@ func TestEmptyAndMissingRepositories(t *testing.T) {
 	}
 	_, err := open(t, Access{URI: server.URL("team/none")}).Refs(t.Context(), mainRef)
 	require.ErrorIs(t, err, ErrNoRepository)
-	_, err = Access{URI: t.TempDir(), Branch: "main"}.Open(Options{})
+	_, err = Open(Access{URI: t.TempDir(), Branch: "main"}, Options{})
 	require.ErrorIs(t, err, ErrNoRepository)
 }
 

@@ -2,11 +2,15 @@ package git
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/git/local"
+	"github.com/taxiway-ci/taxiway/internal/git/transport"
+	"github.com/taxiway-ci/taxiway/internal/git/wire"
 )
 
 // Remote is a repository that is reached as the source says. It is for one
@@ -14,28 +18,39 @@ import (
 type Remote struct {
 	access   Access
 	options  Options
-	endpoint *endpoint
-	dialer   dialer
-	local    *localRepository // in place of a dialer
-
-	reader   session
-	greeting *greeting
-	answered bool // the reader gave refs already
-	old      bool // the server speaks no protocol version 2
+	endpoint *transport.Address
+	client   *transport.Client
+	local    *local.Repository // in place of a client
 	byHash   answerToWants
+}
+
+// Open prepares the way to a repository. It uses no network yet.
+func Open(a Access, o Options) (*Remote, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	e, err := transport.ParseAddress(a.URI)
+	if err != nil {
+		return nil, err
+	}
+	r := &Remote{access: a, options: o, endpoint: e}
+	if e.Scheme == "file" {
+		r.local, err = local.Open(e.Path)
+	} else {
+		r.client, err = transport.Open(a, e, r.logf)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", e, err)
+	}
+	return r, nil
 }
 
 // Close ends the connections. Stores of this remote can't fetch afterwards.
 func (r *Remote) Close() error {
-	var errs []error
-	if r.reader != nil {
-		errs = append(errs, r.reader.close())
-		r.reader, r.greeting = nil, nil
+	if r.client == nil {
+		return nil
 	}
-	if r.dialer != nil {
-		errs = append(errs, r.dialer.close())
-	}
-	return errors.Join(errs...)
+	return r.client.Close()
 }
 
 // URL is the address without credentials.
@@ -43,7 +58,7 @@ func (r *Remote) URL() string { return r.endpoint.String() }
 
 // WebURL is the address of the repository's page for people, "" when none is
 // known.
-func (r *Remote) WebURL() string { return r.endpoint.web() }
+func (r *Remote) WebURL() string { return r.endpoint.Web() }
 
 // Refs gives the values of refs by their full names; those that are not there
 // are missing from the answer. An annotated tag's commit is under its name with
@@ -67,7 +82,7 @@ func (r *Remote) RefsUnder(ctx context.Context, prefixes ...string) (map[string]
 	var all map[string]Hash
 	var err error
 	if r.local != nil {
-		all, err = r.local.allRefs()
+		all, err = r.local.AllRefs()
 	} else {
 		all, err = r.refs(ctx, prefixes)
 	}
@@ -82,81 +97,15 @@ func (r *Remote) RefsUnder(ctx context.Context, prefixes ...string) (map[string]
 
 func (r *Remote) refs(ctx context.Context, names []string) (map[string]Hash, error) {
 	if r.local != nil {
-		return r.local.refs(names)
+		return r.local.Refs(names)
 	}
-	return retry(ctx, r, "read the refs", func() (map[string]Hash, error) {
-		refs, err := r.askRefs(ctx, names)
-		if err != nil {
-			r.endReading()
-		}
-		return refs, err
-	})
+	return retry(ctx, r, "read the refs", func() (map[string]Hash, error) { return r.client.Refs(ctx, names) })
 }
 
-// askRefs asks without a greeting where that is possible, and falls back to the
-// old protocol at any surprise.
-func (r *Remote) askRefs(ctx context.Context, names []string) (map[string]Hash, error) {
-	if r.old {
-		return r.greetingRefs(ctx)
-	}
-	if r.answered {
-		r.endReading() // a server's process does not see that refs move
-	}
-	if r.reader == nil {
-		s, err := r.dialer.dial(ctx, uploadPack, true)
-		if err != nil {
-			return nil, err
-		}
-		r.reader = s
-	}
-	if r.reader.stateless() && r.greeting == nil {
-		refs, err := r.lsRefs(ctx, r.reader, names)
-		if err == nil || isFinal(err) || ctx.Err() != nil {
-			return refs, err
-		}
-	}
-	s, g, err := r.reading(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if !g.v2 {
-		r.old = true
-		return maps.Clone(g.refs), nil
-	}
-	return r.lsRefs(ctx, s, names)
-}
-
-// greetingRefs are the refs of a server that lists all of them first of all.
-func (r *Remote) greetingRefs(ctx context.Context) (map[string]Hash, error) {
-	if r.reader != nil {
-		_ = r.reader.close()
-		r.reader, r.greeting = nil, nil
-	}
-	_, g, err := r.reading(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return maps.Clone(g.refs), nil
-}
-
-func (r *Remote) lsRefs(ctx context.Context, s session, names []string) (refs map[string]Hash, err error) {
-	var w pktWriter
-	w.line("command=ls-refs")
-	w.line("agent=%s", agent)
-	w.line("object-format=sha1")
-	w.delimiter()
-	w.line("peel")
-	for _, name := range names {
-		w.line("ref-prefix %s", name)
-	}
-	w.flush()
-	body, err := s.ask(ctx, w.Bytes())
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, body.Close()) }()
-	r.answered = !s.stateless()
-	return readRefs(newPktReader(body))
+// fetch hands the pack that answers a request to take. It tries again when the
+// connection breaks, so take may be called more than once.
+func (r *Remote) fetch(ctx context.Context, q wire.Fetch, take func(io.Reader) error) (*wire.Fetched, error) {
+	return retry(ctx, r, "fetch", func() (*wire.Fetched, error) { return r.client.Fetch(ctx, q, take) })
 }
 
 func (r *Remote) logf(format string, args ...any) {

@@ -3,7 +3,6 @@ package git
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +10,13 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/taxiway-ci/taxiway/internal/git/cache"
+	"github.com/taxiway-ci/taxiway/internal/git/local"
+	"github.com/taxiway-ci/taxiway/internal/git/object"
+	"github.com/taxiway-ci/taxiway/internal/git/pack"
+	"github.com/taxiway-ci/taxiway/internal/git/wire"
+	"github.com/taxiway-ci/taxiway/internal/git/workdir"
 )
 
 const (
@@ -27,7 +33,7 @@ const (
 	wholeDepth = 1 // when blobs come too
 )
 
-func deeper() []int { return []int{firstDepth, 1000, everything} }
+func deeper() []int { return []int{firstDepth, 1000, wire.Everything} }
 
 // Store is a partial copy of a repository that completes itself: whatever is
 // read and missing is fetched, in as few requests as possible. It is for one
@@ -36,12 +42,12 @@ type Store struct {
 	remote  *Remote // nil: nothing can be fetched
 	name    string
 	objects objects
-	packs   *packStore // the objects of a remote that is not local
-	local   *localRepository
-	made    map[Hash]wholeObject // by this process, pushed
+	packs   *pack.Store // the objects of a remote that is not local
+	local   *local.Repository
+	made    map[Hash]Object // by this process, pushed
 
-	trees   *weighed[Hash, []Entry]
-	commits *weighed[Hash, *Commit]
+	trees   *cache.Cache[Hash, []Entry]
+	commits *cache.Cache[Hash, *Commit]
 	steps   int             // of deeper, taken so far
 	far     bool            // see ExpectFar
 	ends    map[Hash]bool   // commits at which the repository itself ends
@@ -50,8 +56,8 @@ type Store struct {
 
 func newStore(name string) *Store {
 	return &Store{
-		name: name, made: map[Hash]wholeObject{}, ends: map[Hash]bool{},
-		trees: newWeighed[Hash, []Entry](treeMemo), commits: newWeighed[Hash, *Commit](commitMemo),
+		name: name, made: map[Hash]Object{}, ends: map[Hash]bool{},
+		trees: cache.New[Hash, []Entry](treeMemo), commits: cache.New[Hash, *Commit](commitMemo),
 	}
 }
 
@@ -66,10 +72,10 @@ func (r *Remote) Store(dir string) (*Store, error) {
 		return s, nil
 	}
 	if dir == "" {
-		s.packs = newPackStore(r.options.TempDir)
+		s.packs = pack.NewStore(r.options.TempDir)
 	} else {
 		var err error
-		if s.packs, err = openPackStore(dir, r.options.TempDir); err != nil {
+		if s.packs, err = pack.OpenStore(dir, r.options.TempDir); err != nil {
 			return nil, err
 		}
 	}
@@ -80,7 +86,7 @@ func (r *Remote) Store(dir string) (*Store, error) {
 // OpenLocal reads a clone or a bare repository on this machine. Nothing is ever
 // fetched.
 func OpenLocal(dir string) (*Store, error) {
-	l, err := openLocalRepository(dir)
+	l, err := local.Open(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open the repository in %s: %w", dir, err)
 	}
@@ -90,7 +96,7 @@ func OpenLocal(dir string) (*Store, error) {
 }
 
 // Close gives files back. The remote stays open.
-func (s *Store) Close() error { return s.objects.close() }
+func (s *Store) Close() error { return s.objects.Close() }
 
 // URL is the remote's address without credentials, or the folder.
 func (s *Store) URL() string { return s.name }
@@ -101,7 +107,7 @@ func (s *Store) Ref(_ context.Context, name string) (Hash, error) {
 	if s.local == nil {
 		return Hash{}, fmt.Errorf("the ref %s of %s can't be read from a copy", name, s.name)
 	}
-	refs, err := s.local.refs([]string{name})
+	refs, err := s.local.Refs([]string{name})
 	if err != nil {
 		return Hash{}, err
 	}
@@ -117,13 +123,13 @@ func (s *Store) Refs(_ context.Context) (map[string]Hash, error) {
 	if s.local == nil {
 		return nil, fmt.Errorf("the refs of %s can't be read from a copy", s.name)
 	}
-	return s.local.allRefs()
+	return s.local.AllRefs()
 }
 
 // Has reports whether an object can be read without fetching.
 func (s *Store) Has(h Hash) bool {
 	_, ok := s.made[h]
-	return ok || s.objects.has(h)
+	return ok || s.objects.Has(h)
 }
 
 // ExpectFar says that reading will probably go back to the beginning. From then
@@ -142,16 +148,16 @@ func (s *Store) Advance(ctx context.Context, ref string, tip Hash) error {
 	if s.Has(tip) {
 		return s.keepTip(ref, tip)
 	}
-	q := s.request(noBlobs, tip)
-	q.depth = firstDepth
-	if len(q.haves) > 0 || s.remote.filters(ctx) {
+	q := s.request(wire.NoBlobs, tip)
+	q.Depth = firstDepth
+	if len(q.Haves) > 0 || s.remote.client.Filters(ctx) {
 		s.steps = max(s.steps, 1)
 	} else {
-		q.depth = wholeDepth
+		q.Depth = wholeDepth
 	}
 	err := s.fetch(ctx, q, true)
-	if isRefused(err) {
-		err = s.fallBack(ctx, ref, noBlobs, tip)
+	if wire.IsRefused(err) {
+		err = s.fallBack(ctx, ref, wire.NoBlobs, tip)
 	}
 	if err != nil {
 		return fmt.Errorf("fetch %s of %s: %w", ref, s.name, err)
@@ -163,56 +169,50 @@ func (s *Store) Advance(ctx context.Context, ref string, tip Hash) error {
 }
 
 func (s *Store) keepTip(ref string, tip Hash) error {
-	if s.packs.state.tips[ref] == tip {
+	if s.packs.State.Tips[ref] == tip {
 		return nil
 	}
-	s.packs.state.tips[ref] = tip
-	if !s.objects.has(tip) {
+	s.packs.State.Tips[ref] = tip
+	if !s.objects.Has(tip) {
 		return nil // made here: the next process has to fetch it
 	}
-	return s.packs.save()
+	return s.packs.Save()
 }
 
 // request asks for objects, given what is here.
-func (s *Store) request(filter string, wants ...Hash) fetchRequest {
-	q := fetchRequest{wants: wants, filter: filter}
-	for _, h := range s.packs.state.tips {
-		if s.objects.has(h) && !slices.Contains(q.haves, h) && len(q.haves) < maxHaves {
-			q.haves = append(q.haves, h)
+func (s *Store) request(filter string, wants ...Hash) wire.Fetch {
+	q := wire.Fetch{Wants: wants, Filter: filter}
+	for _, h := range s.packs.State.Tips {
+		if s.objects.Has(h) && !slices.Contains(q.Haves, h) && len(q.Haves) < maxHaves {
+			q.Haves = append(q.Haves, h)
 		}
 	}
-	slices.SortFunc(q.haves, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
-	q.shallow = slices.Collect(maps.Keys(s.packs.state.shallow))
-	slices.SortFunc(q.shallow, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(q.Haves, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
+	q.Shallow = slices.Collect(maps.Keys(s.packs.State.Shallow))
+	slices.SortFunc(q.Shallow, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
 	return q
 }
 
 // fetch gets a pack and notes where history is cut now. Mainline says that what
 // is asked for is history of a ref.
-func (s *Store) fetch(ctx context.Context, q fetchRequest, mainline bool) error {
+func (s *Store) fetch(ctx context.Context, q wire.Fetch, mainline bool) error {
 	if s.remote == nil {
 		return ErrNotFound
 	}
-	answer, err := s.remote.fetch(ctx, q, func(r io.Reader) error { return s.packs.add(ctx, r) })
+	answer, err := s.remote.fetch(ctx, q, func(r io.Reader) error { return s.packs.Add(ctx, r) })
 	if err != nil {
 		return err
 	}
-	shallow := s.packs.state.shallow
-	for _, h := range answer.shallow {
+	shallow := s.packs.State.Shallow
+	for _, h := range answer.Shallow {
 		if !shallow[h] {
 			shallow[h] = mainline
 		}
 	}
-	for _, h := range answer.unshallow {
+	for _, h := range answer.Unshallow {
 		delete(shallow, h)
 	}
-	return s.packs.save()
-}
-
-// isRefused says that the server does not give these objects by their names.
-func isRefused(err error) bool {
-	var e *serverError
-	return errors.As(err, &e) && (strings.Contains(e.text, "not our ref") || strings.Contains(e.text, "no such object") || strings.Contains(e.text, "unadvertised object"))
+	return s.packs.Save()
 }
 
 // answerToWants is whether a server gives objects by their hashes.
@@ -242,8 +242,8 @@ func (s *Store) get(ctx context.Context, kind plumbing.ObjectType, all ...Hash) 
 		return fmt.Errorf("%s of %s: %s %s: %w", plural(len(missing), "object"), s.name, kind, missing[0], ErrNotFound)
 	}
 	err := s.byHash(ctx, kind, missing)
-	if isRefused(err) {
-		filter := noBlobs
+	if wire.IsRefused(err) {
+		filter := wire.NoBlobs
 		if kind == plumbing.BlobObject {
 			filter = ""
 		}
@@ -264,17 +264,17 @@ func plural(n int, noun string) string {
 
 func (s *Store) byHash(ctx context.Context, kind plumbing.ObjectType, missing []Hash) error {
 	if s.remote.byHash == wantsRefused {
-		return &serverError{"not our ref"}
+		return &wire.ServerError{Text: "not our ref"}
 	}
-	q := fetchRequest{wants: missing}
+	q := wire.Fetch{Wants: missing}
 	if kind != plumbing.BlobObject {
-		q = s.request(noBlobs, missing...)
+		q = s.request(wire.NoBlobs, missing...)
 	}
 	if kind == plumbing.CommitObject {
-		q.depth = 1
+		q.Depth = 1
 		if len(missing) == 1 {
 			// whoever asks for one commit mostly looks at what was before it
-			q.depth = firstDepth
+			q.Depth = firstDepth
 		}
 	}
 	if err := s.fetch(ctx, q, false); err != nil {
@@ -309,9 +309,9 @@ func (s *Store) fallBack(ctx context.Context, ref, filter string, missing ...Has
 	}
 	for _, depth := range deeper() {
 		q := s.request(filter, tips...)
-		q.depth = depth
+		q.Depth = depth
 		if filter == "" {
-			q.haves, q.shallow = nil, nil // the server believes that blobs are here
+			q.Haves, q.Shallow = nil, nil // the server believes that blobs are here
 		}
 		if err := s.fetch(ctx, q, true); err != nil {
 			return err
@@ -324,7 +324,7 @@ func (s *Store) fallBack(ctx context.Context, ref, filter string, missing ...Has
 }
 
 func (s *Store) currentTips(ctx context.Context, ref string) ([]Hash, error) {
-	names := slices.Sorted(maps.Keys(s.packs.state.tips))
+	names := slices.Sorted(maps.Keys(s.packs.State.Tips))
 	if len(names) == 0 && ref == "" {
 		ref = "refs/heads/" + s.remote.access.Branch
 	}
@@ -354,8 +354,8 @@ func (s *Store) givesByHash(ctx context.Context, tips []Hash) (bool, error) {
 	}
 	for _, tip := range tips {
 		if !s.Has(tip) {
-			q := s.request(noBlobs, tip)
-			q.depth = 1
+			q := s.request(wire.NoBlobs, tip)
+			q.Depth = 1
 			if err := s.fetch(ctx, q, true); err != nil {
 				return false, err
 			}
@@ -364,9 +364,9 @@ func (s *Store) givesByHash(ctx context.Context, tips []Hash) (bool, error) {
 		if err != nil {
 			continue
 		}
-		err = s.fetch(ctx, fetchRequest{wants: []Hash{c.Tree}, filter: noTrees}, false)
+		err = s.fetch(ctx, wire.Fetch{Wants: []Hash{c.Tree}, Filter: wire.NoTrees}, false)
 		switch {
-		case isRefused(err):
+		case wire.IsRefused(err):
 			s.remote.byHash = wantsRefused
 		case err != nil:
 			return false, err
@@ -378,8 +378,8 @@ func (s *Store) givesByHash(ctx context.Context, tips []Hash) (bool, error) {
 	return false, nil
 }
 
-// read gives an object of a kind, fetching it when it is missing.
-func (s *Store) raw(ctx context.Context, kind plumbing.ObjectType, h Hash) ([]byte, error) {
+// Object reads an object of a kind, fetching it when it is missing.
+func (s *Store) Object(ctx context.Context, kind plumbing.ObjectType, h Hash) ([]byte, error) {
 	if !s.Has(h) {
 		if err := s.get(ctx, kind, h); err != nil {
 			return nil, err
@@ -397,14 +397,14 @@ func (s *Store) raw(ctx context.Context, kind plumbing.ObjectType, h Hash) ([]by
 
 func (s *Store) object(h Hash) (plumbing.ObjectType, []byte, error) {
 	if o, ok := s.made[h]; ok {
-		return o.kind, o.content, nil
+		return o.Kind, o.Content, nil
 	}
-	return s.objects.read(h)
+	return s.objects.Read(h)
 }
 
 // Commit reads a commit, also through an annotated tag.
 func (s *Store) Commit(ctx context.Context, h Hash) (*Commit, error) {
-	if c, ok := s.commits.get(h); ok {
+	if c, ok := s.commits.Get(h); ok {
 		return c, nil
 	}
 	if err := s.get(ctx, plumbing.CommitObject, h); err != nil {
@@ -416,7 +416,7 @@ func (s *Store) Commit(ctx context.Context, h Hash) (*Commit, error) {
 	}
 	switch kind {
 	case plumbing.TagObject:
-		to, err := tagged(content)
+		to, err := object.TagTarget(content)
 		if err != nil {
 			return nil, fmt.Errorf("read tag %s: %w", h, err)
 		}
@@ -425,9 +425,9 @@ func (s *Store) Commit(ctx context.Context, h Hash) (*Commit, error) {
 	default:
 		return nil, fmt.Errorf("object %s of %s is a %s, not a commit", h, s.name, kind)
 	}
-	c, err := parseCommit(h, content)
+	c, err := object.ParseCommit(h, content)
 	if err == nil {
-		s.commits.put(h, c, len(content)+200)
+		s.commits.Put(h, c, len(content)+200)
 	}
 	return c, err
 }
@@ -441,19 +441,19 @@ func (s *Store) NeedCommits(ctx context.Context, commits ...Hash) error {
 // Tree reads a tree. The slice is shared and must not be changed. Names are as
 // they are in the repository, also hostile ones.
 func (s *Store) Tree(ctx context.Context, h Hash) ([]Entry, error) {
-	if entries, ok := s.trees.get(h); ok {
+	if entries, ok := s.trees.Get(h); ok {
 		return entries, nil
 	}
-	content, err := s.raw(ctx, plumbing.TreeObject, h)
+	content, err := s.Object(ctx, plumbing.TreeObject, h)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := parseTree(content)
+	entries, err := object.ParseTree(content)
 	if err != nil {
 		return nil, fmt.Errorf("read tree %s of %s: %w", h, s.name, err)
 	}
 	const perEntry = 64
-	s.trees.put(h, entries, len(content)+perEntry*len(entries))
+	s.trees.Put(h, entries, len(content)+perEntry*len(entries))
 	return entries, nil
 }
 
@@ -485,9 +485,9 @@ func (s *Store) OpenBlob(ctx context.Context, h Hash) (io.ReadCloser, int64, err
 		return nil, 0, err
 	}
 	if o, ok := s.made[h]; ok {
-		return io.NopCloser(bytes.NewReader(o.content)), int64(len(o.content)), nil
+		return io.NopCloser(bytes.NewReader(o.Content)), int64(len(o.Content)), nil
 	}
-	kind, r, size, err := s.objects.open(h)
+	kind, r, size, err := s.objects.Open(h)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -496,4 +496,25 @@ func (s *Store) OpenBlob(ctx context.Context, h Hash) (io.ReadCloser, int64, err
 		return nil, 0, fmt.Errorf("object %s of %s is a %s, not a blob", h, s.name, kind)
 	}
 	return r, size, nil
+}
+
+// Checkout writes files into dir, see workdir.
+func (s *Store) Checkout(ctx context.Context, dir string, files []File) error {
+	return workdir.Checkout(ctx, s, dir, files)
+}
+
+// WriteGitDir makes the .git of a folder that Checkout filled, see workdir.
+func (s *Store) WriteGitDir(ctx context.Context, dir string, g GitDir) error {
+	return workdir.WriteGitDir(ctx, s, dir, g)
+}
+
+// objects is where a store reads from.
+type objects interface {
+	// has reports whether the object is at hand.
+	Has(h Hash) bool
+	// read gives an object; ErrNotFound when it is not at hand.
+	Read(h Hash) (plumbing.ObjectType, []byte, error)
+	// open gives a large object without having it in memory, where possible.
+	Open(h Hash) (plumbing.ObjectType, io.ReadCloser, int64, error)
+	Close() error
 }

@@ -2,7 +2,6 @@ package git
 
 import (
 	"fmt"
-	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/git/pack"
 )
 
 // tangled is a repository with branches and merges, at random.
@@ -216,43 +216,13 @@ func TestLeftoversAreRemoved(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600))
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "other"), []byte("not ours"), 0o600))
-	s, err := openPackStore(dir, "")
+	s, err := pack.OpenStore(dir, "")
 	require.NoError(t, err)
-	require.NoError(t, s.close())
+	require.NoError(t, s.Close())
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 	assert.Equal(t, "other", entries[0].Name())
-}
-
-func TestLargePackGoesToAFile(t *testing.T) {
-	server := serve(t, gittest.Options{})
-	repo := served(t, server)
-	large := make([]byte, 1<<20)
-	var seed [32]byte
-	_, _ = rand.NewChaCha8(seed).Read(large)
-	_, err := repo.Commit("main", "large", map[string]string{"large": string(large), "small": "s"})
-	require.NoError(t, err)
-	temp := t.TempDir()
-	r, err := Access{URI: repo.URL(), Branch: "main"}.Open(Options{TempDir: temp})
-	require.NoError(t, err)
-	defer r.Close()
-	s := openIn(t, r, "")
-	s.packs.inside = int64(len(large) / 2)
-	c, err := s.Commit(t.Context(), tipOf(t, r, s))
-	require.NoError(t, err)
-	e, err := s.Lookup(t.Context(), c.Tree, "large")
-	require.NoError(t, err)
-	blob, size, err := s.OpenBlob(t.Context(), e.Hash)
-	require.NoError(t, err)
-	defer blob.Close()
-	assert.EqualValues(t, len(large), size)
-	content, err := io.ReadAll(blob)
-	require.NoError(t, err)
-	assert.True(t, slices.Equal(large, content))
-	entries, err := os.ReadDir(temp)
-	require.NoError(t, err)
-	assert.Empty(t, entries, "the file has no name any more")
 }
 
 func TestLookupAndDiff(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"path"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -161,9 +160,4 @@ func (s *Store) entries(ctx context.Context, tree Hash) ([]Entry, error) {
 		return nil, nil
 	}
 	return s.Tree(ctx, tree)
-}
-
-// cleanPath reports whether p is a path as trees have them.
-func cleanPath(p string) bool {
-	return p != "" && path.Clean(p) == p && !strings.HasPrefix(p, "/") && p != ".." && !strings.HasPrefix(p, "../")
 }

@@ -1,38 +1,8 @@
 package git
 
 import (
-	"time"
-
-	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 )
-
-// Hash names an object. The zero hash stands for "nothing": no ref, no parent,
-// the empty tree.
-type Hash = plumbing.Hash
-
-// Commit is a parsed commit. Encodings other than UTF-8 and signatures are
-// passed over.
-type Commit struct {
-	Hash, Tree Hash
-	// Parents are as the commit names them; they need not be at hand.
-	Parents           []Hash
-	Author, Committer Signature
-	Message           string
-}
-
-// Signature says who made something, and when.
-type Signature struct {
-	Name, Email string
-	When        time.Time // to the second, in the zone that was recorded
-}
-
-// Entry is one line of a tree.
-type Entry struct {
-	Name string // of the file or folder, without a path
-	Mode filemode.FileMode
-	Hash Hash
-}
 
 // Change describes a commit on top of another one.
 type Change struct {
@@ -61,20 +31,10 @@ type Built struct {
 	Commit *Commit
 	// Objects are those that the remote needs to have for the commit to be
 	// complete, given that it has the parent.
-	Objects []plumbing.EncodedObject
+	Objects []Object
 	// Also are further refs that Store.Change moves in the same push, for
 	// instance a tag.
 	Also []Update
-}
-
-// Update moves one ref.
-type Update struct {
-	Ref string // full, as in "refs/heads/main"
-	// Old is the value that the decision was based on; zero: the ref must not
-	// exist. A ref that has another value by now is not touched.
-	Old Hash
-	// New is the value to set; zero deletes the ref.
-	New Hash
 }
 
 // Options are about this process, not about the repository.

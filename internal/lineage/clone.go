@@ -69,7 +69,7 @@ func openClone(ctx context.Context, place string) *clone {
 }
 
 func (c *clone) open(ctx context.Context) error {
-	remote, err := git.Access{URI: c.place, Branch: "HEAD"}.Open(git.Options{})
+	remote, err := git.Open(git.Access{URI: c.place, Branch: "HEAD"}, git.Options{})
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func clone(tb testing.TB, repo *gittest.Repository, args ...string) string {
 
 func remote(tb testing.TB, uri string) *git.Remote {
 	tb.Helper()
-	r, err := git.Access{URI: uri, Branch: "main"}.Open(git.Options{})
+	r, err := git.Open(git.Access{URI: uri, Branch: "main"}, git.Options{})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = r.Close() })
 	return r

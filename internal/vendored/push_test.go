@@ -53,7 +53,7 @@ func (w *world) push(directory string) (*Bumped, error) {
 		return nil, err
 	}
 	defer func() { _ = origin.Close() }()
-	remote, err := git.Access{URI: w.repo.URL(), Branch: "main"}.Open(git.Options{})
+	remote, err := git.Open(git.Access{URI: w.repo.URL(), Branch: "main"}, git.Options{})
 	if err != nil {
 		return nil, err
 	}

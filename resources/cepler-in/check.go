@@ -17,7 +17,7 @@ import (
 // no ref moved since the last check in this container, it costs one ref
 // advertisement.
 func (Resource) Check(ctx context.Context, step concourse.Step, src Source, given *Version) ([]Version, error) {
-	remote, err := src.Open(git.Options{Logf: step.Logf})
+	remote, err := git.Open(src.Access, git.Options{Logf: step.Logf})
 	if err != nil {
 		return nil, err
 	}

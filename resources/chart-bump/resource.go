@@ -65,7 +65,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 }
 
 func open(src Source, step concourse.Step) (*git.Remote, *git.Store, error) {
-	remote, err := src.Open(git.Options{Logf: step.Logf})
+	remote, err := git.Open(src.Access, git.Options{Logf: step.Logf})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -67,7 +67,7 @@ func (v Version) check() (version.Version, error) {
 }
 
 func readNotes(ctx context.Context, step concourse.Step, src Source, v Version, number version.Version) (notes []byte, err error) {
-	remote, err := src.Open(git.Options{Logf: step.Logf})
+	remote, err := git.Open(src.Access, git.Options{Logf: step.Logf})
 	if err != nil {
 		return nil, err
 	}

@@ -136,7 +136,7 @@ func (p *promotion) open(ctx context.Context) error {
 	if p.forge, err = p.src.GitHub.Open(forge.Options{Logf: p.step.Logf}); err != nil {
 		return err
 	}
-	if p.remote, err = p.src.Open(git.Options{Logf: p.step.Logf}); err != nil {
+	if p.remote, err = git.Open(p.src.Access, git.Options{Logf: p.step.Logf}); err != nil {
 		return err
 	}
 	if p.store, err = p.remote.Store(""); err != nil {

@@ -102,7 +102,7 @@ func deliver(ctx context.Context, step concourse.Step, src Source, v Version) (*
 	if err != nil {
 		return nil, err
 	}
-	remote, err := access.Open(git.Options{Logf: step.Logf})
+	remote, err := git.Open(access, git.Options{Logf: step.Logf})
 	if err != nil {
 		return nil, err
 	}

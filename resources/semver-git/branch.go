@@ -23,7 +23,7 @@ type branch struct {
 }
 
 func openBranch(src Source, logf func(string, ...any)) (*branch, error) {
-	remote, err := src.access().Open(git.Options{Logf: logf})
+	remote, err := git.Open(src.access(), git.Options{Logf: logf})
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 		return out, err
 	}
 	defer func() { err = errors.Join(err, origin.Close()) }()
-	remote, err := src.Open(git.Options{Logf: step.Logf})
+	remote, err := git.Open(src.Access, git.Options{Logf: step.Logf})
 	if err != nil {
 		return out, err
 	}
@@ -165,7 +165,7 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 	if !plumbing.IsHash(v.Commit) {
 		return out, fmt.Errorf("version.commit: %q is no whole hash of a commit", v.Commit)
 	}
-	remote, err := src.Open(git.Options{Logf: step.Logf})
+	remote, err := git.Open(src.Access, git.Options{Logf: step.Logf})
 	if err != nil {
 		return out, err
 	}

@@ -1,0 +1,47 @@
+package git
+
+import (
+	"io"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
+	"github.com/taxiway-ci/taxiway/internal/git/transport"
+	"github.com/taxiway-ci/taxiway/internal/git/workdir"
+)
+
+// The words of the floors below that callers use.
+type (
+	Hash      = object.Hash
+	Commit    = object.Commit
+	Signature = object.Signature
+	Entry     = object.Entry
+	Tag       = object.Tag
+	Object    = object.Object
+	Update    = object.Update
+	Rejected  = object.Rejected
+	Access    = transport.Access
+	File      = workdir.File
+	GitDir    = workdir.GitDir
+)
+
+// One sentinel for each decision that a caller can take, see package object.
+//
+//nolint:gochecknoglobals // names of values that never change
+var (
+	ErrNotFound     = object.ErrNotFound
+	ErrNoBranch     = object.ErrNoBranch
+	ErrMoved        = object.ErrMoved
+	ErrAuth         = object.ErrAuth
+	ErrForbidden    = object.ErrForbidden
+	ErrNoRepository = object.ErrNoRepository
+	ErrHostKey      = object.ErrHostKey
+	ErrEmpty        = object.ErrEmpty
+	ErrDamaged      = object.ErrDamaged
+)
+
+// HashBlob is the hash that git gives to a file with the content of r, see package
+// object.
+func HashBlob(r io.Reader, size int64) (Hash, error) { return object.HashBlob(r, size) }
+
+// PublicAddress is the address of a repository as people may see it, see package
+// transport.
+func PublicAddress(uri string) string { return transport.PublicAddress(uri) }

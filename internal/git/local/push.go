@@ -1,0 +1,170 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
+)
+
+// Push writes objects and moves refs with git's own locks, so that it is safe
+// beside the git program. Hooks are not run.
+func (l *Repository) Push(objects []object.Object, updates []object.Update) error {
+	if err := l.notCheckedOut(updates); err != nil {
+		return err
+	}
+	for _, o := range objects {
+		if l.Has(o.Hash) {
+			continue
+		}
+		encoded := &plumbing.MemoryObject{}
+		encoded.SetType(o.Kind)
+		_, _ = encoded.Write(o.Content) // into memory, which does not fail
+		if _, err := l.st.SetEncodedObject(encoded); err != nil {
+			return fmt.Errorf("write object %s: %w", o.Hash, err)
+		}
+	}
+	sorted := slices.Clone(updates)
+	slices.SortFunc(sorted, func(a, b object.Update) int { return strings.Compare(a.Ref, b.Ref) })
+	return l.update(sorted)
+}
+
+// notCheckedOut refuses what git refuses: to move a branch under a work tree.
+func (l *Repository) notCheckedOut(updates []object.Update) error {
+	if !l.work {
+		return nil
+	}
+	text, err := os.ReadFile(filepath.Join(l.dir, "HEAD"))
+	if err != nil {
+		return fmt.Errorf("read HEAD: %w", err)
+	}
+	for _, u := range updates {
+		if strings.TrimSpace(string(text)) == "ref: "+u.Ref {
+			return &object.Rejected{Ref: u.Ref, Reason: "the branch is checked out there; use a bare repository or another branch"}
+		}
+	}
+	return nil
+}
+
+const (
+	lockPatience = 5 * time.Second
+	lockPause    = 10 * time.Millisecond
+)
+
+// update takes the lock of every ref, compares, and only then moves them.
+func (l *Repository) update(updates []object.Update) error {
+	var locks []string
+	defer func() {
+		for _, lock := range locks {
+			_ = os.Remove(lock) // those that were renamed are gone
+		}
+	}()
+	for _, u := range updates {
+		lock, err := l.lock(u)
+		if err != nil {
+			return err
+		}
+		locks = append(locks, lock)
+	}
+	packed, err := l.packedRefs()
+	if err != nil {
+		return err
+	}
+	for _, u := range updates {
+		now, err := l.ref(u.Ref, packed)
+		if err != nil {
+			return err
+		}
+		if now != u.Old && now != u.New {
+			return &object.MovedError{Ref: u.Ref, Old: u.Old, Seen: now}
+		}
+	}
+	for i, u := range updates {
+		if err := l.move(u, locks[i], packed); err != nil {
+			return fmt.Errorf("update %s: %w", u.Ref, err)
+		}
+	}
+	return nil
+}
+
+func (l *Repository) lock(u object.Update) (string, error) {
+	file := l.file(u.Ref)
+	//nolint:gosec // as git makes them
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return "", fmt.Errorf("update %s: %w", u.Ref, err)
+	}
+	return file + ".lock", writeLock(file+".lock", u.New.String()+"\n")
+}
+
+// writeLock makes a lock file, waiting for another process to remove its own.
+func writeLock(name, content string) error {
+	for waited := time.Duration(0); ; waited += lockPause {
+		//nolint:gosec // as git makes them
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if err == nil {
+			_, err = f.WriteString(content)
+			return errors.Join(err, f.Close())
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if waited > lockPatience {
+			return fmt.Errorf("%s is there, does another git process use the repository? Remove the file if none does", name)
+		}
+		<-time.After(lockPause)
+	}
+}
+
+func (l *Repository) file(ref string) string {
+	return filepath.Join(l.refDir(ref), filepath.FromSlash(ref))
+}
+
+func (l *Repository) move(u object.Update, lock string, packed map[string]object.Hash) error {
+	if !u.New.IsZero() {
+		return os.Rename(lock, l.file(u.Ref))
+	}
+	if _, ok := packed[u.Ref]; ok {
+		if err := l.unpack(u.Ref); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(l.file(u.Ref)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// unpack takes a ref, with its peeled line, out of packed-refs.
+func (l *Repository) unpack(ref string) error {
+	name := filepath.Join(l.common, "packed-refs")
+	if err := writeLock(name+".lock", ""); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(name + ".lock") }() // gone when all went well
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	var kept strings.Builder
+	skip := false
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "^") {
+			skip = strings.HasSuffix(strings.TrimSuffix(line, "\n"), " "+ref)
+		}
+		if !skip {
+			kept.WriteString(line)
+		}
+	}
+	if err := os.WriteFile(name+".lock", []byte(kept.String()), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(name+".lock", name)
+}

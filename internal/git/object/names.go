@@ -1,0 +1,114 @@
+package object
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+)
+
+// What a path may be at most. Linux opens no longer names and paths, and git
+// gives up at a similar depth.
+const (
+	maxNameLength = 255
+	MaxPathLength = 4095
+	MaxPathDepth  = 512
+)
+
+// CheckPath refuses what must not be written: a path that leads out of the
+// folder, into a .git, or that the file system can't hold. Control characters
+// and bytes that are no UTF-8 are names like any other.
+func CheckPath(path string, mode filemode.FileMode) error {
+	if len(path) > MaxPathLength {
+		return fmt.Errorf("the path %.60q... has %d bytes, more than the %d that files can have", path, len(path), MaxPathLength)
+	}
+	depth := 0
+	for name := range strings.SplitSeq(path, "/") {
+		if err := checkName(name); err != nil {
+			return fmt.Errorf("refuse to write %.200q: %w", path, err)
+		}
+		depth++
+	}
+	if depth > MaxPathDepth {
+		return fmt.Errorf("the path %.60q... is %d folders deep, more than the %d that are written", path, depth, MaxPathDepth)
+	}
+	// git reads this file itself and therefore does not follow it elsewhere.
+	if path == ".gitmodules" && mode == filemode.Symlink {
+		return errors.New(`refuse to write ".gitmodules": it is a symbolic link, which git refuses too`)
+	}
+	return nil
+}
+
+// checkName refuses what can't or must not be the name of a file or folder.
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("it has an empty name in it")
+	case name == "." || name == "..":
+		return fmt.Errorf("%q is no name, it leads elsewhere", name)
+	case strings.ContainsAny(name, "/\x00"):
+		return fmt.Errorf("the name %.80q has a slash or a zero byte in it", name)
+	case len(name) > maxNameLength:
+		return fmt.Errorf("the name %.40q... has %d bytes, more than the %d that files can have", name, len(name), maxNameLength)
+	case isDotGit(name):
+		return fmt.Errorf("git keeps %q for itself, in any spelling", name)
+	}
+	return nil
+}
+
+// isDotGit reports whether some file system takes name for ".git": Windows
+// ignores case, trailing dots and blanks and what follows a colon, knows a short
+// name and reads a backslash as a slash; macOS ignores invisible characters.
+func isDotGit(name string) bool {
+	name = strings.ToLower(strings.Map(dropInvisible, name))
+	for part := range strings.SplitSeq(name, `\`) {
+		part, _, _ = strings.Cut(part, ":")
+		part = strings.TrimRight(part, ". ")
+		if part == ".git" || part == "git~1" {
+			return true
+		}
+	}
+	return false
+}
+
+// dropInvisible is the set of characters HFS+ leaves out when it compares names,
+// see next_hfs_char in git's utf8.c.
+func dropInvisible(r rune) rune {
+	switch {
+	case r >= 0x200c && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x206a && r <= 0x206f, r == 0xfeff:
+		return -1
+	}
+	return r
+}
+
+// WrittenMode is what git makes of the modes that old programs left in trees:
+// only the owner's executable bit of a regular file counts.
+func WrittenMode(m filemode.FileMode) filemode.FileMode {
+	const typeMask, regular, ownerExecutes = 0o170000, 0o100000, 0o100
+	switch {
+	case m&typeMask != regular:
+		return m
+	case m&ownerExecutes != 0:
+		return filemode.Executable
+	}
+	return filemode.Regular
+}
+
+// CheckBranch keeps what is no name of a ref out of files made of lines.
+func CheckBranch(branch string) error {
+	bad := strings.HasPrefix(branch, "/") || strings.HasSuffix(branch, "/") || strings.Contains(branch, "..") || strings.Contains(branch, "//")
+	for _, r := range branch {
+		bad = bad || r <= ' ' || r == 0x7f || strings.ContainsRune(`~^:?*[\`, r)
+	}
+	if bad {
+		return fmt.Errorf("%q is no name of a branch", branch)
+	}
+	return nil
+}
+
+// CleanPath reports whether p is a path as trees have them.
+func CleanPath(p string) bool {
+	return p != "" && path.Clean(p) == p && !strings.HasPrefix(p, "/") && p != ".." && !strings.HasPrefix(p, "../")
+}

@@ -1,0 +1,34 @@
+package object
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func FuzzCheckName(f *testing.F) {
+	for _, name := range []string{"a", "..", ".git", ".GIT ", "git~1", ".g\u200cit", "a\\.git", "a/b", "a\x00", "", "\xff", ".git:x", "con", "a\nb", ".gitx", ".git\\", "..."} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if checkName(name) != nil {
+			return
+		}
+		if name != path.Base(name) || !filepath.IsLocal(name) || strings.EqualFold(strings.TrimRight(name, " ."), ".git") {
+			t.Fatalf("%q was taken for a good name", name)
+		}
+		dir := t.TempDir()
+		root, err := os.OpenRoot(dir)
+		require.NoError(t, err)
+		require.NoError(t, root.WriteFile(name, []byte("x"), 0o644))
+		require.NoError(t, root.Close())
+		found, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Len(t, found, 1)
+		require.Equal(t, name, found[0].Name())
+	})
+}

@@ -1,0 +1,144 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
+)
+
+// Access are the keys of a source that say where a repository is and how to get
+// in. They are the same in every resource.
+type Access struct {
+	// URI is https, ssh (also user@host:path), http, git, file or a local path.
+	URI string `json:"uri" concourse:"required"`
+	// Branch is a short name and matched exactly.
+	Branch string `json:"branch" concourse:"required"`
+
+	// PrivateKey is the text of an SSH key, OpenSSH or PEM.
+	PrivateKey           string `json:"private_key,omitempty"`
+	PrivateKeyPassphrase string `json:"private_key_passphrase,omitempty"`
+	// KnownHosts are lines as in ~/.ssh/known_hosts. Without them the published
+	// keys of github.com, gitlab.com and bitbucket.org count.
+	KnownHosts            string `json:"known_hosts,omitempty"`
+	InsecureIgnoreHostKey bool   `json:"insecure_ignore_host_key,omitempty"`
+
+	// Username and Password are for http and https, and go to the host of URI
+	// only. A token is given as the password.
+	Username string `json:"username,omitempty"`
+	Password string `json:"password,omitempty"`
+
+	// AppID and AppPrivateKey are those of a GitHub App. Its installation is
+	// looked up when AppInstallationID is empty.
+	AppID             string `json:"app_id,omitempty"`
+	AppPrivateKey     string `json:"app_private_key,omitempty"`
+	AppInstallationID string `json:"app_installation_id,omitempty"`
+	// AppAPIURL is the API of a GitHub Enterprise server; by default it is worked
+	// out from the host of URI.
+	AppAPIURL string `json:"app_api_url,omitempty"`
+
+	// CACert is trusted in addition to the usual authorities; PEM.
+	CACert              string `json:"ca_cert,omitempty"`
+	SkipSSLVerification bool   `json:"skip_ssl_verification,omitempty"`
+
+	// GitUser makes commits, as "Name <mail>".
+	GitUser string `json:"git_user,omitempty"`
+}
+
+// Validate names the first key that is wrong, without using the network.
+func (a Access) Validate() error {
+	e, err := ParseAddress(a.URI)
+	if err != nil {
+		return err
+	}
+	if err := object.CheckBranch(a.Branch); err != nil || a.Branch == "" {
+		return fmt.Errorf("branch: %q is no name of a branch", a.Branch)
+	}
+	if short, ok := strings.CutPrefix(a.Branch, "refs/heads/"); ok {
+		return fmt.Errorf("branch: write the short name %q", short)
+	}
+	return errors.Join(a.validateKeys(e), a.validateHosts(), a.validateLogin(e), a.validateTLS(), a.validateUser())
+}
+
+func (a Access) validateKeys(e *Address) error {
+	switch {
+	case a.PrivateKey != "" && e.Scheme != "ssh":
+		return fmt.Errorf("private_key: it is for ssh addresses, but uri is %s; write uri as git@host:owner/repository.git, or use username and password", e)
+	case a.PrivateKey == "" && a.PrivateKeyPassphrase != "":
+		return errors.New("private_key_passphrase: there is no private_key")
+	case a.PrivateKey != "":
+		_, err := parsePrivateKey(a.PrivateKey, a.PrivateKeyPassphrase)
+		return err
+	}
+	return nil
+}
+
+func (a Access) validateHosts() error {
+	if a.KnownHosts == "" {
+		return nil
+	}
+	_, err := parseKnownHosts(a.KnownHosts)
+	return err
+}
+
+func (a Access) validateLogin(e *Address) error {
+	web := e.Scheme == "http" || e.Scheme == "https"
+	switch {
+	case a.Password == "" && a.Username != "" && e.pass == "":
+		return errors.New("password: it is missing, and there is a username")
+	case a.Password != "" && e.pass != "":
+		return errors.New("password: it is given and also part of uri; leave it out of uri")
+	case a.Password != "" && !web:
+		return fmt.Errorf("password: it is for https addresses, but uri is %s; use private_key for ssh", e)
+	case a.AppID == "" && a.AppPrivateKey == "" && a.AppInstallationID == "" && a.AppAPIURL == "":
+		return nil
+	case a.AppID == "":
+		return errors.New("app_id: it is missing, and other keys of a GitHub App are there")
+	case a.AppPrivateKey == "":
+		return errors.New("app_private_key: it is missing, and there is an app_id")
+	case a.Password != "" || e.pass != "":
+		return errors.New("app_id: there is also a password; give one of the two")
+	case !web:
+		return fmt.Errorf("app_id: it is for https addresses, but uri is %s", e)
+	}
+	_, err := newApp(a, e, nil)
+	return err
+}
+
+func (a Access) validateTLS() error {
+	_, err := newHTTPClient(a)
+	return err
+}
+
+func (a Access) validateUser() error {
+	if a.GitUser == "" {
+		return nil
+	}
+	name, mail, ok := strings.Cut(a.GitUser, "<")
+	if !ok || strings.TrimSpace(name) == "" || !strings.HasSuffix(strings.TrimSpace(mail), ">") || strings.Count(a.GitUser, "<") != 1 {
+		return fmt.Errorf("git_user: %q is not of the form: Name <mail>", a.GitUser)
+	}
+	return nil
+}
+
+// User splits GitUser; both are empty when it is.
+func (a Access) User() (name, email string) {
+	name, email, _ = strings.Cut(a.GitUser, "<")
+	return strings.TrimSpace(name), strings.TrimSuffix(strings.TrimSpace(email), ">")
+}
+
+// shortestToken tells tokens from names in a uri.
+const shortestToken = 16
+
+// Secrets are all values that nobody may see.
+func (a Access) Secrets() []string {
+	secrets := []string{a.PrivateKey, a.PrivateKeyPassphrase, a.Password, a.AppPrivateKey}
+	if e, err := ParseAddress(a.URI); err == nil && e.pass != "" {
+		secrets = append(secrets, e.pass, a.URI)
+	} else if err == nil && len(e.user) >= shortestToken && strings.HasPrefix(e.Scheme, "http") {
+		secrets = append(secrets, e.user) // a token in place of a name
+	}
+	return slices.DeleteFunc(secrets, func(s string) bool { return s == "" })
+}

@@ -1,0 +1,166 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+)
+
+// Address is a parsed uri.
+type Address struct {
+	Scheme string // http, https, ssh, git or file
+	user   string
+	pass   string // of http and https; never shown
+	host   string
+	port   string // "" for the usual one
+	Path   string // as the server is to be asked for it
+}
+
+// ParseAddress understands URLs, "user@host:path" and local paths.
+func ParseAddress(uri string) (*Address, error) {
+	switch {
+	case strings.ContainsAny(uri, "\x00\n\r"):
+		return nil, errors.New("uri: it has a line break or a zero byte in it")
+	case strings.TrimSpace(uri) != uri:
+		return nil, errors.New("uri: it begins or ends with a blank")
+	case strings.Contains(uri, "://"):
+		return parseURL(uri)
+	}
+	if e, err := parseShort(uri); e != nil || err != nil {
+		return e, err
+	}
+	return &Address{Scheme: "file", Path: uri}, nil
+}
+
+func parseURL(uri string) (*Address, error) {
+	u, err := url.Parse(uri)
+	if err != nil {
+		// The error of url.Parse quotes the whole text, which may have a password.
+		return nil, errors.New("uri: it is no URL: a special character has to be written as % and two digits, and a port is a number")
+	}
+	e := &Address{Scheme: strings.ToLower(u.Scheme), host: u.Hostname(), port: u.Port(), Path: u.Path}
+	if u.User != nil {
+		e.user = u.User.Username()
+		e.pass, _ = u.User.Password()
+	}
+	switch {
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("uri: leave out what follows ? or #; a branch is given with the key branch")
+	case e.Scheme == "file":
+		e.host = ""
+	case e.Scheme == "git+ssh" || e.Scheme == "ssh+git":
+		e.Scheme = "ssh"
+	case e.Scheme != "http" && e.Scheme != "https" && e.Scheme != "ssh" && e.Scheme != "git":
+		return nil, fmt.Errorf("uri: %q is no known kind of address: use https, ssh, git, http, file or a path", e.Scheme)
+	}
+	err = e.check()
+	return e, err
+}
+
+func (e *Address) check() error {
+	switch {
+	case e.Scheme != "file" && e.host == "":
+		return errors.New("uri: it names no host")
+	case strings.Trim(e.Path, "/") == "":
+		return errors.New("uri: it names a host but no repository")
+	case strings.HasPrefix(e.host, "-") || strings.HasPrefix(e.user, "-"):
+		return errors.New("uri: host and user must not begin with a dash")
+	case e.Scheme == "ssh" && strings.HasPrefix(e.Path, "/~"):
+		e.Path = e.Path[1:] // relative to a home
+	}
+	return nil
+}
+
+// parseShort understands the form of scp: a colon before the first slash.
+func parseShort(uri string) (*Address, error) {
+	head, p, ok := strings.Cut(uri, ":")
+	if !ok || strings.Contains(head, "/") || head == "" {
+		return nil, nil //nolint:nilnil // it is none
+	}
+	e := &Address{Scheme: "ssh", host: head, Path: p}
+	if user, host, ok := strings.Cut(head, "@"); ok {
+		e.user, e.host = user, host
+	}
+	if strings.HasPrefix(head, "[") || strings.Contains(e.host, "@") {
+		return nil, errors.New("uri: write ssh://user@host:port/path for addresses with a port or an IPv6 host")
+	}
+	err := e.check()
+	return e, err
+}
+
+// String is the address without a password, and without a user where that is
+// part of the credentials.
+func (e *Address) String() string {
+	if e.Scheme == "file" {
+		return e.Path
+	}
+	u := url.URL{Scheme: e.Scheme, Host: e.hostPort(), Path: e.Path}
+	if !strings.HasPrefix(u.Path, "/") {
+		u.Path = "/" + u.Path
+	}
+	if e.Scheme == "ssh" && e.user != "" {
+		u.User = url.User(e.user)
+	}
+	return u.String()
+}
+
+func (e *Address) hostPort() string {
+	switch {
+	case e.port != "":
+		return net.JoinHostPort(e.host, e.port)
+	case strings.Contains(e.host, ":"):
+		return "[" + e.host + "]"
+	}
+	return e.host
+}
+
+// dialAddress is the address with a port.
+func (e *Address) dialAddress(usual string) string {
+	port := e.port
+	if port == "" {
+		port = usual
+	}
+	return net.JoinHostPort(e.host, port)
+}
+
+// Web is the page for people, on hosts where the address tells it.
+func (e *Address) Web() string {
+	known := regexp.MustCompile(`(^|\.)(github|gitlab|bitbucket|gitea|codeberg)\b`)
+	repository := strings.TrimSuffix(strings.Trim(path.Clean("/"+e.Path), "/"), ".git")
+	switch {
+	case e.Scheme == "file" || repository == "":
+		return ""
+	case e.Scheme == "https" && (e.port == "" || known.MatchString(e.host)):
+		return "https://" + e.hostPort() + "/" + repository
+	case known.MatchString(e.host):
+		return "https://" + e.host + "/" + repository
+	}
+	return ""
+}
+
+// PublicAddress is how people may be told of the repository at uri: its page,
+// where one is known, and else its address without credentials; empty when uri
+// is no address.
+func PublicAddress(uri string) string {
+	e, err := ParseAddress(uri)
+	if err != nil {
+		return ""
+	}
+	if web := e.Web(); web != "" {
+		return web
+	}
+	return strings.TrimSuffix(e.String(), ".git")
+}
+
+// ownerAndName are the last two parts of the path, as GitHub has them.
+func (e *Address) ownerAndName() (owner, name string, err error) {
+	parts := strings.Split(strings.TrimSuffix(strings.Trim(e.Path, "/"), ".git"), "/")
+	if len(parts) < 2 || parts[len(parts)-1] == "" || parts[len(parts)-2] == "" {
+		return "", "", fmt.Errorf("the address %s has no owner and repository, as a GitHub App needs", e)
+	}
+	return parts[len(parts)-2], parts[len(parts)-1], nil
+}

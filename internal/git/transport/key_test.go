@@ -1,0 +1,50 @@
+package transport
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+)
+
+func TestPrivateKeys(t *testing.T) {
+	for _, kind := range []string{"ed25519", "ecdsa", "rsa", "rsa-pem"} {
+		key, err := gittest.NewKey(kind, "")
+		require.NoError(t, err)
+		for name, text := range map[string]string{
+			"as it is":         key.Private,
+			"no last line end": strings.TrimSpace(key.Private),
+			"windows":          strings.ReplaceAll(key.Private, "\n", "\r\n"),
+			"indented":         "  " + strings.ReplaceAll(key.Private, "\n", "\n  "),
+		} {
+			_, err := parsePrivateKey(text, "")
+			require.NoError(t, err, "%s %s", kind, name)
+		}
+	}
+	locked, err := gittest.NewKey("ed25519", "open sesame")
+	require.NoError(t, err)
+	_, err = parsePrivateKey(locked.Private, "open sesame")
+	require.NoError(t, err)
+
+	plain, err := gittest.NewKey("ed25519", "")
+	require.NoError(t, err)
+	for name, c := range map[string]struct{ key, passphrase, want string }{
+		"no passphrase":       {locked.Private, "", "private_key: it is encrypted"},
+		"wrong passphrase":    {locked.Private, "xyzzy", "private_key_passphrase: it does not fit"},
+		"needless passphrase": {plain.Private, "xyzzy", "private_key_passphrase: the private_key is not encrypted"},
+		"public":              {plain.Authorised, "", "this is a public key"},
+		"nonsense":            {"nonsense", "", "no key in PEM or OpenSSH form"},
+		"cut short":           {plain.Private[:len(plain.Private)/2], "", "no key in PEM or OpenSSH form"},
+		"on one line":         {strings.ReplaceAll(plain.Private, "\n", " "), "", "each on a line of its own"},
+		"something else":      {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "", "it is broken"},
+		"encrypted in PKCS#8": {"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "", "ssh-keygen -p"},
+	} {
+		_, err := parsePrivateKey(c.key, c.passphrase)
+		require.Error(t, err, name)
+		assert.Contains(t, err.Error(), c.want, name)
+		assert.NotContains(t, err.Error(), "xyzzy", name)
+	}
+}

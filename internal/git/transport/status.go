@@ -1,0 +1,92 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
+)
+
+const longestWished = time.Minute // of a server's Retry-After
+
+// IsTransient tells the faults of networks and servers that pass from all
+// others.
+func IsTransient(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || IsFinal(err) {
+		return false
+	}
+	if errors.Is(err, errFreshToken) {
+		return true
+	}
+	var status *statusError
+	if errors.As(err, &status) {
+		return status.transient()
+	}
+	return errors.Is(err, errStalled) || httpclient.Passes(err)
+}
+
+// IsFinal are answers that stay the same however often one asks.
+func IsFinal(err error) bool {
+	if errors.Is(err, errFreshToken) {
+		return false
+	}
+	for _, final := range []error{object.ErrAuth, object.ErrForbidden, object.ErrNoRepository, object.ErrHostKey, object.ErrNotFound, object.ErrDamaged} {
+		if errors.Is(err, final) {
+			return true
+		}
+	}
+	return false
+}
+
+func RetryAfter(err error) (seconds int, ok bool) {
+	var status *statusError
+	if !errors.As(err, &status) || status.retryAfter <= 0 {
+		return 0, false
+	}
+	return int(min(status.retryAfter, longestWished).Seconds()), true
+}
+
+// statusError is an HTTP answer other than success.
+type statusError struct {
+	status     int
+	text       string // of the body, for people
+	retryAfter time.Duration
+	kind       error // a sentinel, or nil
+	advice     string
+}
+
+// Error has the status, the meaning, what to do, and the server's words.
+func (e *statusError) Error() string {
+	text := fmt.Sprintf("HTTP %d %s", e.status, http.StatusText(e.status))
+	if e.kind != nil {
+		text += ": " + e.kind.Error()
+	}
+	if e.advice != "" {
+		text += ": " + e.advice
+	}
+	if e.text != "" {
+		text += "; the server says: " + e.text
+	}
+	return text
+}
+
+// Unwrap gives the decision that follows.
+func (e *statusError) Unwrap() error { return e.kind }
+
+func (e *statusError) transient() bool {
+	return e.status >= 500 && e.status != http.StatusNotImplemented || e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout
+}
+
+// errStalled ends a connection on which nothing moves.
+var errStalled = errors.New("nothing was received for too long")
+
+// errFreshToken is a refusal of a token so young that not all servers may know
+// it yet.
+var errFreshToken = errors.New("the server may not know the new token yet")
+
+// stallLimit is how long a server may be silent.
+const stallLimit = 2 * time.Minute
