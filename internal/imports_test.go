@@ -32,6 +32,7 @@ func mayImport() map[string][]string {
 		"internal/visible":    {},                   // text from outside, made safe to show
 		"internal/cepler":     {"internal/nearest"}, // cepler's model, without git and Concourse
 		"internal/yamledit":   {"internal/nearest"}, // single values of a YAML file
+		"internal/retry":      {},                   // what may pass is done again
 		"internal/httpclient": {},                   // clients as a source wants them
 		"internal/ociimage":   {"internal/nearest"}, // an image from a program
 		"internal/provenance": {},                   // the comment beside an image digest
@@ -47,18 +48,18 @@ func mayImport() map[string][]string {
 		"internal/git/cache":     {},
 		"internal/git/pack":      {"internal/git/cache", "internal/git/object"},
 		"internal/git/wire":      {"internal/git/object"},
-		"internal/git/transport": {"internal/git/object", "internal/git/wire", "internal/githubapp", "internal/httpclient"},
+		"internal/git/transport": {"internal/git/object", "internal/git/wire", "internal/githubapp", "internal/httpclient", "internal/retry"},
 		"internal/git/local":     {"internal/git/object"},
 		"internal/git/workdir":   {"internal/git/object", "internal/git/pack"},
 		"internal/git": {
 			"internal/git/cache", "internal/git/local", "internal/git/object", "internal/git/pack", "internal/git/transport",
-			"internal/git/wire", "internal/git/workdir", "internal/httpclient",
+			"internal/git/wire", "internal/git/workdir", "internal/retry",
 		},
 
-		"internal/githubapp":             {"internal/httpclient", "internal/secret"},    // an app's tokens, for git and the forge
-		"internal/forge":                 {"internal/githubapp", "internal/httpclient"}, // GitHub's API
-		"internal/vendored":              {"internal/git", "internal/yamledit"},         // vendir's git contents
-		"internal/nixcache":              {"internal/httpclient"},                       // binary caches of Nix
+		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                      // an app's tokens, for git and the forge
+		"internal/forge":                 {"internal/githubapp", "internal/httpclient", "internal/retry"}, // GitHub's API
+		"internal/vendored":              {"internal/git", "internal/yamledit"},                           // vendir's git contents
+		"internal/nixcache":              {"internal/httpclient", "internal/retry"},                       // binary caches of Nix
 		"internal/deployments":           {"internal/cepler", "internal/git"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},
@@ -83,7 +84,7 @@ func mayImport() map[string][]string {
 		"resources/cepler-*":            {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
 		"resources/promote-rc":          {"internal/concourse", "internal/forge", "internal/git", "internal/release", "internal/version"},
 		"resources/semver-git":          {"internal/concourse", "internal/git", "internal/release", "internal/version", "internal/memo"},
-		"resources/chart-bump":          {"internal/concourse", "internal/forge", "internal/git", "internal/httpclient", "internal/provenance", "internal/version", "internal/yamledit", "internal/memo"},
+		"resources/chart-bump":          {"internal/concourse", "internal/forge", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/version", "internal/yamledit", "internal/memo"},
 		"resources/cachix-paths":        {"internal/concourse", "internal/httpclient", "internal/nixcache"},
 		"resources/pull-request-builds": {"internal/concourse", "internal/forge", "internal/git"},
 		"resources/vendir-bump":         {"internal/concourse", "internal/git", "internal/vendored"},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/githubapp"
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
+	"github.com/taxiway-ci/taxiway/internal/retry"
 )
 
 const agent = "taxiway/1"
@@ -176,7 +177,7 @@ func (a Access) open(o Options) (*Forge, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Forge{access: a, options: o, api: api, perPage: largestPage, sleep: httpclient.Sleep}
+	f := &Forge{access: a, options: o, api: api, perPage: largestPage, sleep: retry.Sleep}
 	f.owner, f.name, err = a.ownerAndName()
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taxiway-ci/taxiway/internal/retry"
 	"github.com/taxiway-ci/taxiway/internal/standin/github"
 )
 
@@ -58,7 +59,7 @@ func TestServerThatIsUnwellForAWhile(t *testing.T) {
 	w.server.Inject(github.Fault{Status: http.StatusServiceUnavailable, Message: "down for maintenance"})
 	_, err = w.OpenPulls(t.Context())
 	require.ErrorContains(t, err, "HTTP 503 Service Unavailable; GitHub says: down for maintenance")
-	assert.Len(t, w.waits, 2+tries-1)
+	assert.Len(t, w.waits, 2+retry.Tries-1)
 }
 
 func TestServerThatSaysWhen(t *testing.T) {
@@ -288,7 +289,7 @@ func TestFreshTokenMayBeUnknownForAMoment(t *testing.T) {
 	_, err := f.OpenPulls(t.Context())
 	require.NoError(t, err)
 	assert.Len(t, w.waits, 2)
-	assert.Contains(t, w.logged(), "does not know the new token of app 17 yet")
+	assert.Contains(t, w.logged(), "use of the new token of app 17 at ")
 }
 
 func TestWhatIsNotThereIsNotTheTokensFault(t *testing.T) {

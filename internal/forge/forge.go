@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,15 +11,12 @@ import (
 
 	"github.com/google/go-github/v88/github"
 
-	"github.com/taxiway-ci/taxiway/internal/httpclient"
+	"github.com/taxiway-ci/taxiway/internal/retry"
 )
 
 const (
-	firstWait    = 250 * time.Millisecond
-	tries        = 5
-	longestWait  = 2 * time.Minute  // for a rate limit, in one operation
-	limitWait    = time.Minute      // where a secondary limit does not say how long
-	freshWait    = 15 * time.Second // for a new token to be known everywhere
+	limitWait    = time.Minute      // where a secondary limit does not say how long: GitHub's advice
+	freshTries   = 7                // about 16 seconds, for a new token to be known everywhere
 	requestLimit = 2 * time.Minute  // for one request, uploads excepted
 	uploadLimit  = 30 * time.Minute // for one upload
 	largestPage  = 100              // GitHub's largest page
@@ -77,30 +73,32 @@ func (f *Forge) callWithin(ctx context.Context, limit time.Duration, what string
 }
 
 func (f *Forge) try(ctx context.Context, limit time.Duration, what string, request func(ctx context.Context) error) error {
-	waited, probed := time.Duration(0), false
-	for try := 1; ; try++ {
-		err := f.once(ctx, limit, request)
-		if err == nil || ctx.Err() != nil {
-			return orCause(ctx, err)
-		}
-		if isUnknownToken(err) && !probed && f.login.app != nil {
-			probed = true
-			if again, err := f.newToken(ctx, err); err != nil {
-				return explain(err)
-			} else if again {
-				continue
+	var answer error // as the libraries give it
+	probed, limited := false, 0
+	loop := retry.Loop{
+		What: what + " of " + f.access.Repository, Logf: f.logf, Pause: f.sleep,
+		Again: func(error) (time.Duration, bool) {
+			if limit := limitOf(answer); limit != nil {
+				limited++
+				return limit.wait(limited), true
+			}
+			a, _ := answerOf(answer)
+			return a.wished, isTransient(answer) || baseMoved(answer)
+		},
+	}
+	_, err := retry.Do(ctx, loop, func() (struct{}, error) {
+		answer = f.once(ctx, limit, request)
+		if isUnknownToken(answer) && !probed && f.login.app != nil {
+			if probed = true; f.newToken(ctx, answer) {
+				answer = f.once(ctx, limit, request)
 			}
 		}
-		wait, passing := passes(err, try)
-		if !passing || try >= tries || waited+wait > longestWait {
-			return explain(err)
+		if answer == nil {
+			return struct{}{}, nil
 		}
-		waited += wait
-		f.logf("%s of %s: %v: trying again in %s", what, f.access.Repository, explain(err), wait.Round(100*time.Millisecond))
-		if err := f.sleep(ctx, wait); err != nil {
-			return err
-		}
-	}
+		return struct{}{}, explain(answer)
+	})
+	return orCause(ctx, err)
 }
 
 func (f *Forge) once(ctx context.Context, limit time.Duration, request func(ctx context.Context) error) error {
@@ -135,53 +133,35 @@ func isUnknownToken(err error) bool {
 	return status == http.StatusUnauthorized || status == http.StatusNotFound
 }
 
-// newToken finds out whether the app's token was at fault for an answer, and
-// reports whether to ask again: it gets another one for a token that has ended,
-// and waits for a new one to be known everywhere.
-func (f *Forge) newToken(ctx context.Context, err error) (again bool, _ error) {
+// newToken reports whether the app's token caused an answer and another request
+// may succeed. It replaces a token that has expired, and waits until the server
+// knows a new one.
+func (f *Forge) newToken(ctx context.Context, err error) (again bool) {
 	switch {
 	case f.login.proven.Load() && statusOf(err) == http.StatusNotFound:
-		return false, nil
+		return false
 	case f.login.proven.Load():
-		return f.login.again(), nil
+		return f.login.again()
 	}
-	wait := firstWait
-	for waited := time.Duration(0); waited < freshWait; waited += wait {
-		err := f.once(ctx, requestLimit, func(ctx context.Context) error {
+	loop := retry.Loop{
+		What: fmt.Sprintf("use of the new token of app %s at %s", f.access.AppID, f.api.Host), Logf: f.logf, Pause: f.sleep, Tries: freshTries,
+		Again: func(err error) (time.Duration, bool) { return 0, isUnknownToken(err) },
+	}
+	_, err = retry.Do(ctx, loop, func() (struct{}, error) {
+		return struct{}{}, f.once(ctx, requestLimit, func(ctx context.Context) error {
 			_, _, err := f.client.Repositories.Get(ctx, f.owner, f.name)
 			return err
 		})
-		if err == nil {
-			return true, nil
-		}
-		if !isUnknownToken(err) {
-			return false, nil
-		}
-		f.logf("%s does not know the new token of app %s yet: waiting", f.api.Host, f.access.AppID)
-		if err := f.sleep(ctx, wait); err != nil {
-			return false, err
-		}
-		wait *= 2
-	}
-	return false, err
+	})
+	return err == nil
 }
 
-// passes says how long to wait until a fault may be gone.
-func passes(err error, try int) (wait time.Duration, passing bool) {
-	if limit := limitOf(err); limit != nil {
-		if limit.Until.IsZero() {
-			return limitWait << (try - 1), true
-		}
-		return max(time.Second, time.Until(limit.Until)+time.Second), true
+// wait is how long GitHub wishes to be left alone, at the nth refusal in a row.
+func (r *RateLimit) wait(n int) time.Duration {
+	if r.Until.IsZero() {
+		return limitWait << (n - 1)
 	}
-	if !isTransient(err) && !baseMoved(err) {
-		return 0, false
-	}
-	if a, ok := answerOf(err); ok && a.wished > 0 {
-		return a.wished, true
-	}
-	wait = firstWait << (try - 1)
-	return wait + time.Duration(rand.Int64N(int64(wait))), true
+	return max(time.Second, time.Until(r.Until)+time.Second)
 }
 
 // baseMoved reports whether a merge met another one.
@@ -193,5 +173,5 @@ func isTransient(err error) bool {
 	if status := statusOf(err); status != 0 {
 		return status >= 500 && status != http.StatusNotImplemented || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 	}
-	return errors.Is(err, slowError{}) || httpclient.Passes(err)
+	return errors.Is(err, slowError{}) || retry.Passes(err)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/retry"
 )
 
 func TestUnchangedCheckIsOneRequest(t *testing.T) {
@@ -146,7 +147,7 @@ func TestFaultsThatPass(t *testing.T) {
 		server.Reset()
 		_, err := open(t, Access{URI: repo.URL()}).Refs(t.Context(), mainRef)
 		require.ErrorContains(t, err, "HTTP 503")
-		assert.LessOrEqual(t, len(server.Requests()), 2*retryTries)
+		assert.LessOrEqual(t, len(server.Requests()), 2*retry.Tries)
 	})
 }
 

@@ -16,12 +16,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 	"github.com/taxiway-ci/taxiway/internal/git/pack"
 	"github.com/taxiway-ci/taxiway/internal/git/transport"
-	"github.com/taxiway-ci/taxiway/internal/httpclient"
-)
-
-const (
-	pushTries = 4
-	lockWait  = 200 * time.Millisecond // at most, when another push holds a lock
+	"github.com/taxiway-ci/taxiway/internal/retry"
 )
 
 // Push sends what was built, which may be nothing, and moves refs, all of them
@@ -89,42 +84,46 @@ func (p *push) run(ctx context.Context) error {
 	if p.remote.local != nil {
 		return p.remote.local.Push(p.objects, p.updates)
 	}
-	var err error
-	for try := range pushTries {
-		if try > 0 {
-			wait := time.Duration(rand.Int64N(int64(lockWait) << try))
-			if seconds, ok := transport.RetryAfter(err); ok {
-				wait += time.Duration(seconds) * time.Second
-			}
-			if err := httpclient.Sleep(ctx, wait); err != nil {
-				return err
-			}
-		}
-		var sent, unclear bool
-		sent, unclear, err = p.once(ctx)
-		var rejected *Rejected
-		p.unsure = p.unsure || (sent && err != nil && !errors.As(err, &rejected))
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil && sent:
-			return fmt.Errorf("%w while the server was at work: whether it took the push is not known", context.Cause(ctx))
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case !unclear:
-			return err
-		}
-		done, verdict := p.verdict(ctx)
-		if verdict != nil {
-			return fmt.Errorf("%w (before that: %w)", verdict, err)
-		}
-		if done {
-			p.remote.logf("the push to %s went through, although: %v", p.remote.URL(), err)
-			return nil
-		}
-		p.remote.logf("push to %s: %v: trying again", p.remote.URL(), err)
-	}
+	loop := retry.Loop{What: "push to " + p.remote.URL(), Logf: p.remote.logf, Again: func(err error) (time.Duration, bool) {
+		undecided := (*undecidedError)(nil)
+		return transport.RetryAfter(err), errors.As(err, &undecided)
+	}}
+	_, err := retry.Do(ctx, loop, func() (struct{}, error) { return struct{}{}, p.try(ctx) })
 	return err
+}
+
+// undecidedError is a push that failed without moving a ref, for a reason that
+// may pass.
+type undecidedError struct{ error }
+
+// Unwrap gives the reason.
+func (e *undecidedError) Unwrap() error { return e.error }
+
+// try pushes once. When the answer does not tell the outcome, it reads the refs
+// to find out.
+func (p *push) try(ctx context.Context) error {
+	sent, unclear, err := p.once(ctx)
+	var rejected *Rejected
+	p.unsure = p.unsure || (sent && err != nil && !errors.As(err, &rejected))
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil && sent:
+		return fmt.Errorf("%w while the server was at work: whether it took the push is not known", context.Cause(ctx))
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case !unclear:
+		return err
+	}
+	done, verdict := p.verdict(ctx)
+	if verdict != nil {
+		return fmt.Errorf("%w (before that: %w)", verdict, err)
+	}
+	if done {
+		p.remote.logf("the push to %s went through, although: %v", p.remote.URL(), err)
+		return nil
+	}
+	return &undecidedError{err}
 }
 
 // verdict decides from the values that the refs have now: done, not done (the
@@ -179,7 +178,7 @@ func (p *push) sends(h Hash) bool {
 // once tries to push. sent: the server may have it although there is an error.
 // unclear: the error says nothing about the outcome.
 func (p *push) once(ctx context.Context) (sent, unclear bool, err error) {
-	s, err := retry(ctx, p.remote, "push", func() (*transport.Push, error) { return p.remote.client.Push(ctx) })
+	s, err := retry.Do(ctx, p.remote.again("push"), func() (*transport.Push, error) { return p.remote.client.Push(ctx) })
 	if err != nil {
 		return false, false, err
 	}
@@ -228,7 +227,7 @@ func (s *Store) Change(ctx context.Context, ref string, build func(ctx context.C
 		// A try takes the longer the more writers there are, so that it measures
 		// how far apart they have to come.
 		longest := max(int64(shortestPause)<<min(try, longestPauses), int64(time.Since(start))<<min(try, 2))
-		if err := httpclient.Sleep(ctx, time.Duration(rand.Int64N(longest))); err != nil {
+		if err := retry.Sleep(ctx, time.Duration(rand.Int64N(longest))); err != nil {
 			return nil, fmt.Errorf("change %s of %s: after %d tries, as others were always faster: %w", ref, s.name, try+1, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git/local"
 	"github.com/taxiway-ci/taxiway/internal/git/transport"
 	"github.com/taxiway-ci/taxiway/internal/git/wire"
+	"github.com/taxiway-ci/taxiway/internal/retry"
 )
 
 // Remote is a repository that is reached as the source says. It is for one
@@ -99,13 +100,13 @@ func (r *Remote) refs(ctx context.Context, names []string) (map[string]Hash, err
 	if r.local != nil {
 		return r.local.Refs(names)
 	}
-	return retry(ctx, r, "read the refs", func() (map[string]Hash, error) { return r.client.Refs(ctx, names) })
+	return retry.Do(ctx, r.again("read the refs"), func() (map[string]Hash, error) { return r.client.Refs(ctx, names) })
 }
 
 // fetch hands the pack that answers a request to take. It tries again when the
 // connection breaks, so take may be called more than once.
 func (r *Remote) fetch(ctx context.Context, q wire.Fetch, take func(io.Reader) error) (*wire.Fetched, error) {
-	return retry(ctx, r, "fetch", func() (*wire.Fetched, error) { return r.client.Fetch(ctx, q, take) })
+	return retry.Do(ctx, r.again("fetch"), func() (*wire.Fetched, error) { return r.client.Fetch(ctx, q, take) })
 }
 
 func (r *Remote) logf(format string, args ...any) {

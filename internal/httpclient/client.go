@@ -1,7 +1,6 @@
 // Package httpclient makes the HTTP clients of everything that talks to a web
 // server: they obey a source's TLS keys and the proxies of the environment, give
-// up on servers that stay silent, and follow no redirects by themselves. It also
-// says which faults pass, and waits between two tries.
+// up on servers that stay silent, and follow no redirects by themselves.
 package httpclient
 
 import (

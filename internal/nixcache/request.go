@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -16,14 +15,12 @@ import (
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
+	"github.com/taxiway-ci/taxiway/internal/retry"
 )
 
 const (
-	tries         = 4
-	firstBackoff  = 500 * time.Millisecond
-	longestWished = time.Minute // of a Retry-After, for one question
-	redirects     = 5
-	maxText       = 300 // bytes of a refusal that are shown
+	redirects = 5
+	maxText   = 300 // bytes of a refusal that are shown
 )
 
 // question is one request, however often it has to be sent.
@@ -41,37 +38,31 @@ type answer struct {
 	size int64 // of the file behind it; -1 when not said
 }
 
-// ask sends a question until it is answered, or for good refused. Faults that
-// pass are retried a few times; what is left of them is [ErrUnwell].
+// ask sends a question until it is answered or refused for good. A failure that
+// may pass is retried; if it stays, the error is [ErrUnwell].
 func (c *Cache) ask(ctx context.Context, q question) (answer, error) {
-	wait := firstBackoff
-	for try := 1; ; try++ {
-		got, err := c.follow(ctx, q)
-		if err == nil || ctx.Err() != nil || !errors.Is(err, ErrUnwell) {
-			return got, err
+	var last error
+	loop := retry.Loop{What: "ask the cache", Logf: c.logf, Again: func(err error) (time.Duration, bool) {
+		wait := wishedPause(err)
+		if wait > 0 {
+			c.gate.close(wait)
 		}
-		pause := wait + rand.N(wait/2) // so that not all come back at once
-		if wished := wishedPause(err); wished > 0 {
-			c.gate.close(wished)
-			pause = wished
-		}
-		if try == tries || pause > longestWished {
-			return got, err
-		}
-		c.logf("%v: trying again in %s", err, roundUp(pause))
-		switch ended := httpclient.Sleep(ctx, pause); {
-		case errors.Is(ended, errGaveUp): // why nothing was found is what people want to know
-			return got, err
-		case ended != nil:
-			return got, ended
-		}
-		wait *= 2
+		return wait, errors.Is(err, ErrUnwell)
+	}}
+	got, err := retry.Do(ctx, loop, func() (got answer, err error) {
+		got, last = c.follow(ctx, q)
+		return got, last
+	})
+	if errors.Is(context.Cause(ctx), errGaveUp) {
+		return got, last // the reason for a path not found yet
 	}
+	return got, err
 }
 
+// wishedPause is the Retry-After of the server that an error comes from; 0 when
+// there is none.
 func wishedPause(err error) time.Duration {
-	var status *statusError
-	if errors.As(err, &status) {
+	if status := (*statusError)(nil); errors.As(err, &status) {
 		return status.after
 	}
 	return 0
@@ -294,14 +285,8 @@ func (g *gate) pass(ctx context.Context) error {
 		if left <= 0 {
 			return nil
 		}
-		if err := httpclient.Sleep(ctx, left); err != nil {
+		if err := retry.Sleep(ctx, left); err != nil {
 			return err
 		}
 	}
-}
-
-// roundUp shows a duration without small change.
-func roundUp(d time.Duration) time.Duration {
-	const unit = 100 * time.Millisecond
-	return (d + unit - 1) / unit * unit
 }

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/taxiway-ci/taxiway/internal/httpclient"
+	"github.com/taxiway-ci/taxiway/internal/retry"
 )
 
 const (
@@ -160,7 +160,7 @@ func (c *Cache) Wait(ctx context.Context, wish Wish) (Report, error) {
 		}
 		pause := max(interval, wishedPause(s.unwell))
 		s.progress(pause, wish.Timeout-time.Since(start))
-		if err := httpclient.Sleep(limited, pause); err != nil && ctx.Err() == nil {
+		if err := retry.Sleep(limited, pause); err != nil && ctx.Err() == nil {
 			report.Waited = time.Since(start)
 			return report, &LateError{c.name, wish.Timeout, report}
 		}

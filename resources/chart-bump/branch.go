@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
-	"github.com/taxiway-ci/taxiway/internal/httpclient"
+	"github.com/taxiway-ci/taxiway/internal/retry"
 )
 
 // ErrEdited says that the bot branch has something that this resource has not
@@ -71,7 +71,7 @@ func (b *bumper) branch(ctx context.Context) (proposal, error) {
 		}
 		b.step.Logf("%s was moved by someone else, trying again (%d)", b.src.BotBranch, try+1)
 		longest := int64(firstPause) << min(try, pauseDoubles)
-		if err := httpclient.Sleep(ctx, time.Duration(rand.Int64N(longest))); err != nil {
+		if err := retry.Sleep(ctx, time.Duration(rand.Int64N(longest))); err != nil {
 			return last, err
 		}
 	}

@@ -8,10 +8,8 @@ import (
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/git/object"
-	"github.com/taxiway-ci/taxiway/internal/httpclient"
+	"github.com/taxiway-ci/taxiway/internal/retry"
 )
-
-const longestWished = time.Minute // of a server's Retry-After
 
 // IsTransient tells the faults of networks and servers that pass from all
 // others.
@@ -26,7 +24,7 @@ func IsTransient(err error) bool {
 	if errors.As(err, &status) {
 		return status.transient()
 	}
-	return errors.Is(err, errStalled) || httpclient.Passes(err)
+	return errors.Is(err, errStalled) || retry.Passes(err)
 }
 
 // IsFinal are answers that stay the same however often one asks.
@@ -42,12 +40,13 @@ func IsFinal(err error) bool {
 	return false
 }
 
-func RetryAfter(err error) (seconds int, ok bool) {
-	var status *statusError
-	if !errors.As(err, &status) || status.retryAfter <= 0 {
-		return 0, false
+// RetryAfter is the Retry-After of the server that an error comes from; 0 when
+// there is none.
+func RetryAfter(err error) time.Duration {
+	if status := (*statusError)(nil); errors.As(err, &status) {
+		return status.retryAfter
 	}
-	return int(min(status.retryAfter, longestWished).Seconds()), true
+	return 0
 }
 
 // statusError is an HTTP answer other than success.
