@@ -39,7 +39,8 @@ func mayImport() map[string][]string {
 		"internal/pipeline":   {"internal/nearest"}, // Concourse's pipelines as data
 		// the protocol of resource types
 		"internal/concourse": {"internal/nearest", "internal/secret", "internal/visible"},
-		"internal/version":   {}, // versions, conventional commits, release notes
+		"internal/markdown":  {"internal/visible"},  // text from outside, in Markdown
+		"internal/version":   {"internal/markdown"}, // versions, conventional commits, release notes
 
 		// git, from the ground up: the data model, a cache with a total weight, packs and
 		// their limits, the protocol as bytes, connections and credentials, repositories on
@@ -58,7 +59,7 @@ func mayImport() map[string][]string {
 
 		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                      // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/githubapp", "internal/httpclient", "internal/retry"}, // GitHub's API
-		"internal/vendored":              {"internal/git", "internal/yamledit"},                           // vendir's git contents
+		"internal/vendored":              {"internal/git", "internal/yamledit", "internal/markdown"},      // vendir's git contents
 		"internal/nixcache":              {"internal/httpclient", "internal/retry"},                       // binary caches of Nix
 		"internal/deployments":           {"internal/cepler", "internal/git"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
@@ -82,9 +83,9 @@ func mayImport() map[string][]string {
 
 		// one resource type: never another one
 		"resources/cepler-*":            {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
-		"resources/promote-rc":          {"internal/concourse", "internal/forge", "internal/git", "internal/release", "internal/version"},
+		"resources/promote-rc":          {"internal/concourse", "internal/forge", "internal/git", "internal/release", "internal/version", "internal/markdown"},
 		"resources/semver-git":          {"internal/concourse", "internal/git", "internal/release", "internal/version", "internal/memo"},
-		"resources/chart-bump":          {"internal/concourse", "internal/forge", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/version", "internal/yamledit", "internal/memo"},
+		"resources/chart-bump":          {"internal/concourse", "internal/forge", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown"},
 		"resources/cachix-paths":        {"internal/concourse", "internal/httpclient", "internal/nixcache"},
 		"resources/pull-request-builds": {"internal/concourse", "internal/forge", "internal/git"},
 		"resources/vendir-bump":         {"internal/concourse", "internal/git", "internal/vendored"},

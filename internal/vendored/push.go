@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/markdown"
 )
 
 // Bump is a plan to carry out on a branch.
@@ -74,7 +75,7 @@ func (b Bump) warn(ctx context.Context, p *Plan) {
 
 func (b Bump) message(p *Plan) string {
 	var m strings.Builder
-	fmt.Fprintf(&m, "chore(deps): bump %s to '%.7s'\n\n%s\n", p.Dir, p.New, b.Origin.Title())
+	fmt.Fprintf(&m, "chore(deps): bump %s to '%.7s'\n\n%s\n", p.Dir, p.New, markdown.Message(b.Origin.Title()))
 	if link := Compare(p.URL, p.Old, p.New); link != "" {
 		fmt.Fprintf(&m, "%s\n", link)
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/taxiway-ci/taxiway/internal/markdown"
 )
 
 // Links lead from release notes to a forge. A func that is nil makes no link.
@@ -68,7 +70,8 @@ func headings() []struct{ word, title string } {
 
 // Notes writes the entry of a version in Markdown: a heading, and the
 // conventional commits in groups, newest first. Commits of other types are left
-// out, unless they break something or are about security.
+// out, unless they break something or are about security. Whatever a commit's message has in it is
+// shown as text, see package markdown.
 func Notes(in NotesInput) []byte {
 	var order []string
 	groups := map[string][]string{}
@@ -93,7 +96,7 @@ func Notes(in NotesInput) []byte {
 	b.WriteString(in.heading())
 	for _, title := range order {
 		if len(groups[title]) > 0 {
-			fmt.Fprintf(&b, "\n### %s\n\n%s", title, strings.Join(groups[title], ""))
+			fmt.Fprintf(&b, "\n### %s\n\n%s", markdown.Text(title), strings.Join(groups[title], ""))
 		}
 	}
 	return []byte(b.String())
@@ -129,7 +132,7 @@ func isPreparation(con Conventional) bool {
 func (in NotesInput) heading() string {
 	name := "[" + in.Version.String() + "]"
 	if in.Previous != nil && in.Links.Compare != nil {
-		name += "(" + in.Links.Compare(*in.Previous, in.Version) + ")"
+		name += "(" + markdown.URL(in.Links.Compare(*in.Previous, in.Version)) + ")"
 	}
 	return fmt.Sprintf("## %s - %s\n", name, in.Date.UTC().Format(time.DateOnly))
 }
@@ -137,7 +140,7 @@ func (in NotesInput) heading() string {
 func (in NotesInput) line(c Commit, con Conventional) string {
 	text := "- "
 	if con.Scope != "" {
-		text += "*(" + con.Scope + ")* "
+		text += "*(" + markdown.Verbatim(con.Scope) + ")* "
 	}
 	if con.Breaking {
 		text += "[**breaking**] "
@@ -145,9 +148,9 @@ func (in NotesInput) line(c Commit, con Conventional) string {
 	if con.Type == "revert" {
 		text += "Revert: "
 	}
-	text += in.linkPulls(upperFirst(con.Subject))
+	text += in.linkPulls(markdown.Text(upperFirst(con.Subject)))
 	if in.Links.Commit != nil && c.Hash != "" {
-		text += fmt.Sprintf(" ([%s](%s))", c.Hash[:min(7, len(c.Hash))], in.Links.Commit(c.Hash))
+		text += " (" + markdown.Link(c.Hash[:min(7, len(c.Hash))], in.Links.Commit(c.Hash)) + ")"
 	}
 	return text + "\n"
 }

@@ -79,3 +79,15 @@ func TestNotesBeginWithTheirHeading(t *testing.T) {
 	heading, _, _ := strings.Cut(string(version.Notes(released())), "\n")
 	assert.Equal(t, "## [2.0.0] - 2026-11-25", heading, "the date is the one in UTC")
 }
+
+// A subject is anybody's text: it can't hide the groups below it, close an issue, or call somebody.
+func TestSubjectsAreOnlyText(t *testing.T) {
+	in := released()
+	in.Links = version.GitHub("https://github.com/o/r", "")
+	for i, m := range []string{
+		"feat: <!-- x", "feat(a*b<i>): closes #1 for @team (#7)", "fix: [1.4.2]: https://evil.example", "feat: \x1b[2J```", "docs: [x] reviewed", "feat!: drop it",
+	} {
+		in.Commits = append(in.Commits[:i:i], version.Commit{Hash: fmt.Sprintf("%040x", i), Message: m})
+	}
+	golden(t, "notes-hostile.md", string(version.Notes(in)))
+}

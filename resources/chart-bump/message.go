@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/markdown"
 )
 
 // message is what a bump says of itself, as a commit and as a pull request.
@@ -63,13 +64,13 @@ func (m message) body() string {
 		fmt.Fprintf(&b, "Version `%s`.\n\n", m.wish.version)
 	}
 	for _, c := range m.images {
-		fmt.Fprintf(&b, "### %s\n\nThe digest of the image becomes\n\n```\n%s\n```\n\n", c.image.Name, c.digest)
+		fmt.Fprintf(&b, "### %s\n\nThe digest of the image becomes\n\n```\n%s\n```\n\n", markdown.Verbatim(c.image.Name), c.digest)
 		b.WriteString(c.compare() + "\n\n")
 	}
 	if len(m.commits) > 0 {
 		b.WriteString("### Commits\n\n")
 		for _, c := range m.commits {
-			fmt.Fprintf(&b, "- %s %s\n", short(c.hash), escape(cut(c.subject)))
+			fmt.Fprintf(&b, "- %s %s\n", short(c.hash), markdown.Elsewhere(cut(c.subject)))
 		}
 		if !m.reached {
 			b.WriteString("- and older ones\n")
@@ -78,7 +79,7 @@ func (m message) body() string {
 	}
 	switch url := m.build.URL(); {
 	case url != "" && m.build.Pipeline() != "":
-		fmt.Fprintf(&b, "Made by [%s](%s). ", m.build.Pipeline(), url)
+		b.WriteString("Made by " + markdown.Link(m.build.Pipeline(), url) + ". ")
 	case url != "":
 		fmt.Fprintf(&b, "Made by %s. ", url)
 	}
@@ -88,16 +89,16 @@ func (m message) body() string {
 
 // compare says which changes of the code an image brings.
 func (c imageChange) compare() string {
-	address, fresh := c.source.repository, short(c.source.commit)
+	address, fresh := markdown.URL(c.source.repository), markdown.Verbatim(short(c.source.commit))
 	switch {
 	case !strings.HasPrefix(address, "http"):
-		return fmt.Sprintf("Built from %s at %s.", address, fresh)
+		return fmt.Sprintf("Built from %s at %s.", markdown.Elsewhere(c.source.repository), fresh)
 	case c.oldCommit == "":
 		return fmt.Sprintf("Built from %s/commit/%s; nothing said what the image before it was built from.", address, fresh)
-	case c.oldCommit == fresh:
+	case c.oldCommit == short(c.source.commit):
 		return fmt.Sprintf("Built from %s/commit/%s, as the image before it.", address, fresh)
 	}
-	return fmt.Sprintf("Changes of the code: %s", c.compareURL())
+	return fmt.Sprintf("Changes of the code: %s", markdown.URL(c.compareURL()))
 }
 
 // compareURL is the page with the changes of the code, empty when there is none.
@@ -117,10 +118,4 @@ func cut(subject string) string {
 		return string(runes[:most]) + "…"
 	}
 	return subject
-}
-
-// escape keeps a commit's subject from naming people or pull requests of the
-// chart's repository, and from being markup.
-func escape(subject string) string {
-	return strings.NewReplacer("<", "&lt;", "@", "@\u200b", "#", "#\u200b").Replace(subject)
 }

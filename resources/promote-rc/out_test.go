@@ -66,6 +66,19 @@ func TestTheFirstCandidateOpensThePullRequest(t *testing.T) {
 	assert.Contains(t, message, "ci: release 0.42.0 [ci skip]\n\nCandidate: 0.42.0-rc.1\n")
 }
 
+// A subject that opens a comment would hide the breaking change below it from the person who promotes.
+func TestSubjectsHideNothingFromTheReader(t *testing.T) {
+	w := newWorld(t)
+	w.commit("feat: <!-- x, closes #1 for @team \x1b[2J\n", map[string]string{"src/a.rs": "1\n"})
+	w.commit("chore!: <details> drop the old runtime\n", map[string]string{"src/b.rs": "1\n"})
+	w.put("1.0.0-rc.1")
+	for name, text := range map[string]string{"description": w.pull().Body, "changelog": w.file("CHANGELOG.md")} {
+		assert.Contains(t, text, "- &lt;!-- x, closes\u200b #1 for @\u200bteam \\x1b[2J (", name)
+		assert.Contains(t, text, "- [**breaking**] &lt;details> drop the old runtime (", name)
+		assert.NotContains(t, strings.ReplaceAll(text, "<!-- promote-rc ", ""), "<!--", name)
+	}
+}
+
 // A pull request that is updated ten times keeps its number, its reviews, its
 // draft state, and one entry in the changelog.
 func TestTenCandidatesAreOnePullRequest(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/markdown"
 )
 
 // title is the subject of the commit and the title of the pull request, so that
@@ -44,22 +45,26 @@ func (p *promotion) body() string {
 	}
 	row("commit", "[`%.7s`](%s/commit/%s)", head, web, head)
 	if p.previous != "" {
-		row("changes", "[%s...%.7s](%s/compare/%s...%s)", p.previous, head, web, p.previous, head)
+		row("changes", "%s", markdown.Cell(markdown.Link(p.previous+"..."+head[:7], web+"/compare/"+p.previous+"..."+head)))
 	}
 	for _, image := range p.params.Images {
 		if p.candidate != "" {
 			image += ":" + p.candidate
 		}
-		row("image", "`%s`", strings.NewReplacer("`", "", "\n", " ", "|", "").Replace(image))
+		row("image", "%s", markdown.Cell(markdown.Code(image)))
 	}
 	if url := p.step.Build.URL(); url != "" {
-		row("build", "%s", url)
+		row("build", "%s", markdown.Cell(markdown.URL(url)))
 	}
 	b.WriteString("\n**To promote:** read the notes below, try the candidate, mark this pull request as ready and merge it. What is released is the commit above, " +
 		"whatever was committed after it.\n\n")
-	fmt.Fprintf(&b, "A newer candidate brings this pull request up to date. It may change `%s`: with any other file in it, merging releases nothing. "+
-		"Commits of yours on `%s` are not overwritten; the next candidate then waits until they are merged or dropped.\n\n---\n\n",
-		strings.Join(p.src.allowedFiles(), "`, `"), p.src.botBranch())
+	var allowed []string
+	for _, glob := range p.src.allowedFiles() {
+		allowed = append(allowed, markdown.Code(glob))
+	}
+	fmt.Fprintf(&b, "A newer candidate brings this pull request up to date. It may change %s: with any other file in it, merging releases nothing. "+
+		"Commits of yours on %s are not overwritten; the next candidate then waits until they are merged or dropped.\n\n---\n\n",
+		strings.Join(allowed, ", "), markdown.Code(p.src.botBranch()))
 	b.WriteString(shorten(string(p.notes), p.src.changelog()))
 	b.WriteString("\n" + marker{version: p.next, commit: head}.String() + "\n")
 	return b.String()
