@@ -9,6 +9,10 @@ import (
 	"syscall"
 )
 
+// softMemory is how many bytes of memory a program takes before garbage is
+// collected more often: workers run many containers, each with little memory.
+const softMemory = 80 << 20
+
 // Main is the whole main function of a resource type's program. It owns the
 // process: nothing but the answer reaches stdout, whatever prints; SIGTERM and
 // SIGINT end the work, with status 1 within a second.
@@ -17,6 +21,9 @@ func Main[S Source, V, G, P any](r Resource[S, V, G, P], extra ...Command) {
 }
 
 func process[S Source, V, G, P any](r Resource[S, V, G, P], extra []Command) int {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
+	}
 	debug.SetTraceback("none") // a stack trace helps nobody in a build's log; GOTRACEBACK still does more
 	stdout, err := takeStdout()
 	if err != nil {

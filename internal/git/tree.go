@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
+
+	"github.com/taxiway-ci/taxiway/internal/git/pack"
 )
 
 // maxTreeDepth ends the reading of trees that hold themselves over and over.
@@ -41,26 +43,37 @@ func (s *Store) Lookup(ctx context.Context, tree Hash, name string) (Entry, erro
 // Walk visits everything in a tree that is not a folder, in git's order.
 // Folders that descend is false for are not read.
 func (s *Store) Walk(ctx context.Context, tree Hash, descend func(dir string) bool, visit func(path string, e Entry) error) error {
-	return s.walk(ctx, tree, "", 0, descend, visit)
+	w := walker{store: s, descend: descend, visit: visit}
+	return w.walk(ctx, tree, "", 0)
 }
 
-func (s *Store) walk(ctx context.Context, tree Hash, dir string, depth int, descend func(string) bool, visit func(string, Entry) error) error {
+type walker struct {
+	store   *Store
+	descend func(string) bool
+	visit   func(string, Entry) error
+	seen    int64
+}
+
+func (w *walker) walk(ctx context.Context, tree Hash, dir string, depth int) error {
 	if tree.IsZero() {
 		return nil
 	}
 	if depth > maxTreeDepth {
-		return fmt.Errorf("the tree is more than %d folders deep", maxTreeDepth)
+		return pack.Over("the tree", int64(depth), maxTreeDepth, "folders in each other, or more")
 	}
-	entries, err := s.Tree(ctx, tree)
+	entries, err := w.store.Tree(ctx, tree)
 	if err != nil {
 		return err
+	}
+	if w.seen += int64(len(entries)); w.seen > pack.MaxFiles {
+		return pack.Over("the commit", w.seen, pack.MaxFiles, "files and folders, or more")
 	}
 	for _, e := range entries {
 		p := below(dir, e.Name)
 		if e.Mode != filemode.Dir {
-			err = visit(p, e)
-		} else if descend(p) {
-			err = s.walk(ctx, e.Hash, p, depth+1, descend, visit)
+			err = w.visit(p, e)
+		} else if w.descend(p) {
+			err = w.walk(ctx, e.Hash, p, depth+1)
 		}
 		if err != nil {
 			return err
@@ -82,7 +95,7 @@ func below(dir, name string) string {
 // hashes, the zero hash is an empty tree. Folders that descend is false for are
 // not read.
 func (s *Store) Diff(ctx context.Context, before, after Hash, descend func(dir string) bool, visit func(path string, before, after *Entry) error) error {
-	d := differ{s, descend, visit}
+	d := differ{store: s, descend: descend, visit: visit}
 	return d.trees(ctx, before, after, "", 0)
 }
 
@@ -90,14 +103,15 @@ type differ struct {
 	store   *Store
 	descend func(string) bool
 	visit   func(string, *Entry, *Entry) error
+	seen    int64
 }
 
-func (d differ) trees(ctx context.Context, before, after Hash, dir string, depth int) error {
+func (d *differ) trees(ctx context.Context, before, after Hash, dir string, depth int) error {
 	if before == after {
 		return nil
 	}
 	if depth > maxTreeDepth {
-		return fmt.Errorf("the tree is more than %d folders deep", maxTreeDepth)
+		return pack.Over("the tree", int64(depth), maxTreeDepth, "folders in each other, or more")
 	}
 	a, err := d.store.entries(ctx, before)
 	if err != nil {
@@ -106,6 +120,9 @@ func (d differ) trees(ctx context.Context, before, after Hash, dir string, depth
 	b, err := d.store.entries(ctx, after)
 	if err != nil {
 		return err
+	}
+	if d.seen += int64(len(a) + len(b)); d.seen > pack.MaxFiles {
+		return pack.Over("the difference of two commits", d.seen, pack.MaxFiles, "files and folders, or more")
 	}
 	for len(a) > 0 || len(b) > 0 {
 		var x, y *Entry
@@ -126,7 +143,7 @@ func (d differ) trees(ctx context.Context, before, after Hash, dir string, depth
 
 // entry compares two entries of the same name, of which one may be missing. A
 // file in place of a folder comes as two pairs, as they sort apart.
-func (d differ) entry(ctx context.Context, x, y *Entry, dir string, depth int) error {
+func (d *differ) entry(ctx context.Context, x, y *Entry, dir string, depth int) error {
 	if x != nil && y != nil && x.Hash == y.Hash && x.Mode == y.Mode {
 		return nil
 	}

@@ -29,6 +29,10 @@ var (
 	ErrEmpty = errors.New("the repository is empty")
 	// ErrDamaged says that a folder with objects can't be used; deleting it helps.
 	ErrDamaged = errors.New("the folder with git objects is damaged")
+	// ErrLimit says that a repository has more of something than this program
+	// takes: a larger object, more objects, a longer chain of deltas. Trying again
+	// does not help.
+	ErrLimit = errors.New("over a limit")
 )
 
 // Rejected says that the server read a push and did not want it: a protected

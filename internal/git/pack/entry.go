@@ -1,27 +1,24 @@
 package pack
 
 import (
-	"bytes"
 	"compress/zlib"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
 const (
-	packHeader    = 12
-	packTrailer   = 20
-	maxPackSize   = 1<<31 - 1 // bytes; offsets of 31 bits need no second table
-	maxDeltaDepth = 4096      // git's own limit
-	maxWhole      = 1 << 30   // bytes of an object that has to be whole in memory
-	kindMask      = 7
+	packHeader   = 12
+	packTrailer  = 20
+	maxEntryHead = 32 // bytes: a size of 9, and a base of 20 or an offset of 9
+	kindMask     = 7
 )
 
+// ErrDamaged says that a pack is not one that git makes. It may have been damaged on its way.
 var ErrDamaged = errors.New("the pack is damaged")
 
 // packEntry is the head of one object in a pack.
@@ -35,17 +32,6 @@ type packEntry struct {
 
 func (e packEntry) isDelta() bool {
 	return e.kind == plumbing.OFSDeltaObject || e.kind == plumbing.REFDeltaObject
-}
-
-// readEntry reads the head of the object at an offset.
-func readEntry(data []byte, at int) (packEntry, error) {
-	if at < packHeader || at >= len(data)-packTrailer {
-		return packEntry{}, fmt.Errorf("%w: an object at %d of %d bytes", ErrDamaged, at, len(data))
-	}
-	r := bytes.NewReader(data[at : len(data)-packTrailer])
-	e, err := readHead(r, at)
-	e.content = len(data) - packTrailer - r.Len()
-	return e, err
 }
 
 // byteReader is what the heads of objects and zlib streams are read from, and no
@@ -97,7 +83,7 @@ func readDistance(r io.ByteReader) (int64, error) {
 		if c, err = r.ReadByte(); err != nil {
 			return 0, err
 		}
-		if n = (n+1)<<7 | int64(c&0x7f); n > maxPackSize {
+		if n = (n+1)<<7 | int64(c&0x7f); n > MaxPack {
 			return 0, ErrDamaged
 		}
 	}
@@ -105,16 +91,7 @@ func readDistance(r io.ByteReader) (int64, error) {
 }
 
 // inflater decompresses objects of packs, one after the other.
-type inflater struct {
-	src bytes.Reader
-	z   io.ReadCloser
-}
-
-// at starts with the object whose compressed bytes begin at an offset.
-func (i *inflater) at(data []byte, offset int) (io.Reader, error) {
-	i.src.Reset(data[offset : len(data)-packTrailer])
-	return i.start(&i.src)
-}
+type inflater struct{ z io.ReadCloser }
 
 // start begins with the compressed bytes that come next.
 func (i *inflater) start(src byteReader) (io.Reader, error) {
@@ -136,45 +113,6 @@ func (i *inflater) start(src byteReader) (io.Reader, error) {
 	return i.z, nil
 }
 
-// whole gives the content of an object that is not a delta, or the delta.
-func (i *inflater) whole(data []byte, e packEntry) ([]byte, error) {
-	if e.size > maxWhole {
-		return nil, fmt.Errorf("an object of %d bytes is too large to be read", e.size)
-	}
-	r, err := i.at(data, e.content)
-	if err != nil {
-		return nil, err
-	}
-	if e.size <= trusted {
-		return exactly(r, e.size)
-	}
-	// The size is the sender's word, so memory is taken as content comes.
-	out := bytes.NewBuffer(make([]byte, 0, trusted+bytes.MinRead))
-	n, err := out.ReadFrom(io.LimitReader(r, e.size+1))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	if n != e.size {
-		return nil, fmt.Errorf("%w: an object has not the %d bytes that it should have", ErrDamaged, e.size)
-	}
-	return out.Bytes(), nil
-}
-
-// trusted is a size for which memory is taken at once, in bytes.
-const trusted = 1 << 20
-
-func exactly(r io.Reader, size int64) ([]byte, error) {
-	content := make([]byte, size)
-	if _, err := io.ReadFull(r, content); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, cutShort(err))
-	}
-	var more [1]byte // the end comes with the check of the sum
-	if n, err := r.Read(more[:]); n != 0 || !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: an object has not the %d bytes that it should have", ErrDamaged, size)
-	}
-	return content, nil
-}
-
 // copy sends the content that comes next to w.
 func (i *inflater) copy(w io.Writer, src byteReader, e packEntry, buf []byte) error {
 	r, err := i.start(src)
@@ -186,17 +124,9 @@ func (i *inflater) copy(w io.Writer, src byteReader, e packEntry, buf []byte) er
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if n != e.size {
-		return fmt.Errorf("%w: an object has not the %d bytes that it should have", ErrDamaged, e.size)
+		return fmt.Errorf("%w: an object does not have the %d bytes that it should have", ErrDamaged, e.size)
 	}
 	return nil
-}
-
-func applyDelta(base, delta []byte) ([]byte, error) {
-	out, err := packfile.PatchDelta(base, delta)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	return out, nil
 }
 
 // cutShort is an end that comes in the middle.

@@ -8,35 +8,37 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
+// packed is where an object is in a pack.
 type packed struct {
 	hash   object.Hash
 	offset int
 	crc    uint32
 }
 
-func packIndex(places []packed, packSum []byte) []byte {
-	var b bytes.Buffer
-	b.WriteString("\xfftOc")
-	WriteUint32(&b, 2)
-	n := 0
+// packIndex is the index of n objects that are sorted by their hashes, for a pack
+// with this checksum.
+func packIndex(n int, object func(i int) packed, packSum []byte) []byte {
+	out := make([]byte, 0, idxHeader+n*(20+4+4)+2*packTrailer)
+	out = append(out, "\xfftOc\x00\x00\x00\x02"...)
+	i := 0
 	for first := range 256 {
-		for n < len(places) && int(places[n].hash[0]) <= first {
-			n++
+		for i < n && int(object(i).hash[0]) <= first {
+			i++
 		}
-		WriteUint32(&b, n)
+		out = binary.BigEndian.AppendUint32(out, uint32(i)) //nolint:gosec // at most MaxObjects
 	}
-	for _, p := range places {
-		b.Write(p.hash[:])
+	for i := range n {
+		h := object(i).hash
+		out = append(out, h[:]...)
 	}
-	for _, p := range places {
-		b.Write(binary.BigEndian.AppendUint32(nil, p.crc))
+	for i := range n {
+		out = binary.BigEndian.AppendUint32(out, object(i).crc)
 	}
-	for _, p := range places {
-		WriteUint32(&b, p.offset)
+	for i := range n {
+		out = binary.BigEndian.AppendUint32(out, uint32(object(i).offset)) //nolint:gosec // at most MaxPack
 	}
-	b.Write(packSum)
-	b.Write(Checksum(b.Bytes()))
-	return b.Bytes()
+	out = append(out, packSum...)
+	return append(out, Checksum(out)...)
 }
 
 // packIdx reads git's index of a pack, see gitformat-pack(5).
@@ -50,7 +52,7 @@ const idxHeader = 8 + 256*4
 
 func readIdx(data []byte) (*packIdx, error) {
 	if len(data) < idxHeader+2*packTrailer || string(data[:8]) != "\xfftOc\x00\x00\x00\x02" {
-		return nil, fmt.Errorf("%w: an index that is none", ErrDamaged)
+		return nil, fmt.Errorf("%w: its index is not one of git", ErrDamaged)
 	}
 	body := data[:len(data)-packTrailer]
 	if !bytes.Equal(Checksum(body), data[len(body):]) {

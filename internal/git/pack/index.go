@@ -10,6 +10,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"sync/atomic"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/hash"
@@ -21,64 +22,62 @@ import (
 // Packs, see gitformat-pack(5). A pack may be thin: its deltas may build on
 // objects that are not in it.
 
-// indexer works out which objects a pack has. Everything is read once; deltas
-// are applied from their bases down, so that only one chain is in memory.
-type indexer struct {
-	data     []byte
-	inflate  inflater
-	external func(object.Hash) (plumbing.ObjectType, []byte, error)
+// external gives an object that a thin pack builds on.
+type external func(object.Hash) (plumbing.ObjectType, []byte, error)
 
-	found  []packed              // with names
-	all    []indexed             // by offset
-	byHash map[object.Hash]int32 // the first delta on a base that is named by its hash
-	open   int                   // deltas without a name yet
+// indexer works out which objects a pack has. Everything is read once while it
+// comes; then deltas are applied from their bases down.
+type indexer struct {
+	all      []indexed             // by offset
+	byHash   map[object.Hash]int32 // the first delta on a base that is named by its hash
+	open     int                   // deltas without a name yet
+	unpacked *atomic.Int64         // bytes that deltas made
+	external external
+	unpacker *unpacker
 }
 
 // indexed is an object on its way to a name. Deltas on one base make a list;
 // places in it count from one, 0 is none.
 type indexed struct {
-	at, end     int
-	hash        object.Hash
-	child, next int32
-	delta       bool
+	at                uint32
+	crc               uint32
+	hash              object.Hash
+	base, child, next int32
+	weight            int32 // how many deltas build on it, and on those
+	delta             bool
 }
 
-// indexPack gives git's index of a pack. external gives the objects that a thin
-// pack builds on.
-func indexPack(data []byte, external func(object.Hash) (plumbing.ObjectType, []byte, error)) ([]byte, error) {
+// indexPack gives git's index of a pack in memory.
+func indexPack(content []byte, ext external) ([]byte, error) {
 	x := newIndexer()
-	if err := x.scan(bytes.NewReader(data)); err != nil {
+	if err := x.scan(bytes.NewReader(content)); err != nil {
 		return nil, err
 	}
-	return x.index(data, external)
+	return x.index(inMemory(content), "", ext)
 }
 
-func newIndexer() *indexer { return &indexer{byHash: map[object.Hash]int32{}} }
+func newIndexer() *indexer {
+	return &indexer{byHash: map[object.Hash]int32{}, unpacked: &atomic.Int64{}}
+}
 
 // index gives the index of the pack that was scanned, now that it is all here.
-func (x *indexer) index(data []byte, external func(object.Hash) (plumbing.ObjectType, []byte, error)) ([]byte, error) {
-	x.data, x.external = data, external
-	x.found = make([]packed, 0, len(x.all))
-	for _, o := range x.all {
-		if !o.delta {
-			x.add(o, o.hash)
+// Large objects that deltas build on are kept in files of tempDir meanwhile.
+func (x *indexer) index(d data, tempDir string, ext external) ([]byte, error) {
+	x.external, x.unpacker = ext, newUnpacker(d, tempDir)
+	for i := len(x.all) - 1; i >= 0; i-- {
+		if o := x.all[i]; o.base != 0 {
+			x.all[o.base-1].weight += 1 + o.weight
 		}
 	}
 	if err := x.resolve(); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(x.found, func(a, b packed) int { return bytes.Compare(a.hash[:], b.hash[:]) })
-	return packIndex(x.found, data[len(data)-packTrailer:]), nil
-}
-
-func checkPack(data []byte) (count int, err error) {
-	switch {
-	case len(data) < packHeader+packTrailer:
-		return 0, fmt.Errorf("%w: %d bytes that are no pack", ErrDamaged, len(data))
-	case len(data) > maxPackSize:
-		return 0, fmt.Errorf("the pack has %d bytes, more than the %d that are supported", len(data), maxPackSize)
+	sum, err := d.bytes(d.size-packTrailer, packTrailer)
+	if err != nil {
+		return nil, err
 	}
-	return objectCount(data)
+	slices.SortFunc(x.all, func(a, b indexed) int { return bytes.Compare(a.hash[:], b.hash[:]) })
+	return packIndex(len(x.all), func(i int) packed { o := &x.all[i]; return packed{o.hash, int(o.at), o.crc} }, sum), nil
 }
 
 // objectCount reads the head of a pack.
@@ -89,34 +88,58 @@ func objectCount(head []byte) (int, error) {
 	case binary.BigEndian.Uint32(head[4:]) != 2:
 		return 0, fmt.Errorf("%w: version %d", ErrDamaged, binary.BigEndian.Uint32(head[4:]))
 	}
-	return int(binary.BigEndian.Uint32(head[8:])), nil
+	n := int64(binary.BigEndian.Uint32(head[8:]))
+	if n > MaxObjects {
+		return 0, over("the pack", n, MaxObjects, "objects")
+	}
+	return int(n), nil
 }
 
-// counted counts what is read.
-type counted struct {
-	r *bufio.Reader
-	n int
+// scanned counts and sums what is read of a pack.
+type scanned struct {
+	r   *bufio.Reader
+	n   int
+	sum hash.Hash
+	crc uint32 // of the object that is being read
+	run []byte // read, but not in the sums yet
 }
 
 // Read reads and counts.
-func (c *counted) Read(p []byte) (int, error) {
+func (c *scanned) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += n
+	c.settle()
+	c.add(p[:n])
 	return n, err
 }
 
 // ReadByte reads and counts one byte.
-func (c *counted) ReadByte() (byte, error) {
+func (c *scanned) ReadByte() (byte, error) {
 	b, err := c.r.ReadByte()
-	if err == nil {
-		c.n++
+	if err != nil {
+		return b, err
 	}
-	return b, err
+	c.n++
+	if c.run = append(c.run, b); len(c.run) == cap(c.run) {
+		c.settle()
+	}
+	return b, nil
 }
 
-// scan reads a pack through to its end, while it comes, and notes its objects.
+func (c *scanned) settle() {
+	c.add(c.run)
+	c.run = c.run[:0]
+}
+
+func (c *scanned) add(p []byte) {
+	_, _ = c.sum.Write(p) // a hash takes everything
+	c.crc = crc32.Update(c.crc, crc32.IEEETable, p)
+}
+
+// scan reads a pack through to its end, while it comes, checks its sum, and notes
+// its objects.
 func (x *indexer) scan(from io.Reader) error {
-	r := &counted{r: bufio.NewReaderSize(from, 64<<10)}
+	r := &scanned{r: bufio.NewReaderSize(from, 64<<10), sum: newHash(), run: make([]byte, 0, 4<<10)}
 	var head [packHeader]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, cutShort(err))
@@ -125,44 +148,57 @@ func (x *indexer) scan(from io.Reader) error {
 	if err != nil {
 		return err
 	}
+	var z inflater
 	buf := make([]byte, 32<<10)
-	sum := hash.New(crypto.SHA1)
+	sum := newHash()
 	for range count {
-		at := r.n
-		if at > maxPackSize {
-			return fmt.Errorf("the pack has more than the %d bytes that are supported", maxPackSize)
-		}
-		e, err := readHead(r, at)
-		if err != nil {
-			return err
-		}
-		target := io.Discard
-		if !e.isDelta() {
-			sum.Reset()
-			_, _ = fmt.Fprintf(sum, "%s %d\x00", e.kind, e.size) // a hash takes everything
-			target = sum
-		}
-		if err := x.inflate.copy(target, r, e, buf); err != nil {
-			return err
-		}
-		if err := x.note(at, r.n, e, sum); err != nil {
+		if err := x.scanObject(r, &z, sum, buf); err != nil {
 			return err
 		}
 	}
-	rest, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{r}, buf)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	r.settle()
+	want := r.sum.Sum(nil)
+	var trailer [packTrailer]byte
+	if _, err := io.ReadFull(r.r, trailer[:]); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, cutShort(err))
 	}
-	if rest != packTrailer {
-		return fmt.Errorf("%w: %d bytes follow its objects, not a checksum", ErrDamaged, rest)
+	if !bytes.Equal(want, trailer[:]) {
+		return fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
+	}
+	if rest, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{r.r}, buf); err != nil || rest != 0 {
+		return fmt.Errorf("%w: %d bytes follow its checksum: %w", ErrDamaged, rest, err)
 	}
 	return nil
 }
 
+func (x *indexer) scanObject(r *scanned, z *inflater, sum hash.Hash, buf []byte) error {
+	r.settle()
+	at := r.n
+	r.crc = 0
+	if at > MaxPack {
+		return over("the pack", int64(at), MaxPack, "bytes")
+	}
+	e, err := readHead(r, at)
+	if err != nil {
+		return err
+	}
+	target := io.Discard
+	if !e.isDelta() {
+		sum.Reset()
+		_, _ = fmt.Fprintf(sum, "%s %d\x00", e.kind, e.size) // a hash takes everything
+		target = sum
+	}
+	if err := z.copy(target, r, e, buf); err != nil {
+		return err
+	}
+	r.settle()
+	return x.note(at, r.crc, e, sum)
+}
+
 // note puts an object into the list. Bases of offset deltas come before them.
-func (x *indexer) note(at, end int, e packEntry, sum hash.Hash) error {
-	o := indexed{at: at, end: end, delta: e.isDelta()}
-	self := int32(len(x.all) + 1) //nolint:gosec // an object has several bytes, a pack less than 2 GiB
+func (x *indexer) note(at int, crc uint32, e packEntry, sum hash.Hash) error {
+	o := indexed{at: uint32(at), crc: crc, delta: e.isDelta()} //nolint:gosec // at most MaxPack
+	self := int32(len(x.all) + 1)                              //nolint:gosec // at most MaxObjects
 	switch {
 	case !o.delta:
 		sum.Sum(o.hash[:0])
@@ -171,19 +207,16 @@ func (x *indexer) note(at, end int, e packEntry, sum hash.Hash) error {
 		x.byHash[e.baseRef] = self
 		x.open++
 	default:
-		base, ok := slices.BinarySearchFunc(x.all, e.base, func(o indexed, at int) int { return o.at - at })
+		base, ok := slices.BinarySearchFunc(x.all, e.base, func(o indexed, at int) int { return int(o.at) - at })
 		if !ok {
-			return fmt.Errorf("%w: the base of the object at %d is no object", ErrDamaged, at)
+			return fmt.Errorf("%w: the base of the object at %d is not an object", ErrDamaged, at)
 		}
+		o.base = int32(base + 1) //nolint:gosec // at most MaxObjects
 		o.next, x.all[base].child = x.all[base].child, self
 		x.open++
 	}
 	x.all = append(x.all, o)
 	return nil
-}
-
-func (x *indexer) add(o indexed, h object.Hash) {
-	x.found = append(x.found, packed{h, o.at, crc32.ChecksumIEEE(x.data[o.at:o.end])})
 }
 
 // resolve names the deltas.
@@ -197,9 +230,9 @@ func (x *indexer) resolve() error {
 	return x.resolveExternal()
 }
 
-// maxWorkers bounds how many processors resolve deltas. Each has the contents of
-// one chain of deltas in memory.
-const maxWorkers = 4
+// maxWorkers bounds how many processors resolve deltas. Each holds the objects of
+// one chain of deltas.
+const maxWorkers = 2
 
 // resolveApart names deltas on several processors: where all of them build on
 // objects of this pack, by offset, each object has its own tree of deltas.
@@ -207,14 +240,13 @@ func (x *indexer) resolveApart() error {
 	parts := make([]*indexer, min(runtime.GOMAXPROCS(0), maxWorkers))
 	var group errgroup.Group
 	for i := range parts {
-		parts[i] = &indexer{data: x.data, all: x.all}
+		parts[i] = &indexer{all: x.all, unpacked: x.unpacked, unpacker: newUnpacker(x.unpacker.data, x.unpacker.tempDir)}
 		group.Go(func() error { return parts[i].resolveFrom(i, len(parts)) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	for _, part := range parts {
-		x.found = append(x.found, part.found...)
 		x.open += part.open
 	}
 	return x.allNamed()
@@ -234,15 +266,15 @@ func (x *indexer) resolveFrom(first, step int) error {
 		if o.delta || (o.child == 0 && x.byHash[o.hash] == 0) {
 			continue
 		}
-		e, err := readEntry(x.data, o.at)
+		e, err := x.unpacker.entry(int(o.at))
 		if err != nil {
 			return err
 		}
-		content, err := x.inflate.whole(x.data, e)
+		base, err := x.unpacker.base(e)
 		if err != nil {
 			return err
 		}
-		if err := x.deltas(o.child, o.hash, e.kind, content, 0); err != nil {
+		if err := x.deltas(o.child, o.hash, e.kind, base, 0, 0); err != nil {
 			return err
 		}
 	}
@@ -252,11 +284,11 @@ func (x *indexer) resolveFrom(first, step int) error {
 func (x *indexer) resolveExternal() error {
 	for len(x.byHash) > 0 {
 		for h := range x.byHash {
-			kind, content, err := x.external(h)
+			kind, base, err := x.external(h)
 			if err != nil {
 				return fmt.Errorf("the base %s of a delta: %w", h, err)
 			}
-			if err := x.deltas(0, h, kind, content, 0); err != nil {
+			if err := x.deltas(0, h, kind, content{mem: base, size: int64(len(base))}, 0, 0); err != nil {
 				return err
 			}
 		}
@@ -264,43 +296,90 @@ func (x *indexer) resolveExternal() error {
 	return x.allNamed()
 }
 
-// deltas names what builds on an object, and what builds on that.
-func (x *indexer) deltas(first int32, h object.Hash, kind plumbing.ObjectType, content []byte, depth int) error {
-	if depth > maxDeltaDepth {
-		return fmt.Errorf("%w: a chain of more than %d deltas", ErrDamaged, maxDeltaDepth)
+// deltas names what builds on an object, and what builds on that. It releases the
+// object. The largest of the trees of deltas comes last, when the object is not
+// needed any more: so at most log2(n) objects are held on the way down.
+func (x *indexer) deltas(first int32, h object.Hash, kind plumbing.ObjectType, base content, depth int, held int64) (err error) {
+	defer func() { base.release() }()
+	for {
+		if depth++; depth > MaxChain {
+			return over("a chain of deltas", int64(depth), MaxChain, "deltas or more")
+		}
+		last := x.others(first, h, func(o *indexed) {
+			if err == nil {
+				err = x.branch(o, kind, base, depth, held)
+			}
+		})
+		if err != nil || last == nil {
+			return err
+		}
+		next, err := x.name(last, kind, base)
+		if err != nil {
+			return err
+		}
+		base.release()
+		base, first, h = next, last.child, last.hash
 	}
+}
+
+// others visits the deltas on an object, but for the one with the most deltas
+// below it, which it returns.
+func (x *indexer) others(first int32, h object.Hash, visit func(*indexed)) *indexed {
 	named := x.byHash[h]
 	if named != 0 {
 		delete(x.byHash, h)
 	}
+	var last *indexed
 	for _, list := range [...]int32{first, named} {
 		for i := list; i != 0; i = x.all[i-1].next {
-			if err := x.delta(x.all[i-1], kind, content, depth); err != nil {
-				return err
+			o := &x.all[i-1]
+			if last != nil && o.weight <= last.weight {
+				visit(o)
+				continue
 			}
+			if last != nil {
+				visit(last)
+			}
+			last = o
 		}
 	}
-	return nil
+	return last
 }
 
-func (x *indexer) delta(o indexed, kind plumbing.ObjectType, base []byte, depth int) error {
-	e, err := readEntry(x.data, o.at)
+// branch names a delta and what builds on it, while its base is needed further.
+func (x *indexer) branch(o *indexed, kind plumbing.ObjectType, base content, depth int, held int64) error {
+	made, err := x.name(o, kind, base)
 	if err != nil {
 		return err
 	}
-	delta, err := x.inflate.whole(x.data, e)
-	if err != nil {
-		return err
-	}
-	content, err := applyDelta(base, delta)
-	if err != nil {
-		return err
-	}
-	h := plumbing.ComputeHash(kind, content)
-	x.add(o, h)
-	x.open--
-	if o.child == 0 && x.byHash[h] == 0 {
+	if o.child == 0 && x.byHash[o.hash] == 0 {
+		made.release()
 		return nil
 	}
-	return x.deltas(o.child, h, kind, content, depth+1)
+	if held += base.held(); held > maxHeld {
+		made.release()
+		return over("what a tree of deltas builds on", held, maxHeld, "bytes in memory")
+	}
+	return x.deltas(o.child, o.hash, kind, made, depth, held)
 }
+
+// name makes the object of a delta and gives it its name.
+func (x *indexer) name(o *indexed, kind plumbing.ObjectType, base content) (content, error) {
+	e, err := x.unpacker.entry(int(o.at))
+	if err != nil {
+		return content{}, err
+	}
+	made, err := x.unpacker.apply(base, e, hashing(x.unpacker.sum, kind))
+	if err != nil {
+		return content{}, err
+	}
+	x.unpacker.sum.Sum(o.hash[:0])
+	x.open--
+	if total := x.unpacked.Add(made.size); total > MaxUnpacked {
+		made.release()
+		return content{}, over("what the deltas of the pack make", total, MaxUnpacked, "bytes")
+	}
+	return made, nil
+}
+
+func newHash() hash.Hash { return hash.New(crypto.SHA1) }

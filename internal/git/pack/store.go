@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"golang.org/x/sys/unix"
 
 	"github.com/taxiway-ci/taxiway/internal/git/cache"
 	"github.com/taxiway-ci/taxiway/internal/git/object"
@@ -33,16 +32,16 @@ type Store struct {
 	tempDir  string
 	inMemory int64 // bytes of a pack that stays in memory
 	packs    []*pack
-	inflate  inflater
 	bases    *cache.Cache[place, wholeObject]
 	State    State
 }
 
 type pack struct {
-	data   []byte
-	idx    *packIdx
-	unmap  func() error
-	number int
+	data     data
+	idx      *packIdx
+	close    func() error // nil: there is nothing to give back
+	number   int
+	unpacker *unpacker
 }
 
 type place struct {
@@ -55,6 +54,8 @@ type wholeObject struct {
 	content []byte
 }
 
+// NewStore keeps packs in memory, and large ones in files of tempDir; "" is the
+// system's folder for such files.
 func NewStore(tempDir string) *Store {
 	return &Store{
 		tempDir:  tempDir,
@@ -131,13 +132,20 @@ func packName(n int) string { return fmt.Sprintf("%06d", n) }
 func (s *Store) file(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *Store) load(n int) error {
-	data, unmap, err := mapFile(s.file(packName(n) + ".pack"))
+	p := &pack{number: n}
+	s.packs = append(s.packs, p)
+	f, err := os.Open(s.file(packName(n) + ".pack"))
 	if err != nil {
 		return err
 	}
-	p := &pack{data: data, unmap: unmap, number: n}
-	s.packs = append(s.packs, p)
-	if _, err := checkPack(data); err != nil {
+	if err := s.use(p, f); err != nil {
+		return err
+	}
+	head, err := p.data.bytes(0, packHeader)
+	if err != nil {
+		return err
+	}
+	if _, err := objectCount(head); err != nil {
 		return err
 	}
 	raw, err := os.ReadFile(s.file(packName(n) + ".idx"))
@@ -147,37 +155,41 @@ func (s *Store) load(n int) error {
 	if p.idx, err = readIdx(raw); err != nil {
 		return err
 	}
-	if ofPack := raw[len(raw)-2*packTrailer : len(raw)-packTrailer]; !bytes.Equal(ofPack, data[len(data)-packTrailer:]) {
+	sum, err := p.data.bytes(p.data.size-packTrailer, packTrailer)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(raw[len(raw)-2*packTrailer:len(raw)-packTrailer], sum) {
 		return fmt.Errorf("%w: its index is another pack's", ErrDamaged)
 	}
 	return nil
 }
 
-func mapFile(name string) (data []byte, unmap func() error, err error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = f.Close() }()
-	return mapOpen(f)
-}
-
-func mapOpen(f *os.File) (data []byte, unmap func() error, err error) {
+// use reads a pack from an open file, which belongs to the pack from now on.
+func (s *Store) use(p *pack, f *os.File) error {
+	p.close = f.Close
 	info, err := f.Stat()
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	if info.Size() < packHeader || info.Size() > maxPackSize {
-		return nil, nil, fmt.Errorf("%w: %d bytes", ErrDamaged, info.Size())
+	if info.Size() < packHeader+packTrailer || info.Size() > MaxPack {
+		return fmt.Errorf("%w: %d bytes", ErrDamaged, info.Size())
 	}
-	data, err = unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
-	if err != nil {
-		return nil, nil, fmt.Errorf("map %d bytes into memory: %w", info.Size(), err)
+	p.data = data{file: f, size: int(info.Size())}
+	if info.Size() <= s.inMemory {
+		mem, unmap, err := mapFile(f, p.data.size)
+		if err != nil {
+			return fmt.Errorf("map %d bytes into memory: %w", info.Size(), err)
+		}
+		p.data.mem = mem
+		p.close = func() error { return errors.Join(unmap(), f.Close()) }
 	}
-	return data, func() error { return unix.Munmap(data) }, nil
+	p.unpacker = newUnpacker(p.data, s.tempDir)
+	return nil
 }
 
-// Add takes a pack in. An empty pack is no error.
+// Add takes a pack in. An empty pack is no error. The errors are [ErrDamaged] for
+// what git does not make, and object.ErrLimit.
 func (s *Store) Add(ctx context.Context, r io.Reader) error {
 	p := &pack{number: 1}
 	if len(s.packs) > 0 {
@@ -189,17 +201,20 @@ func (s *Store) Add(ctx context.Context, r io.Reader) error {
 		defer func() { _ = os.Remove(temp) }() // it has another name when all went well
 	}
 	if err := while.done(err); err != nil {
-		return errors.Join(err, p.close())
+		return errors.Join(err, p.end())
 	}
-	if count, err := checkPack(p.data); err != nil || count == 0 {
-		return errors.Join(err, p.close())
+	if len(x.all) == 0 {
+		return p.end()
 	}
-	idx, err := s.index(p, x)
+	idx, err := x.index(p.data, s.tempDir, s.Read)
+	if err == nil {
+		p.idx, err = readIdx(idx)
+	}
 	if err == nil && s.dir != "" {
 		err = s.keep(p, temp, idx)
 	}
 	if err != nil {
-		return errors.Join(err, p.close())
+		return errors.Join(err, p.end())
 	}
 	s.packs = append(s.packs, p)
 	return nil
@@ -236,19 +251,6 @@ func (s scanning) done(received error) error {
 	return scanned
 }
 
-func (s *Store) index(p *pack, x *indexer) ([]byte, error) {
-	body := p.data[:len(p.data)-packTrailer]
-	if !bytes.Equal(Checksum(body), p.data[len(body):]) {
-		return nil, fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
-	}
-	idx, err := x.index(p.data, s.Read)
-	if err != nil {
-		return nil, err
-	}
-	p.idx, err = readIdx(idx)
-	return idx, err
-}
-
 func (s *Store) keep(p *pack, temp string, idx []byte) error {
 	name := s.file(packName(p.number))
 	if err := os.Rename(temp, name+".pack"); err != nil {
@@ -262,7 +264,7 @@ func (s *Store) keep(p *pack, temp string, idx []byte) error {
 }
 
 // receive brings a pack in: into memory, or into a file that is given when it
-// has a name. A file without a folder is removed while it is still open.
+// has a name. A file without a folder is removed when the pack is closed.
 func (s *Store) receive(r io.Reader, p *pack) (temp string, err error) {
 	var head []byte
 	if s.dir == "" {
@@ -271,41 +273,50 @@ func (s *Store) receive(r io.Reader, p *pack) (temp string, err error) {
 			return "", fmt.Errorf("receive git objects: %w", err)
 		}
 		if int64(len(head)) <= s.inMemory {
-			p.data = head
+			if len(head) < packHeader+packTrailer {
+				return "", fmt.Errorf("%w: %d bytes are not a pack", ErrDamaged, len(head))
+			}
+			p.data = inMemory(head)
+			p.unpacker = newUnpacker(p.data, s.tempDir)
 			return "", nil
 		}
 	}
-	dir := s.dir
-	if dir == "" {
-		dir = s.tempDir
+	var f *os.File
+	if s.dir == "" {
+		f, err = tempFile(s.tempDir, "new-")
+	} else if f, err = os.CreateTemp(s.dir, "new-"); err == nil {
+		temp = f.Name()
 	}
-	f, err := os.CreateTemp(dir, "new-")
 	if err != nil {
 		return "", fmt.Errorf("make a file for git objects: %w", err)
 	}
-	defer func() {
-		if e := f.Close(); err == nil && e != nil {
-			err = fmt.Errorf("write git objects: %w", e)
-		}
-		if s.dir == "" || err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err := io.Copy(f, io.LimitReader(io.MultiReader(bytes.NewReader(head), r), maxPackSize+1)); err != nil {
-		return "", fmt.Errorf("receive git objects: %w", err)
+	n, err := io.Copy(f, io.LimitReader(io.MultiReader(bytes.NewReader(head), r), MaxPack+1))
+	switch {
+	case err != nil:
+		err = fmt.Errorf("receive git objects: %w", err)
+	case n > MaxPack:
+		err = over("the pack", n, MaxPack, "bytes")
+	default:
+		err = s.use(p, f)
 	}
-	p.data, p.unmap, err = mapOpen(f)
-	return f.Name(), err
+	if err != nil {
+		p.close = nil
+		return temp, errors.Join(err, endTemp(f))
+	}
+	if s.dir == "" {
+		p.close = func() error { return endTemp(f) }
+	}
+	return temp, nil
 }
 
-func (p *pack) close() error {
-	p.data = nil
-	if p.unmap == nil {
+// end gives the pack's file back.
+func (p *pack) end() error {
+	if p.close == nil {
 		return nil
 	}
-	unmap := p.unmap
-	p.unmap = nil
-	return unmap()
+	ends := p.close
+	p.close, p.data = nil, data{}
+	return ends()
 }
 
 // Save makes what was added last.
@@ -326,7 +337,7 @@ func (s *Store) Save() error {
 func (s *Store) Close() error {
 	var errs []error
 	for _, p := range s.packs {
-		errs = append(errs, p.close())
+		errs = append(errs, p.end())
 	}
 	s.packs = nil
 	s.bases = cache.New[place, wholeObject](cachedDeltas)
@@ -375,53 +386,87 @@ func (s *Store) Read(h object.Hash) (plumbing.ObjectType, []byte, error) {
 }
 
 func (s *Store) damaged(h object.Hash, err error) error {
+	if errors.Is(err, object.ErrLimit) {
+		return fmt.Errorf("read object %s: %w", h, err)
+	}
 	if s.dir != "" {
 		return fmt.Errorf("%w: %s: object %s: %w", object.ErrDamaged, s.dir, h, err)
 	}
 	return fmt.Errorf("read object %s: %w", h, err)
 }
 
+// decode makes the object at a place in memory, if it is not too large for that.
 func (s *Store) decode(at place) (wholeObject, error) {
-	var chain [][]byte
+	kind, c, err := s.unpack(at)
+	if err != nil {
+		return wholeObject{}, err
+	}
+	defer c.release()
+	if c.file == nil {
+		return wholeObject{kind, c.mem}, nil
+	}
+	if c.size > MaxWhole {
+		return wholeObject{}, over("an object that is read as a whole", c.size, MaxWhole, "bytes")
+	}
+	whole := make([]byte, c.size)
+	_, err = io.ReadFull(c.reader(), whole)
+	return wholeObject{kind, whole}, err
+}
+
+// unpack makes the content of the object at a place. Of the deltas on the way only
+// one is open at a time.
+func (s *Store) unpack(at place) (plumbing.ObjectType, content, error) {
 	var through []place
 	var o wholeObject
+	var made content
 	for {
 		if known, ok := s.bases.Get(at); ok {
-			o = known
+			o, made = known, content{mem: known.content, size: int64(len(known.content))}
 			break
 		}
-		e, err := readEntry(at.p.data, at.at)
+		e, err := at.p.unpacker.entry(at.at)
 		if err != nil {
-			return o, err
-		}
-		content, err := s.inflate.whole(at.p.data, e)
-		if err != nil {
-			return o, err
+			return 0, made, err
 		}
 		if !e.isDelta() {
-			o = wholeObject{e.kind, content}
-			if len(chain) > 0 {
-				s.bases.Put(at, o, len(content))
+			o.kind = e.kind
+			if made, err = at.p.unpacker.base(e); err != nil {
+				return 0, made, err
+			}
+			if len(through) > 0 {
+				s.remember(at, o.kind, made)
 			}
 			break
 		}
-		chain, through = append(chain, content), append(through, at)
+		through = append(through, at)
 		if at, err = s.base(at, e); err != nil {
-			return o, err
+			return 0, made, err
 		}
-		if len(chain) > maxDeltaDepth {
-			return o, fmt.Errorf("%w: a chain of more than %d deltas", ErrDamaged, maxDeltaDepth)
+		if len(through) > MaxChain {
+			return 0, made, over("a chain of deltas", int64(len(through)), MaxChain, "deltas or more")
 		}
 	}
-	for i, delta := range slices.Backward(chain) {
-		content, err := applyDelta(o.content, delta)
+	for _, on := range slices.Backward(through) {
+		e, err := on.p.unpacker.entry(on.at)
 		if err != nil {
-			return o, err
+			made.release()
+			return 0, content{}, err
 		}
-		o.content = content
-		s.bases.Put(through[i], o, len(content))
+		next, err := on.p.unpacker.apply(made, e, nil)
+		made.release()
+		if err != nil {
+			return 0, content{}, err
+		}
+		made = next
+		s.remember(on, o.kind, made)
 	}
-	return o, nil
+	return o.kind, made, nil
+}
+
+func (s *Store) remember(at place, kind plumbing.ObjectType, c content) {
+	if c.file == nil {
+		s.bases.Put(at, wholeObject{kind, c.mem}, len(c.mem))
+	}
 }
 
 func (s *Store) base(of place, e packEntry) (place, error) {
@@ -435,21 +480,26 @@ func (s *Store) base(of place, e packEntry) (place, error) {
 	return at, nil
 }
 
+// Open reads an object of any size, and returns its kind and size. An object that a
+// delta makes is limited by [MaxDelta].
 func (s *Store) Open(h object.Hash) (plumbing.ObjectType, io.ReadCloser, int64, error) {
 	at, ok := s.find(h)
 	if !ok {
 		return 0, nil, 0, fmt.Errorf("object %s: %w", h, object.ErrNotFound)
 	}
-	e, err := readEntry(at.p.data, at.at)
+	e, err := at.p.unpacker.entry(at.at)
 	if err != nil {
 		return 0, nil, 0, s.damaged(h, err)
 	}
 	if e.isDelta() {
-		kind, content, err := s.Read(h)
-		return kind, io.NopCloser(bytes.NewReader(content)), int64(len(content)), err
+		kind, c, err := s.unpack(at)
+		if err != nil {
+			return 0, nil, 0, s.damaged(h, err)
+		}
+		return kind, contentReader{c.reader(), c}, c.size, nil
 	}
 	var own inflater
-	r, err := own.at(at.p.data, e.content)
+	r, err := own.start(at.p.data.from(e.content, &pieces{}))
 	if err != nil {
 		return 0, nil, 0, s.damaged(h, err)
 	}

@@ -37,7 +37,7 @@ func TestLargePackGoesToAFile(t *testing.T) {
 		assert.True(t, bytes.Equal(o.Content, got))
 		require.NoError(t, content.Close())
 	}
-	assert.NotNil(t, s.packs[0].unmap, "the pack is a file")
+	assert.NotNil(t, s.packs[0].data.file, "the pack is a file")
 	entries, err := os.ReadDir(temp)
 	require.NoError(t, err)
 	assert.Empty(t, entries, "the file has no name any more")

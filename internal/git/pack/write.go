@@ -3,9 +3,8 @@ package pack
 import (
 	"bytes"
 	"compress/zlib"
-	"crypto"
 	"encoding/binary"
-	"fmt"
+	"encoding/hex"
 	"hash/adler32"
 	"hash/crc32"
 	"io"
@@ -17,24 +16,73 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
-// Stored makes a pack, its index and its name, see gitformat-pack(5). The
-// objects are not compressed, they are small and mostly hashes; so the bytes do
-// not depend on the version of a library.
-func Stored(objects []object.Object) (pack, index []byte, name string) {
-	slices.SortFunc(objects, func(a, b object.Object) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
-	var b bytes.Buffer
-	b.WriteString("PACK")
-	WriteUint32(&b, 2, len(objects))
-	places := make([]packed, 0, len(objects))
-	for _, o := range objects {
-		start := b.Len()
-		writeObjectHeader(&b, o.Kind, len(o.Content))
-		b.Write(stored(o.Content))
-		places = append(places, packed{o.Hash, start, crc32.ChecksumIEEE(b.Bytes()[start:])})
+// Storing writes a pack of objects that are not compressed: they are mostly small
+// and mostly hashes, and so the bytes do not depend on the version of a library.
+// No object is in memory as a whole.
+type Storing struct {
+	w      io.Writer
+	sum    hash.Hash
+	at     int64
+	places []packed
+	buf    []byte
+}
+
+// NewStoring begins a pack of a number of objects.
+func NewStoring(w io.Writer, count int) (*Storing, error) {
+	s := &Storing{w: w, sum: newHash(), places: make([]packed, 0, count), buf: make([]byte, longestStored)}
+	var head bytes.Buffer
+	head.WriteString("PACK")
+	WriteUint32(&head, 2, count)
+	return s, s.write(head.Bytes())
+}
+
+// Add writes the next object, whose content has a size.
+func (s *Storing) Add(kind plumbing.ObjectType, h object.Hash, size int64, content io.Reader) error {
+	start := s.at
+	var head bytes.Buffer
+	writeObjectHeader(&head, kind, int(size))
+	crc := crc32.NewIEEE()
+	body := &tee{s, crc}
+	if _, err := body.Write(head.Bytes()); err != nil {
+		return err
 	}
-	sum := Checksum(b.Bytes())
-	b.Write(sum)
-	return b.Bytes(), packIndex(places, sum), fmt.Sprintf("%x", sum)
+	if err := store(body, size, content, s.buf); err != nil {
+		return err
+	}
+	if s.at > MaxPack {
+		return over("the pack", s.at, MaxPack, "bytes")
+	}
+	s.places = append(s.places, packed{h, int(start), crc.Sum32()})
+	return nil
+}
+
+// tee writes to a pack and sums what belongs to one object.
+type tee struct {
+	to  *Storing
+	crc io.Writer
+}
+
+// Write writes and sums.
+func (t *tee) Write(p []byte) (int, error) {
+	_, _ = t.crc.Write(p) // a hash takes everything
+	return len(p), t.to.write(p)
+}
+
+func (s *Storing) write(p []byte) error {
+	_, _ = s.sum.Write(p) // a hash takes everything
+	s.at += int64(len(p))
+	_, err := s.w.Write(p)
+	return err
+}
+
+// Finish writes the pack's checksum, and returns its index and its name.
+func (s *Storing) Finish() (index []byte, name string, err error) {
+	sum := s.sum.Sum(nil)
+	if _, err := s.w.Write(sum); err != nil {
+		return nil, "", err
+	}
+	slices.SortFunc(s.places, func(a, b packed) int { return bytes.Compare(a.hash[:], b.hash[:]) })
+	return packIndex(len(s.places), func(i int) packed { return s.places[i] }, sum), hex.EncodeToString(sum), nil
 }
 
 // writeObjectHeader is the type and size of an object in a pack: 4 bits of the
@@ -48,37 +96,52 @@ func writeObjectHeader(b *bytes.Buffer, kind plumbing.ObjectType, size int) {
 	b.WriteByte(c)
 }
 
-// stored is a zlib stream without compression, see RFC 1950 and RFC 1951,
-// section 3.2.4.
-func stored(content []byte) []byte {
-	const longest = 0xffff
-	out := make([]byte, 0, len(content)+5*(len(content)/longest+1)+6)
-	out = append(out, 0x78, 0x01)
-	for rest := content; ; {
-		block := rest[:min(len(rest), longest)]
-		rest = rest[len(block):]
-		last := byte(0)
-		if len(rest) == 0 {
-			last = 1
+// longestStored is how many bytes a block of a zlib stream without compression has
+// at most.
+const longestStored = 0xffff
+
+// store writes a zlib stream without compression, see RFC 1950 and RFC 1951,
+// section 3.2.4. buf has longestStored bytes.
+func store(w io.Writer, size int64, content io.Reader, buf []byte) error {
+	if _, err := w.Write([]byte{0x78, 0x01}); err != nil {
+		return err
+	}
+	sum := adler32.New()
+	for {
+		block := buf[:min(size, longestStored)]
+		if _, err := io.ReadFull(content, block); err != nil {
+			return cutShort(err)
 		}
-		length := uint16(len(block)) //nolint:gosec // at most longest
-		out = append(out, last)
-		out = binary.LittleEndian.AppendUint16(out, length)
-		out = binary.LittleEndian.AppendUint16(out, ^length)
-		out = append(out, block...)
-		if last == 1 {
-			return binary.BigEndian.AppendUint32(out, adler32.Checksum(content))
+		size -= int64(len(block))
+		length := uint16(len(block)) //nolint:gosec // at most longestStored
+		head := []byte{0}
+		if size == 0 {
+			head[0] = 1 // the last block
+		}
+		head = binary.LittleEndian.AppendUint16(head, length)
+		head = binary.LittleEndian.AppendUint16(head, ^length)
+		if _, err := w.Write(head); err != nil {
+			return err
+		}
+		_, _ = sum.Write(block) // a hash takes everything
+		if _, err := w.Write(block); err != nil {
+			return err
+		}
+		if size == 0 {
+			_, err := w.Write(binary.BigEndian.AppendUint32(nil, sum.Sum32()))
+			return err
 		}
 	}
 }
 
+// Checksum is the SHA-1 of content.
 func Checksum(content []byte) []byte {
-	h := hash.New(crypto.SHA1)
+	h := newHash()
 	_, _ = h.Write(content)
 	return h.Sum(nil)
 }
 
-// WriteUint32 takes counts and offsets, which maxGitDirObjects bounds.
+// WriteUint32 writes numbers that fit into 32 bits, the highest byte first.
 func WriteUint32(b *bytes.Buffer, values ...int) {
 	for _, v := range values {
 		b.Write(binary.BigEndian.AppendUint32(nil, uint32(v))) //nolint:gosec // bounded
@@ -87,7 +150,7 @@ func WriteUint32(b *bytes.Buffer, values ...int) {
 
 // Write makes a pack without deltas.
 func Write(w io.Writer, objects []object.Object) error {
-	sum := hash.New(crypto.SHA1)
+	sum := newHash()
 	both := io.MultiWriter(w, sum)
 	var head bytes.Buffer
 	head.WriteString("PACK")

@@ -32,7 +32,7 @@ func IsFinal(err error) bool {
 	if errors.Is(err, errFreshToken) {
 		return false
 	}
-	for _, final := range []error{object.ErrAuth, object.ErrForbidden, object.ErrNoRepository, object.ErrHostKey, object.ErrNotFound, object.ErrDamaged} {
+	for _, final := range []error{object.ErrAuth, object.ErrForbidden, object.ErrNoRepository, object.ErrHostKey, object.ErrNotFound, object.ErrDamaged, object.ErrLimit} {
 		if errors.Is(err, final) {
 			return true
 		}

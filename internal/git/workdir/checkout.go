@@ -204,6 +204,7 @@ func writeFiles(ctx context.Context, s Source, root *os.Root, files []File) erro
 
 func readBatches(ctx context.Context, s Source, root *os.Root, files []File, out chan<- batch) error {
 	var b batch
+	total := int64(0)
 	send := func() error {
 		if len(b.files) == 0 {
 			return nil
@@ -223,9 +224,12 @@ func readBatches(ctx context.Context, s Source, root *os.Root, files []File, out
 			}
 			b = batch{dir: dir}
 		}
-		content, err := readOrStream(ctx, s, root, f)
+		content, size, err := readOrStream(ctx, s, root, f)
 		if err != nil {
 			return fmt.Errorf("write %q: %w", f.Path, err)
+		}
+		if total += size; total > pack.MaxDelivered {
+			return pack.Over("the delivery", total, pack.MaxDelivered, "bytes, or more")
 		}
 		if content == nil {
 			continue
@@ -236,28 +240,31 @@ func readBatches(ctx context.Context, s Source, root *os.Root, files []File, out
 	return send()
 }
 
-// readOrStream gives a small blob's content; a large one it writes itself and
-// gives nil.
-func readOrStream(ctx context.Context, s Source, root *os.Root, f File) (content []byte, err error) {
+// readOrStream returns a small blob's content; a large one it writes itself and
+// returns nil.
+func readOrStream(ctx context.Context, s Source, root *os.Root, f File) (content []byte, size int64, err error) {
 	r, size, err := s.OpenBlob(ctx, f.Hash)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	if size <= object.Large {
 		content = make([]byte, size)
 		_, err = io.ReadFull(r, content)
-		return content, err
+		return content, size, err
+	}
+	if size > pack.MaxDelivered {
+		return nil, size, nil // the caller refuses it
 	}
 	w, err := create(root, f.Path, f.Mode)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	n, err := io.Copy(w, pack.WithContext(ctx, r))
 	if err == nil && n != size {
 		err = fmt.Errorf("the blob %s has %d bytes instead of %d: %w", f.Hash, n, size, io.ErrUnexpectedEOF)
 	}
-	return nil, errors.Join(err, w.Close())
+	return nil, size, errors.Join(err, w.Close())
 }
 
 func (b batch) write(root *os.Root) error {

@@ -1,9 +1,12 @@
 package workdir
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -56,7 +59,7 @@ func tryGitDir(ctx context.Context, s Source, dir string, g GitDir) error {
 	for _, f := range g.Files {
 		c.deliver(f.Path)
 	}
-	raw, err := c.object(ctx, plumbing.CommitObject, g.Head)
+	raw, err := s.Object(ctx, plumbing.CommitObject, g.Head)
 	if err != nil {
 		return err
 	}
@@ -64,29 +67,31 @@ func tryGitDir(ctx context.Context, s Source, dir string, g GitDir) error {
 	if err != nil {
 		return err
 	}
-	if err := c.tree(ctx, commit.Tree, ""); err != nil {
+	c.add(plumbing.CommitObject, g.Head)
+	c.top = commit.Tree
+	if err := c.collect(ctx); err != nil {
 		return err
 	}
-	if err := c.blobs(ctx); err != nil {
-		return err
-	}
-	return c.write(dir, g)
+	return c.write(ctx, dir, g)
 }
 
-// maxGitDirObjects keeps the pack, which is made in memory, within reason and
-// its offsets in 31 bits. A commit of a million files has about 60 MB.
-const maxGitDirObjects = 1 << 30
-
-// gitDirContent collects the objects and the index of a .git.
+// gitDirContent says what goes into a .git. Contents are read when they are
+// written, one at a time.
 type gitDirContent struct {
 	source    Source
 	whole     bool
+	top       object.Hash
 	delivered map[string]bool
 	folders   map[string]bool // of delivered files; "." is the top
 	seen      map[object.Hash]bool
-	objects   []object.Object
-	size      int // of their contents
-	index     []File
+	objects   []listed
+	files     int // in the index
+}
+
+// listed is an object of the pack.
+type listed struct {
+	hash object.Hash
+	kind plumbing.ObjectType
 }
 
 func (c *gitDirContent) deliver(p string) {
@@ -96,76 +101,70 @@ func (c *gitDirContent) deliver(p string) {
 	}
 }
 
-func (c *gitDirContent) object(ctx context.Context, kind plumbing.ObjectType, h object.Hash) ([]byte, error) {
-	if c.seen[h] {
-		return nil, nil
-	}
-	c.seen[h] = true
-	content, err := c.source.Object(ctx, kind, h)
-	if err != nil {
-		return nil, err
-	}
-	if c.size += len(content); c.size > maxGitDirObjects {
-		return nil, fmt.Errorf("what it is to hold of the commit has more than %d bytes", maxGitDirObjects)
-	}
-	c.objects = append(c.objects, object.Object{Hash: h, Kind: kind, Content: content})
-	return content, nil
-}
-
-func (c *gitDirContent) tree(ctx context.Context, h object.Hash, dir string) error {
-	entries, err := c.source.Tree(ctx, h)
-	if err != nil {
-		return err
-	}
-	if _, err := c.object(ctx, plumbing.TreeObject, h); err != nil {
-		return err
-	}
-	if strings.Count(dir, "/") > object.MaxPathDepth {
-		return fmt.Errorf("the tree is more than %d folders deep", object.MaxPathDepth)
-	}
-	for _, e := range entries {
-		p := path.Join(dir, e.Name)
-		if e.Mode == filemode.Dir {
-			if err := c.tree(ctx, e.Hash, p); err != nil {
-				return err
-			}
-			continue
-		}
-		c.indexEntry(p, e)
-	}
-	return nil
-}
-
-// indexEntry leaves names out that git refuses: such an entry would make the
-// whole index unusable. They can't have been delivered either.
-func (c *gitDirContent) indexEntry(p string, e object.Entry) {
-	mode := object.WrittenMode(e.Mode)
-	if object.CheckPath(p, mode) == nil {
-		c.index = append(c.index, File{Path: p, Mode: mode, Hash: e.Hash})
+func (c *gitDirContent) add(kind plumbing.ObjectType, h object.Hash) {
+	if !c.seen[h] {
+		c.seen[h] = true
+		c.objects = append(c.objects, listed{h, kind})
 	}
 }
 
-// blobs adds the contents without which "git status" would ask the remote, and
-// all if they are wanted.
-func (c *gitDirContent) blobs(ctx context.Context) error {
+// collect lists the objects: the trees, the blobs without which "git status" would
+// ask the remote, and all blobs if they are wanted.
+func (c *gitDirContent) collect(ctx context.Context) error {
 	var wanted []object.Hash
-	for _, f := range c.index {
+	err := c.walk(ctx, func(f File) error {
+		c.files++
 		if c.statusReads(f) {
 			wanted = append(wanted, f.Hash)
 		}
-	}
-	if len(wanted) == 0 {
 		return nil
+	})
+	if err != nil || len(wanted) == 0 {
+		return err
 	}
 	if err := c.source.Need(ctx, wanted...); err != nil {
 		return err
 	}
 	for _, h := range wanted {
-		if _, err := c.object(ctx, plumbing.BlobObject, h); err != nil {
-			return err
-		}
+		c.add(plumbing.BlobObject, h)
 	}
 	return nil
+}
+
+// walk visits the files of the commit in the order of git's index.
+func (c *gitDirContent) walk(ctx context.Context, visit func(File) error) error {
+	seen := int64(0)
+	var walk func(tree object.Hash, dir string) error
+	walk = func(tree object.Hash, dir string) error {
+		entries, err := c.source.Tree(ctx, tree)
+		if err != nil {
+			return err
+		}
+		c.add(plumbing.TreeObject, tree)
+		if n := strings.Count(dir, "/"); n > object.MaxPathDepth {
+			return pack.Over("the tree", int64(n), object.MaxPathDepth, "folders in each other, or more")
+		}
+		if seen += int64(len(entries)); seen > pack.MaxFiles {
+			return pack.Over("the commit", seen, pack.MaxFiles, "files and folders, or more")
+		}
+		for _, e := range entries {
+			p := path.Join(dir, e.Name)
+			mode := object.WrittenMode(e.Mode)
+			switch {
+			case e.Mode == filemode.Dir:
+				err = walk(e.Hash, p)
+			case object.CheckPath(p, mode) == nil:
+				// Names that git refuses are left out: one of them makes the whole
+				// index unusable. They can't have been delivered either.
+				err = visit(File{Path: p, Mode: mode, Hash: e.Hash})
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return walk(c.top, "")
 }
 
 // statusReads reports whether git reads the blob of a file to tell whether
@@ -192,7 +191,7 @@ func (c *gitDirContent) statusReads(f File) bool {
 	return false
 }
 
-func (c *gitDirContent) write(dir string, g GitDir) error {
+func (c *gitDirContent) write(ctx context.Context, dir string, g GitDir) error {
 	parent, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
@@ -214,27 +213,81 @@ func (c *gitDirContent) write(dir string, g GitDir) error {
 			return err
 		}
 	}
-	pack, index, name := pack.Stored(c.objects)
-	files := map[string][]byte{
-		"HEAD":                                []byte(headText(g)),
-		"config":                              []byte(configText(g)),
-		"shallow":                             []byte(g.Head.String() + "\n"),
-		"index":                               indexText(c.index, c.delivered),
-		"objects/pack/pack-" + name + ".pack": pack,
-		"objects/pack/pack-" + name + ".idx":  index,
+	name, err := c.writePack(ctx, root)
+	if err != nil {
+		return err
 	}
+	files := map[string]string{"HEAD": headText(g), "config": configText(g), "shallow": g.Head.String() + "\n"}
 	if !g.Whole {
-		files["objects/pack/pack-"+name+".promisor"] = nil
+		files["objects/pack/"+name+".promisor"] = ""
 	}
 	if g.Branch != "" {
-		files["packed-refs"] = []byte(packedRefs(g))
+		files["packed-refs"] = packedRefs(g)
 	}
 	for name, content := range files {
-		if err := root.WriteFile(name, content, 0o644); err != nil {
+		if err := root.WriteFile(name, []byte(content), 0o644); err != nil {
 			return err
 		}
 	}
-	return nil
+	return writing(root, "index", func(w io.Writer) error { return c.writeIndex(ctx, w) })
+}
+
+// writing fills a file through a buffer.
+func writing(root *os.Root, name string, write func(io.Writer) error) error {
+	f, err := root.Create(name)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(f, 64<<10)
+	err = write(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// writePack writes the objects and their index, and returns the pack's name
+// without its ending.
+func (c *gitDirContent) writePack(ctx context.Context, root *os.Root) (name string, err error) {
+	const unnamed = "objects/pack/new"
+	var index []byte
+	err = writing(root, unnamed, func(w io.Writer) error {
+		storing, err := pack.NewStoring(w, len(c.objects))
+		if err != nil {
+			return err
+		}
+		for _, o := range c.objects {
+			if err := c.store(ctx, storing, o); err != nil {
+				return err
+			}
+		}
+		index, name, err = storing.Finish()
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	name = "pack-" + name
+	if err := root.Rename(unnamed, "objects/pack/"+name+".pack"); err != nil {
+		return "", err
+	}
+	return name, root.WriteFile("objects/pack/"+name+".idx", index, 0o644)
+}
+
+func (c *gitDirContent) store(ctx context.Context, storing *pack.Storing, o listed) (err error) {
+	if o.kind != plumbing.BlobObject {
+		content, err := c.source.Object(ctx, o.kind, o.hash)
+		if err != nil {
+			return err
+		}
+		return storing.Add(o.kind, o.hash, int64(len(content)), bytes.NewReader(content))
+	}
+	r, size, err := c.source.OpenBlob(ctx, o.hash)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return storing.Add(o.kind, o.hash, size, pack.WithContext(ctx, r))
 }
 
 func headText(g GitDir) string {
