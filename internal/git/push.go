@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -210,36 +209,17 @@ func (s *Store) Change(ctx context.Context, ref string, build func(ctx context.C
 		return nil, fmt.Errorf("change %s of %s: it was opened for reading only", ref, s.name)
 	}
 	var moved *object.MovedError
-	for try := range changeTries {
-		start := time.Now()
-		done, err := s.changeOnce(ctx, ref, moved, build)
-		switch {
-		case err == nil:
-			return done, nil
-		case ctx.Err() != nil:
-			return nil, fmt.Errorf("change %s of %s: %w", ref, s.name, err)
-		case !errors.As(err, &moved):
-			return nil, err
-		}
-		if try == 0 || (try+1)%tellEvery == 0 {
-			s.remote.logf("%s of %s was moved by someone else, trying again (%d)", ref, s.name, try+1)
-		}
-		// A try takes the longer the more writers there are, so that it measures
-		// how far apart they have to come.
-		longest := max(int64(shortestPause)<<min(try, longestPauses), int64(time.Since(start))<<min(try, 2))
-		if err := retry.Sleep(ctx, time.Duration(rand.Int64N(longest))); err != nil {
-			return nil, fmt.Errorf("change %s of %s: after %d tries, as others were always faster: %w", ref, s.name, try+1, err)
-		}
+	loop := retry.Loop{
+		What: fmt.Sprintf("change %s of %s", ref, s.name), Logf: s.remote.logf,
+		Again: func(err error) (time.Duration, bool) { return 0, errors.As(err, &moved) },
 	}
-	return nil, fmt.Errorf("change %s of %s: someone else pushed each time, gave up after %d tries: %w", ref, s.name, changeTries, moved)
+	return retry.Win(ctx, loop, func(paused bool) (*Commit, error) {
+		if paused {
+			moved = nil
+		}
+		return s.changeOnce(ctx, ref, moved, build)
+	})
 }
-
-const (
-	changeTries   = 200
-	tellEvery     = 10
-	shortestPause = 50 * time.Millisecond
-	longestPauses = 5 // doublings of the pause
-)
 
 func (s *Store) changeOnce(ctx context.Context, ref string, moved *object.MovedError, build func(context.Context, *Commit) (*Built, error)) (*Commit, error) {
 	tip, err := s.tip(ctx, ref, moved)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -35,47 +34,39 @@ func isOurs(c *git.Commit) bool {
 	return slices.Contains(strings.Split(c.Message, "\n"), own)
 }
 
-const (
-	branchTries  = 20
-	firstPause   = 100 * time.Millisecond
-	pauseDoubles = 5
-)
-
-// branch makes the bot branch be one commit on top of the base branch. Both are
-// looked at again after the push: when the base has moved meanwhile, the commit
-// is built again on top of it. Nothing is pushed when the base is as wished.
+// branch makes the bot branch one commit on top of the base branch. It starts
+// again when either branch moves meanwhile. It pushes nothing when the base holds
+// the change already.
 func (b *bumper) branch(ctx context.Context) (proposal, error) {
-	var last proposal
-	for try := range branchTries {
-		refs, err := b.remote.Refs(ctx, b.src.baseRef(), b.src.botRef())
-		if err != nil {
-			return last, err
-		}
-		head, bot := refs[b.src.baseRef()], refs[b.src.botRef()]
-		if last.built != nil && last.base.Hash == head && last.built.Hash == bot {
-			return last, nil
-		}
-		if last, err = b.proposeOn(ctx, head); err != nil || last.built == nil {
-			return last, err
-		}
-		current, err := b.current(ctx, head, bot, last)
-		if err != nil || current {
-			return last, err
-		}
-		err = b.remote.Push(ctx, b.store, last.built, git.Update{Ref: b.src.botRef(), Old: bot, New: last.built.Hash})
-		switch {
-		case err == nil:
-			continue // and look whether the base is where it was
-		case !errors.Is(err, git.ErrMoved):
-			return last, err
-		}
-		b.step.Logf("%s was moved by someone else, trying again (%d)", b.src.BotBranch, try+1)
-		longest := int64(firstPause) << min(try, pauseDoubles)
-		if err := retry.Sleep(ctx, time.Duration(rand.Int64N(longest))); err != nil {
-			return last, err
-		}
+	loop := retry.Loop{
+		What: fmt.Sprintf("update %s of %s", b.src.BotBranch, b.remote.URL()), Logf: b.step.Logf,
+		Again: func(err error) (time.Duration, bool) { return 0, errors.Is(err, git.ErrMoved) },
 	}
-	return last, fmt.Errorf("update %s of %s: someone else pushed each time, gave up after %d tries: %w", b.src.BotBranch, b.remote.URL(), branchTries, git.ErrMoved)
+	return retry.Win(ctx, loop, func(bool) (proposal, error) { return b.branchOnce(ctx) })
+}
+
+func (b *bumper) branchOnce(ctx context.Context) (proposal, error) {
+	refs, err := b.remote.Refs(ctx, b.src.baseRef(), b.src.botRef())
+	if err != nil {
+		return proposal{}, err
+	}
+	head, bot := refs[b.src.baseRef()], refs[b.src.botRef()]
+	p, err := b.proposeOn(ctx, head)
+	if err != nil || p.built == nil {
+		return p, err
+	}
+	current, err := b.current(ctx, head, bot, p)
+	if err != nil || current {
+		return p, err
+	}
+	if err := b.remote.Push(ctx, b.store, p.built, git.Update{Ref: b.src.botRef(), Old: bot, New: p.built.Hash}); err != nil {
+		return p, err
+	}
+	after, err := b.remote.Refs(ctx, b.src.baseRef(), b.src.botRef())
+	if err == nil && (after[b.src.baseRef()] != head || after[b.src.botRef()] != p.built.Hash) {
+		err = git.ErrMoved
+	}
+	return p, err
 }
 
 func (b *bumper) proposeOn(ctx context.Context, head git.Hash) (proposal, error) {

@@ -368,7 +368,7 @@ func TestAMovedBranch(t *testing.T) {
 	got, err := w.tryPut(dir, params())
 	require.NoError(t, err)
 	assert.Equal(t, w.tip("bot-promote-rc"), got.Version.Commit)
-	assert.Contains(t, w.logged(), "was moved by someone else")
+	assert.Contains(t, w.logged(), "someone else pushed first, trying again")
 }
 
 func TestWhatAPutNeeds(t *testing.T) {
