@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
-	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
 // Explanation says for every environment of one deployment what runs there,
@@ -114,12 +113,12 @@ func (r *Repository) running(ctx context.Context, v *View, environment string, o
 		}
 	}
 	statePath := v.Config.StatePath(environment)
-	err := r.historyOf(ctx, v.Head.Hash, statePath, func(c *git.Commit) (bool, error) {
+	for c, err := range r.historyOf(ctx, v.Head.Hash, statePath) {
+		if err != nil {
+			return nil, fmt.Errorf("find when %s was recorded: %w", environment, err)
+		}
 		out.Recorded, out.By = c.Committer.When, trailer(c.Message, "Build")
-		return false, nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("find when %s was recorded: %w", environment, err)
+		break
 	}
 	return out, nil
 }

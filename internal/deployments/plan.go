@@ -218,19 +218,21 @@ func (r *Repository) recordedAt(ctx context.Context, v *View, p *Plan) (time.Tim
 	statePath := v.Config.StatePath(v.Config.Environments[p.Environment].Passed)
 	at := p.Trigger.Committer.When
 	found := false
-	err := r.historyOf(ctx, p.Gate.Commit.Hash, statePath, func(c *git.Commit) (bool, error) {
-		state, err := r.stateAt(ctx, c, statePath)
-		if err != nil || state == nil {
-			return false, err
+	for c, err := range r.historyOf(ctx, p.Gate.Commit.Hash, statePath) {
+		var state *cepler.State
+		if err == nil {
+			state, err = r.stateAt(ctx, c, statePath)
 		}
-		if state.Current.Head == p.content.PropagatedHead {
+		if err != nil {
+			return at, fmt.Errorf("find when %s was recorded: %w", statePath, err)
+		}
+		pending := state != nil && state.Current.Head == p.content.PropagatedHead
+		if state == nil || found && !pending {
+			break
+		}
+		if pending {
 			at, found = c.Committer.When, true
-			return true, nil
 		}
-		return !found, nil
-	})
-	if err != nil {
-		return at, fmt.Errorf("find when %s was recorded: %w", statePath, err)
 	}
 	return at, nil
 }

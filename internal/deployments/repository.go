@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -65,11 +66,16 @@ func (r *Repository) refs(ctx context.Context, names ...string) (Refs, error) {
 	return Refs(refs), err
 }
 
-// historyOf visits the commits that changed the file at p, the newest first.
-func (r *Repository) historyOf(ctx context.Context, start git.Hash, p string, visit func(*git.Commit) (more bool, err error)) error {
-	match := func(name string) bool { return name == p }
-	descend := func(dir string) bool { return strings.HasPrefix(p, dir+"/") }
-	return r.store.History(ctx, start, match, descend, visit)
+// historyOf gives the commits that changed the file at p, the newest first. The file's contents are
+// fetched many at a time.
+func (r *Repository) historyOf(ctx context.Context, start git.Hash, p string) iter.Seq2[*git.Commit, error] {
+	return r.store.Log(ctx, git.Range{
+		From: []git.Hash{start}, Paths: git.OnlyPath(p),
+		Prefetch: func(ctx context.Context, c *git.Commit) ([]git.Hash, error) {
+			entry, _, err := r.find(ctx, c, p)
+			return []git.Hash{entry.Hash}, err
+		},
+	})
 }
 
 // find is the entry at p in a commit's tree, and whether there is one.

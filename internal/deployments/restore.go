@@ -276,21 +276,16 @@ func (r *Repository) recordedAs(ctx context.Context, p string, n uint64) (*ceple
 	if err != nil {
 		return nil, err
 	}
-	var found *cepler.State
-	err = r.historyOf(ctx, head.Hash, p, func(c *git.Commit) (bool, error) {
-		s, err := r.stateAt(ctx, c, p)
+	for c, err := range r.historyOf(ctx, head.Hash, p) {
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		if s != nil && s.Version == n {
-			found = s
+		s, err := r.stateAt(ctx, c, p)
+		if err != nil || s != nil && s.Version == n {
+			return s, err
 		}
-		return found == nil, nil
-	})
-	if err == nil && found == nil {
-		err = fmt.Errorf("%w: %s was never recorded with version %d", ErrVersion, p, n)
 	}
-	return found, err
+	return nil, fmt.Errorf("%w: %s was never recorded with version %d", ErrVersion, p, n)
 }
 
 // Delivery are the files of the version, as they are to be on disk: those of

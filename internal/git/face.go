@@ -35,6 +35,7 @@ var (
 	ErrNoRepository = object.ErrNoRepository
 	ErrHostKey      = object.ErrHostKey
 	ErrEmpty        = object.ErrEmpty
+	ErrShallow      = object.ErrShallow
 	ErrDamaged      = object.ErrDamaged
 )
 

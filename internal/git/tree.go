@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 	"github.com/taxiway-ci/taxiway/internal/git/pack"
 )
 
@@ -170,6 +171,18 @@ func (d *differ) entry(ctx context.Context, x, y *Entry, dir string, depth int) 
 		return nil
 	}
 	return d.trees(ctx, before, after, p, depth+1)
+}
+
+// compareHeads says which list has the entry that comes first: negative for a. A file and a folder of
+// one name are two entries.
+func compareHeads(a, b []Entry) int {
+	switch {
+	case len(a) == 0:
+		return 1
+	case len(b) == 0:
+		return -1
+	}
+	return object.CompareEntries(a[0], b[0])
 }
 
 func (s *Store) entries(ctx context.Context, tree Hash) ([]Entry, error) {

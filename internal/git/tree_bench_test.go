@@ -55,7 +55,7 @@ func BenchmarkBuild(b *testing.B) {
 	}
 }
 
-func BenchmarkHistory(b *testing.B) {
+func BenchmarkLog(b *testing.B) {
 	s, c := bigStore(b, 2000)
 	for name, match := range map[string]func(string) bool{
 		"file":   func(p string) bool { return p == "README.md" },
@@ -66,8 +66,9 @@ func BenchmarkHistory(b *testing.B) {
 		}
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				err := s.History(b.Context(), c.Hash, match, descend, func(*Commit) (bool, error) { return true, nil })
-				require.NoError(b, err)
+				for _, err := range s.Log(b.Context(), Range{From: []Hash{c.Hash}, Paths: &Paths{match, descend}}) {
+					require.NoError(b, err)
+				}
 			}
 		})
 	}

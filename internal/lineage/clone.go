@@ -155,35 +155,23 @@ func (c *clone) matching(ctx context.Context, prefix string) ([]git.Hash, error)
 // history are the commits that can be reached from branches and tags.
 func (c *clone) history(ctx context.Context) ([]git.Hash, error) {
 	c.store.ExpectFar()
-	seen := map[git.Hash]bool{}
-	var all []git.Hash
+	var tips, all []git.Hash
 	for _, name := range slices.Sorted(maps.Keys(c.refs)) {
 		tip := c.tip(name)
-		if seen[tip] {
-			continue
-		}
 		if err := c.store.Advance(ctx, name, tip); err != nil {
 			return nil, err
 		}
-		if _, err := c.store.Commit(ctx, tip); err != nil {
-			continue // a tag of something else
-		}
-		seen[tip] = true
-		for queue := []git.Hash{tip}; len(queue) > 0; queue = queue[1:] {
-			all = append(all, queue[0])
-			parents, err := c.store.Parents(ctx, queue[0])
-			if err != nil {
-				return nil, err
-			}
-			for _, p := range parents {
-				if !seen[p] {
-					seen[p] = true
-					queue = append(queue, p)
-				}
-			}
+		if _, err := c.store.Commit(ctx, tip); err == nil { // else it is a tag of something else
+			tips = append(tips, tip)
 		}
 	}
-	return all, ctx.Err()
+	for commit, err := range c.store.Log(ctx, git.Range{From: tips}) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, commit.Hash)
+	}
+	return all, nil
 }
 
 // tip is the commit that a ref points to, also through a tag.

@@ -214,15 +214,13 @@ func (r *Reader) running(ctx context.Context, row *Environment, head *git.Commit
 
 // recordOf finds the commit that wrote the state file.
 func (r *Reader) recordOf(ctx context.Context, row *Environment, head *git.Commit, statePath string) error {
-	match := func(p string) bool { return p == statePath }
-	descend := func(dir string) bool { return strings.HasPrefix(statePath, dir+"/") }
 	var found *git.Commit
-	err := r.store.History(ctx, head.Hash, match, descend, func(c *git.Commit) (bool, error) {
+	for c, err := range r.store.Log(ctx, git.Range{From: []git.Hash{head.Hash}, Paths: git.OnlyPath(statePath)}) {
+		if err != nil {
+			return fmt.Errorf("find when %s was recorded: %w", row.Key(), err)
+		}
 		found = c
-		return false, nil
-	})
-	if err != nil {
-		return fmt.Errorf("find when %s was recorded: %w", row.Key(), err)
+		break
 	}
 	if found == nil {
 		return fmt.Errorf("find when %s was recorded: no commit changes %s", row.Key(), statePath)
@@ -330,16 +328,15 @@ func (r *Reader) newestOf(ctx context.Context, s cepler.Snapshot, want func(path
 
 // firstOf is the first of the wanted commits that `git log` lists; nil for none.
 func (r *Reader) firstOf(ctx context.Context, start *git.Commit, wanted map[git.Hash]*git.Commit) (*git.Commit, error) {
-	var found *git.Commit
-	all := func(string) bool { return true }
-	err := r.store.History(ctx, start.Hash, all, all, func(c *git.Commit) (bool, error) {
-		found = wanted[c.Hash]
-		return found == nil, nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for the newest change before %.7s: %w", start.Hash, err)
+	for c, err := range r.store.Log(ctx, git.Range{From: []git.Hash{start.Hash}}) {
+		if err != nil {
+			return nil, fmt.Errorf("look for the newest change before %.7s: %w", start.Hash, err)
+		}
+		if found := wanted[c.Hash]; found != nil {
+			return found, nil
+		}
 	}
-	return found, nil
+	return nil, nil //nolint:nilnil // documented
 }
 
 // ignoreMissing: what a shallow clone has not got comes before nothing.

@@ -36,6 +36,29 @@ func (c *Code) baseBelow(ctx context.Context, limit *version.Version) (*Tag, err
 	return base, nil
 }
 
+// Newest is the tag of the highest version, final or not, that the commit has behind it or has
+// itself; nil when there is none.
+func (c *Code) Newest(ctx context.Context) (*Tag, error) {
+	base, err := c.Base(ctx)
+	if err != nil {
+		return nil, err
+	}
+	line, err := c.line(ctx, base)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := c.Tags(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tags {
+		if line.has[t.Commit] || base != nil && t.Name == base.Name {
+			return &t, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // documented
+}
+
 // highest is the first of the tags that the commit has behind it.
 func (c *Code) highest(ctx context.Context, s *git.Store, tags []Tag) (*Tag, error) {
 	commits := make([]git.Hash, 0, len(tags))
@@ -60,11 +83,32 @@ func (c *Code) firstBehind(ctx context.Context, s *git.Store, commits []git.Hash
 		}
 		return -1, nil
 	}
-	h, ok, err := reachable(ctx, s, c.head, commits)
-	if err != nil || !ok {
-		return -1, err
+	order := map[git.Hash]int{}
+	for i, h := range slices.Backward(commits) {
+		order[h] = i
 	}
-	return slices.Index(commits, h), nil
+	first, cut := len(commits), false
+	for commit, err := range s.Log(ctx, git.Range{From: []git.Hash{c.head}, Whole: true}) {
+		if errors.Is(err, git.ErrShallow) {
+			cut = true
+			continue
+		}
+		if err != nil {
+			return -1, err
+		}
+		if i, ok := order[commit.Hash]; ok && i < first {
+			if first = i; first == 0 {
+				return 0, nil
+			}
+		}
+	}
+	switch {
+	case cut:
+		return -1, git.ErrShallow // an earlier one may be behind the cut
+	case first == len(commits):
+		return -1, nil
+	}
+	return first, nil
 }
 
 // Holds reports whether the commit is another one, or has it behind it.
@@ -85,7 +129,7 @@ func (c *Code) Holds(ctx context.Context, other git.Hash) (bool, error) {
 func (c *Code) withHistory(ctx context.Context, f func(*git.Store) error) error {
 	if c.local != nil && !c.tooShort {
 		err := f(c.local)
-		if !errors.Is(err, errCut) && !errors.Is(err, git.ErrNotFound) {
+		if !errors.Is(err, git.ErrShallow) && !errors.Is(err, git.ErrNotFound) {
 			return err
 		}
 		c.tooShort = true
@@ -102,7 +146,7 @@ func (c *Code) withHistory(ctx context.Context, f func(*git.Store) error) error 
 		c.logf("the clone is shallow: reading older commits from %s", s.URL())
 	}
 	err = f(s)
-	if errors.Is(err, errCut) {
+	if errors.Is(err, git.ErrShallow) {
 		return fmt.Errorf("%w: %s is itself a shallow repository", ErrShallow, s.URL())
 	}
 	return err
@@ -140,25 +184,30 @@ func (c *Code) line(ctx context.Context, base *Tag) (*line, error) {
 	if l := c.lines[from]; l != nil {
 		return l, nil
 	}
-	var l *line
 	err := c.withHistory(ctx, func(s *git.Store) error {
-		found, err := between(ctx, s, from, c.head)
-		if err != nil {
-			return err
+		l, err := c.read(ctx, s, from)
+		if err == nil {
+			c.lines[from] = l
 		}
-		l, err = c.read(ctx, s, found)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the commits up to %s: %w", short(c.head), err)
 	}
-	c.lines[from] = l
-	return l, nil
+	return c.lines[from], nil
 }
 
-func (c *Code) read(ctx context.Context, s *git.Store, found []*git.Commit) (*line, error) {
+// read lists what the commit has behind it and base, which may be zero, has not.
+func (c *Code) read(ctx context.Context, s *git.Store, base git.Hash) (*line, error) {
+	r := git.Range{From: []git.Hash{c.head}, Whole: true}
+	if !base.IsZero() {
+		r.Not = []git.Hash{base}
+	}
 	l := &line{has: map[git.Hash]bool{}}
-	for _, f := range found {
+	for f, err := range s.Log(ctx, r) {
+		if err != nil {
+			return nil, err
+		}
 		l.has[f.Hash] = true
 		touches, err := c.touches(ctx, s, f)
 		if err != nil {

@@ -310,3 +310,38 @@ func TestMergesAndPaths(t *testing.T) {
 		assert.Equal(t, want, got, path)
 	}
 }
+
+// Dates say nothing about what came before what. Here all are the same, as after an import, and what
+// was fixed since the release was begun long before it: only the fix counts, and no old change again.
+func TestEqualDatesCountNothingTwice(t *testing.T) {
+	_, repo := serve(t)
+	series := repo.Import()
+	day := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	old := series.Commit("main", "feat!: begin anew").At(day).Write("a", "0")
+	for range 4 {
+		old = series.Commit("main", "feat: more").At(day)
+	}
+	for range 70 {
+		series.Commit("main", "chore: work").At(day)
+	}
+	series.Tag("v1.0.0", "", series.Commit("main", "chore: release").At(day).Write("a", "1"))
+	fix := series.Commit("fix", "fix: interest").From(old).At(day).Write("b", "1")
+	series.Commit("main", "Merge branch 'fix'").Merge(fix).At(day)
+	require.NoError(t, series.Done())
+	over := release.Options{Remote: remote(t, repo.URL())}
+	for name, c := range map[string]*release.Code{
+		"clone":         open(t, clone(t, repo), release.Options{}),
+		"shallow clone": open(t, clone(t, repo, "--depth=2"), over),
+	} {
+		base, err := c.Base(t.Context())
+		require.NoError(t, err, name)
+		require.Equal(t, "v1.0.0", base.Name, name)
+		requireSince(t, repo, c, base, name)
+		commits, err := c.Since(t.Context(), base)
+		require.NoError(t, err, name)
+		assert.Len(t, commits, 2, name)
+		d, err := c.Decide(t.Context(), release.Wish{Rules: version.Default()})
+		require.NoError(t, err, name)
+		assert.Equal(t, "1.0.1", d.Next.String(), name)
+	}
+}

@@ -85,16 +85,18 @@ func (c *sourceRepository) since(ctx context.Context, old string) ([]codeCommit,
 		return nil, false, err
 	}
 	var out []codeCommit
-	reached := false
-	all := func(string) bool { return true }
-	err = c.store.History(ctx, head, all, all, func(commit *git.Commit) (bool, error) {
+	for commit, err := range c.store.Log(ctx, git.Range{From: []git.Hash{head}}) {
+		if err != nil {
+			return nil, false, err
+		}
 		if strings.HasPrefix(commit.Hash.String(), old) {
-			reached = true
-			return false, nil
+			return out, true, nil
 		}
 		subject, _, _ := strings.Cut(commit.Message, "\n")
 		out = append(out, codeCommit{hash: commit.Hash.String(), subject: subject, merge: len(commit.Parents) > 1})
-		return len(out) < maxCommits, nil
-	})
-	return out, reached, err
+		if len(out) == maxCommits {
+			break
+		}
+	}
+	return out, false, nil
 }

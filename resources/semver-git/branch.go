@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -126,21 +127,38 @@ func (b *branch) entry(ctx context.Context, c *git.Commit) (git.Entry, bool, err
 	return e, true, nil
 }
 
-// history visits the commits that set the file, the newest first, with the file.
-func (b *branch) history(ctx context.Context, start git.Hash, visit func(*git.Commit, git.Entry) (more bool, err error)) error {
-	file := b.src.file()
-	match := func(name string) bool { return name == file }
-	descend := func(dir string) bool { return strings.HasPrefix(file, dir+"/") }
-	return b.store.History(ctx, start, match, descend, func(c *git.Commit) (bool, error) {
-		e, err := b.store.Lookup(ctx, c.Tree, file)
-		if errors.Is(err, fs.ErrNotExist) {
-			return true, nil // it was deleted here
+// setting is a commit that set the file.
+type setting struct {
+	commit *git.Commit
+	file   git.Entry
+}
+
+// history gives the commits of a range that set the file, the newest first.
+func (b *branch) history(ctx context.Context, r git.Range) iter.Seq2[setting, error] {
+	r.Paths = git.OnlyPath(b.src.file())
+	return func(yield func(setting, error) bool) {
+		for c, err := range b.store.Log(ctx, r) {
+			var e git.Entry
+			if err == nil {
+				e, err = b.setIn(ctx, c)
+			}
+			if err == nil && e.Hash.IsZero() {
+				continue // it was deleted here
+			}
+			if !yield(setting{c, e}, err) || err != nil {
+				return
+			}
 		}
-		if err != nil {
-			return false, err
-		}
-		return visit(c, e)
-	})
+	}
+}
+
+// setIn is the file in a commit of the past; empty where there is none.
+func (b *branch) setIn(ctx context.Context, c *git.Commit) (git.Entry, error) {
+	e, err := b.store.Lookup(ctx, c.Tree, b.src.file())
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !e.Mode.IsFile() {
+		return git.Entry{}, nil
+	}
+	return e, err
 }
 
 // current is the version that holds at a commit, with the commit that set it.
@@ -153,11 +171,14 @@ func (b *branch) current(ctx context.Context, tip *git.Commit) (Version, error) 
 	if !k.exists {
 		return v, nil
 	}
-	err = b.history(ctx, tip.Hash, func(c *git.Commit, _ git.Entry) (bool, error) {
-		v.Commit = c.Hash.String()
-		return false, nil
-	})
-	return v, err
+	for set, err := range b.history(ctx, git.Range{From: []git.Hash{tip.Hash}}) {
+		if err != nil {
+			return v, err
+		}
+		v.Commit = set.commit.Hash.String()
+		break
+	}
+	return v, nil
 }
 
 // holds reports whether a file is known to hold a version, without reading it:

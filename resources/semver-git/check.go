@@ -3,7 +3,10 @@ package semvergit
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
+
+	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -58,106 +61,135 @@ func (b *branch) since(ctx context.Context, tip git.Hash, given *Version) ([]Ver
 	if err != nil {
 		return nil, err
 	}
-	if given == nil || given.Commit == now.Commit && given.Number == now.Number {
+	if given == nil || now.Commit == "" || *given == now {
 		return []Version{now}, nil
 	}
-	if now.Commit == "" {
-		return []Version{now}, nil
-	}
-	w := &lookBack{branch: b, given: *given}
-	w.floor, err = version.Parse(given.Number)
+	floor, err := version.Parse(given.Number)
 	if err != nil {
-		b.logf("warning: the version that was given is none, so only the current one is listed: %v", err)
+		b.logf("warning: the given version is not valid, so only the current one is listed: %v", err)
 		return []Version{now}, nil
 	}
-	if err := b.history(ctx, tip, func(c *git.Commit, e git.Entry) (bool, error) { return w.visit(ctx, c, e) }); err != nil {
+	versions, err := b.from(ctx, tip, *given, floor)
+	if err != nil || len(versions) > 0 {
+		return versions, err
+	}
+	b.logf("version %s is not in the history of %s: listing the current one only", given.Number, b.src.Branch)
+	return []Version{now}, nil
+}
+
+// from gives the given version, if the branch has it, and those after it, oldest first.
+func (b *branch) from(ctx context.Context, tip git.Hash, given Version, floor version.Version) ([]Version, error) {
+	at, err := b.place(ctx, tip, given, floor)
+	if err != nil {
 		return nil, err
 	}
-	if err := w.resolve(ctx); err != nil {
-		return nil, err
+	if at.IsZero() {
+		if given.Commit != "" {
+			return nil, nil
+		}
+		return b.fromNumber(ctx, tip, floor)
 	}
-	// A number below all that were ever there is before the first of them.
-	placed := w.placed || given.Commit == ""
-	if !placed || len(w.found) == 0 {
-		b.logf("version %s is not in the history of %s any more: listing the current one only", given.Number, b.src.Branch)
-		return []Version{now}, nil
+	given.Commit = at.String()
+	versions := []Version{given}
+	for v, err := range b.versions(ctx, git.Range{From: []git.Hash{tip}, Not: []git.Hash{at}}) {
+		if err != nil {
+			return nil, err
+		}
+		versions = append(versions, v.Version)
 	}
-	slices.Reverse(w.found)
-	return w.found, nil
+	slices.Reverse(versions[1:])
+	return versions, nil
 }
 
-// lookBack collects the versions of a branch back to a given one.
-type lookBack struct {
-	branch *branch
-	given  Version
-	floor  version.Version
-
-	chunk  []setting // not read yet
-	found  []Version // newest first
-	placed bool      // the given version was found, or where it would be
+// place finds the commit of the given version. Zero: it is not in the history of the branch, or it
+// has only a number, which no file is known to hold.
+func (b *branch) place(ctx context.Context, tip git.Hash, given Version, floor version.Version) (git.Hash, error) {
+	if given.Commit == "" {
+		return b.find(ctx, tip, floor.String())
+	}
+	if !plumbing.IsHash(given.Commit) {
+		return git.Hash{}, nil
+	}
+	at := plumbing.NewHash(given.Commit)
+	on, err := b.store.IsAncestor(ctx, at, tip)
+	if err != nil || !on {
+		return git.Hash{}, err
+	}
+	return at, nil
 }
 
-// setting is a commit that set the file.
-type setting struct {
-	commit git.Hash
-	blob   git.Hash
+// find is the last commit that set this very number; zero if there is none.
+func (b *branch) find(ctx context.Context, tip git.Hash, number string) (git.Hash, error) {
+	for set, err := range b.history(ctx, git.Range{From: []git.Hash{tip}}) {
+		if err != nil {
+			return git.Hash{}, err
+		}
+		if holds(set.file, number) {
+			return set.commit.Hash, nil
+		}
+	}
+	return git.Hash{}, nil
 }
 
-// chunkSize is how many files are fetched at once.
-const chunkSize = 100
-
-func (w *lookBack) visit(ctx context.Context, c *git.Commit, e git.Entry) (more bool, err error) {
-	w.chunk = append(w.chunk, setting{c.Hash, e.Hash})
-	same := c.Hash.String() == w.given.Commit || w.given.Commit == "" && holds(e, w.given.Number)
-	if !same && len(w.chunk) < chunkSize {
-		return true, nil
-	}
-	err = w.resolve(ctx)
-	w.placed = w.placed || same
-	return !w.placed, err
-}
-
-// resolve reads the files of the chunk, which takes one request.
-func (w *lookBack) resolve(ctx context.Context) error {
-	blobs := make([]git.Hash, 0, len(w.chunk))
-	for _, s := range w.chunk {
-		blobs = append(blobs, s.blob)
-	}
-	if err := w.branch.store.Need(ctx, blobs...); err != nil {
-		return err
-	}
-	for _, s := range w.chunk {
-		if w.placed {
+// fromNumber places a number that may never have been on the branch: if it was not, the versions
+// above it count, as far back as there is no lower one between.
+func (b *branch) fromNumber(ctx context.Context, tip git.Hash, floor version.Version) ([]Version, error) {
+	var versions []Version
+	above := -1 // versions before the first lower one
+	for v, err := range b.versions(ctx, git.Range{From: []git.Hash{tip}}) {
+		if err != nil {
+			return nil, err
+		}
+		if above < 0 && v.parsed.Compare(floor) < 0 {
+			above = len(versions)
+		}
+		versions = append(versions, v.Version)
+		if v.Number == floor.String() {
+			above = len(versions)
 			break
 		}
-		if err := w.add(ctx, s); err != nil {
-			return err
-		}
 	}
-	w.chunk = nil
-	return nil
+	if above >= 0 {
+		versions = versions[:above]
+	}
+	slices.Reverse(versions)
+	return versions, nil
 }
 
-// add lists one version. Only where the given one has no commit does its number
-// say where it belongs: above the first that is lower.
-func (w *lookBack) add(ctx context.Context, s setting) error {
-	content, err := w.branch.store.Blob(ctx, s.blob)
+// listed is a version of the branch's history.
+type listed struct {
+	Version
+	parsed version.Version
+}
+
+// versions gives the versions of a range, the newest first. Their files are fetched many at a time.
+func (b *branch) versions(ctx context.Context, r git.Range) iter.Seq2[listed, error] {
+	r.Prefetch = func(ctx context.Context, c *git.Commit) ([]git.Hash, error) {
+		e, err := b.setIn(ctx, c)
+		return []git.Hash{e.Hash}, err
+	}
+	return func(yield func(listed, error) bool) {
+		for set, err := range b.history(ctx, r) {
+			var v listed
+			if err == nil {
+				v, err = b.parse(ctx, set)
+			}
+			if errors.Is(err, version.ErrInvalid) {
+				b.logf("commit %s is skipped: %v", short(set.commit.Hash), err)
+				continue
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (b *branch) parse(ctx context.Context, set setting) (listed, error) {
+	content, err := b.store.Blob(ctx, set.file.Hash)
 	if err != nil {
-		return err
+		return listed{}, err
 	}
 	v, err := version.Parse(string(content))
-	if errors.Is(err, version.ErrInvalid) {
-		w.branch.logf("commit %s is passed over: %v", short(s.commit), err)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if w.given.Commit == "" && v.Compare(w.floor) < 0 {
-		w.placed = true
-		return nil
-	}
-	w.found = append(w.found, Version{Number: v.String(), Commit: s.commit.String()})
-	w.placed = w.placed || w.given.Commit == "" && v.String() == w.floor.String()
-	return nil
+	return listed{Version{Number: v.String(), Commit: set.commit.Hash.String()}, v}, err
 }

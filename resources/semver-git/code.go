@@ -83,29 +83,24 @@ func (c *code) notes(ctx context.Context, v version.Version, now time.Time) ([]b
 	return c.Notes(ctx, e)
 }
 
+// lately is how many of the branch's last versions are looked at.
+const lately = 100
+
 // known are the versions that the branch had lately, as far as they are at hand:
 // a candidate that no tag marks is not given out twice.
 func (p *put) known(ctx context.Context) ([]version.Version, error) {
 	h := p.code.Ref(p.src.ref())
 	files := map[git.Hash]bool{}
-	for range chunkSize {
-		if h.IsZero() || !p.store.Has(h) {
-			break
-		}
-		c, err := p.store.Commit(ctx, h)
-		if err != nil {
-			return nil, err
-		}
-		e, ok, err := p.entry(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			files[e.Hash] = true
-		}
-		h = git.Hash{}
-		if len(c.Parents) > 0 {
-			h = c.Parents[0]
+	if !h.IsZero() && p.store.Has(h) {
+		seen := 0
+		for set, err := range p.history(ctx, git.Range{From: []git.Hash{h}, FirstParent: true, AtHand: true}) {
+			if err != nil {
+				return nil, err
+			}
+			files[set.file.Hash] = true
+			if seen++; seen == lately {
+				break
+			}
 		}
 	}
 	if err := p.store.Need(ctx, slices.Collect(maps.Keys(files))...); err != nil {
@@ -137,13 +132,9 @@ func (p *put) settled(ctx context.Context, next version.Version) (*Version, rele
 			continue
 		}
 		v := Version{Number: t.Version.String()}
-		err := p.history(ctx, p.code.Ref(p.src.ref()), func(c *git.Commit, e git.Entry) (bool, error) {
-			if holds(e, v.Number) {
-				v.Commit = c.Hash.String()
-			}
-			return v.Commit == "", nil
-		})
-		if err != nil || v.Commit != "" {
+		at, err := p.find(ctx, p.code.Ref(p.src.ref()), v.Number)
+		if err != nil || !at.IsZero() {
+			v.Commit = at.String()
 			return &v, t, err
 		}
 	}

@@ -27,6 +27,9 @@ var (
 	ErrHostKey = errors.New("the host key is not trusted")
 	// ErrEmpty says that the repository has no commit yet.
 	ErrEmpty = errors.New("the repository is empty")
+	// ErrShallow says that history is cut off, because the repository itself is
+	// shallow, so that a question about what was before has no answer.
+	ErrShallow = errors.New("history is cut off")
 	// ErrDamaged says that a folder with objects can't be used; deleting it helps.
 	ErrDamaged = errors.New("the folder with git objects is damaged")
 	// ErrLimit says that a repository has more of something than this program

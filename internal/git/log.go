@@ -1,0 +1,368 @@
+package git
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Range says which commits [Store.Log] gives.
+type Range struct {
+	// From are the commits at which the walk starts.
+	From []Hash
+	// Not are commits that are left out with everything before them. One that is not at hand is
+	// looked for behind From, and fetched by itself only if it is not there.
+	Not []Hash
+	// FirstParent follows only the first parent of a merge: the line that a branch itself was on.
+	// What is before Not is found over all parents nevertheless.
+	FirstParent bool
+	// Paths, if set, keeps only commits that touch a matching file. History is simplified as git
+	// does by default: a merge that is like one of its parents is left out, and of its parents
+	// only that one is followed.
+	Paths *Paths
+	// Prefetch names blobs that the caller is going to read at a commit. Missing ones are fetched
+	// before the commit is given, together with those of the commits after it, in growing batches.
+	Prefetch func(context.Context, *Commit) ([]Hash, error)
+	// Whole gives ErrShallow where the repository itself ends because it is shallow. Without it
+	// history counts as beginning there.
+	Whole bool
+	// AtHand ends the walk where older commits would have to be fetched.
+	AtHand bool
+}
+
+// Paths picks files, symbolic links and submodules by their path from the top.
+type Paths struct {
+	// Match reports whether a file counts, and Descend whether any file in a folder could. Both
+	// have to give the same answer each time.
+	Match, Descend func(path string) bool
+}
+
+// OnlyPath picks one file.
+func OnlyPath(name string) *Paths {
+	return &Paths{
+		Match:   func(p string) bool { return p == name },
+		Descend: func(dir string) bool { return strings.HasPrefix(name, dir+"/") },
+	}
+}
+
+// Log walks back through history. It gives each commit that can be reached from r.From and not from
+// r.Not once, whatever the dates of commits are.
+//
+// The order is that of git log: next comes, among the parents of the commits given so far and
+// r.From, the commit with the latest committer date, or of several the one that was found first.
+// So every commit comes after at least one of its children. It comes after all of them where no
+// child is dated before its parent.
+//
+// History that is missing is fetched where the walk comes to its end. The walk ends with the first
+// error, except ErrShallow: a caller who goes on gets the commits that are there.
+func (s *Store) Log(ctx context.Context, r Range) iter.Seq2[*Commit, error] { return logOf(ctx, s, r) }
+
+// past is a repository's history.
+type past interface {
+	Commit(ctx context.Context, h Hash) (*Commit, error)
+	// Parents are as [Store.Parents] has them.
+	Parents(ctx context.Context, h Hash) ([]Hash, error)
+	Diff(ctx context.Context, before, after Hash, descend func(string) bool, visit func(path string, before, after *Entry) error) error
+	// Has reports whether an object can be read without fetching.
+	Has(h Hash) bool
+	// Need fetches missing blobs.
+	Need(ctx context.Context, blobs ...Hash) error
+}
+
+func logOf(ctx context.Context, p past, r Range) iter.Seq2[*Commit, error] {
+	return func(yield func(*Commit, error) bool) {
+		w := &walk{past: p, Range: r, seen: map[Hash]bool{}}
+		fail := func(err error) bool {
+			return yield(nil, fmt.Errorf("read history from %s: %w", shortList(r.From), err))
+		}
+		if err := w.start(ctx); err != nil {
+			fail(err)
+			return
+		}
+		for {
+			c, err := w.next(ctx)
+			switch {
+			case err != nil:
+				if !fail(err) || !errors.Is(err, ErrShallow) {
+					return
+				}
+			case c == nil || !yield(c, nil):
+				return
+			}
+		}
+	}
+}
+
+// walk is one use of Log.
+type walk struct {
+	past
+	Range
+	limits *limits // nil: everything before From
+	seen   map[Hash]bool
+	queue  dateQueue
+	due    *Commit   // was given or compared, but its parents are not in the queue yet
+	ahead  []*Commit // prefetched, to be given
+	batch  int       // commits in the last batch that was prefetched
+}
+
+// maxBatch bounds the commits whose blobs are prefetched in one request.
+const maxBatch = 128
+
+func (w *walk) start(ctx context.Context) error {
+	if len(w.Not) > 0 {
+		w.limits = newLimits(w.past, w.Range)
+		if err := w.limits.find(ctx); err != nil {
+			return err
+		}
+		w.batch = maxBatch / 2 // the end is known
+	}
+	for _, h := range w.From {
+		if err := w.push(ctx, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// push queues a commit, unless that was done before or the commit is left out.
+func (w *walk) push(ctx context.Context, h Hash) error {
+	if w.seen[h] || w.limits != nil && !w.limits.keeps(h) {
+		return nil
+	}
+	c, err := w.commit(ctx, h)
+	if err != nil {
+		return err
+	}
+	if !w.seen[c.Hash] {
+		w.seen[h], w.seen[c.Hash] = true, true
+		w.queue.add(&node{commit: c, order: len(w.seen)})
+	}
+	return nil
+}
+
+func (w *walk) commit(ctx context.Context, h Hash) (*Commit, error) {
+	if w.limits != nil {
+		if n := w.limits.nodes[h]; n != nil {
+			return n.commit, nil
+		}
+	}
+	return w.Commit(ctx, h)
+}
+
+// next is the next commit to give; nil at the end.
+func (w *walk) next(ctx context.Context) (*Commit, error) {
+	if len(w.ahead) > 0 {
+		c := w.ahead[0]
+		w.ahead = w.ahead[1:]
+		return c, nil
+	}
+	c, err := w.step(ctx, !w.AtHand)
+	if err != nil || c == nil || w.Prefetch == nil {
+		return c, err
+	}
+	return c, w.prefetch(ctx, c)
+}
+
+// prefetch makes the blobs of c readable. If any is missing, those of the commits that come next are
+// fetched with it, as far as these are at hand.
+func (w *walk) prefetch(ctx context.Context, c *Commit) error {
+	missing, err := w.missing(ctx, c)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	w.batch = min(max(1, 2*w.batch), maxBatch)
+	for len(w.ahead) < w.batch-1 {
+		c, err := w.step(ctx, false)
+		if err != nil {
+			return err
+		}
+		if c == nil {
+			break
+		}
+		more, err := w.missing(ctx, c)
+		if err != nil {
+			return err
+		}
+		missing, w.ahead = append(missing, more...), append(w.ahead, c)
+	}
+	return w.Need(ctx, missing...)
+}
+
+func (w *walk) missing(ctx context.Context, c *Commit) ([]Hash, error) {
+	blobs, err := w.Prefetch(ctx, c)
+	return slices.DeleteFunc(blobs, func(h Hash) bool { return h.IsZero() || w.Has(h) }), err
+}
+
+// step goes on to the next commit that touches the paths; nil at the end. Without fetch it is also
+// nil, for now, where older commits would have to be fetched.
+func (w *walk) step(ctx context.Context, fetch bool) (*Commit, error) {
+	for {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if c := w.due; c != nil {
+			if !fetch && !isReady(w.past, c) {
+				return nil, nil //nolint:nilnil // documented
+			}
+			w.due = nil
+			touches, err := w.follow(ctx, c)
+			if err != nil {
+				return nil, err
+			}
+			if touches {
+				return c, nil
+			}
+		}
+		if w.due = w.queue.take(); w.due == nil {
+			return nil, nil //nolint:nilnil // documented
+		}
+		if w.Paths == nil {
+			return w.due, nil // its parents are needed only to go on
+		}
+	}
+}
+
+// isReady reports whether the parents of a commit can be read without fetching.
+func isReady(p past, c *Commit) bool {
+	return !slices.ContainsFunc(c.Parents, func(h Hash) bool { return !p.Has(h) })
+}
+
+// follow queues the parents that matter and reports whether c touches the paths.
+func (w *walk) follow(ctx context.Context, c *Commit) (touches bool, err error) {
+	parents, err := w.parents(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	if w.Paths != nil {
+		if len(parents) == 0 {
+			same, err := w.same(ctx, c.Tree, Hash{})
+			return !same, err
+		}
+		for _, p := range parents {
+			same, err := w.sameAs(ctx, c, p)
+			if err != nil {
+				return false, err
+			}
+			if same && w.counts(p) {
+				return false, w.push(ctx, p)
+			}
+			touches = touches || !same
+		}
+	}
+	for _, p := range parents {
+		if err := w.push(ctx, p); err != nil {
+			return false, err
+		}
+	}
+	return touches, nil
+}
+
+// parents are those that the walk may go to.
+func (w *walk) parents(ctx context.Context, c *Commit) ([]Hash, error) {
+	if w.limits != nil {
+		return w.limits.parents(c.Hash), nil
+	}
+	parents, err := parentsOf(ctx, w.past, c, w.Whole)
+	if w.FirstParent && len(parents) > 1 {
+		parents = parents[:1]
+	}
+	return parents, err
+}
+
+// parentsOf are a commit's parents; with whole, ErrShallow where not all of them are there.
+func parentsOf(ctx context.Context, p past, c *Commit, whole bool) ([]Hash, error) {
+	parents, err := p.Parents(ctx, c.Hash)
+	if whole && (errors.Is(err, ErrNotFound) || err == nil && len(parents) < len(c.Parents)) {
+		return nil, fmt.Errorf("%w at commit %s", ErrShallow, c.Hash)
+	}
+	return parents, err
+}
+
+// counts reports whether a merge that is like this parent is left out for its sake. As in git, a
+// commit behind Not does not count, but one of Not itself does.
+func (w *walk) counts(parent Hash) bool {
+	return w.limits == nil || w.limits.keeps(parent) || w.limits.isNot(parent)
+}
+
+func (w *walk) sameAs(ctx context.Context, c *Commit, parent Hash) (bool, error) {
+	p, err := w.commit(ctx, parent)
+	if err != nil {
+		return false, err
+	}
+	return w.same(ctx, c.Tree, p.Tree)
+}
+
+// errDiffers ends a comparison.
+var errDiffers = errors.New("the trees differ")
+
+// same compares two trees as far as paths match. A zero hash is an empty tree.
+func (w *walk) same(ctx context.Context, a, b Hash) (bool, error) {
+	err := w.Diff(ctx, a, b, w.Paths.Descend, func(p string, _, _ *Entry) error {
+		if w.Paths.Match(p) {
+			return errDiffers
+		}
+		return nil
+	})
+	if errors.Is(err, errDiffers) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// shortList is how a message names a few commits.
+func shortList(all []Hash) string {
+	names := make([]string, 0, len(all))
+	for _, h := range all {
+		names = append(names, h.String())
+	}
+	return strings.Join(names, ", ")
+}
+
+// dateQueue gives the commit with the latest date first, and of several with one date the one that
+// was found first.
+type dateQueue []*node
+
+func (q *dateQueue) add(n *node) { heap.Push(q, n) }
+
+// take is nil when the queue is empty.
+func (q *dateQueue) take() *Commit {
+	if len(*q) == 0 {
+		return nil
+	}
+	n, _ := heap.Pop(q).(*node)
+	return n.commit
+}
+
+// Len is part of heap.Interface, as are the other methods.
+func (q dateQueue) Len() int { return len(q) }
+
+// Less puts later dates first.
+func (q dateQueue) Less(i, j int) bool {
+	if a, b := q[i].date(), q[j].date(); a != b {
+		return a > b
+	}
+	return q[i].order < q[j].order
+}
+
+// Swap exchanges two elements.
+func (q dateQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+
+// Push adds x, which is always a *node.
+func (q *dateQueue) Push(x any) {
+	if n, ok := x.(*node); ok {
+		*q = append(*q, n)
+	}
+}
+
+// Pop takes the last element.
+func (q *dateQueue) Pop() any {
+	old := *q
+	last := old[len(old)-1]
+	old[len(old)-1] = nil
+	*q = old[:len(old)-1]
+	return last
+}
