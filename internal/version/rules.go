@@ -91,7 +91,11 @@ func (r Rules) read(c Commit, base Version) (con Conventional, level Level, rule
 	}
 	con, err := ParseCommit(c.Message)
 	if err != nil {
-		return con, LevelNone, "not a conventional commit", true
+		// with a configuration of cocogitto, what cocogitto passes over is passed over
+		written := false
+		if con, written = parseRevert(c.Message); !written || r.OnlyTypes {
+			return con, LevelNone, "not a conventional commit", true
+		}
 	}
 	level, known := r.Types[con.Type]
 	switch {
