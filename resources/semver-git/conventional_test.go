@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -240,6 +241,83 @@ func TestNothingToRelease(t *testing.T) {
 	}
 	assert.Contains(t, w.refused(release(keys{"no_bump": "fail"})), "nothing to release: none of 2 commits since 0.41.0 asks for it")
 	assert.Equal(t, "0.41.1-rc.1", w.conventionally(keys{"no_bump": "patch", "pre": "rc"}).version.Number)
+}
+
+// The present version is the higher of what the branch and the tags say, so that nothing to release is
+// not a step back to the initial version.
+func TestNothingToReleaseBesideTags(t *testing.T) {
+	for name, c := range map[string]struct{ branch, tag string }{
+		"no branch yet":        {"", "v2.4.0"},
+		"an older branch":      {"2.3.0\n", "v2.4.0"},
+		"a candidate's branch": {"2.4.0-rc.3\n", "v2.4.0"},
+		"a candidate's tag":    {"2.3.0\n", "v2.4.0-rc.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			want := strings.TrimPrefix(c.tag, "v")
+			released := w.code("chore: all there was")
+			w.tag("v2.3.0", released)
+			if c.branch != "" {
+				w.is(c.branch)
+			}
+			candidate := w.code("docs: more")
+			w.tag(c.tag, candidate)
+			w.code("docs: even more")
+			w.clone("repo")
+			assert.Contains(t, w.refused(release(keys{"no_bump": "fail"})), "no_bump: keep would succeed with "+want)
+			s := w.put(release(nil))
+			assert.Equal(t, want, s.version.Number)
+			assert.Equal(t, []semvergit.Version{s.version}, w.check(nil))
+			files := w.get(s.version, nil)
+			assert.Equal(t, c.tag, files["tag"])
+			assert.Contains(t, files["version.json"], candidate, "the commit that the tag marks")
+			assert.Equal(t, s.version, w.put(release(nil)).version, "once is enough")
+		})
+	}
+}
+
+// Without a tag, the first release is made for any commit, unless the params or the branch forbid it.
+func TestNothingToReleaseBeforeTheFirst(t *testing.T) {
+	w := newWorld(t)
+	w.code("docs: begin")
+	w.code("docs: more")
+	w.clone("repo")
+	assert.Contains(t, w.refused(release(keys{"no_bump": "fail"})), "nothing to release: no version is tagged yet, and no commit asks for one")
+	assert.Equal(t, "0.1.0", w.put(release(keys{"no_bump": "patch"})).version.Number)
+	commit := w.is("1.5.0\n")
+	assert.Equal(t, semvergit.Version{Number: "1.5.0", Commit: commit}, w.put(release(nil)).version)
+	assert.Contains(t, w.refused(release(keys{"no_bump": "fail"})), "no_bump: keep would succeed with 1.5.0")
+	w.code("feat: at last")
+	assert.Equal(t, "0.1.0", w.with(keys{"branch": "other"}).conventionally(keys{"no_bump": "fail"}).version.Number)
+}
+
+// Dates say nothing about what came before what: the same second for all is what an import leaves.
+func TestEqualDatesAreNoOldChanges(t *testing.T) {
+	w := newWorld(t)
+	day := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	series := w.repo.Import()
+	old := series.Commit("main", "feat!: begin anew").At(day).Write("a", "0")
+	for range 70 {
+		series.Commit("main", "chore: work").At(day)
+	}
+	series.Tag("v1.0.0", "", series.Commit("main", "chore: release").At(day).Write("a", "1"))
+	fix := series.Commit("fix", "fix: interest").From(old).At(day).Write("b", "1")
+	series.Commit("main", "Merge branch 'fix'").Merge(fix).At(day)
+	require.NoError(t, series.Done())
+	assert.Equal(t, "1.0.1", w.conventionally(nil).version.Number)
+	assert.Equal(t, "1.0.1", w.with(keys{"branch": "shallow"}).conventionally(nil, "--depth=2").version.Number)
+}
+
+// A roll-back is a release, also with the message that git or a forge writes for it.
+func TestRevertIsReleased(t *testing.T) {
+	w := newCode(t)
+	w.tag("v0.42.0", w.code("feat: loans"))
+	w.is("0.42.0\n")
+	_, err := w.repo.Commit("main", "Revert \"feat: loans\" (#12)\n\nReverts acme/bank#11", map[string]string{"src/main.go": "as before"})
+	require.NoError(t, err)
+	s := w.conventionally(nil)
+	assert.Equal(t, "0.42.1", s.version.Number)
+	assert.Contains(t, w.get(s.version, nil)["release-notes.md"], "- Revert: Feat: loans")
 }
 
 // For one run a person says what is to come.

@@ -15,15 +15,17 @@ type decision struct {
 	next   version.Version
 	// settled is the version that the commit has already, from an earlier put.
 	settled *Version
-	// keep says that nothing is to be released.
-	keep bool
+	// keep says that nothing is to be released. The version is then the present one, and marks the
+	// tag that says so, if none lower is on the branch.
+	keep  bool
+	marks *release.Tag
 	why  []string
 	tag  tagging
 }
 
 // unchanged says that the branch has the version already.
 func (d decision) unchanged() bool {
-	return d.keep || d.before.exists && d.before.number.String() == d.next.String()
+	return (d.keep || d.before.exists) && d.before.number.String() == d.next.String()
 }
 
 var errBackwards = errors.New("the version would become lower")
@@ -93,20 +95,18 @@ func (p *put) fromCommits(ctx context.Context, before kept) (decision, error) {
 		return d, err
 	}
 	answer, err := p.code.decide(ctx, known, p.params.Pre, override)
+	if err == nil && override == "" {
+		err = p.isFirst(answer, before)
+	}
 	if errors.Is(err, version.ErrNothing) {
-		done, failed := p.isReleased(ctx, before)
-		switch {
-		case failed != nil:
+		keep, failed := p.keeps(ctx, before, err)
+		if failed != nil {
 			return d, failed
-		case !done && p.params.NoBump == fail:
-			return d, fmt.Errorf("%w; no_bump: keep would succeed with %s, and no_bump: patch release a patch", err, before)
-		case !done && p.params.NoBump == "patch":
-			answer, err = p.code.decide(ctx, known, p.params.Pre, "patch")
-		default:
-			d.keep, d.next = true, before.number
-			d.why = append([]string{err.Error()}, reasons(answer)...)
-			return d, nil
 		}
+		if keep {
+			return p.present(ctx, before, append([]string{err.Error()}, reasons(answer)...))
+		}
+		answer, err = p.code.decide(ctx, known, p.params.Pre, "patch")
 	}
 	if err != nil {
 		return d, err
@@ -120,6 +120,51 @@ func (p *put) fromCommits(ctx context.Context, before kept) (decision, error) {
 	}
 	d.next, d.why = answer.Next, explain(answer)
 	return d, err
+}
+
+// isFirst is [version.ErrNothing] when no version is released, no commit asks for one, and a first
+// release would be lower than what the branch says, or is not to be made for nothing.
+func (p *put) isFirst(answer version.Decision, before kept) error {
+	if answer.Base != nil || answer.Level != version.LevelNone {
+		return nil
+	}
+	lower := before.exists && answer.Next.Compare(before.number) < 0
+	if p.params.NoBump != fail && !lower {
+		return nil
+	}
+	return fmt.Errorf("%w: no version is tagged yet, and no commit asks for one", version.ErrNothing)
+}
+
+// keeps reports whether the present version stays, as no commit asks for another one; not if
+// no_bump is patch. With no_bump: fail its error is the put's.
+func (p *put) keeps(ctx context.Context, before kept, nothing error) (bool, error) {
+	released, err := p.isReleased(ctx, before)
+	switch {
+	case err != nil:
+		return false, err
+	case released:
+		return true, nil
+	case p.params.NoBump == fail:
+		now, err := p.present(ctx, before, nil)
+		if err != nil {
+			return false, err
+		}
+		return false, fmt.Errorf("%w; no_bump: keep would succeed with %s, and no_bump: patch release a patch", nothing, now.next)
+	}
+	return p.params.NoBump != "patch", nil
+}
+
+// present is the decision to keep the higher of what the branch and the tags say.
+func (p *put) present(ctx context.Context, before kept, why []string) (decision, error) {
+	d := decision{before: before, next: before.number, keep: true, why: why}
+	newest, err := p.code.Newest(ctx)
+	if err != nil || newest == nil {
+		return d, err
+	}
+	if !before.exists || newest.Version.Compare(before.number) > 0 {
+		d.next, d.marks = newest.Version, newest
+	}
+	return d, nil
 }
 
 // isReleased reports whether an earlier put released this very commit, and

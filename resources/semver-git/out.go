@@ -152,7 +152,10 @@ func (p *put) commitOf(ctx context.Context, tip *git.Commit, d decision) (*git.B
 	number := d.next.String()
 	m := message{subject: p.src.subject(number), build: p.step.Build}
 	edits := map[string]git.Edit{p.src.file(): {Content: []byte(number + "\n")}}
-	if p.code != nil {
+	switch {
+	case d.marks != nil: // it was released before: its notes and its entry are written
+		m.commit, m.tag = d.marks.Commit, d.marks.Name
+	case p.code != nil:
 		notes, err := p.code.notes(ctx, d.next, p.now)
 		if err != nil {
 			return nil, err
