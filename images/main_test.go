@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io/fs"
 	"net/http"
@@ -11,11 +12,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -154,15 +156,42 @@ func TestAnotherGoReleaseIsMentioned(t *testing.T) {
 	assert.Contains(t, said.String(), "GOTOOLCHAIN=go1.26.8 gives the same")
 }
 
+// The images of the module are built once for all tests that look at them.
+var builtOnce = struct {
+	sync.Once
+	images []*ociimage.Image
+	err    error
+}{}
+
+// built returns the module's images of the named types, or all of them, for every platform.
+func built(t *testing.T, types ...string) []*ociimage.Image {
+	t.Helper()
+	b := builder(t, "..")
+	builtOnce.Do(func() { builtOnce.images, builtOnce.err = b.Build(context.Background()) })
+	require.NoError(t, builtOnce.err)
+	require.NotEmpty(t, builtOnce.images)
+	if len(types) == 0 {
+		return builtOnce.images
+	}
+	var named []*ociimage.Image
+	for _, image := range builtOnce.images {
+		if slices.Contains(types, image.Definition.Type) {
+			named = append(named, image)
+		}
+	}
+	require.Len(t, named, len(types))
+	return named
+}
+
 // builder makes the images of images.yml from the module in dir.
-func builder(t *testing.T, dir string, platforms ...v1.Platform) *ociimage.Builder {
+func builder(t *testing.T, dir string) *ociimage.Builder {
 	t.Helper()
 	data, err := os.ReadFile("images.yml")
 	require.NoError(t, err)
 	set, err := ociimage.ParseSet("images.yml", data)
 	require.NoError(t, err)
 	return &ociimage.Builder{
-		Module: dir, Set: set, Platforms: platforms,
+		Module: dir, Set: set,
 		Stamp: ociimage.Stamp{Revision: "unknown", Created: time.Unix(0, 0).UTC(), Version: "0.0.0-dev"},
 	}
 }
@@ -184,10 +213,7 @@ func TestEveryResourceHasAnImage(t *testing.T) {
 }
 
 func TestTheResourcesImagesAreSmallAndTheirProgramsAnswer(t *testing.T) {
-	built, err := builder(t, "..").Build(t.Context())
-	require.NoError(t, err)
-	require.NotEmpty(t, built)
-	for _, image := range built {
+	for _, image := range built(t) {
 		for _, platform := range ociimage.Platforms() {
 			single, err := image.Platform(platform)
 			require.NoError(t, err)
@@ -197,7 +223,7 @@ func TestTheResourcesImagesAreSmallAndTheirProgramsAnswer(t *testing.T) {
 			t.Logf("%s for %s: %.2f MB compressed", image.Definition.Type, platform, float64(size)/1e6)
 		}
 	}
-	for _, image := range built {
+	for _, image := range built(t) {
 		t.Run(image.Definition.Type, func(t *testing.T) {
 			room := imagetest.New(t, imagetest.Unpack(t, image))
 			for _, verb := range []string{"check", "in", "out"} {
@@ -224,9 +250,8 @@ func TestAChangeIsOfferedFetchedAndRecordedFromTheImages(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not on PATH: it makes the repository")
 	}
-	built, err := builder(t, "..", v1.Platform{OS: "linux", Architecture: runtime.GOARCH}).Build(t.Context(), "cepler-in", "cepler-out")
-	require.NoError(t, err)
-	reader, writer := imagetest.New(t, imagetest.Unpack(t, built[0])), imagetest.New(t, imagetest.Unpack(t, built[1]))
+	images := built(t, "cepler-in", "cepler-out")
+	reader, writer := imagetest.New(t, imagetest.Unpack(t, images[0])), imagetest.New(t, imagetest.Unpack(t, images[1]))
 	work := t.TempDir()
 	remote := deployments(t, work)
 	source := map[string]any{"uri": remote, "branch": "main", "environment": "staging"}
@@ -287,25 +312,29 @@ func answer(t *testing.T, room *imagetest.Room, work string, into, request any, 
 	require.NoError(t, json.Unmarshal(stdout.Bytes(), into), "%v: %s", argv, stdout.String())
 }
 
-func TestTwoCopiesOfTheModuleGiveOneDigest(t *testing.T) {
-	here, there := filepath.Join(t.TempDir(), "here"), filepath.Join(t.TempDir(), "over", "there")
-	copyModule(t, "..", here)
-	copyModule(t, here, there)
-	var digests [2][]string
-	for i, dir := range []string{here, there} {
-		// these two link nearly every package there is
-		built, err := builder(t, dir, ociimage.Platforms()[0]).Build(t.Context(), "cepler-in", "chart-bump")
+func TestACopyOfTheModuleGivesTheSameDigest(t *testing.T) {
+	there := filepath.Join(t.TempDir(), "over", "there")
+	copyModule(t, "..", there)
+	types := []string{"cepler-in", "chart-bump"} // these two link nearly every package there is
+	copied, err := builder(t, there).Build(t.Context(), types...)
+	require.NoError(t, err)
+	want := digests(t, built(t, types...))
+	assert.Equal(t, want, digests(t, copied))
+	assert.Len(t, want, len(types))
+}
+
+// digests are those of the images and of their bills of materials.
+func digests(t *testing.T, images []*ociimage.Image) []string {
+	t.Helper()
+	var all []string
+	for _, image := range images {
+		digest, err := image.Digest()
 		require.NoError(t, err)
-		for _, image := range built {
-			digest, err := image.Digest()
-			require.NoError(t, err)
-			bill, err := image.SBOM.Descriptor()
-			require.NoError(t, err)
-			digests[i] = append(digests[i], image.Definition.Type+" "+digest.String()+" "+bill.Digest.String())
-		}
+		bill, err := image.SBOM.Descriptor()
+		require.NoError(t, err)
+		all = append(all, image.Definition.Type+" "+digest.String()+" "+bill.Digest.String())
 	}
-	require.NotEmpty(t, digests[0])
-	assert.Equal(t, digests[0], digests[1])
+	return all
 }
 
 // copyModule copies what the programs are compiled from.
