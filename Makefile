@@ -15,11 +15,24 @@ IMAGES ?= build/images
 
 # The race detector needs a C compiler.
 RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null && echo -race)
+# It makes a program five to ten times slower, so it watches the packages whose own files or tests start goroutines or
+# share memory between them. In the others, which compress images or start programs, it finds nothing. "make storms" has it
+# everywhere. cachix-paths is out because it measures its own memory, of which the race detector takes a lot.
+CONCURRENT := ^[[:space:]]*go [a-zA-Z]|\.Go\(|sync\.(Mutex|RWMutex|Map|WaitGroup)|atomic\.
+WATCHED = $(filter-out ./resources/cachix-paths, $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u))
+# A package that hangs is ended after this time, which is many times what a slow and busy machine needs.
+TEST_TIMEOUT := 2h
+# -vet=off: "make lint" does it, with more checks.
+GO_TEST := go test -vet=off -shuffle=on -timeout $(TEST_TIMEOUT)
+# The findings of another tree, or of another version, must not come back: the cache lies in this tree.
+export GOLANGCI_LINT_CACHE ?= $(CURDIR)/build/golangci-lint
+# The programs that "make judges" needs.
+JUDGES ?= ytt fly
 # Installed by hand or with "make tools".
 GOLANGCI_LINT := $(shell command -v golangci-lint || echo "$$(go env GOPATH)/bin/golangci-lint")
 GOLANGCI_LINT_VERSION := v2.12.2
 
-.PHONY: help demo test lint fmt fuzz bench images pipelines tools
+.PHONY: help demo test storms judges lint fmt fuzz bench images pipelines tools
 
 help: ## say what the targets do (default)
 	@echo 'usage: make TARGET'
@@ -31,8 +44,21 @@ help: ## say what the targets do (default)
 demo: ## build everything and rehearse the pipelines end to end on this machine
 	go run ./pipelines demo --html demo.html
 
-test: ## every test, in random order, with the race detector where there is a C compiler
-	go test $(RACE) -shuffle=on -timeout 20m $(TEST_FLAGS) ./...
+test: ## every test, in random order, with the race detector where goroutines share memory
+	@tested='{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}'; \
+	watched=$$(go list -f "$$tested" $(WATCHED)); \
+	others=$$(go list -f "$$tested" ./... | grep -vxF "$$watched"); \
+	status=0; \
+	$(GO_TEST) $(TEST_FLAGS) $$others || status=1; \
+	$(GO_TEST) $(RACE) $(TEST_FLAGS) $$watched || status=1; \
+	exit $$status
+
+storms: ## every test with all writers of the storms and the race detector everywhere (an hour)
+	TAXIWAY_STORMS=1 $(GO_TEST) $(RACE) $(TEST_FLAGS) ./...
+
+judges: ## the tests in which JUDGES have the last word; fails where one is not installed
+	@for judge in $(JUDGES); do command -v "$$judge" || { echo "$$judge is not on PATH" >&2; exit 1; }; done
+	$(GO_TEST) -count=1 $(TEST_FLAGS) ./pipelines/... ./internal/vendored/... ./resources/vendir-bump/...
 
 lint: ## formatting, linters, go.mod, shell scripts
 	$(GOLANGCI_LINT) run ./...
@@ -62,9 +88,8 @@ bench: ## the benchmarks
 images: ## build the OCI images into IMAGES
 	go run ./images build --output $(IMAGES)
 
-pipelines: ## lint the example pipelines and compare them with what the templates render
-	go run ./pipelines lint pipelines/examples/*/*/want.yml
-	go test -count=1 ./pipelines/...
+pipelines: ## the tests of templates, examples and rehearsal alone: a part of "make test"
+	$(GO_TEST) $(TEST_FLAGS) ./pipelines/...
 
 tools: ## install the linter, where it is missing
 	@command -v $(GOLANGCI_LINT) >/dev/null || go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
