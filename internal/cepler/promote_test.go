@@ -85,7 +85,7 @@ func TestTarget(t *testing.T) {
 }
 
 // With s.yml in both propagated and latest, changed and reverted upstream, cepler
-// waits for ever behind a state that brings nothing (B9).
+// waits for ever behind a state that brings nothing.
 func TestTargetSkipsStatesThatBringNoDifference(t *testing.T) {
 	t.Parallel()
 	e := staging(t)

@@ -10,27 +10,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// classes are the differences that are meant, by the letter of the fault of the
-// Rust program that each avoids.
+// classes returns the differences that are meant, each by a name for the fault of the Rust program that it avoids.
 func classes() map[string]string {
 	return map[string]string{
-		"B4":    "a commit whose config does not parse ends the walk; cepler's check fails for ever",
-		"B9":    "queued states that bring no difference are skipped; cepler gets stuck on them",
-		"B10":   "environments that left the config do not keep the queue growing",
-		"B11":   "a symbolic link is hashed as git stores it; cepler records it as dirty each time",
-		"B19":   "a gate before the upstream's first record is nothing yet; cepler offers the removal of all files",
-		"B21":   "the walk follows first parents, and a version already offered stands while its content does; in cepler a merge moves the trigger",
-		"B22":   "nothing is left behind in the folder of a get",
-		"B23":   "an upstream that was not deployed is nothing yet; cepler's check fails",
-		"B27":   "a changed exec bit is a change",
-		"GATE":  "an environment that is missing in the gates file is nothing yet; cepler's check fails",
-		"TAIL":  "gates in the branch itself: cepler's in removes the gates file and its out fails",
-		"STAY":  "a version that was offered and not deployed stands when its content comes back after another; cepler offers the commit that brought it back",
-		"SOIL":  "what was soiled is recorded under the version's own trigger; cepler takes the commit that the branch had at the get",
-		"GONE":  "a file that was removed by the deployment is not brought back; cepler's get with prepare: false does",
-		"SAME":  "a state that is recorded already, to the last file, is not recorded again; cepler counts it up",
-		"PRUNE": "the queue holds what the downstream that lags most has not taken; with two downstreams cepler's ends there only if that one's name sorts last",
-		"LATE":  "the queue is pruned by what the other environments have now; cepler goes by what they had at the get",
+		"BROKEN":   "a commit whose config does not parse ends the walk; cepler's check fails for ever",
+		"SHADOW":   "queued states that bring no difference are skipped; cepler gets stuck on them",
+		"LEFT":     "environments that left the config do not keep the queue growing",
+		"LINK":     "a symbolic link is hashed as git stores it; cepler records it as dirty each time",
+		"EARLY":    "a gate before the upstream's first record is nothing yet; cepler offers the removal of all files",
+		"MERGE":    "the walk follows first parents, and a version already offered stands while its content does; in cepler a merge moves the trigger",
+		"CLEAN":    "nothing is left behind in the folder of a get",
+		"UPSTREAM": "an upstream that was not deployed is nothing yet; cepler's check fails",
+		"MODE":     "a changed exec bit is a change",
+		"GATE":     "an environment that is missing in the gates file is nothing yet; cepler's check fails",
+		"TAIL":     "gates in the branch itself: cepler's in removes the gates file and its out fails",
+		"STAY":     "a version that was offered and not deployed stands when its content comes back after another; cepler offers the commit that brought it back",
+		"SOIL":     "what was soiled is recorded under the version's own trigger; cepler takes the commit that the branch had at the get",
+		"GONE":     "a file that was removed by the deployment is not brought back; cepler's get with prepare: false does",
+		"SAME":     "a state that is recorded already, to the last file, is not recorded again; cepler counts it up",
+		"PRUNE":    "the queue holds what the downstream that lags most has not taken; with two downstreams cepler's ends there only if that one's name sorts last",
+		"LATE":     "the queue is pruned by what the other environments have now; cepler goes by what they had at the get",
 	}
 }
 
@@ -83,11 +82,11 @@ func (s *scenario) compareFailed(name string, given [2]version, theirs, mine ans
 		return
 	case mine.failed:
 	case theirs.said("not deployed yet") && !offers:
-		class = "B23"
+		class = "UPSTREAM"
 	case theirs.said("missing in gates file") && !offers:
 		class = "GATE"
 	case s.broke:
-		class = "B4"
+		class = "BROKEN"
 	}
 	s.differ(class, "check of %s: cepler fails, %sours: %v failed %t\n%s", name, theirs.stderr, mine.versions, mine.failed, mine.stderr)
 }
@@ -97,15 +96,15 @@ func (s *scenario) checkClass(name string, given version, mine answer) string {
 	_, offers := mine.offer(given)
 	switch {
 	case s.gatedBeforeUpstream(name) && !offers:
-		return "B19"
+		return "EARLY"
 	case s.mode:
-		return "B27"
+		return "MODE"
 	case s.has["links"]:
-		return "B11"
+		return "LINK"
 	case s.w.merged() && s.linearAgrees(name):
-		return "B21"
+		return "MERGE"
 	case s.shadows(name):
-		return "B9"
+		return "SHADOW"
 	}
 	return ""
 }
@@ -172,7 +171,7 @@ func (s *scenario) compareGets(d deployment, theirs, mine answer) bool {
 	if theirs.failed || mine.failed {
 		class := ""
 		if theirs.failed && !mine.failed && s.broke {
-			class = "B4"
+			class = "BROKEN"
 		}
 		if theirs.failed != mine.failed || s.report.trace {
 			s.differ(class, "get of %s %v: cepler failed %t, ours failed %t\n%s\n%s", d.environment, d.versions, theirs.failed, mine.failed, theirs.stderr, mine.stderr)
@@ -188,15 +187,15 @@ func (s *scenario) compareGets(d deployment, theirs, mine answer) bool {
 	class := ""
 	switch {
 	case s.has["links"]:
-		class = "B22"
+		class = "CLEAN"
 	case d.dirty:
 		class = "GONE"
 	case s.mode:
-		class = "B27"
+		class = "MODE"
 	case !d.versions[0].same(d.versions[1]) && s.w.merged():
-		class = "B21"
+		class = "MERGE"
 	case s.shadows(d.environment):
-		class = "B9"
+		class = "SHADOW"
 	}
 	s.differ(class, "get of %s %v (cepler | ours):%s", d.environment, d.versions, describe(a, b, true))
 	return class != ""
@@ -262,7 +261,7 @@ func (s *scenario) comparePuts(d deployment, theirs, mine answer, left, right *p
 		case s.ontrunk() && theirs.said("gates file"):
 			class = "TAIL"
 		case s.has["links"]:
-			class = "B22"
+			class = "CLEAN"
 		}
 		s.differ(class, "put of %s: cepler fails, ours does not: %s", d.environment, theirs.stderr)
 		return
@@ -273,7 +272,7 @@ func (s *scenario) comparePuts(d deployment, theirs, mine answer, left, right *p
 		case left != nil && s.recordedAlready(d, left):
 			class = "SAME"
 		case s.has["links"]:
-			class = "B11"
+			class = "LINK"
 		}
 		s.differ(class, "put of %s %v: cepler pushed %t, ours pushed %t\n%s\n%s", d.environment, d.versions, left != nil, right != nil, theirs.stderr, mine.stderr)
 		return
@@ -352,21 +351,21 @@ func (s *scenario) putClass(d deployment, c map[string][]string) string {
 	}
 	switch {
 	case s.has["links"]:
-		return "B11"
+		return "LINK"
 	case only("queue") && s.has["drops"]:
-		return "B10"
+		return "LEFT"
 	case only("queue") && len(d.since) > 0:
 		return "LATE"
 	case d.dirty && only("head", "origin", "queue"):
 		return "SOIL"
 	case s.mode && only("head", "origin", "queue"):
-		return "B27"
+		return "MODE"
 	case d.versions[0].Trigger != d.versions[1].Trigger && only("head", "origin", "queue") && s.w.merged():
-		return "B21"
+		return "MERGE"
 	case d.again:
 		return "SAME"
 	case s.shadows(d.environment):
-		return "B9"
+		return "SHADOW"
 	}
 	return ""
 }
