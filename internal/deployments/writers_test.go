@@ -23,14 +23,20 @@ type job struct {
 	dir string
 }
 
-// Forty environments of five deployments and ten versions of one more are
-// recorded at the same moment. Each is on the branch exactly once, and the
-// states are what the same puts make one after the other.
+// Environments of several deployments and versions of one more are recorded at the same moment: fifty puts over HTTP, eight
+// over SSH, where each connection is a server process. Each is on the branch exactly once, and the states are what the same
+// puts make one after the other.
 func TestManyWritersAtOnce(t *testing.T) {
-	for _, transport := range []string{"http", "ssh"} {
+	full := storm{deployments: 5, environments: 8, hotVersions: 10}
+	small := storm{deployments: 2, environments: 3, hotVersions: 2}
+	for transport, size := range map[string]storm{"http": full, "ssh": small} {
 		t.Run(transport, func(t *testing.T) {
 			repo, access := serve(t, transport)
-			jobs := prepareJobs(t, repo, access)
+			if gittest.Writers(size.writers(), full.writers()) == full.writers() {
+				size = full
+			}
+			jobs := size.prepare(t, repo, access)
+			require.Len(t, jobs, size.writers())
 			before, err := repo.RevParse("main")
 			require.NoError(t, err)
 
@@ -70,20 +76,19 @@ func serve(t *testing.T, transport string) (*gittest.Repository, git.Access) {
 	return repo, git.Access{URI: repo.SSHURL(), Branch: "main", PrivateKey: key.Private, KnownHosts: server.KnownHosts()}
 }
 
-const (
-	deploymentCount  = 5
-	environmentCount = 8
-	hotVersions      = 10
-)
+// storm is how many puts happen at once: of all environments of all deployments, and of versions of one more.
+type storm struct{ deployments, environments, hotVersions int }
 
-// prepareJobs commits the configs and gets what will be put.
-func prepareJobs(t *testing.T, repo *gittest.Repository, access git.Access) []job {
+func (s storm) writers() int { return s.deployments*s.environments + s.hotVersions }
+
+// prepare commits the configs and gets what will be put.
+func (s storm) prepare(t *testing.T, repo *gittest.Repository, access git.Access) []job {
 	t.Helper()
 	files := map[string]string{"hot.yml": "deployment: hot\nenvironments:\n  hot: {latest: [hot.txt]}\n", "hot.txt": "0\n"}
-	for d := range deploymentCount {
+	for d := range s.deployments {
 		var config strings.Builder
 		fmt.Fprintf(&config, "deployment: d%d\nenvironments:\n", d)
-		for e := range environmentCount {
+		for e := range s.environments {
 			fmt.Fprintf(&config, "  e%d:\n    latest: [f/%d.txt]\n", e, e)
 			files[fmt.Sprintf("f/%d.txt", e)] = "1\n"
 		}
@@ -92,12 +97,12 @@ func prepareJobs(t *testing.T, repo *gittest.Repository, access git.Access) []jo
 	_, err := repo.Commit("main", "init", files)
 	require.NoError(t, err)
 	var jobs []job
-	for d := range deploymentCount {
-		for e := range environmentCount {
+	for d := range s.deployments {
+		for e := range s.environments {
 			jobs = append(jobs, fetch(t, deployments.Source{Access: access, Config: fmt.Sprintf("d%d.yml", d), Environment: fmt.Sprintf("e%d", e)}))
 		}
 	}
-	for i := range hotVersions {
+	for i := range s.hotVersions {
 		_, err := repo.Commit("main", fmt.Sprintf("hot %d", i), map[string]string{"hot.txt": fmt.Sprintf("%d\n", i+1)})
 		require.NoError(t, err)
 		jobs = append(jobs, fetch(t, deployments.Source{Access: access, Config: "hot.yml", Environment: "hot"}))

@@ -61,9 +61,8 @@ func withLog(tb testing.TB, repo *gittest.Repository) {
 	require.NoError(tb, err)
 }
 
-func manyWriters(t *testing.T, repo *gittest.Repository, a Access) {
+func manyWriters(t *testing.T, repo *gittest.Repository, a Access, writers int) {
 	t.Helper()
-	const writers = 20
 	var wg sync.WaitGroup
 	for i := range writers {
 		wg.Go(func() {
@@ -91,13 +90,13 @@ func TestManyWritersOverHTTP(t *testing.T) {
 	server := serve(t, gittest.Options{})
 	repo := served(t, server)
 	withLog(t, repo)
-	manyWriters(t, repo, Access{URI: repo.URL()})
+	manyWriters(t, repo, Access{URI: repo.URL()}, gittest.Writers(4, 20)) // fifty write in the tests of deployments
 }
 
 func TestManyWritersOnOneMachine(t *testing.T) {
 	repo := bare(t)
 	withLog(t, repo)
-	manyWriters(t, repo, Access{URI: repo.Dir})
+	manyWriters(t, repo, Access{URI: repo.Dir}, gittest.Writers(8, 20))
 }
 
 func TestPushToMovedBranch(t *testing.T) {

@@ -43,7 +43,7 @@ func TestOneConnectionForReadingAndWriting(t *testing.T) {
 func TestManyWritersOverSSH(t *testing.T) {
 	_, repo, a := overSSH(t, gittest.Options{})
 	withLog(t, repo)
-	manyWriters(t, repo, a)
+	manyWriters(t, repo, a, gittest.Writers(3, 20))
 }
 
 func TestSSHPushOfWhichTheAnswerIsLost(t *testing.T) {

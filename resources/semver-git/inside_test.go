@@ -31,7 +31,7 @@ func TestPutsOfTheSameSecond(t *testing.T) {
 	src := Source{Access: git.Access{URI: repo.URL(), Branch: "version"}, File: "version"}
 	second := time.Unix(1_800_000_000, 0)
 
-	const puts = 20
+	puts := gittest.Writers(5, 20)
 	numbers := make([]string, puts)
 	var group sync.WaitGroup
 	for i := range puts {

@@ -14,13 +14,17 @@ import (
 	semvergit "github.com/taxiway-ci/taxiway/resources/semver-git"
 )
 
-// Twenty puts at once get twenty versions, one after the other without a gap,
-// and each of them is on the branch.
+// Puts at the same time get as many versions, one after the other without a gap, and each of them is on the branch.
 func TestManyPutsAtOnce(t *testing.T) {
-	for name, make := range map[string]func(testing.TB) *world{"http": newWorld, "ssh": newWorldOverSSH} {
+	for name, c := range map[string]struct {
+		world func(testing.TB) *world
+		puts  int
+	}{
+		"http": {newWorld, gittest.Writers(6, 20)},
+		"ssh":  {newWorldOverSSH, gittest.Writers(3, 20)},
+	} {
 		t.Run(name, func(t *testing.T) {
-			const puts = 20
-			w := make(t)
+			w, puts := c.world(t), c.puts
 			w.is("1.2.3\n")
 			answers := together(puts, func(int) says { return w.tryPut(keys{"bump": "patch"}) })
 			requireConsecutive(t, w, answers, "1.2.%d", 4)
