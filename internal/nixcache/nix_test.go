@@ -81,15 +81,14 @@ func TestWaitForWhatNixCopies(t *testing.T) {
 	}
 	const interval = 100 * time.Millisecond
 	waiting := paths
-	var last time.Time
 	cache := cachix(t, server, nil)
 	report, err := cache.Wait(ctx, nixcache.Wish{
-		Paths: parse(t, paths...), Closure: true, Verify: nixcache.VerifyNar, Timeout: time.Minute, Interval: interval,
+		Paths: parse(t, paths...), Closure: true, Verify: nixcache.VerifyNar, Timeout: 30 * time.Minute, Interval: interval,
 		Progress: func(format string, args ...any) {
 			t.Logf(format, args...)
 			if len(waiting) > 0 { // meanwhile, somewhere else
 				assert.NoError(t, nix.Push(ctx, server.SecretKey(), waiting[0]))
-				waiting, last = waiting[1:], time.Now()
+				waiting = waiting[1:]
 			}
 		},
 	})
@@ -97,7 +96,6 @@ func TestWaitForWhatNixCopies(t *testing.T) {
 	assert.Empty(t, report.Missing)
 	assert.Len(t, report.Found, 4, "three paths and what they refer to")
 	assert.Equal(t, len(paths)+1, report.Looks, "the look after the last path ends the wait")
-	assert.Less(t, time.Since(last), interval+10*time.Second)
 	assert.Positive(t, report.NarSize())
 
 	asked := map[string]int{}

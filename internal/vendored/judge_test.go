@@ -1,7 +1,6 @@
 package vendored
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -13,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -164,9 +162,7 @@ func (c *charts) sync(t *testing.T, program, dir string, args ...string) {
 	t.Helper()
 	home := t.TempDir()
 	write(t, home, map[string]string{".gitconfig": "[url \"file://" + c.repo.Dir + "\"]\n\tinsteadOf = " + chartsURL + "\n"})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, append([]string{"sync"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), program, append([]string{"sync"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "GIT_CONFIG_NOSYSTEM=1", "TMPDIR=" + os.TempDir()}
 	out, err := cmd.CombinedOutput()

@@ -1,6 +1,7 @@
 package gittest_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"os"
@@ -127,12 +128,10 @@ func TestTLSNeedsTheAuthority(t *testing.T) {
 func TestFaults(t *testing.T) {
 	s := start(t, gittest.Options{})
 	r := create(t, s, "a")
-	get := func(t *testing.T) (int, error) {
-		t.Helper()
-		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.URL()+"/info/refs?service=git-upload-pack", http.NoBody)
+	get := func(ctx context.Context) (int, error) {
+		q, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL()+"/info/refs?service=git-upload-pack", http.NoBody)
 		require.NoError(t, err)
-		client := &http.Client{Timeout: 500 * time.Millisecond}
-		p, err := client.Do(q)
+		p, err := (&http.Client{}).Do(q)
 		if err != nil {
 			return 0, err
 		}
@@ -143,7 +142,7 @@ func TestFaults(t *testing.T) {
 		s.Inject(gittest.Fault{Skip: 1, Times: 2, Status: 429, RetryAfter: "1"})
 		var got []int
 		for range 4 {
-			status, err := get(t)
+			status, err := get(t.Context())
 			require.NoError(t, err)
 			got = append(got, status)
 		}
@@ -152,13 +151,15 @@ func TestFaults(t *testing.T) {
 	t.Run("hang", func(t *testing.T) {
 		s.Inject(gittest.Fault{Hang: true})
 		defer s.Heal()
-		_, err := get(t)
-		require.Error(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		_, err := get(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 	t.Run("before", func(t *testing.T) {
 		called := false
 		s.Inject(gittest.Fault{Before: func() { called = true }, Times: 1})
-		_, err := get(t)
+		_, err := get(t.Context())
 		require.NoError(t, err)
 		assert.True(t, called)
 	})

@@ -100,7 +100,7 @@ func (s *Server) listen() error {
 		l = s.secure(l)
 	}
 	s.listener = l
-	s.http = &http.Server{Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: time.Minute}
+	s.http = &http.Server{Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: 30 * time.Minute}
 	go func() { _ = s.http.Serve(l) }() // ends with Close
 	return nil
 }

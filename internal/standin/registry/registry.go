@@ -30,7 +30,7 @@ func New(ctx context.Context) (*Server, error) {
 	silent := log.New(io.Discard, "", 0)
 	server := &http.Server{
 		Handler:           registry.New(registry.WithReferrersSupport(true), registry.Logger(silent)),
-		ReadHeaderTimeout: 10 * time.Second, ErrorLog: silent,
+		ReadHeaderTimeout: 30 * time.Minute, ErrorLog: silent,
 	}
 	go func() { _ = server.Serve(listener) }()
 	return &Server{Host: listener.Addr().String(), server: server}, nil

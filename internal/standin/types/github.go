@@ -19,8 +19,8 @@ type GitHub struct {
 	Clone func(repository string) string
 }
 
-// apiTime bounds one request.
-const apiTime = 30 * time.Second
+// apiTime ends a request that hangs. A busy machine takes a minute for what a quiet one does at once.
+const apiTime = 30 * time.Minute
 
 // call makes one request and decodes the answer, nothing into nothing. A 404 is
 // an errGone.
