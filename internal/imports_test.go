@@ -65,7 +65,7 @@ func mayImport() map[string][]string {
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
-		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/provenance", "internal/vendored", "internal/version", "internal/visible"},
+		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/httpclient", "internal/provenance", "internal/vendored", "internal/version", "internal/visible"},
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools"},
 		"internal/rehearsal/world":       {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},

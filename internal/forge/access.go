@@ -191,7 +191,7 @@ func (a Access) open(o Options) (*Forge, error) {
 	if a.SkipSSLVerification && api.Scheme == "https" {
 		f.logf("warning: skip_ssl_verification is set: nobody checks that %s is what it says", api.Host)
 	}
-	f.http = &http.Client{Transport: &transport{below: client.Transport, login: f.login}, CheckRedirect: followFew}
+	f.http = &http.Client{Transport: &transport{below: httpclient.LimitBodies(client.Transport, maxAnswer), login: f.login}, CheckRedirect: followFew}
 	base, upload := api.String()+"/", uploads(api).String()+"/"
 	f.client, err = github.NewClient(github.WithHTTPClient(f.http), github.WithURLs(&base, &upload),
 		github.WithUserAgent(agent), github.WithDisableRateLimitCheck())

@@ -15,6 +15,12 @@ const (
 	maxLabel       = 50
 )
 
+// What is read of a server, which may be another one than GitHub.
+const (
+	maxAnswer = 16 << 20 // bytes of one answer: a page of 100 pull requests has some 2 MB
+	maxPages  = 1000     // pages of one list
+)
+
 // CheckLabels returns an error that names the first label that GitHub would refuse.
 func CheckLabels(labels []string) error {
 	for i, l := range labels {

@@ -71,7 +71,10 @@ func newPull(p *github.PullRequest) *Pull {
 
 // pages walks a list until its end, or until take wants no more.
 func pages[T any](ctx context.Context, f *Forge, what string, list func(ctx context.Context, o github.ListOptions) ([]*T, *github.Response, error), take func(*T) (more bool)) error {
-	for page := 1; page != 0; {
+	for page, read := 1, 0; page != 0; read++ {
+		if read == maxPages {
+			return fmt.Errorf("%s: the list has more than %d pages", what, maxPages)
+		}
 		var items []*T
 		var next int
 		err := f.call(ctx, what, func(ctx context.Context) error {

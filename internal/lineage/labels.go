@@ -11,6 +11,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
 
 // Labeller asks for the labels of an image.
@@ -22,6 +24,9 @@ type Labeller interface {
 
 // ErrNoImage says that a registry has no such image.
 var ErrNoImage = errors.New("the registry has no image with this digest")
+
+// maxRegistryAnswer is how many bytes a manifest or an image's config may have.
+const maxRegistryAnswer = 8 << 20
 
 // Registry asks the registries themselves, with the logins of the Docker
 // configuration; registries on loopback without TLS.
@@ -36,9 +41,13 @@ func (r Registry) Labels(ctx context.Context, repository, digest string) (Labels
 	if err != nil {
 		return Labels{}, fmt.Errorf("image %s@%s: %w", repository, digest, err)
 	}
-	options := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
-	if r.Transport != nil {
-		options = append(options, remote.WithTransport(r.Transport))
+	below := r.Transport
+	if below == nil {
+		below = remote.DefaultTransport
+	}
+	options := []remote.Option{
+		remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain),
+		remote.WithTransport(httpclient.LimitBodies(below, maxRegistryAnswer)),
 	}
 	image, err := imageAt(ref, options)
 	var answered *transport.Error

@@ -16,6 +16,10 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
 
+// maxRegistryAnswer is how many bytes a manifest or an image's config may have;
+// registries themselves refuse manifests over 4 MiB.
+const maxRegistryAnswer = 8 << 20
+
 // find asks the registry for a reference's digest and labels. The digest of an
 // index stays the index's; its labels are its annotations, and those of one of
 // its images.
@@ -37,7 +41,7 @@ func (r Registry) find(ctx context.Context, image string) (found, error) {
 	if r.Username != "" {
 		auth = authn.FromConfig(authn.AuthConfig{Username: r.Username, Password: r.Password})
 	}
-	options := []remote.Option{remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(client.Transport)}
+	options := []remote.Option{remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(httpclient.LimitBodies(client.Transport, maxRegistryAnswer))}
 	d, err := remote.Get(ref, options...)
 	if err != nil {
 		return found{}, explainRegistry(image, err)

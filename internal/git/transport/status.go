@@ -81,7 +81,7 @@ func (e *statusError) transient() bool {
 }
 
 // errStalled ends a connection on which nothing moves.
-var errStalled = errors.New("nothing was received for too long")
+var errStalled = errors.New("the server sent nothing for too long, or too little")
 
 // errFreshToken is a refusal of a token so young that not all servers may know
 // it yet.

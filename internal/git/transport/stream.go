@@ -57,7 +57,7 @@ type streamAnswer struct {
 func (a *streamAnswer) Read(p []byte) (int, error) {
 	n, err := a.stream.r.Read(p)
 	if n > 0 {
-		a.watcher.moved()
+		a.watcher.moved(n)
 	}
 	if err != nil {
 		err = a.explain(err)

@@ -7,26 +7,45 @@ import (
 	"time"
 )
 
-// watcher ends work on which nothing moves for a while.
+// An answer may be silent for a while, and has a deadline that moves with what came:
+// a server that sends a byte now and then does not hold a build forever.
+const (
+	slowestRate = 16 << 10         // bytes a second, on the average
+	graceOfRate = 15 * time.Minute // for a server that prepares a large pack
+)
+
+// watcher ends work on which nothing moves for a while, or too little.
 type watcher struct {
-	limit  time.Duration
-	timer  *time.Timer
-	cancel context.CancelFunc
-	struck atomic.Bool
+	limit    time.Duration
+	grace    time.Duration
+	began    time.Time
+	received atomic.Int64
+	timer    *time.Timer
+	cancel   context.CancelFunc
+	struck   atomic.Bool
 }
 
-// watch gives a context that ends when the watcher sees no movement for so long.
+// watch returns a context that ends when the watcher sees no movement for so long,
+// or less than slowestRate.
 func watch(parent context.Context, limit time.Duration) (context.Context, *watcher) {
+	return watchRate(parent, limit, graceOfRate)
+}
+
+func watchRate(parent context.Context, limit, grace time.Duration) (context.Context, *watcher) {
 	ctx, cancel := context.WithCancelCause(parent)
-	w := &watcher{limit: limit, cancel: func() { cancel(nil) }}
-	w.timer = time.AfterFunc(limit, func() {
+	w := &watcher{limit: limit, grace: grace, began: time.Now(), cancel: func() { cancel(nil) }}
+	w.timer = time.AfterFunc(min(limit, grace), func() {
 		w.struck.Store(true)
 		cancel(errStalled)
 	})
 	return ctx, w
 }
 
-func (w *watcher) moved() { w.timer.Reset(w.limit) }
+// moved notes that bytes came.
+func (w *watcher) moved(n int) {
+	deadline := w.grace + time.Duration(w.received.Add(int64(n)))*time.Second/slowestRate
+	w.timer.Reset(min(w.limit, deadline-time.Since(w.began)))
+}
 
 func (w *watcher) stop() {
 	w.timer.Stop()
@@ -53,7 +72,7 @@ type watchedBody struct {
 func (b *watchedBody) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if n > 0 {
-		b.w.moved()
+		b.w.moved(n)
 	}
 	return n, b.w.cause(err)
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
 // Pkt-lines, see gitprotocol-common(5): four hexadecimal digits of length,
@@ -29,11 +31,19 @@ const Agent = "taxiway/1"
 
 var ErrProtocol = errors.New("the answer is not what git servers say")
 
+// MaxText is how many bytes an answer may have outside of its pack: refs, the ends of
+// history, the report of a push, words for people. A line for a ref has some 70
+// bytes. It keeps a server that never ends from filling the memory.
+const MaxText = 32 << 20
+
+// Reader reads the packets of one answer.
 type Reader struct {
-	r   *bufio.Reader
-	buf [maxPacket]byte
+	r    *bufio.Reader
+	buf  [maxPacket]byte
+	text int64 // bytes outside of the pack so far
 }
 
+// NewReader reads an answer from r.
 func NewReader(r io.Reader) *Reader {
 	return &Reader{r: bufio.NewReaderSize(r, 32<<10)}
 }
@@ -62,6 +72,9 @@ func (p *Reader) raw() (Kind, []byte, error) {
 	data := p.buf[4:n]
 	if err := p.full(data); err != nil {
 		return 0, nil, err
+	}
+	if p.text += int64(n); p.text > MaxText {
+		return 0, nil, fmt.Errorf("%w: the server's answer has more than %d bytes besides git objects", object.ErrLimit, MaxText)
 	}
 	return Data, data, nil
 }
@@ -135,6 +148,7 @@ func (s *sideband) fill() error {
 		return fmt.Errorf("%w: a packet without a band", ErrProtocol)
 	case data[0] == 1:
 		s.rest = data[1:]
+		s.pkts.text -= int64(len(data) + 4) // the pack has a limit of its own
 	case data[0] == 2:
 		if s.says != nil {
 			s.says(string(data[1:]))

@@ -64,7 +64,7 @@ func ReadReport(body io.Reader, g *Greeting) (*Report, error) {
 				r.said.WriteString(text)
 			}
 		}}
-		defer func() { _, _ = io.Copy(io.Discard, band) }() // the server's last words
+		defer func() { _, _ = io.CopyN(io.Discard, band, maxSaid) }() // the server's last words
 		p = NewReader(band)
 	}
 	if !r.known {
