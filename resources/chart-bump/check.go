@@ -3,6 +3,7 @@ package chartbump
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -63,17 +64,18 @@ func (h history) since(ctx context.Context, head git.Hash, given *Version) ([]Ve
 	if err != nil {
 		return nil, err
 	}
-	out, reached, err := h.walk(ctx, head, stop)
-	if err != nil {
-		return nil, err
+	on := false
+	if !stop.IsZero() {
+		if on, err = h.store.IsAncestor(ctx, stop, head); err != nil {
+			return nil, err
+		}
 	}
-	if !reached {
-		out = out[:min(1, len(out))]
-	} else {
-		out = append(out, *given)
+	if !on {
+		return h.list(ctx, git.Range{From: []git.Hash{head}}, 1)
 	}
+	out, err := h.list(ctx, git.Range{From: []git.Hash{head}, Not: []git.Hash{stop}}, math.MaxInt)
 	slices.Reverse(out)
-	return out, nil
+	return append([]Version{*given}, out...), err
 }
 
 // place is where the walk ends: the given commit, or what an open pull request
@@ -104,47 +106,51 @@ func (r reader) commit(ctx context.Context, h git.Hash) (*git.Commit, error) {
 	return r.store.Commit(ctx, h)
 }
 
-// walk lists versions, newest first, from head to before stop. Without a stop
-// the first one is enough.
-func (h history) walk(ctx context.Context, head, stop git.Hash) (out []Version, reached bool, err error) {
-	at, err := h.store.Commit(ctx, head)
-	if err != nil {
-		return nil, false, err
+// list gives the versions of a range, the newest first, up to a number of them.
+func (h history) list(ctx context.Context, r git.Range, enough int) ([]Version, error) {
+	r.FirstParent, r.Paths = true, git.OnlyPath(h.src.valuesPath())
+	r.Prefetch = func(ctx context.Context, c *git.Commit) ([]git.Hash, error) {
+		before, after, err := h.change(ctx, c)
+		return []git.Hash{before, after}, err
 	}
-	values, err := h.values(ctx, at)
-	if err != nil {
-		return nil, false, err
-	}
-	for {
-		if at.Hash == stop {
-			return out, true, nil
-		}
-		parents, err := h.store.Parents(ctx, at.Hash)
+	out := []Version{}
+	for c, err := range h.store.Log(ctx, r) {
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		var before *git.Commit
-		var was git.Hash
-		if len(parents) > 0 {
-			if before, err = h.store.Commit(ctx, parents[0]); err != nil {
-				return nil, false, err
-			}
-			if was, err = h.values(ctx, before); err != nil {
-				return nil, false, err
-			}
-		}
-		brings, err := h.brings(ctx, was, values)
+		before, after, err := h.change(ctx, c)
 		if err != nil {
-			return nil, false, err
+			return nil, err
+		}
+		brings, err := h.brings(ctx, before, after)
+		if err != nil {
+			return nil, err
 		}
 		if brings {
-			out = append(out, Version{Commit: at.Hash.String()})
+			out = append(out, Version{Commit: c.Hash.String()})
 		}
-		if before == nil || brings && stop.IsZero() {
-			return out, false, nil
+		if len(out) == enough {
+			break
 		}
-		at, values = before, was
 	}
+	return out, nil
+}
+
+// change is the values file in the commit's first parent and in the commit; zero where there is none.
+func (h history) change(ctx context.Context, c *git.Commit) (before, after git.Hash, err error) {
+	if after, err = h.values(ctx, c); err != nil {
+		return before, after, err
+	}
+	parents, err := h.store.Parents(ctx, c.Hash)
+	if err != nil || len(parents) == 0 {
+		return before, after, err
+	}
+	parent, err := h.store.Commit(ctx, parents[0])
+	if err != nil {
+		return before, after, err
+	}
+	before, err = h.values(ctx, parent)
+	return before, after, err
 }
 
 // brings compares two blobs of the values file.

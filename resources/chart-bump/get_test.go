@@ -2,6 +2,7 @@ package chartbump_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	chartbump "github.com/taxiway-ci/taxiway/resources/chart-bump"
 )
 
@@ -87,6 +89,50 @@ func TestCheckThatFindsNothingNewIsOneRequest(t *testing.T) {
 	for _, r := range w.git.Requests() {
 		assert.NotEqual(t, "fetch", r.Command)
 	}
+}
+
+// What a check costs does not grow with the number of bumps: neither since the given version, nor after
+// the base was rewritten, when the server still has the given commit and the branch does not.
+func TestCheckOfManyBumpsCostsNoMore(t *testing.T) {
+	type cost struct{ since, rewritten int }
+	costs := map[int]cost{}
+	for _, bumps := range []int{10, 60} {
+		w := newWorld(t)
+		first := w.head(t, "main")
+		var all []string
+		series := w.repo.Continue("main")
+		var made []*gittest.Commit
+		for i := range bumps {
+			digest := fmt.Sprintf("sha256:%064x", i+1)
+			made = append(made, series.Commit("main", fmt.Sprint("bump ", i)).Write("charts/bank/values.yaml", strings.Replace(values, digestA, digest, 1)))
+		}
+		require.NoError(t, series.Done())
+		for _, c := range made {
+			all = append(all, c.Hash())
+		}
+		w.git.Reset()
+		require.Equal(t, commits(append([]string{first}, all...)...), w.check(t, &chartbump.Version{Commit: first}))
+		since := len(w.git.Requests())
+
+		// the same bumps on another beginning
+		orphan := all[len(all)-1]
+		_, err := w.repo.Git("tag", "kept", orphan)
+		require.NoError(t, err)
+		again := w.repo.Import()
+		again.Commit("main", "begin anew").Orphan().Write("charts/bank/values.yaml", values)
+		var last *gittest.Commit
+		for i := range bumps {
+			digest := fmt.Sprintf("sha256:%064x", i+1)
+			last = again.Commit("main", fmt.Sprint("bump ", i)).Write("charts/bank/values.yaml", strings.Replace(values, digestA, digest, 1))
+		}
+		require.NoError(t, again.Done())
+		w.git.Reset()
+		require.Equal(t, commits(last.Hash()), w.check(t, &chartbump.Version{Commit: orphan}))
+		costs[bumps] = cost{since, len(w.git.Requests())}
+	}
+	assert.Equal(t, costs[10], costs[60])
+	assert.LessOrEqual(t, costs[60].rewritten, 5)
+	assert.LessOrEqual(t, costs[60].since, 5)
 }
 
 func TestCheckOfAnEmptyRepository(t *testing.T) {
