@@ -33,6 +33,10 @@ type Gate struct {
 	Approvals []Approval
 	// Reason is a text for the people who wait.
 	Reason string
+	// Resume is the number of the environment's record that holds pending files
+	// back because it rolled the environment back, and no longer shall; 0 without
+	// one. It says nothing about any other record.
+	Resume uint64
 }
 
 // Approval is one person's word that a commit may be deployed.
@@ -61,6 +65,7 @@ const (
 //	    need: 2                  # different people
 //	    given: [{by: ana, commit: 1f3c2aa}]
 //	  reason: ask the platform team
+//	  resume: 3                  # record #3 rolled it back; go on from there
 //
 // In such a mapping nothing is guessed: unknown keys, and values that make no
 // sense, are errors that name the file and the line.
@@ -114,7 +119,7 @@ func (p gatesParser) gate(f field) (Gate, error) {
 		return Gate{Commit: commit}, err
 	}
 	g := Gate{Commit: headGate}
-	fields, err := p.strict(n, f.name, "commit", "soak", "windows", "freeze", "approvals", "reason")
+	fields, err := p.strict(n, f.name, "commit", "soak", "windows", "freeze", "approvals", "reason", "resume")
 	if err != nil {
 		return g, err
 	}
@@ -140,8 +145,23 @@ func (p gatesParser) rule(g *Gate, f field) (err error) {
 		g.Need, g.Approvals, err = p.approvals(f)
 	case "reason":
 		g.Reason, err = p.reason(f)
+	case "resume":
+		g.Resume, err = p.record(f)
 	}
 	return err
+}
+
+// record is the number of a record, from 1.
+func (p gatesParser) record(f field) (uint64, error) {
+	value, err := p.required(f)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(value, 10, 64)
+	if err != nil || n == 0 {
+		return 0, p.faultf(f.line, "%s: %q is not the number of a record; write a number like 3", f.name, value)
+	}
+	return n, nil
 }
 
 // strict are the fields of a mapping, of which there must be at least one; none

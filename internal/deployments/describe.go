@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 )
@@ -15,7 +14,8 @@ type Note struct{ Name, Value string }
 // maxNotes bounds the changed files that are listed one by one.
 const maxNotes = 50
 
-// Describe says what a version is: where it comes from and what it changes.
+// Describe says what a version is: where it comes from and what it changes. Compare makes the address of a
+// page with the difference between two commits, or "".
 func (r *Repository) Describe(ctx context.Context, v *Restored, compare func(before, after string) string) ([]Note, error) {
 	notes := []Note{
 		{"environment", v.Environment.Name},
@@ -24,19 +24,67 @@ func (r *Repository) Describe(ctx context.Context, v *Restored, compare func(bef
 	if v.Upstream != "" {
 		notes = append(notes, Note{"passed", fmt.Sprintf("%s #%d", v.Upstream, v.UpstreamVersion)})
 	}
-	before, err := r.stateAt(ctx, v.Trigger, v.Config.StatePath(v.Environment.Name))
+	before, err := r.takenBackBy(ctx, v)
+	if err != nil {
+		r.logf("whether this version takes anything back is not known: %v", err)
+	}
+	if before != nil {
+		notes = append(notes, Note{"rollback", "takes back " + before.what})
+		return r.describeChanges(ctx, v, before.state, compare, notes)
+	}
+	state, err := r.stateAt(ctx, v.Trigger, v.Config.StatePath(v.Environment.Name))
 	var broken *brokenError
-	if errors.As(err, &broken) || (err == nil && before == nil) {
+	if errors.As(err, &broken) || (err == nil && state == nil) {
 		return append(notes, Note{"files", fmt.Sprintf("%d, the first deployment", len(v.content.Files))}), nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	return r.describeChanges(ctx, v, state, compare, notes)
+}
+
+func (r *Repository) describeChanges(ctx context.Context, v *Restored, before *cepler.State, compare func(before, after string) string, notes []Note) ([]Note, error) {
 	if link := compare(before.Current.Head, v.Version.Trigger); link != "" {
 		notes = append(notes, Note{"compare", link})
 	}
 	changed, err := r.ChangeNotes(ctx, v, cepler.Diff(&before.Current, v.content.Snapshot))
 	return append(notes, changed...), err
+}
+
+// takenState is a recorded state that a version would take back, and its name for people.
+type takenState struct {
+	state *cepler.State
+	what  string
+}
+
+// takenBackBy is the newest record, if the version would take it back: whoever deploys that version rolls
+// the environment back. It is nil for an ordinary version.
+func (r *Repository) takenBackBy(ctx context.Context, v *Restored) (*takenState, error) {
+	head, err := r.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := v.Config.StatePath(v.Environment.Name)
+	own, err := r.stateAt(ctx, head, p)
+	if err != nil || own == nil {
+		return nil, err
+	}
+	next := v.content.Snapshot
+	next.Head = v.Version.Trigger
+	if next.Head == own.Current.Head && next.PropagatedHead == own.Current.PropagatedHead {
+		return nil, nil //nolint:nilnil // what runs
+	}
+	of, err := r.takes(ctx, head, p, own, next, v.Version.number())
+	if err != nil || of == 0 {
+		return nil, err
+	}
+	what := fmt.Sprintf("#%d, %.7s", own.Version, own.Current.Head)
+	if h, ok := parseHash(own.Current.Head); ok {
+		if c, err := r.store.Commit(ctx, h); err == nil {
+			what += " " + subject(c)
+		}
+	}
+	return &takenState{own, what}, nil
 }
 
 // ChangeNotes is a line for each changed file, with the commit that changed it.
@@ -120,5 +168,5 @@ func (r *Repository) gatesNow(ctx context.Context, environment string) (*View, s
 		return nil, "", err
 	}
 	rule, _ := v.Gates.For(environment)
-	return v, strings.Join(strings.Fields(rule.Commit), " "), nil
+	return v, gateText(rule), nil
 }

@@ -33,6 +33,8 @@ type EnvironmentReport struct {
 	Waits []string `json:"waits,omitempty"`
 	// Until is when a reason may end by itself.
 	Until *time.Time `json:"until,omitempty"`
+	// Rollback is the rollback that runs, if it holds anything back or could.
+	Rollback *Rollback `json:"rollback,omitempty"`
 	// Error is what keeps this environment from being explained.
 	Error string `json:"error,omitempty"`
 	// Plan is what the report was made from; nil when there is an Error.
@@ -58,6 +60,8 @@ type Pending struct {
 	Offered  bool     `json:"offered"`
 	Changes  []string `json:"changes"`
 	Upstream string   `json:"upstream,omitempty"`
+	// Held says that a rollback took this back, and holds it.
+	Held bool `json:"held,omitempty"`
 }
 
 // Explain looks at every environment of the view's config, or at those that
@@ -86,13 +90,14 @@ func (r *Repository) report(ctx context.Context, v *View, out *EnvironmentReport
 	if err != nil {
 		return err
 	}
-	out.Plan, out.Waits = plan, plan.Waits
+	out.Plan, out.Waits, out.Rollback = plan, plan.Waits, plan.Rollback
 	if !plan.Until.IsZero() {
 		out.Until = &plan.Until
 	}
 	if plan.Pending() {
 		out.Pending = &Pending{
 			Version: plan.next(), Trigger: plan.Trigger.Hash.String(), Subject: subject(plan.Trigger), Offered: plan.Offered(),
+			Held: plan.Rollback != nil && plan.Rollback.Held,
 		}
 		for _, change := range plan.Changes {
 			out.Pending.Changes = append(out.Pending.Changes, fmt.Sprintf("%s %s", change.Kind, change.Path))
@@ -192,7 +197,10 @@ func (p *Pending) String() string {
 		return "-"
 	}
 	state := "ready"
-	if !p.Offered {
+	switch {
+	case p.Held:
+		state = "held"
+	case !p.Offered:
 		state = "waits"
 	}
 	return fmt.Sprintf("#%d %.7s %s (%d changed, %s)", p.Version, p.Trigger, clip(p.Subject), len(p.Changes), state)

@@ -127,6 +127,11 @@ const gateHistory = 200
 // GateMove is the commit that gave an environment the gate it has now; nil when
 // that was too long ago to matter, or nothing is gated.
 func (r *Repository) GateMove(ctx context.Context, v *View, environment string) (*git.Commit, error) {
+	return r.moveOf(ctx, v, environment, func(was, is cepler.Gate) bool { return reflect.DeepEqual(was, is) })
+}
+
+// moveOf is GateMove for gates that are the same as far as same says.
+func (r *Repository) moveOf(ctx context.Context, v *View, environment string, same func(was, is cepler.Gate) bool) (*git.Commit, error) {
 	if v.Gates == nil {
 		return nil, nil //nolint:nilnil // no gate, no move: documented
 	}
@@ -141,7 +146,7 @@ func (r *Repository) GateMove(ctx context.Context, v *View, environment string) 
 			// a gates file that was not there, or did not parse, is a move too
 			return at, nil //nolint:nilerr // see above
 		}
-		if was, ok := gates.For(environment); !ok || !reflect.DeepEqual(was, now) {
+		if was, ok := gates.For(environment); !ok || !same(was, now) {
 			return at, nil
 		}
 	}
@@ -150,6 +155,26 @@ func (r *Repository) GateMove(ctx context.Context, v *View, environment string) 
 	}
 	return nil, nil //nolint:nilnil // too long ago: documented
 }
+
+// gateMovedSince reports whether the environment's gate has another value than it had when a record was
+// made. The record's Gate trailer says which; without one, the history of the gates file does.
+func (r *Repository) gateMovedSince(ctx context.Context, v *View, environment string, rec *git.Commit) (bool, error) {
+	if v.Gates == nil {
+		return false, nil
+	}
+	now, _ := v.Gates.For(environment)
+	if then := trailer(rec.Message, gateTrailer); then != "" {
+		return then != gateText(now), nil
+	}
+	move, err := r.moveOf(ctx, v, environment, func(was, is cepler.Gate) bool { return was.Commit == is.Commit })
+	if err != nil || move == nil {
+		return false, err
+	}
+	return move.Committer.When.After(rec.Committer.When), nil
+}
+
+// gateText is a gate as a record's trailer has it.
+func gateText(g cepler.Gate) string { return strings.Join(strings.Fields(g.Commit), " ") }
 
 // gateLine are the commits back from head along the first parents, as far as
 // they are at hand, with their gates files fetched in one request.

@@ -13,25 +13,103 @@ import (
 // Subject is the first line of the trigger's message.
 func (p *Plan) Subject() string { return subject(p.Trigger) }
 
-// Offer is what a check answers: the given version, and the pending one after
+// Offer is what a check answers: the given version while it is on the branch, and the pending one after
 // it if that is another and may be deployed.
+//
+// Without a given version the pending one comes after the environment's last records, so that they can be
+// pinned; with nothing to deploy the answer is empty, as whatever came last in it would be deployed. A
+// given version that is a number alone stands for the record with that number and all after it.
 func (r *Repository) Offer(ctx context.Context, p *Plan, given *Version) ([]Version, error) {
-	answer := []Version{}
-	if given != nil {
-		answer = append(answer, *given)
+	var answer []Version
+	var err error
+	switch {
+	case given == nil:
+		if !p.Offered() {
+			return []Version{}, nil
+		}
+		answer, err = r.newest(ctx, p, HistoryLength)
+	case given.isNumber():
+		answer, err = r.Since(ctx, p, given.number())
+	default:
+		var stands bool
+		if answer, stands, err = r.after(ctx, p, *given); stands {
+			return answer, err
+		}
 	}
-	if !p.Offered() {
-		return answer, nil
-	}
-	next := p.Version()
-	if given == nil {
-		return []Version{next}, nil
-	}
-	stands, err := r.stillStands(ctx, p, *given, next)
-	if err != nil || stands {
+	if err != nil || !p.Offered() {
 		return answer, err
 	}
-	return append(answer, next), nil
+	return append(answer, p.Version()), nil
+}
+
+// after is the answer so far to a check with a given version. It stands when there is nothing to add.
+func (r *Repository) after(ctx context.Context, p *Plan, given Version) (answer []Version, stands bool, err error) {
+	if p.Offered() {
+		if stands, err = r.stillStands(ctx, p, given, p.Version()); err != nil || stands {
+			return []Version{given}, true, err
+		}
+	}
+	on, err := r.onBranch(ctx, p, given)
+	if err != nil {
+		return nil, true, err
+	}
+	if on {
+		return []Version{given}, false, nil
+	}
+	r.logf("version %s (%.7s) is left out: branch %s was rewritten and does not have its commit any more", given.Version, given.Trigger, r.src.Branch)
+	if p.Offered() || p.Own == nil {
+		return []Version{}, false, nil
+	}
+	answer, err = r.newest(ctx, p, 1)
+	return answer, false, err
+}
+
+// onBranch reports whether a version's trigger is on the branch. What is recorded counts as such.
+func (r *Repository) onBranch(ctx context.Context, p *Plan, given Version) (bool, error) {
+	if p.Own != nil && p.Own.Current.Head == given.Trigger {
+		return true, nil
+	}
+	h, ok := parseHash(given.Trigger)
+	if !ok {
+		return false, nil
+	}
+	return r.isAncestor(ctx, h, p.view.Head.Hash)
+}
+
+// newest are the versions of the environment's last records, the oldest first.
+func (r *Repository) newest(ctx context.Context, p *Plan, n int) ([]Version, error) {
+	return r.recorded(ctx, p, 0, n)
+}
+
+// Since are the versions of the environment's records from a number on, the oldest first; the current one
+// when that number is not recorded.
+func (r *Repository) Since(ctx context.Context, p *Plan, number uint64) ([]Version, error) {
+	if p.Own == nil {
+		return []Version{}, nil
+	}
+	if number > p.Own.Version {
+		r.logf("version %d of %s is not recorded; the newest record is #%d", number, p.Environment, p.Own.Version)
+		number = p.Own.Version
+	}
+	limit := maxRecords
+	if want := p.Own.Version - number + 1; want < maxRecords {
+		limit = int(want) //nolint:gosec // less than maxRecords
+	} else if want > maxRecords {
+		r.logf("only the last %d records of %s are listed", maxRecords, p.Environment)
+	}
+	return r.recorded(ctx, p, number, limit)
+}
+
+func (r *Repository) recorded(ctx context.Context, p *Plan, first uint64, limit int) ([]Version, error) {
+	if p.Own == nil {
+		return []Version{}, nil
+	}
+	config := p.view.Config
+	records, err := r.recordsFrom(ctx, p.view.Head, config.StatePath(p.Environment), first, limit)
+	if err != nil {
+		return nil, err
+	}
+	return r.versionsOf(ctx, rules{config: config, environment: config.Environments[p.Environment]}, records)
 }
 
 // stillStands reports whether the given version is the pending one: it has the
@@ -39,7 +117,13 @@ func (r *Repository) Offer(ctx context.Context, p *Plan, given *Version) ([]Vers
 // trigger), or it was offered for the same content, was not deployed yet and
 // a merge has since taken its commit off the line of first parents. A content
 // that went away on that line and came back is a new version.
+//
+// After a rollback that holds nothing back any more, the pending version is a new one although the given
+// one, which was deployed before it, may have the same trigger.
 func (r *Repository) stillStands(ctx context.Context, p *Plan, given, next Version) (bool, error) {
+	if p.Rollback != nil && given.number() <= p.Own.Version {
+		return false, nil
+	}
 	if given.Trigger == next.Trigger {
 		return given.Files == "" || given.Files == next.Files, nil
 	}

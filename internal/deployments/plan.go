@@ -29,7 +29,11 @@ type Plan struct {
 	// Until is when Waits should be looked at again; zero when only a commit
 	// can change them.
 	Until time.Time
+	// Rollback is the rollback that the newest record is; nil when it is an ordinary one, or when nothing
+	// of what is pending could be held by it.
+	Rollback *Rollback
 
+	view    *View
 	content *content
 	config  string // see Version.Config
 }
@@ -73,7 +77,7 @@ func (r *Repository) Plan(ctx context.Context, v *View, environment string, now 
 	if err != nil {
 		return nil, fmt.Errorf("source.environment: %w", err)
 	}
-	p := &Plan{Environment: environment}
+	p := &Plan{Environment: environment, view: v}
 	err = r.fill(ctx, v, p, env, now)
 	if errors.Is(err, ErrNothingYet) {
 		p.Waits = append(p.Waits, reason(err))
@@ -103,35 +107,129 @@ func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Envi
 	if err := r.upstreamDeployed(ctx, v, u, p.Gate); err != nil {
 		return err
 	}
-	start, err := r.contentAt(ctx, p.Gate.Commit, u)
+	pending, err := r.pending(ctx, p, u)
 	if err != nil {
 		return err
 	}
-	var recorded *cepler.Snapshot
-	if p.Own != nil {
-		recorded = &p.Own.Current
-	}
-	p.Changes = cepler.Diff(recorded, start.Snapshot)
-	if len(p.Changes) == 0 && p.Own != nil {
-		if p.Changes, err = r.modeChanges(ctx, p.Own, start); err != nil {
-			return err
-		}
-	}
-	if p.Own != nil && len(p.Changes) == 0 {
+	if pending == nil {
 		return r.explainIdle(ctx, v, u, p)
 	}
-	if p.Own == nil {
-		r.store.ExpectFar() // nothing recorded ends the walk
-	}
-	origin, err := r.trigger(ctx, position{commit: p.Gate.Commit, rules: u, content: start})
-	if err != nil {
+	if pending, err = r.passBack(ctx, v, p, u, pending); err != nil {
 		return err
 	}
-	p.Trigger, p.content = origin.commit, origin.content
+	if pending == nil {
+		return r.explainIdle(ctx, v, u, p)
+	}
+	p.Trigger, p.content, p.Changes = pending.commit, pending.content, pending.changes
 	if err := r.nameConfig(ctx, v, p); err != nil {
 		return err
 	}
+	if p.Rollback != nil && p.Rollback.Held {
+		p.Waits = append(p.Waits, p.Rollback.why(p.Trigger, r.resume(v, p.Rollback, env.Name)))
+		return nil
+	}
 	return r.decide(ctx, v, p, now)
+}
+
+// pendingState is what an environment would deploy by some rules.
+type pendingState struct {
+	origin
+	changes []cepler.Change
+}
+
+// pending is what the environment would deploy by the rules u; nil when it has that already.
+func (r *Repository) pending(ctx context.Context, p *Plan, u rules) (*pendingState, error) {
+	start, err := r.contentAt(ctx, p.Gate.Commit, u)
+	if err != nil {
+		return nil, err
+	}
+	changes := cepler.Diff(current(p.Own), start.Snapshot)
+	if len(changes) == 0 && p.Own != nil {
+		if changes, err = r.modeChanges(ctx, p.Own, start); err != nil {
+			return nil, err
+		}
+	}
+	if p.Own == nil {
+		r.store.ExpectFar() // nothing recorded ends the walk
+	} else if len(changes) == 0 {
+		return nil, nil //nolint:nilnil // documented
+	}
+	origin, err := r.trigger(ctx, position{commit: p.Gate.Commit, rules: u, content: start})
+	if err != nil {
+		return nil, err
+	}
+	return &pendingState{origin, changes}, nil
+}
+
+// passBack is what the environment may deploy of what is pending if its newest record is a rollback: the
+// oldest state of the upstream's queue that does not bring back what was taken back or, when all of them
+// do, the newest. It is nil when the newest is what runs.
+func (r *Repository) passBack(ctx context.Context, v *View, p *Plan, u rules, first *pendingState) (*pendingState, error) {
+	ordinary, err := r.followsRecord(ctx, v, p, u, first)
+	if err != nil || ordinary {
+		return first, err
+	}
+	if p.Rollback, err = r.rollback(ctx, v, p.Environment, p.Own); err != nil || p.Rollback == nil {
+		return first, err
+	}
+	u.skip = map[string]bool{}
+	for at := first; ; {
+		if err := r.hold(ctx, v, u, p.Gate, at.content, p.Rollback); err != nil {
+			return nil, err
+		}
+		head := at.content.PropagatedHead
+		if !p.Rollback.Held || head == "" || u.skip[head] {
+			return at, nil
+		}
+		u.skip[head] = true
+		next, err := r.pending(ctx, p, u)
+		if err != nil {
+			return nil, err
+		}
+		if next == nil {
+			p.Rollback = nil
+			return nil, nil //nolint:nilnil // documented
+		}
+		if u.skip[next.content.PropagatedHead] {
+			return at, nil // there is no newer one
+		}
+		at = next
+	}
+}
+
+// followsRecord reports whether the pending state is an ordinary next step: where it began, the
+// environment's newest record was there and nothing else was pending, and what came from upstream was
+// changed later than that record. No rollback holds such a state. To find out costs no request.
+func (r *Repository) followsRecord(ctx context.Context, v *View, p *Plan, u rules, s *pendingState) (bool, error) {
+	if p.Own == nil || s.before == nil {
+		return p.Own == nil, nil
+	}
+	statePath := v.Config.StatePath(u.environment.Name)
+	if recorded, err := r.hasRecord(ctx, s.before.commit.Hash.String(), statePath, p.Own); err != nil || !recorded {
+		return false, err
+	}
+	if len(cepler.Diff(current(p.Own), s.before.content.Snapshot)) > 0 {
+		return false, nil
+	}
+	if modes, err := r.modeChanges(ctx, p.Own, s.before.content); err != nil || len(modes) > 0 {
+		return false, err
+	}
+	for _, change := range s.changes {
+		if source, _ := cepler.SplitKey(change.Key); source == latestSource {
+			continue
+		}
+		if change.After == nil {
+			return false, nil
+		}
+		from, ok := parseHash(change.After.From)
+		if !ok || !r.store.Has(from) {
+			return false, nil
+		}
+		if since, err := r.hasRecord(ctx, change.After.From, statePath, p.Own); err != nil || !since {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // upstreamDeployed is ErrNothingYet while the environment that has to be passed

@@ -27,6 +27,24 @@ type Recorded struct {
 	Commit *git.Commit
 	// Changes are the differences to the state recorded before.
 	Changes []cepler.Change
+	// RollbackOf is the number of the record that this one takes back, 0 for an ordinary record.
+	RollbackOf uint64
+}
+
+// trailers say in the commit what later readers could not work out: what is taken back, and under which
+// number and config the version was offered where the record and its trigger say another one.
+func (r *Recorded) trailers(deployed Version, number uint64) []string {
+	var lines []string
+	if r.RollbackOf > 0 {
+		lines = append(lines, fmt.Sprintf("%s: %d", rollbackTrailer, r.RollbackOf))
+	}
+	if n := deployed.number(); n > 0 && n != number {
+		lines = append(lines, fmt.Sprintf("%s: %d", versionTrailer, n))
+	}
+	if deployed.Config != "" {
+		lines = append(lines, configTrailer+": "+deployed.Config)
+	}
+	return lines
 }
 
 // Recording is the act of recording a deployed version.
@@ -72,12 +90,15 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 		}
 		state := own.Record(env, next, others)
 		number, out.Changes = state.Version, cepler.Diff(current(own), next)
+		if out.RollbackOf, err = r.takes(ctx, tip, statePath, own, next, rec.Restored.Version.number()); err != nil {
+			return nil, err
+		}
 		return r.store.Build(ctx, git.Change{
 			Parent:    tip.Hash,
 			Edits:     map[string]git.Edit{statePath: {Mode: filemode.Regular, Content: state.Marshal()}},
 			Author:    r.identity(rec.Now),
 			Committer: r.identity(rec.Now),
-			Message:   message(rec.Restored.Config.Deployment, env.Name, rec.Trailers),
+			Message:   message(rec.Restored.Config.Deployment, env.Name, append(slices.Clone(rec.Trailers), out.trailers(rec.Restored.Version, number)...)),
 		})
 	})
 	if err != nil {

@@ -192,6 +192,9 @@ type rules struct {
 	environment cepler.Environment
 	own         *cepler.State
 	ignoreQueue bool
+	// skip are the heads of queued upstream states that are passed over: those that would bring back
+	// what a rollback took back.
+	skip map[string]bool
 }
 
 // latest is what the tree of c holds for the environment by itself, by path.
@@ -228,6 +231,16 @@ func (u rules) upstreamPath() string {
 	return u.config.StatePath(u.environment.Passed)
 }
 
+// queued is the upstream's state without the states that are passed over.
+func (u rules) queued(upstream *cepler.State) *cepler.State {
+	if len(u.skip) == 0 {
+		return upstream
+	}
+	out := *upstream
+	out.Queue = slices.DeleteFunc(slices.Clone(upstream.Queue), func(s cepler.Snapshot) bool { return u.skip[s.Head] })
+	return &out
+}
+
 // contentAt is the content of the environment as commit c has it: its latest
 // files and those that the upstream state recorded in c lets through.
 func (r *Repository) contentAt(ctx context.Context, c *git.Commit, u rules) (*content, error) {
@@ -242,7 +255,7 @@ func (r *Repository) contentAt(ctx context.Context, c *git.Commit, u rules) (*co
 			return nil, err
 		}
 		if upstream != nil {
-			target = u.environment.Target(u.own, upstream, blobs, u.ignoreQueue)
+			target = u.environment.Target(u.own, u.queued(upstream), blobs, u.ignoreQueue)
 		}
 	}
 	return &content{Snapshot: cepler.Compose(u.environment, blobs, target), modes: modes}, nil
@@ -302,14 +315,14 @@ func (r *Repository) propagatedModes(ctx context.Context, before, after map[stri
 
 // sameMode reports whether two modes are delivered alike: git's 0100664 is a
 // regular file.
-func sameMode(a, b filemode.FileMode) bool {
-	if a == filemode.Deprecated {
-		a = filemode.Regular
+func sameMode(a, b filemode.FileMode) bool { return modeText(a) == modeText(b) }
+
+// modeText is a mode by which files are told apart.
+func modeText(m filemode.FileMode) string {
+	if m == filemode.Deprecated {
+		m = filemode.Regular
 	}
-	if b == filemode.Deprecated {
-		b = filemode.Regular
-	}
-	return a == b
+	return m.String()
 }
 
 // short is a commit as people write it.

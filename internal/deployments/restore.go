@@ -39,6 +39,18 @@ type Restored struct {
 // versions of the Rust resource, which do not name their content, depend on
 // what is recorded at the branch's head.
 func (r *Repository) Restore(ctx context.Context, version Version, environment string) (*Restored, error) {
+	out, err := r.restoring(ctx, version, environment)
+	if err != nil {
+		return nil, err
+	}
+	if version.Files == "" {
+		return out, r.restoreUnnamed(ctx, out)
+	}
+	return out, r.restoreNamed(ctx, out)
+}
+
+// restoring is Restore without the content: the trigger, and the config that decided.
+func (r *Repository) restoring(ctx context.Context, version Version, environment string) (*Restored, error) {
 	h, ok := parseHash(version.Trigger)
 	if !ok {
 		return nil, fmt.Errorf("version.trigger is %q: want a full commit", version.Trigger)
@@ -59,10 +71,7 @@ func (r *Repository) Restore(ctx context.Context, version Version, environment s
 	if out.Environment, err = out.Config.Environment(environment); err != nil {
 		return nil, fmt.Errorf("at %s: %w", short(out.configCommit.Hash), err)
 	}
-	if version.Files == "" {
-		return out, r.restoreUnnamed(ctx, out)
-	}
-	return out, r.restoreNamed(ctx, out)
+	return out, nil
 }
 
 func (r *Repository) configCommit(ctx context.Context, name string) (*git.Commit, error) {
@@ -146,7 +155,7 @@ func (out *Restored) upstream(c candidate) {
 // restoreUnnamed does what the Rust resource does: the recorded state if it is
 // the version's, else what the trigger and today's record make of it.
 func (r *Repository) restoreUnnamed(ctx context.Context, out *Restored) error {
-	own, err := r.recorded(ctx, out.Config.StatePath(out.Environment.Name))
+	own, err := r.recordedNow(ctx, out.Config.StatePath(out.Environment.Name))
 	if err != nil {
 		return err
 	}
@@ -196,8 +205,8 @@ func (r *Repository) takePlan(ctx context.Context, out *Restored, p *Plan) error
 	return err
 }
 
-// recorded is the state at path p on the branch's present head.
-func (r *Repository) recorded(ctx context.Context, p string) (*cepler.State, error) {
+// recordedNow is the state at path p on the branch's present head.
+func (r *Repository) recordedNow(ctx context.Context, p string) (*cepler.State, error) {
 	head, err := r.head(ctx)
 	if err != nil {
 		return nil, err
@@ -262,7 +271,7 @@ func (r *Repository) RestoreRecorded(ctx context.Context, version Version, envir
 
 // recordedAs walks back through the records at path p to the one numbered n.
 func (r *Repository) recordedAs(ctx context.Context, p string, n uint64) (*cepler.State, error) {
-	state, err := r.recorded(ctx, p)
+	state, err := r.recordedNow(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,9 @@ func (v Version) number() uint64 {
 	return n
 }
 
+// isNumber reports whether the version is nothing but a number: all that a person can know of it.
+func (v Version) isNumber() bool { return v == Version{Version: v.Version} && v.number() > 0 }
+
 // contentDigest names a content: equal digests mean the same files, modes and
 // upstream state. It is the start of a SHA-256 over one line a file.
 func (c *content) contentDigest() string {

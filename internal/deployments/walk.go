@@ -22,37 +22,49 @@ type position struct {
 	own bool
 }
 
+// origin is where a walk ended.
+type origin struct {
+	position
+
+	// before is the position after it, where the content is another one; nil when history ends first, or
+	// has no such content there.
+	before *position
+}
+
 // trigger walks back along the first parents while the content stays the same.
 // The last such commit is the one the content became complete with. First
 // parents are what the branch itself was: a merged branch counts with its merge
 // commit, and an unrelated one does not move the trigger.
-func (r *Repository) trigger(ctx context.Context, from position) (position, error) {
+func (r *Repository) trigger(ctx context.Context, from position) (origin, error) {
 	var ahead lookahead
 	config, ok, err := r.find(ctx, from.commit, from.rules.config.Path)
 	if err != nil {
-		return position{}, err
+		return origin{}, err
 	}
 	from.own = ok && config.Hash == from.rules.configHash
 	for {
 		parents, err := r.store.Parents(ctx, from.commit.Hash)
 		if err != nil {
-			return position{}, fmt.Errorf("walk back from %s: %w", short(from.commit.Hash), err)
+			return origin{}, fmt.Errorf("walk back from %s: %w", short(from.commit.Hash), err)
 		}
 		if len(parents) == 0 {
-			return from, nil
+			return origin{position: from}, nil
 		}
 		parent, err := r.store.Commit(ctx, parents[0])
 		if err != nil {
-			return position{}, fmt.Errorf("walk back from %s: %w", short(from.commit.Hash), err)
+			return origin{}, fmt.Errorf("walk back from %s: %w", short(from.commit.Hash), err)
 		}
 		before, same, err := r.step(ctx, from, parent, &ahead)
-		if err != nil {
-			return position{}, err
+		switch {
+		case err != nil:
+			return origin{}, err
+		case same:
+			from = before
+		case before.content == nil:
+			return origin{position: from}, nil
+		default:
+			return origin{from, &before}, nil
 		}
-		if !same {
-			return from, nil
-		}
-		from = before
 	}
 }
 

@@ -99,9 +99,26 @@ func (c check) answer(ctx context.Context, refs deployments.Refs, storeDir strin
 		return outcome{}, err
 	}
 	out := outcome{notes: explain(plan), refs: view.Refs, until: plan.Until}
+	if c.given == nil {
+		out.notes = append(out.notes, history(plan)...)
+	}
 	out.versions, err = conn.Offer(ctx, plan, c.given)
 	c.print(out.notes)
 	return out, err
+}
+
+// history says how Concourse learns the versions of an environment again that has nothing to deploy: a
+// check that named them by itself would start a job with the last one.
+func history(p *deployments.Plan) []string {
+	if p.Own == nil || p.Offered() {
+		return nil
+	}
+	first := uint64(1)
+	if p.Own.Version > deployments.HistoryLength {
+		first = p.Own.Version - deployments.HistoryLength + 1
+	}
+	return []string{fmt.Sprintf("%s runs #%d (%.7s); to have its history in Concourse: fly -t TARGET check-resource -r PIPELINE/RESOURCE --from version:%d",
+		p.Environment, p.Own.Version, p.Own.Current.Head, first)}
 }
 
 func (c check) print(notes []string) {

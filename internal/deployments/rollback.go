@@ -1,0 +1,502 @@
+package deployments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// Rollback says that an environment runs less than it did: its record is of a deployment that comes
+// before an earlier one on the branch. What that took back stays back, whatever Concourse forgets, until
+// a commit changes one of its files or a person decides otherwise.
+//
+// It is worked out from git alone. A record says with the trailer Rollback-Of what it takes back; without
+// the trailer, the order of the triggers of two records says it.
+type Rollback struct {
+	// Record is the rollback's own number.
+	Record uint64 `json:"record"`
+	// Of is the number of the record that was taken back.
+	Of uint64 `json:"of"`
+	// To is the number of the version that was deployed instead; 0 when it is not known.
+	To uint64 `json:"to,omitempty"`
+	// Commit and Subject are the trigger of the version that was deployed instead.
+	Commit  string `json:"commit"`
+	Subject string `json:"subject,omitempty"`
+	// At is when the rollback was recorded, and Build by which build; "" when the record does not say.
+	At    time.Time `json:"at"`
+	Build string    `json:"build,omitempty"`
+	// Files are the paths that were taken back, sorted.
+	Files []string `json:"files"`
+	// Held says that the pending files would bring some of that back, and are not offered.
+	Held bool `json:"held"`
+	// Released says why pending files that would bring some of it back are offered all the same.
+	Released string `json:"released,omitempty"`
+
+	own       *cepler.State
+	statePath string
+	commit    *git.Commit   // of the record
+	line      []*git.Commit // from the branch's head back to it
+	files     map[string]takenFile
+}
+
+// takenFile is a file that was taken back: an id of it in the rollback and before. An id is a hash or,
+// where only the mode differs, that mode; it is "" for a file that is not there. From is the commit that
+// the file came with before.
+type takenFile struct {
+	runs, taken string
+	from        string
+	mode        bool
+}
+
+// rollbackDepth bounds how many rollbacks in a row are followed back where trailers are missing.
+const rollbackDepth = 20
+
+// rollback is the rollback that the environment's newest record is; nil when it is an ordinary record.
+func (r *Repository) rollback(ctx context.Context, v *View, environment string, own *cepler.State) (*Rollback, error) {
+	p := v.Config.StatePath(environment)
+	line, err := r.lineTo(ctx, v.Head, p)
+	if err != nil || len(line) == 0 {
+		return nil, err
+	}
+	rec := record{line[len(line)-1], own}
+	taken, err := r.takenBack(ctx, p, rec, rollbackDepth)
+	if err != nil || taken == nil {
+		return nil, err
+	}
+	out := &Rollback{
+		Record: own.Version, Of: taken.Version, To: trailerNumber(rec.commit.Message, versionTrailer),
+		Commit: own.Current.Head, At: rec.commit.Committer.When, Build: trailer(rec.commit.Message, buildTrailer),
+		own: own, statePath: p, commit: rec.commit, line: line,
+	}
+	if h, ok := parseHash(own.Current.Head); ok {
+		if c, err := r.store.Commit(ctx, h); err == nil {
+			out.Subject = subject(c)
+		}
+	}
+	if out.files, err = r.takenFiles(ctx, own.Current.Files, taken.Current.Files); err != nil {
+		return nil, err
+	}
+	out.Files = slices.Sorted(maps.Keys(out.files))
+	return out, nil
+}
+
+// takenBack is the state that a record takes back; nil for an ordinary record. Of several rollbacks in a
+// row it is the state before all of them.
+func (r *Repository) takenBack(ctx context.Context, p string, rec record, depth int) (*cepler.State, error) {
+	on, replaced, err := r.before(ctx, rec.commit, p)
+	if err != nil || replaced == nil {
+		return nil, err
+	}
+	if of := trailerNumber(rec.commit.Message, rollbackTrailer); of > 0 {
+		return r.numbered(ctx, on, p, of)
+	}
+	order, err := r.order(ctx, p, rec.state.Current, replaced)
+	if err != nil || order >= 0 || depth == 0 {
+		return nil, err
+	}
+	earlier, err := r.recordOf(ctx, on, p)
+	if err != nil || earlier == nil {
+		return replaced, err
+	}
+	further, err := r.takenBack(ctx, p, *earlier, depth-1)
+	if err != nil || further != nil {
+		return further, err
+	}
+	return replaced, nil
+}
+
+// numbered is the state with a number among the records up to c; the newest one when none has it.
+func (r *Repository) numbered(ctx context.Context, c *git.Commit, p string, number uint64) (*cepler.State, error) {
+	var newest *cepler.State
+	for range maxRecords {
+		rec, err := r.recordOf(ctx, c, p)
+		if err != nil || rec == nil {
+			return newest, err
+		}
+		if newest == nil || rec.state.Version == number {
+			newest = rec.state
+		}
+		if rec.state.Version <= number {
+			break
+		}
+		if c, _, err = r.before(ctx, rec.commit, p); err != nil || c == nil {
+			return newest, err
+		}
+	}
+	return newest, nil
+}
+
+// order says how a deployment stands to a recorded one on the branch: negative before it, positive after
+// it, 0 when the commits don't say.
+func (r *Repository) order(ctx context.Context, p string, s cepler.Snapshot, than *cepler.State) (int, error) {
+	if s.Head == than.Current.Head {
+		return r.orderOf(ctx, s.PropagatedHead, than.Current.PropagatedHead)
+	}
+	if after, err := r.hasRecord(ctx, s.Head, p, than); err != nil || after {
+		return 1, err
+	}
+	return r.orderOf(ctx, s.Head, than.Current.Head)
+}
+
+// hasRecord reports whether a commit has a record in its history, as far as its own tree says so.
+func (r *Repository) hasRecord(ctx context.Context, commit, p string, recorded *cepler.State) (bool, error) {
+	h, ok := parseHash(commit)
+	if !ok {
+		return false, nil
+	}
+	c, err := r.store.Commit(ctx, h)
+	if err != nil {
+		return false, ignoreNotFound(err)
+	}
+	state, err := r.stateAt(ctx, c, p)
+	if err != nil || state == nil {
+		return false, ignoreBroken(err)
+	}
+	return state.Version == recorded.Version && state.Current.Head == recorded.Current.Head, nil
+}
+
+// orderOf says how two commits stand to each other: negative when a comes before b, 0 when they are the
+// same or on different branches.
+func (r *Repository) orderOf(ctx context.Context, a, b string) (int, error) {
+	x, ok := parseHash(a)
+	y, ok2 := parseHash(b)
+	if !ok || !ok2 || x == y {
+		return 0, nil
+	}
+	after, err := r.isAncestor(ctx, y, x)
+	if err != nil || after {
+		return 1, err
+	}
+	before, err := r.isAncestor(ctx, x, y)
+	if err != nil || !before {
+		return 0, err
+	}
+	return -1, nil
+}
+
+// isAncestor reports whether old is young or comes before it. A commit that is gone comes before nothing.
+func (r *Repository) isAncestor(ctx context.Context, old, young git.Hash) (bool, error) {
+	before, err := r.store.IsAncestor(ctx, old, young)
+	if ignoreNotFound(err) != nil {
+		return false, fmt.Errorf("find out whether %s comes before %s: %w", short(old), short(young), err)
+	}
+	return before, nil
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, git.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func ignoreBroken(err error) error {
+	var broken *brokenError
+	if errors.As(err, &broken) {
+		return nil
+	}
+	return err
+}
+
+// takes is the number of the record that is taken back by recording next as the version with that number
+// on top of tip, 0 for an ordinary record.
+func (r *Repository) takes(ctx context.Context, tip *git.Commit, p string, own *cepler.State, next cepler.Snapshot, number uint64) (uint64, error) {
+	if own == nil {
+		return 0, nil
+	}
+	if after, err := r.hasRecord(ctx, next.Head, p, own); err != nil || after {
+		return 0, err // the ordinary case, and the cheap one
+	}
+	line, err := r.lineTo(ctx, tip, p)
+	if err != nil || len(line) == 0 {
+		return 0, err
+	}
+	rec := record{line[len(line)-1], own}
+	taken, err := r.takenBack(ctx, p, rec, rollbackDepth)
+	if err != nil {
+		return 0, err
+	}
+	back, err := r.comesBefore(ctx, p, next, number, own, rec.number())
+	if err != nil {
+		return 0, err
+	}
+	if back && taken == nil {
+		return own.Version, nil
+	}
+	if !back && taken != nil {
+		back, err = r.comesBefore(ctx, p, next, number, taken, taken.Version)
+	}
+	if err != nil || !back {
+		return 0, err
+	}
+	return taken.Version, nil
+}
+
+// comesBefore reports whether a version comes before what a record deployed. Where the commits don't say,
+// the numbers under which both were offered do.
+func (r *Repository) comesBefore(ctx context.Context, p string, next cepler.Snapshot, number uint64, than *cepler.State, thanNumber uint64) (bool, error) {
+	order, err := r.order(ctx, p, next, than)
+	if err != nil || order != 0 {
+		return order < 0, err
+	}
+	return number > 0 && number < thanNumber, nil
+}
+
+// takenFiles are the files that differ between what runs and what was taken back, by path.
+func (r *Repository) takenFiles(ctx context.Context, runs, taken map[string]cepler.File) (map[string]takenFile, error) {
+	is, was := filesByPath(runs), filesByPath(taken)
+	all := map[string]takenFile{}
+	var alike, origins []string
+	for p, f := range is {
+		g, ok := was[p]
+		switch {
+		case !ok || f.Hash != g.Hash:
+			all[p] = takenFile{runs: f.Hash, taken: g.Hash, from: g.From}
+		case f.From != g.From:
+			alike, origins = append(alike, p), append(origins, f.From, g.From)
+		}
+	}
+	for p, g := range was {
+		if _, ok := is[p]; !ok {
+			all[p] = takenFile{taken: g.Hash, from: g.From}
+		}
+	}
+	if err := r.needOrigins(ctx, origins); err != nil {
+		return nil, err
+	}
+	for _, p := range alike {
+		before, after := r.modeAt(ctx, was[p].From, p), r.modeAt(ctx, is[p].From, p)
+		if before != after && before != "" && after != "" {
+			all[p] = takenFile{runs: after, taken: before, from: was[p].From, mode: true}
+		}
+	}
+	return all, nil
+}
+
+// filesByPath are the files of a state by their paths, whichever environment they came from.
+func filesByPath(files map[string]cepler.File) map[string]cepler.File {
+	out := make(map[string]cepler.File, len(files))
+	for key, f := range files {
+		_, p := cepler.SplitKey(key)
+		out[p] = f
+	}
+	return out
+}
+
+// modeAt is the mode of the file p in a commit; "" when it can't be said any more.
+func (r *Repository) modeAt(ctx context.Context, commit, p string) string {
+	entry, err := r.entryAt(ctx, commit, p)
+	if err != nil {
+		return ""
+	}
+	return modeText(entry.Mode)
+}
+
+// hold decides whether a pending content is held because the environment was rolled back, and says so in b.
+func (r *Repository) hold(ctx context.Context, v *View, u rules, g *Gate, pending *content, b *Rollback) error {
+	b.Held, b.Released = false, ""
+	back, err := r.bringsBack(ctx, pending, b)
+	if err != nil || !back {
+		return err
+	}
+	if b.Released, err = r.released(ctx, v, u, g, pending, b); err != nil {
+		return fmt.Errorf("find out whether the rollback of %s holds: %w", u.environment.Name, err)
+	}
+	b.Held = b.Released == ""
+	return nil
+}
+
+// bringsBack reports whether a content has any of the files that were taken back otherwise than they run.
+func (r *Repository) bringsBack(ctx context.Context, c *content, b *Rollback) (bool, error) {
+	now := filesByPath(c.Files)
+	for p, f := range b.files {
+		is := now[p].Hash
+		if f.mode {
+			is = r.modeOf(ctx, c, p, now[p])
+		}
+		if is != f.runs {
+			return true, nil
+		}
+	}
+	return false, ctx.Err()
+}
+
+// modeOf is the mode of a content's file at p.
+func (r *Repository) modeOf(ctx context.Context, c *content, p string, f cepler.File) string {
+	if mode, own := c.modes[p]; own {
+		return modeText(mode)
+	}
+	return r.modeAt(ctx, f.From, p)
+}
+
+// released is why files that were taken back may come again, "" when nothing says that they may.
+func (r *Repository) released(ctx context.Context, v *View, u rules, g *Gate, c *content, b *Rollback) (string, error) {
+	if g.Resume == b.Record {
+		return fmt.Sprintf("resume: %d in %s", g.Resume, r.src.GatesFile), nil
+	}
+	moved, err := r.gateMovedSince(ctx, v, u.environment.Name, b.commit)
+	if err != nil {
+		return "", err
+	}
+	if moved {
+		return "the gate was moved since", nil
+	}
+	changed, err := r.changedSince(ctx, u, g, c, b)
+	if err != nil || changed == "" {
+		return "", err
+	}
+	return changed + " was changed since", nil
+}
+
+// changedSince is one of the files taken back that a commit changed after the rollback was recorded, as
+// the content has it; "" when none was.
+func (r *Repository) changedSince(ctx context.Context, u rules, g *Gate, c *content, b *Rollback) (string, error) {
+	onBranch, err := r.changedOnBranch(ctx, g.Commit, u, b)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range b.Files {
+		changed := onBranch[p]
+		if key := cepler.PropagatedKey(u.environment.Passed, p); !u.environment.Latest.Match(p) || c.has(key) {
+			if changed, err = r.propagatedSince(ctx, c, p, c.Files[key], b); err != nil {
+				return "", err
+			}
+		}
+		if changed {
+			return p, nil
+		}
+	}
+	return "", nil
+}
+
+func (c *content) has(key string) bool {
+	_, ok := c.Files[key]
+	return ok
+}
+
+// changedOnBranch are the files taken back that differ between two commits of the line from the gate back
+// to the rollback's record. There is no such line when the gate ends before the record.
+func (r *Repository) changedOnBranch(ctx context.Context, gate *git.Commit, u rules, b *Rollback) (map[string]bool, error) {
+	line := b.line
+	if gate.Hash != line[0].Hash {
+		var err error
+		if line, err = r.lineTo(ctx, gate, u.config.StatePath(u.environment.Name)); err != nil {
+			return nil, err
+		}
+	}
+	all := map[string]bool{}
+	if len(line) == 0 || line[len(line)-1].Hash != b.commit.Hash {
+		return all, nil
+	}
+	paths := cepler.NewPathSet(b.Files...)
+	for i, c := range line[:len(line)-1] {
+		changed, err := history{r.store}.Changed(ctx, c.Hash.String(), line[i+1].Hash.String(), paths)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range changed {
+			all[p] = true
+		}
+	}
+	return all, nil
+}
+
+// propagatedSince reports whether the file p, as the upstream's state has it, was changed by a commit
+// that the rollback's record does not have in its history. A file that is not in that state has no
+// commit: it was changed when it was there at the record, and is not in the upstream's own commit.
+func (r *Repository) propagatedSince(ctx context.Context, c *content, p string, f cepler.File, b *Rollback) (bool, error) {
+	if f.From == "" {
+		return r.removedSince(ctx, c, p, b)
+	}
+	from, ok := parseHash(f.From)
+	if !ok || f.From == b.files[p].from {
+		return false, nil
+	}
+	if since, err := r.hasRecord(ctx, f.From, b.statePath, b.own); err != nil || since {
+		return since, err
+	}
+	if _, err := r.store.Commit(ctx, from); err != nil {
+		return false, ignoreNotFound(err) // history was rewritten: nothing says that it was changed
+	}
+	before, err := r.isAncestor(ctx, from, b.commit.Hash)
+	return !before, err
+}
+
+func (r *Repository) removedSince(ctx context.Context, c *content, p string, b *Rollback) (bool, error) {
+	h, ok := parseHash(c.PropagatedHead)
+	if !ok {
+		return false, nil
+	}
+	at, err := r.store.Commit(ctx, h)
+	if err != nil {
+		return false, ignoreNotFound(err)
+	}
+	_, was, err := r.find(ctx, b.commit, p)
+	if err != nil || !was {
+		return false, err
+	}
+	_, is, err := r.find(ctx, at, p)
+	return !is, err
+}
+
+// since says when something was recorded and by which build, as far as that is known.
+func (b *Rollback) since() string {
+	text := "on " + b.At.UTC().Format("2 Jan 2006 at 15:04 UTC")
+	if b.Build != "" {
+		text += " by build " + b.Build
+	}
+	return text
+}
+
+// String is what happened: "it was rolled back from #2 to #1 on 28 Nov 2025 at 14:03 UTC by build …".
+func (b *Rollback) String() string {
+	to := fmt.Sprintf("%.7s (%s)", b.Commit, b.Subject)
+	if b.To > 0 {
+		to = fmt.Sprintf("#%d", b.To)
+	}
+	return fmt.Sprintf("it was rolled back from #%d to %s %s", b.Of, to, b.since())
+}
+
+// why is what holds the pending commit, and what lets it go.
+func (b *Rollback) why(pending *git.Commit, resume string) string {
+	return fmt.Sprintf("%s; %s (%s) is held until %s, or: %s", b, short(pending.Hash), subject(pending), b.until(), resume)
+}
+
+// until names the files of which one has to change.
+func (b *Rollback) until() string {
+	if len(b.Files) == 1 {
+		return b.Files[0] + " changes"
+	}
+	return fmt.Sprintf("one of %d files changes (%s)", len(b.Files), listed(b.Files, 3))
+}
+
+// listed are the first items of a list, and how many more there are.
+func listed(items []string, most int) string {
+	if len(items) <= most {
+		return strings.Join(items, ", ")
+	}
+	return fmt.Sprintf("%s%s", strings.Join(items[:most], ", "), more(len(items)-most))
+}
+
+// resume says how a person lets the environment go on after a rollback.
+func (r *Repository) resume(v *View, b *Rollback, environment string) string {
+	if v.Gates == nil {
+		return fmt.Sprintf("pin the version to be deployed and start the job, or name a gates file in the source and write resume: %d there", b.Record)
+	}
+	rule, _ := v.Gates.For(environment)
+	how := fmt.Sprintf("set resume: %d", b.Record)
+	if rule.Resume == 0 {
+		how = fmt.Sprintf("write `%s: {commit: %s, resume: %d}`", environment, rule.Commit, b.Record)
+		if rule.HasRules() {
+			how = fmt.Sprintf("add `resume: %d` to %s", b.Record, environment)
+		}
+	}
+	return fmt.Sprintf("%s in %s of branch %s", how, r.src.GatesFile, v.gatesBranch(r.src))
+}
