@@ -51,14 +51,13 @@ func (r *Repository) describeChanges(ctx context.Context, v *Restored, before *c
 	return append(notes, changed...), err
 }
 
-// takenState is a recorded state that a version would take back, and its name for people.
+// takenState is what runs, and what the environment goes without once a version replaces that.
 type takenState struct {
 	state *cepler.State
 	what  string
 }
 
-// takenBackBy is the newest record, if the version would take it back: whoever deploys that version rolls
-// the environment back. It is nil for an ordinary version.
+// takenBackBy says what the version takes back if it is deployed now; nil for an ordinary version.
 func (r *Repository) takenBackBy(ctx context.Context, v *Restored) (*takenState, error) {
 	head, err := r.head(ctx)
 	if err != nil {
@@ -78,8 +77,12 @@ func (r *Repository) takenBackBy(ctx context.Context, v *Restored) (*takenState,
 	if err != nil || of == 0 {
 		return nil, err
 	}
-	what := fmt.Sprintf("#%d, %.7s", own.Version, own.Current.Head)
-	if h, ok := parseHash(own.Current.Head); ok {
+	taken, err := r.numbered(ctx, head, p, of)
+	if err != nil {
+		return nil, err
+	}
+	what := fmt.Sprintf("#%d, %.7s", of, taken.Current.Head)
+	if h, ok := parseHash(taken.Current.Head); ok {
 		if c, err := r.store.Commit(ctx, h); err == nil {
 			what += " " + subject(c)
 		}

@@ -141,6 +141,9 @@ func explain(p *deployments.Plan) []string {
 			notes = append(notes, fmt.Sprintf("  %s %s", change.Kind, change.Path))
 		}
 	}
+	if b := p.Rollback; b != nil && b.Released != "" {
+		notes = append(notes, fmt.Sprintf("%s goes on after the rollback from #%d: %s", p.Environment, b.Of, b.Released))
+	}
 	for _, why := range p.Waits {
 		notes = append(notes, fmt.Sprintf("%s waits: %s", p.Environment, why))
 	}

@@ -145,6 +145,10 @@ func answer(ctx context.Context, step concourse.Step, conn *deployments.Connecti
 	if web := conn.Remote.WebURL(); web != "" {
 		out.Metadata.Add("url", "%s/commit/%s", web, recorded.Commit.Hash)
 	}
+	if recorded.RollbackOf > 0 {
+		step.Logf("it takes back #%d", recorded.RollbackOf)
+		out.Metadata.Add("rollback", "takes back #%d", recorded.RollbackOf)
+	}
 	notes, err := conn.ChangeNotes(ctx, restored, recorded.Changes)
 	if err != nil {
 		step.Logf("the changed files can't be listed: %v", err)
