@@ -32,7 +32,7 @@ type Rollback struct {
 	// At is when the rollback was recorded, and Build by which build; "" when the record does not say.
 	At    time.Time `json:"at"`
 	Build string    `json:"build,omitempty"`
-	// Files are the paths that were taken back, sorted.
+	// Files are the paths that were taken back, sorted; of those that hold something, if any do.
 	Files []string `json:"files"`
 	// Held says that the pending files would bring some of that back, and are not offered.
 	Held bool `json:"held"`
@@ -43,8 +43,13 @@ type Rollback struct {
 	statePath string
 	commit    *git.Commit   // of the record
 	line      []*git.Commit // from the branch's head back to it
-	files     map[string]takenFile
+	// taken are the files that the rollback took back and, where rollbacks followed each other, those that
+	// all of them took back together. Each set holds for itself.
+	taken []takenFiles
 }
+
+// takenFiles are files that were taken back, by path.
+type takenFiles map[string]takenFile
 
 // takenFile is a file that was taken back: an id of it in the rollback and before. An id is a hash or,
 // where only the mode differs, that mode; it is "" for a file that is not there. From is the commit that
@@ -80,11 +85,34 @@ func (r *Repository) rollback(ctx context.Context, v *View, environment string, 
 			out.Subject = subject(c)
 		}
 	}
-	if out.files, err = r.takenFiles(ctx, own.Current.Files, taken.Current.Files); err != nil {
-		return nil, err
+	return out, r.addTaken(ctx, out, taken)
+}
+
+// addTaken works out which files were taken back.
+func (r *Repository) addTaken(ctx context.Context, b *Rollback, highest *cepler.State) error {
+	states := []*cepler.State{highest}
+	_, replaced, err := r.before(ctx, b.commit, b.statePath)
+	if err != nil {
+		return err
 	}
-	out.Files = slices.Sorted(maps.Keys(out.files))
-	return out, nil
+	if replaced != nil && replaced.Version != highest.Version {
+		order, err := r.order(ctx, b.statePath, b.own.Current, replaced)
+		if err != nil {
+			return err
+		}
+		if order < 0 {
+			states = append(states, replaced)
+		}
+	}
+	for _, state := range states {
+		files, err := r.takenFiles(ctx, b.own.Current.Files, state.Current.Files)
+		if err != nil {
+			return err
+		}
+		b.taken = append(b.taken, files)
+	}
+	b.Files = slices.Sorted(maps.Keys(b.taken[0]))
+	return nil
 }
 
 // takenBack is the state that a record takes back; nil for an ordinary record. Of several rollbacks in a
@@ -250,9 +278,9 @@ func (r *Repository) comesBefore(ctx context.Context, p string, next cepler.Snap
 }
 
 // takenFiles are the files that differ between what runs and what was taken back, by path.
-func (r *Repository) takenFiles(ctx context.Context, runs, taken map[string]cepler.File) (map[string]takenFile, error) {
+func (r *Repository) takenFiles(ctx context.Context, runs, taken map[string]cepler.File) (takenFiles, error) {
 	is, was := filesByPath(runs), filesByPath(taken)
-	all := map[string]takenFile{}
+	all := takenFiles{}
 	var alike, origins []string
 	for p, f := range is {
 		g, ok := was[p]
@@ -302,30 +330,35 @@ func (r *Repository) modeAt(ctx context.Context, commit, p string) string {
 // hold decides whether a pending content is held because the environment was rolled back, and says so in b.
 func (r *Repository) hold(ctx context.Context, v *View, u rules, g *Gate, pending *content, b *Rollback) error {
 	b.Held, b.Released = false, ""
-	back, err := r.bringsBack(ctx, pending, b)
-	if err != nil || !back {
-		return err
+	for _, taken := range b.taken {
+		if !r.bringsBack(ctx, pending, taken) {
+			continue
+		}
+		released, err := r.released(ctx, v, u, g, pending, b, taken)
+		if err != nil {
+			return fmt.Errorf("find out whether the rollback of %s holds: %w", u.environment.Name, err)
+		}
+		if b.Released = released; released == "" {
+			b.Held, b.Files = true, slices.Sorted(maps.Keys(taken))
+			return nil
+		}
 	}
-	if b.Released, err = r.released(ctx, v, u, g, pending, b); err != nil {
-		return fmt.Errorf("find out whether the rollback of %s holds: %w", u.environment.Name, err)
-	}
-	b.Held = b.Released == ""
-	return nil
+	return ctx.Err()
 }
 
 // bringsBack reports whether a content has any of the files that were taken back otherwise than they run.
-func (r *Repository) bringsBack(ctx context.Context, c *content, b *Rollback) (bool, error) {
+func (r *Repository) bringsBack(ctx context.Context, c *content, taken takenFiles) bool {
 	now := filesByPath(c.Files)
-	for p, f := range b.files {
+	for p, f := range taken {
 		is := now[p].Hash
 		if f.mode {
 			is = r.modeOf(ctx, c, p, now[p])
 		}
 		if is != f.runs {
-			return true, nil
+			return true
 		}
 	}
-	return false, ctx.Err()
+	return false
 }
 
 // modeOf is the mode of a content's file at p.
@@ -337,7 +370,7 @@ func (r *Repository) modeOf(ctx context.Context, c *content, p string, f cepler.
 }
 
 // released is why files that were taken back may come again, "" when nothing says that they may.
-func (r *Repository) released(ctx context.Context, v *View, u rules, g *Gate, c *content, b *Rollback) (string, error) {
+func (r *Repository) released(ctx context.Context, v *View, u rules, g *Gate, c *content, b *Rollback, taken takenFiles) (string, error) {
 	if g.Resume == b.Record {
 		return fmt.Sprintf("resume: %d in %s", g.Resume, r.src.GatesFile), nil
 	}
@@ -348,7 +381,7 @@ func (r *Repository) released(ctx context.Context, v *View, u rules, g *Gate, c 
 	if moved {
 		return "the gate was moved since", nil
 	}
-	changed, err := r.changedSince(ctx, u, g, c, b)
+	changed, err := r.changedSince(ctx, u, g, c, b, taken)
 	if err != nil || changed == "" {
 		return "", err
 	}
@@ -357,15 +390,16 @@ func (r *Repository) released(ctx context.Context, v *View, u rules, g *Gate, c 
 
 // changedSince is one of the files taken back that a commit changed after the rollback was recorded, as
 // the content has it; "" when none was.
-func (r *Repository) changedSince(ctx context.Context, u rules, g *Gate, c *content, b *Rollback) (string, error) {
-	onBranch, err := r.changedOnBranch(ctx, g.Commit, u, b)
+func (r *Repository) changedSince(ctx context.Context, u rules, g *Gate, c *content, b *Rollback, taken takenFiles) (string, error) {
+	paths := slices.Sorted(maps.Keys(taken))
+	onBranch, err := r.changedOnBranch(ctx, g.Commit, u, b, paths)
 	if err != nil {
 		return "", err
 	}
-	for _, p := range b.Files {
+	for _, p := range paths {
 		changed := onBranch[p]
 		if key := cepler.PropagatedKey(u.environment.Passed, p); !u.environment.Latest.Match(p) || c.has(key) {
-			if changed, err = r.propagatedSince(ctx, c, p, c.Files[key], b); err != nil {
+			if changed, err = r.propagatedSince(ctx, c, p, c.Files[key], b, taken[p].from); err != nil {
 				return "", err
 			}
 		}
@@ -383,7 +417,7 @@ func (c *content) has(key string) bool {
 
 // changedOnBranch are the files taken back that differ between two commits of the line from the gate back
 // to the rollback's record. There is no such line when the gate ends before the record.
-func (r *Repository) changedOnBranch(ctx context.Context, gate *git.Commit, u rules, b *Rollback) (map[string]bool, error) {
+func (r *Repository) changedOnBranch(ctx context.Context, gate *git.Commit, u rules, b *Rollback, paths []string) (map[string]bool, error) {
 	line := b.line
 	if gate.Hash != line[0].Hash {
 		var err error
@@ -395,9 +429,9 @@ func (r *Repository) changedOnBranch(ctx context.Context, gate *git.Commit, u ru
 	if len(line) == 0 || line[len(line)-1].Hash != b.commit.Hash {
 		return all, nil
 	}
-	paths := cepler.NewPathSet(b.Files...)
+	set := cepler.NewPathSet(paths...)
 	for i, c := range line[:len(line)-1] {
-		changed, err := history{r.store}.Changed(ctx, c.Hash.String(), line[i+1].Hash.String(), paths)
+		changed, err := history{r.store}.Changed(ctx, c.Hash.String(), line[i+1].Hash.String(), set)
 		if err != nil {
 			return nil, err
 		}
@@ -410,13 +444,14 @@ func (r *Repository) changedOnBranch(ctx context.Context, gate *git.Commit, u ru
 
 // propagatedSince reports whether the file p, as the upstream's state has it, was changed by a commit
 // that the rollback's record does not have in its history. A file that is not in that state has no
-// commit: it was changed when it was there at the record, and is not in the upstream's own commit.
-func (r *Repository) propagatedSince(ctx context.Context, c *content, p string, f cepler.File, b *Rollback) (bool, error) {
+// commit: it was changed when it was there at the record, and is not in the upstream's own commit. Taken
+// is the commit that it was of when it was taken back.
+func (r *Repository) propagatedSince(ctx context.Context, c *content, p string, f cepler.File, b *Rollback, taken string) (bool, error) {
 	if f.From == "" {
 		return r.removedSince(ctx, c, p, b)
 	}
 	from, ok := parseHash(f.From)
-	if !ok || f.From == b.files[p].from {
+	if !ok || f.From == taken {
 		return false, nil
 	}
 	if since, err := r.hasRecord(ctx, f.From, b.statePath, b.own); err != nil || since {

@@ -290,6 +290,17 @@ func (r *Rehearsal) Unpin(resource string) error {
 	return nil
 }
 
+// Forget takes a resource's versions away, as a server does when the source or the type of a resource
+// changes: the next check is given none. What builds had of it is kept, and so is a pin.
+func (r *Rehearsal) Forget(resource string) error {
+	res, err := r.resource(resource)
+	if err != nil {
+		return err
+	}
+	res.versions, res.stamp = nil, ""
+	return nil
+}
+
 // Pinned is the version that a resource is held at; nil when it is not.
 func (r *Rehearsal) Pinned(resource string) Version {
 	res, ok := r.resources[resource]

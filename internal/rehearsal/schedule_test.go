@@ -218,6 +218,23 @@ func TestRollbackByPinning(t *testing.T) {
 	assert.Equal(t, map[string]string{"a": "3"}, inputs(t, r, "j"))
 }
 
+// A source that changes has a history of its own: the next check is given nothing, and a version that the
+// job had starts nothing.
+func TestForgottenVersions(t *testing.T) {
+	t.Parallel()
+	s := newShelf()
+	s.add("a", "1")
+	r := rehearse(t, s, resources+"jobs: [{name: j, plan: [{get: a, trigger: true}]}]")
+	settled(t, r)
+	require.NoError(t, r.Forget("a"))
+	versions, err := r.Versions("a")
+	require.NoError(t, err)
+	assert.Empty(t, versions)
+	assert.Empty(t, settled(t, r), "the job had that version")
+	assert.Empty(t, s.given[len(s.given)-1], "the check is given no version")
+	require.Error(t, r.Forget("nothing"))
+}
+
 // A version that was seen before does not become the latest again.
 func TestKnownVersionsStayWhereTheyAre(t *testing.T) {
 	t.Parallel()

@@ -31,6 +31,8 @@ func (p player) do(ctx context.Context, d Deed) (*rehearsal.Build, error) {
 		return nil, p.pin(*d.Pin)
 	case d.Unpin != nil:
 		return nil, p.unpin(*d.Unpin)
+	case d.Forget != nil:
+		return nil, p.forget(*d.Forget)
 	case d.Pull != nil:
 		return nil, p.pull(ctx, *d.Pull)
 	case d.Merge != nil:
@@ -49,6 +51,15 @@ func (p player) unpin(u Unpin) error {
 	}
 	p.stage.Audience.Did(fmt.Sprintf("%s unpins %s", name(u.By), u.Resource))
 	return r.Unpin(resource)
+}
+
+func (p player) forget(f Forget) error {
+	r, resource, err := p.stage.Pipelines.WithResource(f.Resource)
+	if err != nil {
+		return err
+	}
+	p.stage.Audience.Did(fmt.Sprintf("%s rotates the credentials of %s: its versions are forgotten", name(f.By), f.Resource))
+	return r.Forget(resource)
 }
 
 func (p player) trigger(ctx context.Context, t Trigger) (*rehearsal.Build, error) {
@@ -178,13 +189,18 @@ func (p player) gate(g Gate) error {
 	if err != nil {
 		return err
 	}
-	line := regexp.MustCompile(`(?m)^(["']?` + regexp.QuoteMeta(g.Environment) + `["']?:[ \t]*)\S+`)
+	message := or(g.Message, fmt.Sprintf("gate: %s may deploy up to %.7s", g.Environment, to))
+	if g.Resume > 0 {
+		message = or(g.Message, fmt.Sprintf("gate: %s goes on after the rollback #%d", g.Environment, g.Resume))
+		to = fmt.Sprintf("{commit: %s, resume: %d}", to, g.Resume)
+	}
+	line := regexp.MustCompile(`(?m)^(["']?` + regexp.QuoteMeta(g.Environment) + `["']?:[ \t]*)(\{[^}]*\}|\S+)`)
 	if !line.MatchString(before) {
 		return fmt.Errorf("gate: %s of branch %s has no line for %s", g.File, branch, g.Environment)
 	}
 	after := line.ReplaceAllString(before, "${1}"+to)
 	return p.commit(Commit{
-		By: g.By, Branch: branch, Message: or(g.Message, fmt.Sprintf("gate: %s may deploy up to %.7s", g.Environment, to)),
+		By: g.By, Branch: branch, Message: message,
 		Files: map[string]Edit{g.File: {Content: &after}},
 	})
 }

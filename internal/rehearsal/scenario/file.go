@@ -36,6 +36,7 @@ type Deed struct {
 	Mend    string   `yaml:"mend"` // name of a tool
 	Pin     *Pin     `yaml:"pin"`
 	Unpin   *Unpin   `yaml:"unpin"`
+	Forget  *Forget  `yaml:"forget"`
 	Trigger *Trigger `yaml:"trigger"`
 	Pull    *Pull    `yaml:"pull"`
 	Merge   *Merge   `yaml:"merge"`
@@ -95,7 +96,9 @@ type Gate struct {
 	Branch      string `yaml:"branch"`
 	Environment string `yaml:"environment"`
 	// To is HEAD, a branch (its tip as of now) or the name of a commit.
-	To      string `yaml:"to"`
+	To string `yaml:"to"`
+	// Resume is the number of the record that rolled the environment back; it goes on from there.
+	Resume  int    `yaml:"resume"`
 	Message string `yaml:"message"`
 }
 
@@ -120,6 +123,12 @@ type Pin struct {
 
 // Unpin lets a resource go on.
 type Unpin struct {
+	By       string `yaml:"by"`
+	Resource string `yaml:"resource"`
+}
+
+// Forget takes a resource's versions away, as a change of its credentials or of its type's image does.
+type Forget struct {
 	By       string `yaml:"by"`
 	Resource string `yaml:"resource"`
 }
@@ -271,13 +280,13 @@ func (a Act) validate() error {
 	}
 	for i, d := range a.Do {
 		set := 0
-		for _, is := range []bool{d.Commit != nil, d.Gate != nil, d.Break != nil, d.Mend != "", d.Pin != nil, d.Unpin != nil, d.Trigger != nil, d.Pull != nil, d.Merge != nil, d.Pass != ""} {
+		for _, is := range []bool{d.Commit != nil, d.Gate != nil, d.Break != nil, d.Mend != "", d.Pin != nil, d.Unpin != nil, d.Forget != nil, d.Trigger != nil, d.Pull != nil, d.Merge != nil, d.Pass != ""} {
 			if is {
 				set++
 			}
 		}
 		if set != 1 {
-			return fmt.Errorf("%s: deed %d says %d things: say one of commit, gate, break, mend, pin, unpin, trigger, pull, merge, pass", a.Title, i+1, set)
+			return fmt.Errorf("%s: deed %d says %d things: say one of commit, gate, break, mend, pin, unpin, forget, trigger, pull, merge, pass", a.Title, i+1, set)
 		}
 		if d.Commit != nil && (d.Commit.Message == "" || len(d.Commit.Files) == 0) {
 			return fmt.Errorf("%s: deed %d: a commit needs a message and files", a.Title, i+1)

@@ -163,3 +163,17 @@ func TestWhatDoesNotHoldIsNamed(t *testing.T) {
 		assert.ErrorContains(t, play(t, s, "acts:\n- title: a\n  "+text), want, text)
 	}
 }
+
+func TestGateResume(t *testing.T) {
+	t.Parallel()
+	s, _ := stage(t)
+	gates := func() string {
+		text, err := s.Repositories["deployments"].Show("main", "gates.yml")
+		require.NoError(t, err)
+		return text
+	}
+	require.NoError(t, play(t, s, `acts: [{title: a, do: [{gate: {file: gates.yml, environment: prod, to: HEAD, resume: 3}}]}]`))
+	assert.Equal(t, "# gates\nqa: HEAD\n'prod': {commit: HEAD, resume: 3} # closed\n", gates())
+	require.NoError(t, play(t, s, `acts: [{title: a, do: [{gate: {file: gates.yml, environment: prod, to: HEAD}}]}]`))
+	assert.Equal(t, "# gates\nqa: HEAD\n'prod': HEAD # closed\n", gates())
+}
