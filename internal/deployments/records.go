@@ -136,37 +136,23 @@ func (r *Repository) before(ctx context.Context, rec *git.Commit, p string) (*gi
 // recordsFrom lists the records of an environment from the one numbered first to the newest, the oldest
 // first; at most limit of them, the newest ones. A state that does not parse is left out.
 func (r *Repository) recordsFrom(ctx context.Context, head *git.Commit, p string, first uint64, limit int) ([]record, error) {
-	var commits []*git.Commit
-	var blobs []git.Hash
-	err := r.historyOf(ctx, head.Hash, p, func(c *git.Commit) (bool, error) {
-		entry, ok, err := r.find(ctx, c, p)
-		if err != nil {
-			return false, err
-		}
-		if ok {
-			commits, blobs = append(commits, c), append(blobs, entry.Hash)
-		}
-		return len(commits) < limit, nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list the records in %s: %w", p, err)
-	}
-	if err := r.store.Need(ctx, blobs...); err != nil {
-		return nil, fmt.Errorf("fetch the records in %s: %w", p, err)
-	}
 	var records []record
-	for i, c := range commits {
-		state, err := r.state(ctx, p, blobs[i])
-		var broken *brokenError
-		if errors.As(err, &broken) {
-			r.logf("the record in commit %s is left out: %v", short(c.Hash), err)
-			continue
-		}
+	seen := 0
+	for c, err := range r.historyOf(ctx, head.Hash, p) {
 		if err != nil {
+			return nil, fmt.Errorf("list the records in %s: %w", p, err)
+		}
+		state, err := r.stateAt(ctx, c, p)
+		if err != nil && ignoreBroken(err) != nil {
 			return nil, err
 		}
-		if state.Version >= first {
+		if err != nil {
+			r.logf("the record in commit %s is left out: %v", short(c.Hash), err)
+		} else if state != nil && state.Version >= first {
 			records = append(records, record{c, state})
+		}
+		if seen++; seen == limit {
+			break
 		}
 	}
 	slices.Reverse(records)

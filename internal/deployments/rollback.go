@@ -444,41 +444,43 @@ func (r *Repository) changedOnBranch(ctx context.Context, gate *git.Commit, u ru
 
 // propagatedSince reports whether the file p, as the upstream's state has it, was changed by a commit
 // that the rollback's record does not have in its history. A file that is not in that state has no
-// commit: it was changed when it was there at the record, and is not in the upstream's own commit. Taken
-// is the commit that it was of when it was taken back.
+// commit: it was changed when it was there at the record, and is not in a later commit of the upstream.
+// Taken is the commit that it was of when it was taken back.
 func (r *Repository) propagatedSince(ctx context.Context, c *content, p string, f cepler.File, b *Rollback, taken string) (bool, error) {
-	if f.From == "" {
-		return r.removedSince(ctx, c, p, b)
+	if f.From != "" {
+		if f.From == taken {
+			return false, nil
+		}
+		return r.afterRecord(ctx, f.From, b)
 	}
-	from, ok := parseHash(f.From)
-	if !ok || f.From == taken {
-		return false, nil
+	if _, was, err := r.find(ctx, b.commit, p); err != nil || !was {
+		return false, err
 	}
-	if since, err := r.hasRecord(ctx, f.From, b.statePath, b.own); err != nil || since {
-		return since, err
+	if later, err := r.afterRecord(ctx, c.PropagatedHead, b); err != nil || !later {
+		return false, err
 	}
-	if _, err := r.store.Commit(ctx, from); err != nil {
-		return false, ignoreNotFound(err) // history was rewritten: nothing says that it was changed
+	_, err := r.entryAt(ctx, c.PropagatedHead, p)
+	if errors.Is(err, ErrVersion) {
+		return true, nil
 	}
-	before, err := r.isAncestor(ctx, from, b.commit.Hash)
-	return !before, err
+	return false, err
 }
 
-func (r *Repository) removedSince(ctx context.Context, c *content, p string, b *Rollback) (bool, error) {
-	h, ok := parseHash(c.PropagatedHead)
+// afterRecord reports whether a commit is not in the history of the rollback's record. A commit that is
+// gone proves nothing.
+func (r *Repository) afterRecord(ctx context.Context, commit string, b *Rollback) (bool, error) {
+	h, ok := parseHash(commit)
 	if !ok {
 		return false, nil
 	}
-	at, err := r.store.Commit(ctx, h)
-	if err != nil {
+	if later, err := r.hasRecord(ctx, commit, b.statePath, b.own); err != nil || later {
+		return later, err
+	}
+	if _, err := r.store.Commit(ctx, h); err != nil {
 		return false, ignoreNotFound(err)
 	}
-	_, was, err := r.find(ctx, b.commit, p)
-	if err != nil || !was {
-		return false, err
-	}
-	_, is, err := r.find(ctx, at, p)
-	return !is, err
+	before, err := r.isAncestor(ctx, h, b.commit.Hash)
+	return !before && err == nil, err
 }
 
 // since says when something was recorded and by which build, as far as that is known.
