@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -8,10 +9,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
 )
 
 func taskScripts(t *testing.T) []string {
@@ -45,25 +49,72 @@ func TestShellcheckLikesTheScripts(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 }
 
-// runTask runs a script as a task does, in a folder with a repo, with programs of its own in front of PATH.
-func runTask(t *testing.T, script string, programs, files map[string]string, env ...string) (dir, output string, err error) {
+// renderedTasks are the tasks of all examples, each script once, by the name of the script; a step of a test flight by its own.
+func renderedTasks(t *testing.T) map[string]pipeline.TaskConfig {
 	t.Helper()
-	without(t, "bash")
+	tasks, err := readTasks()
+	require.NoError(t, err)
+	return tasks
+}
+
+var readTasks = sync.OnceValues(func() (map[string]pipeline.TaskConfig, error) {
+	cases, err := exampleCases(examplesFolder)
+	tasks := map[string]pipeline.TaskConfig{}
+	for _, c := range cases {
+		data, err := os.ReadFile(c.want())
+		if err != nil {
+			return nil, err
+		}
+		p, err := pipeline.Parse(c.want(), data)
+		if err != nil {
+			return nil, err
+		}
+		for _, job := range p.Jobs {
+			walk(job.Steps(), func(s pipeline.Step) {
+				if s.Kind != pipeline.KindTask || s.Task.Config.Run.Path != "bash" {
+					return
+				}
+				name := s.Task.Config.Run.Args[2]
+				if name == "flight.sh" {
+					name = s.Name()
+				}
+				tasks[name] = *s.Task.Config
+			})
+		}
+	}
+	return tasks, err
+})
+
+// taskDir is a folder with a repo that has the files, and a PATH with the programs in front, shell scripts.
+func taskDir(t *testing.T, programs, files map[string]string) (dir, path string) {
+	t.Helper()
 	dir = t.TempDir()
 	bin := t.TempDir()
 	for name, text := range programs {
-		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+text), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/bash\n"+text), 0o755))
 	}
 	for name, text := range files {
 		file := filepath.Join(dir, "repo", name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 	}
-	text, err := os.ReadFile(filepath.FromSlash(script))
-	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), "bash", "-c", string(text))
+	return dir, "PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH")
+}
+
+// runTask runs a script as the rendered pipelines do, in a folder with a repo, with programs of its own in front of PATH.
+func runTask(t *testing.T, script string, programs, files map[string]string, env ...string) (dir, output string, err error) {
+	t.Helper()
+	without(t, "bash")
+	dir, path := taskDir(t, programs, files)
+	task, ok := renderedTasks(t)[script]
+	require.True(t, ok, "no example has the task %s", script)
+	cmd := exec.CommandContext(t.Context(), "bash", task.Run.Args...)
 	cmd.Dir = dir
-	cmd.Env = append([]string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH")}, env...)
+	cmd.Env = append([]string{path}, env...)
+	if task.Run.Args[2] == "flight.sh" {
+		command, _ := task.Params.Field("COMMAND").Text()
+		cmd.Env = append(cmd.Env, "COMMAND="+command)
+	}
 	out, err := cmd.CombinedOutput()
 	return dir, string(out), err
 }
@@ -71,49 +122,133 @@ func runTask(t *testing.T, script string, programs, files map[string]string, env
 func TestTerraformTask(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"gcp/qa/main.tf": ""}
-	dir, out, err := runTask(t, "deployments/tasks/terraform.sh", map[string]string{"tofu": `echo "$PWD $*"`}, files, "DIRECTORY=gcp/qa", "PROGRAM=tofu")
+	dir, out, err := runTask(t, "terraform.sh", map[string]string{"tofu": `echo "$PWD $*"`}, files, "DIRECTORY=gcp/qa", "PROGRAM=tofu")
 	require.NoError(t, err, out)
 	where := filepath.Join(dir, "repo", "gcp", "qa")
 	assert.Equal(t, where+" init -input=false -no-color\n"+where+" apply -input=false -no-color -auto-approve\n", out)
 
-	_, _, err = runTask(t, "deployments/tasks/terraform.sh", map[string]string{"tofu": `exit 3`}, files, "DIRECTORY=gcp/qa", "PROGRAM=tofu")
+	_, _, err = runTask(t, "terraform.sh", map[string]string{"tofu": `exit 3`}, files, "DIRECTORY=gcp/qa", "PROGRAM=tofu")
 	require.Error(t, err, "a failing program must fail the task")
+}
+
+// helmEnv is the environment of a deployment with helm.
+func helmEnv() []string {
+	return []string{
+		"RELEASE=app", "CHART=chart", "TIMEOUT=5m", "NAMESPACE=apps", "DIRECTORY=qa", "VALUES=values.yml", "KUBECONFIG_TEXT=clusters: []",
+	}
 }
 
 func TestHelmTask(t *testing.T) {
 	t.Parallel()
-	env := []string{
-		"RELEASE=app", "CHART=chart", "TIMEOUT=5m", "NAMESPACE=apps", "DIRECTORY=qa", "VALUES=values.yml", "KUBECONFIG_TEXT=clusters: []",
-	}
-	_, out, err := runTask(t, "deployments/tasks/helm.sh", map[string]string{"helm": `echo "$*"; cat "$KUBECONFIG"; ls -l "$KUBECONFIG" | cut -c1-10; echo "$KUBECONFIG" >>kubeconfigs`}, nil, env...)
+	chart := map[string]string{"chart/Chart.yaml": ""}
+	helm := map[string]string{"helm": `case $1 in upgrade) echo "$*"; cat "$KUBECONFIG"; ls -l "$KUBECONFIG" | cut -c1-10 ;; esac`}
+	_, out, err := runTask(t, "helm.sh", helm, chart, helmEnv()...)
 	require.NoError(t, err, out)
-	assert.Equal(t, "upgrade app repo/chart --install --atomic --timeout 5m --namespace apps --create-namespace --values repo/qa/values.yml\nclusters: []\n-rw-------\n", out)
+	assert.Equal(t, "upgrade app ./repo/chart --install --wait --wait-for-jobs --timeout 5m --namespace apps --create-namespace "+
+		"--values ./repo/qa/values.yml\nclusters: []\n-rw-------\n", out)
 
-	dir, _, err := runTask(t, "deployments/tasks/helm.sh", map[string]string{"helm": `echo "$KUBECONFIG" >kubeconfig; exit 1`}, nil, env...)
+	dir, _, err := runTask(t, "helm.sh", map[string]string{"helm": `echo "$KUBECONFIG" >kubeconfig; [ "$1" != upgrade ]`}, chart, helmEnv()...)
 	require.Error(t, err)
 	name, err := os.ReadFile(filepath.Join(dir, "kubeconfig"))
 	require.NoError(t, err)
 	assert.NoFileExists(t, strings.TrimSpace(string(name)), "the kubeconfig must not be left behind")
 }
 
+// A release that fails goes back to the newest revision that was ever deployed, after a look at what went wrong.
+func TestFailedReleaseGoesBack(t *testing.T) {
+	t.Parallel()
+	const helm = `
+echo "helm $1${3:+ $3}" >>calls
+case $1 in
+history) cat history 2>/dev/null ;;
+upgrade) [ -z "$RECORDED" ] || printf '%s\n' "$RECORDED" >history; exit 1 ;;
+esac`
+	history := func(statuses ...string) string {
+		var b strings.Builder
+		for i, status := range statuses {
+			fmt.Fprintf(&b, "- app_version: \"\"\n  chart: app-1.0.0\n  description: 'status: deployed'\n  revision: %d\n  status: %s\n", i+1, status)
+		}
+		return b.String()
+	}
+	for what, c := range map[string]struct{ before, after, want string }{
+		"to the revision before":     {history("superseded", "deployed"), history("superseded", "deployed", "failed"), "helm rollback 2\n"},
+		"over failed ones":           {history("deployed", "failed"), history("deployed", "failed", "failed"), "helm rollback 1\n"},
+		"to nothing":                 {"", history("failed"), "helm uninstall --namespace\n"},
+		"not where nothing was done": {history("deployed"), "", ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			programs := map[string]string{"helm": helm, "kubectl": `echo "kubectl $5" >>calls`}
+			files := map[string]string{"chart/Chart.yaml": "", "../history": c.before}
+			dir, out, err := runTask(t, "helm.sh", programs, files, append(helmEnv(), "RECORDED="+c.after)...)
+			require.Error(t, err)
+			calls, err := os.ReadFile(filepath.Join(dir, "calls"))
+			require.NoError(t, err, out)
+			assert.Equal(t, "helm dependency ./repo/chart\nhelm history --namespace\nhelm upgrade ./repo/chart\n"+
+				"kubectl get\nkubectl get\nkubectl get\nhelm history --namespace\n"+c.want, string(calls))
+		})
+	}
+}
+
+// A release in the middle of somebody's work is left alone; the way out is named.
+func TestPendingReleaseIsNamed(t *testing.T) {
+	t.Parallel()
+	for history, want := range map[string]string{
+		"  revision: 1\n  status: deployed\n  revision: 2\n  status: pending-upgrade\n": "release app is pending-upgrade: an earlier run was killed. Run helm rollback app 1 --namespace apps, then this job again\n",
+		"  revision: 1\n  status: pending-install\n":                                    "release app is pending-install: an earlier run was killed. Run helm uninstall app --namespace apps, then this job again\n",
+	} {
+		_, out, err := runTask(t, "helm.sh", map[string]string{"helm": `case $1 in history) cat history ;; upgrade) echo "$*" ;; esac`},
+			map[string]string{"chart/Chart.yaml": "", "../history": history}, helmEnv()...)
+		require.Error(t, err)
+		assert.Equal(t, want, out)
+	}
+}
+
+// A mistake in a secret is named without showing it.
+func TestKubeconfigThatIsNone(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"": "is empty: store the text of a kubeconfig", "Y2x1c3RlcnM6IFtdCg==": "if the secret holds base64, store the decoded text",
+	} {
+		for _, script := range []string{"helm.sh", "install"} {
+			_, out, err := runTask(t, script, map[string]string{"helm": "echo helm"}, map[string]string{"chart/Chart.yaml": "", ".git/short_ref": "e348f09"},
+				append(helmEnv(), "KUBECONFIG_TEXT="+text)...)
+			require.Error(t, err)
+			assert.Contains(t, out, "the value kubeconfig (KUBECONFIG_TEXT) is ")
+			assert.Contains(t, out, want)
+			assert.NotContains(t, out, "Y2x1")
+			assert.NotContains(t, out, "helm\n")
+		}
+	}
+}
+
+func TestChartThatIsMissingIsNamed(t *testing.T) {
+	t.Parallel()
+	for script, want := range map[string]string{"helm.sh": "no chart in repo/chart: Chart.yaml is missing\n", "install": "no chart in chart: Chart.yaml is missing\n"} {
+		_, out, err := runTask(t, script, map[string]string{"helm": "echo helm"}, map[string]string{".git/short_ref": "e348f09"}, helmEnv()...)
+		require.Error(t, err)
+		assert.Equal(t, want, out)
+	}
+}
+
 func TestScriptTask(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"ci/deploy.sh": "basename \"$PWD\"; echo \"$ENVIRONMENT\"\n", "qa/file": ""}
-	_, out, err := runTask(t, "deployments/tasks/script.sh", nil, files, "DIRECTORY=qa", "SCRIPT_PATH=ci/deploy.sh", "ENVIRONMENT=qa-1")
+	_, out, err := runTask(t, "script.sh", nil, files, "DIRECTORY=qa", "SCRIPT_PATH=ci/deploy.sh", "ENVIRONMENT=qa-1")
 	require.NoError(t, err, out)
 	assert.Equal(t, "qa\nqa-1\n", out)
 
-	_, _, err = runTask(t, "deployments/tasks/script.sh", nil, files, "DIRECTORY=qa")
+	_, _, err = runTask(t, "script.sh", nil, files, "DIRECTORY=qa")
 	require.Error(t, err, "a missing variable must fail the task")
 }
 
 func TestCommandTask(t *testing.T) {
 	t.Parallel()
-	dir, out, err := runTask(t, "shared/tasks/command.sh", nil, map[string]string{"file": "text"}, "COMMAND=pwd; cat file")
+	dir, out, err := runTask(t, "command.sh", nil, map[string]string{"file": "text"}, "COMMAND=pwd; cat file")
 	require.NoError(t, err, out)
 	assert.Equal(t, filepath.Join(dir, "repo")+"\ntext", out)
 
-	_, out, err = runTask(t, "shared/tasks/command.sh", nil, map[string]string{"file": ""}, "COMMAND=false | true\necho went on")
+	_, out, err = runTask(t, "command.sh", nil, map[string]string{"file": ""}, "COMMAND=false | true\necho went on")
 	require.Error(t, err, "the first thing that fails must fail the task")
 	assert.Empty(t, out)
 }
@@ -121,33 +256,54 @@ func TestCommandTask(t *testing.T) {
 // A test flight's steps know their namespace, and leave no access to the cluster behind.
 func TestFlightTask(t *testing.T) {
 	t.Parallel()
-	install, err := os.ReadFile("charts/tasks/install.sh")
-	require.NoError(t, err)
-	env := []string{
-		"RELEASE=bank", "KUBECONFIG_TEXT=clusters: []", "CHART=charts/bank", "VALUES=ci/values.yml", "TIMEOUT=15m", "COMMAND=" + string(install),
-	}
+	env := []string{"RELEASE=bank", "KUBECONFIG_TEXT=clusters: []", "CHART=charts/bank", "VALUES=ci/values.yml", "TIMEOUT=15m"}
 	helm := map[string]string{"helm": `echo "$*"; cat "$KUBECONFIG"; echo "$KUBECONFIG" >../kubeconfig`}
-	dir, out, err := runTask(t, "charts/tasks/flight.sh", helm, map[string]string{".git/short_ref": "e348f09"}, env...)
-	require.NoError(t, err, out)
-	assert.Equal(t, "dependency build charts/bank\nclusters: []\n"+
-		"install bank charts/bank --namespace bank-testflight-e348f09 --values ci/values.yml --wait --timeout 15m\nclusters: []\n", out)
-	name, err := os.ReadFile(filepath.Join(dir, "kubeconfig"))
-	require.NoError(t, err)
-	assert.NoFileExists(t, strings.TrimSpace(string(name)), "the kubeconfig must not be left behind")
+	files := map[string]string{".git/short_ref": "e348f09", "charts/bank/Chart.yaml": ""}
+	const uninstall = "uninstall bank --namespace bank-testflight-e348f09 --ignore-not-found --wait --timeout 15m\nclusters: []\n"
+	for step, want := range map[string]string{
+		"install": uninstall + "install bank ./charts/bank --namespace bank-testflight-e348f09 --values ./ci/values.yml " +
+			"--wait --wait-for-jobs --timeout 15m\nclusters: []\n",
+		"uninstall": uninstall,
+	} {
+		dir, out, err := runTask(t, step, helm, files, env...)
+		require.NoError(t, err, out)
+		assert.Equal(t, want, out)
+		name, err := os.ReadFile(filepath.Join(dir, "kubeconfig"))
+		require.NoError(t, err)
+		assert.NoFileExists(t, strings.TrimSpace(string(name)), "the kubeconfig must not be left behind")
+	}
 }
 
-// What apply made is what destroy finds.
+// A flight whose installation fails shows what went wrong before everything is removed: log lines of those that are not ready.
+func TestFlightShowsItsEvidence(t *testing.T) {
+	t.Parallel()
+	programs := map[string]string{
+		"helm": `[ "$1" != install ]`,
+		"kubectl": `shift 4; case "$*" in
+"get pods --no-headers") echo "bank-1 1/1 Running"; echo "bank-2 0/1 CrashLoopBackOff" ;;
+*) echo "$*" ;;
+esac`,
+	}
+	_, out, err := runTask(t, "install", programs, map[string]string{".git/short_ref": "e348f09", "charts/bank/Chart.yaml": ""},
+		"RELEASE=bank", "KUBECONFIG_TEXT=clusters: []", "CHART=charts/bank", "VALUES=ci/values.yml", "TIMEOUT=15m")
+	require.Error(t, err)
+	assert.Equal(t, "get pods --output wide\nget events --sort-by .lastTimestamp\nlogs bank-2 --all-containers --prefix --tail 20\n", out)
+}
+
+// What apply made is what destroy finds, and its lock is another's.
 func TestFlightKeepsTerraformsState(t *testing.T) {
 	t.Parallel()
-	terraform, err := os.ReadFile("charts/tasks/terraform.sh")
-	require.NoError(t, err)
 	files := map[string]string{".git/short_ref": "e348f09\n", "ci/main.tf": ""}
+	tofu := map[string]string{"tofu": `echo "$TF_VAR_testflight_namespace ${KUBE_CONFIG_PATH:+cluster} $*"`}
 	for _, verb := range []string{"apply", "destroy"} {
-		dir, out, err := runTask(t, "charts/tasks/flight.sh", map[string]string{"tofu": `echo "$TF_VAR_testflight_namespace ${KUBE_CONFIG_PATH:+cluster} $*"`}, files,
-			"RELEASE=bank", "KUBECONFIG_TEXT=x", "PROGRAM=tofu", "VERB="+verb, "DIRECTORY=ci", "COMMAND="+string(terraform))
+		dir, out, err := runTask(t, verb, tofu, files, "RELEASE=bank", "KUBECONFIG_TEXT=x: y", "PROGRAM=tofu", "VERB="+verb, "DIRECTORY=ci")
 		require.NoError(t, err, out)
 		assert.Equal(t, "bank-testflight-e348f09 cluster init -input=false -no-color\n"+
-			"bank-testflight-e348f09 cluster "+verb+" -input=false -no-color -auto-approve -state="+filepath.Join(dir, "state", "terraform.tfstate")+"\n", out)
+			"bank-testflight-e348f09 cluster init -input=false -no-color -reconfigure\n"+
+			"bank-testflight-e348f09 cluster "+verb+" -input=false -no-color -auto-approve\n", out)
+		override, err := os.ReadFile(filepath.Join(dir, "repo", "ci", "taxiway_override.tf"))
+		require.NoError(t, err)
+		assert.Contains(t, string(override), `path = "`+filepath.Join(dir, "state", "terraform.tfstate")+`"`)
 	}
 }
 
@@ -158,12 +314,12 @@ func TestCachedTask(t *testing.T) {
 		"cachix": `echo "cachix $*" | head -1; if [ "$1" = watch-exec ]; then shift 3; exec "$@"; fi`,
 		"git":    `echo "c0ffee"`,
 	}
-	_, out, err := runTask(t, "nix-cache/tasks/cached.sh", cachix, map[string]string{"flake.nix": "", "../version/version": "1.2.3-rc.1"},
+	_, out, err := runTask(t, "cached.sh", cachix, map[string]string{"flake.nix": "", "../version/version": "1.2.3-rc.1"},
 		"CACHE=acme", `COMMAND=echo "$VERSION at $COMMITHASH"`)
 	require.NoError(t, err, out)
 	assert.Equal(t, "cachix use acme\ncachix watch-exec acme -- bash -euo pipefail -c echo \"$VERSION at $COMMITHASH\"\n1.2.3-rc.1 at c0ffee\n", out)
 
-	_, _, err = runTask(t, "nix-cache/tasks/cached.sh", cachix, map[string]string{"file": ""}, "CACHE=acme", "COMMAND=false")
+	_, _, err = runTask(t, "cached.sh", cachix, map[string]string{"file": ""}, "CACHE=acme", "COMMAND=false")
 	require.Error(t, err, "a failing build must fail the task")
 }
 
@@ -171,7 +327,7 @@ func TestCachedTask(t *testing.T) {
 func TestPrepareTask(t *testing.T) {
 	t.Parallel()
 	git := map[string]string{"git": `case "$1" in rev-parse) echo c0ffee ;; show) echo 2026-11-24T10:00:00+00:00 ;; esac`, "cp": `mkdir -p prepared build && exec /bin/cp "$@"`}
-	dir, out, err := runTask(t, "release/tasks/prepare.sh", git, map[string]string{"app/.env": "", "../version/version": "1.2.3-rc.1"},
+	dir, out, err := runTask(t, "prepare.sh", git, map[string]string{"app/.env": "", "../version/version": "1.2.3-rc.1"},
 		"SOURCE=https://example.org/acme/shop", `COMMAND=echo "V=$VERSION" >>app/.env`)
 	require.NoError(t, err, out)
 	for file, want := range map[string]string{
@@ -189,12 +345,12 @@ func TestPrepareTask(t *testing.T) {
 func TestBuildTask(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"main": "", "../build/args": "VERSION=1.2.3\nCOMMITHASH=c0ffee\n"}
-	dir, out, err := runTask(t, "release/tasks/build.sh", nil, files, `COMMAND=mkdir -p "$OUTPUT"; ls >"$OUTPUT/app"; env | grep ^VERSION`)
+	dir, out, err := runTask(t, "build.sh", nil, files, `COMMAND=mkdir -p "$OUTPUT"; ls >"$OUTPUT/app"; env | grep ^VERSION`)
 	require.NoError(t, err, out)
 	assert.Equal(t, "VERSION=1.2.3\n", out)
 	assert.FileExists(t, filepath.Join(dir, "output", "app"))
 
-	_, _, err = runTask(t, "release/tasks/build.sh", nil, map[string]string{"main": ""}, "COMMAND=true")
+	_, _, err = runTask(t, "build.sh", nil, map[string]string{"main": ""}, "COMMAND=true")
 	require.Error(t, err, "without a version nothing is built")
 }
 
@@ -229,7 +385,7 @@ func TestPathsTask(t *testing.T) {
 	t.Parallel()
 	nix := map[string]string{"nix": `echo "$* $VERSION"`, "git": "echo c0ffee"}
 	files := map[string]string{"flake.nix": "", "../version/version": "1.2.3-rc.1", "../paths/.keep": ""}
-	dir, out, err := runTask(t, "release/tasks/paths.sh", nix, files, "COMMAND=nix build --dry-run --json")
+	dir, out, err := runTask(t, "paths.sh", nix, files, "COMMAND=nix build --dry-run --json")
 	require.NoError(t, err, out)
 	got, err := os.ReadFile(filepath.Join(dir, "paths", "paths"))
 	require.NoError(t, err)
@@ -250,11 +406,11 @@ func TestWebhookTask(t *testing.T) {
 		received <- r.Method + " " + r.Header.Get("Content-Type") + " " + string(body)
 	}))
 	defer server.Close()
-	_, out, err := runTask(t, "shared/tasks/webhook.sh", nil, nil, "URL="+server.URL+"/hook", `MESSAGE={"status":"failed"}`)
+	_, out, err := runTask(t, "webhook.sh", nil, nil, "URL="+server.URL+"/hook", `MESSAGE={"status":"failed"}`)
 	require.NoError(t, err, out)
 	assert.Equal(t, `POST application/json {"status":"failed"}`, <-received)
 
-	_, out, err = runTask(t, "shared/tasks/webhook.sh", nil, nil, "URL="+server.URL+"/s3cret", "MESSAGE={}")
+	_, out, err = runTask(t, "webhook.sh", nil, nil, "URL="+server.URL+"/s3cret", "MESSAGE={}")
 	require.Error(t, err, "a refused message must fail the task")
 	assert.NotContains(t, out, "s3cret")
 }

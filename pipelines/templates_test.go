@@ -156,16 +156,42 @@ func TestTwinsOfTheChartBump(t *testing.T) {
 	assert.Equal(t, rc, strings.Replace(describe("bump-image-in-chart"), "promote-rc passed release\n", "", 1))
 }
 
-// Whatever happens to a test flight, it is destroyed.
+// Whatever happens to a test flight, it is removed: the release first, and the rest even if the release is still there.
 func TestTestflightsEnd(t *testing.T) {
 	t.Parallel()
 	plan := jobOf(t, rendered(t, "lana-bank", "charts"), "testflight").Plan
 	require.Len(t, plan, 2)
 	require.Equal(t, pipeline.KindDo, plan[1].Kind)
-	require.NotNil(t, plan[1].Ensure)
-	assert.Equal(t, "destroy", plan[1].Ensure.Name())
-	verb, _ := plan[1].Ensure.Task.Config.Params.Field("VERB").Text()
+	uninstall := plan[1].Ensure
+	require.NotNil(t, uninstall)
+	assert.Equal(t, "uninstall", uninstall.Name())
+	require.NotNil(t, uninstall.Ensure)
+	assert.Equal(t, "destroy", uninstall.Ensure.Name())
+	verb, _ := uninstall.Ensure.Task.Config.Params.Field("VERB").Text()
 	assert.Equal(t, "destroy", verb)
+}
+
+// Every task runs inside the script that passes an abort on; only the task that builds images has a program of its own.
+func TestEveryTaskPassesAnAbortOn(t *testing.T) {
+	t.Parallel()
+	abortable, err := os.ReadFile("shared/tasks/abortable.sh")
+	require.NoError(t, err)
+	tasks := 0
+	for _, c := range allExamples(t) {
+		for _, job := range rendered(t, filepath.Base(filepath.Dir(c.dir)), c.template()).Jobs {
+			walk(job.Steps(), func(s pipeline.Step) {
+				if s.Kind != pipeline.KindTask || s.Task.Config.Run.Path == "build" {
+					return
+				}
+				tasks++
+				run := s.Task.Config.Run
+				assert.Equal(t, "bash", run.Path)
+				require.Len(t, run.Args, 4)
+				assert.Equal(t, []string{"-c", string(abortable)}, run.Args[:2], "%s: task %s", c.want(), s.Name())
+			})
+		}
+	}
+	assert.Greater(t, tasks, 50)
 }
 
 // Values that cannot be meant do not render, and the answer says which.
@@ -191,6 +217,9 @@ func TestTemplatesRefuse(t *testing.T) {
 		{"lana-bank", "charts", "- name: lana-bank\n", "- name: lana-bank\n- name: lana-bank\n", "charts: two are called lana-bank"},
 		{"lana-bank", "charts", "program: tofu", "program: pulumi", `must be: one of ["terraform", "tofu"]`},
 		{"lana-bank", "charts", "kubeconfig: ((testflight.kubeconfig))", "kubeconfig: 'clusters: []'", "must be: a ((reference)) to a secret"},
+		{"lana-bank", "charts", "program: tofu", "program: tofu\n  timeout: 30m", "testflight.limit: 30m must be longer than testflight.timeout: 30m"},
+		{"lana-bank", "charts", "program: tofu", "program: tofu\n  limit: 1d", "testflight.limit: 1d is not a duration like 90s, 15m or 1h30m"},
+		{"small-team", "deployments", "\nexecutors:", "\ntimeout: 10m\n\nexecutors:", "timeout: 10m must be longer than executors.helm.timeout: 5m (helm may take it twice"},
 		{"lana-bank", "nix-cache", "  access_token: ((github.access_token))", "  app_private_key: ((key))", "needs an access_token, or an app_id"},
 		{"lana-bank", "nix-cache", "  auth_token: ((cachix.auth_token))\n", "", "must be: a ((reference)) to a secret"},
 	} {
@@ -201,7 +230,7 @@ func TestTemplatesRefuse(t *testing.T) {
 			require.Contains(t, string(good), tc.old)
 			values := filepath.Join(t.TempDir(), valuesFile)
 			require.NoError(t, os.WriteFile(values, []byte(strings.Replace(string(good), tc.old, tc.replacement, 1)), 0o644))
-			out, err := pipelines(t, "render", tc.template, "--values", values)
+			out, err := pipelines(t, "render", tc.template, "--values", values, "--repository", exampleOf(tc.user, tc.template).rendering().Repository)
 			require.Error(t, err)
 			require.ErrorContains(t, err, tc.want)
 			assert.Empty(t, out)

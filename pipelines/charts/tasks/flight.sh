@@ -1,13 +1,10 @@
 #!/usr/bin/env bash
-# Runs a step of a test flight in the root of the repository: with the cluster, the name of the namespace and the place of
-# Terraform's state in its environment.
+# Runs a step of a test flight in the root of the repository. The step's environment has the cluster, the name of the namespace
+# and the place of Terraform's state.
 set -euo pipefail
-umask 077
 
-KUBECONFIG=$(mktemp)
-trap 'rm -f "$KUBECONFIG"' EXIT
-printf '%s\n' "$KUBECONFIG_TEXT" >"$KUBECONFIG"
-NAMESPACE=$RELEASE-testflight-$(cat repo/.git/short_ref) STATE=$PWD/state/terraform.tfstate
-export KUBECONFIG NAMESPACE STATE
+NAMESPACE=$RELEASE-testflight-$(cat repo/.git/short_ref)
+STATE=$PWD/state/terraform.tfstate
+export NAMESPACE STATE
 cd repo
 bash -euo pipefail -c "$COMMAND"
