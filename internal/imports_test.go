@@ -52,13 +52,11 @@ func mayImport() map[string][]string {
 		"internal/git/transport": {"internal/git/object", "internal/git/wire", "internal/githubapp", "internal/httpclient", "internal/retry"},
 		"internal/git/local":     {"internal/git/object"},
 		"internal/git/workdir":   {"internal/git/object", "internal/git/pack"},
-		"internal/git": {
-			"internal/git/cache", "internal/git/local", "internal/git/object", "internal/git/pack", "internal/git/transport",
-			"internal/git/wire", "internal/git/workdir", "internal/retry",
-		},
+		"internal/git":           {"internal/git/cache", "internal/git/local", "internal/git/object", "internal/git/pack", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
 
 		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                      // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/githubapp", "internal/httpclient", "internal/retry"}, // GitHub's API
+		"internal/proposal":              {"internal/forge", "internal/git", "internal/retry"},            // a bot's branch and its pull request
 		"internal/vendored":              {"internal/git", "internal/yamledit", "internal/markdown"},      // vendir's git contents
 		"internal/nixcache":              {"internal/httpclient", "internal/retry"},                       // binary caches of Nix
 		"internal/deployments":           {"internal/cepler", "internal/git"},
@@ -85,7 +83,7 @@ func mayImport() map[string][]string {
 		"resources/cepler-*":            {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
 		"resources/promote-rc":          {"internal/concourse", "internal/forge", "internal/git", "internal/release", "internal/version", "internal/markdown"},
 		"resources/semver-git":          {"internal/concourse", "internal/git", "internal/release", "internal/version", "internal/memo"},
-		"resources/chart-bump":          {"internal/concourse", "internal/forge", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown"},
+		"resources/chart-bump":          {"internal/concourse", "internal/forge", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},
 		"resources/cachix-paths":        {"internal/concourse", "internal/httpclient", "internal/nixcache"},
 		"resources/pull-request-builds": {"internal/concourse", "internal/forge", "internal/git"},
 		"resources/vendir-bump":         {"internal/concourse", "internal/git", "internal/vendored"},

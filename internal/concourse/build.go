@@ -74,6 +74,19 @@ func (b Build) Pipeline() string {
 	return b.Team + "/" + name + "/" + b.Job + " #" + b.Number
 }
 
+// Trailers are the last lines of a commit's message that say which build made it: its page and its
+// name, as far as they are known.
+func (b Build) Trailers() []string {
+	var lines []string
+	if page := b.URL(); page != "" {
+		lines = append(lines, "Build: "+page)
+	}
+	if name := b.Pipeline(); name != "" {
+		lines = append(lines, "Pipeline: "+name)
+	}
+	return lines
+}
+
 func (b Build) inPipeline() bool {
 	return b.Team != "" && b.pipeline != "" && b.Job != "" && b.Number != ""
 }

@@ -135,6 +135,22 @@ func (f *Forge) openOf(ctx context.Context, head string) ([]*Pull, error) {
 	return out, err
 }
 
+// PullsFrom are the newest pull requests of a branch of this repository, open or not, the newest first: a
+// page of them.
+func (f *Forge) PullsFrom(ctx context.Context, head string) ([]*Pull, error) {
+	var out []*Pull
+	filter := github.PullRequestListOptions{State: "all", Head: f.owner + ":" + head, Sort: "created", Direction: "desc"}
+	read := 0
+	err := f.pulls(ctx, "list the pull requests of "+head, filter, func(p *Pull) bool {
+		if f.isOwn(p, head) {
+			out = append(out, p)
+		}
+		read++
+		return read < f.perPage
+	})
+	return out, err
+}
+
 // isOwn tells a branch of this repository from one of the same name in a fork.
 func (f *Forge) isOwn(p *Pull, head string) bool {
 	return p.Head == head && equalFold(p.HeadRepository, f.access.Repository)

@@ -6,93 +6,109 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/proposal"
 )
 
-// bumper brings a wish into the repository.
+// bumper brings what a put asks for into the repository.
 type bumper struct {
 	src    Source
 	step   concourse.Step
 	remote *git.Remote
 	store  *git.Store
 	wish   wish
-	now    func() time.Time
+	code   *sourceRepository // nil when the put has none
+
+	last changes // of the newest commit that was worked out
 }
 
-// proposal is the commit that makes a branch be as wished.
-type proposal struct {
-	changes
-	base *git.Commit
-	// built is nil when the base is as wished already.
-	built *git.Built
+// bot keeps the branch, with a pull request at the forge unless that is nil.
+func (b *bumper) bot(hub *forge.Forge, requireMerge bool) proposal.Bot {
+	name, email := b.src.User()
+	if name == "" {
+		name, email = "Taxiway", "bot@taxiway.invalid"
+	}
+	return proposal.Bot{
+		Owner: "chart-bump", Remote: b.remote, Store: b.store, Forge: hub, Base: b.src.Branch, Branch: b.src.BotBranch,
+		By: git.Signature{Name: name, Email: email, When: time.Now()}, Labels: b.src.Labels, Draft: b.src.Draft,
+		Merge: b.src.AutoMerge, RequireMerge: requireMerge, Logf: b.step.Logf,
+	}
 }
 
-// propose works the commit out on top of a base.
-func (b *bumper) propose(ctx context.Context, base *git.Commit) (proposal, error) {
-	p := proposal{base: base}
-	files, err := b.read(ctx, base.Tree)
+// edit works out the change on top of a commit. What the bot's branch holds for images that the put does
+// not name stays, and so do its other files.
+func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (*proposal.Change, error) {
+	files, err := b.read(ctx, on.Tree, held)
 	if err != nil {
-		return p, err
+		return nil, err
 	}
-	if p.changes, err = b.wish.edit(files, b.step.Logf); err != nil {
-		return p, err
-	}
-	if err := b.wish.remove(ctx, b.store, base.Tree, b.src, p.edits); err != nil {
-		return p, err
-	}
-	tree, err := b.tree(ctx, base, p.edits)
+	c, err := b.wish.edit(files, b.step.Logf)
 	if err != nil {
-		return p, err
+		return nil, err
 	}
-	chart, err := b.wish.editChart(files, tree != base.Tree)
+	if err := b.wish.remove(ctx, b.store, on.Tree, b.src, c.edits); err != nil {
+		return nil, err
+	}
+	kept, outdated, err := held.Rest(ctx, on.Tree, c.edits, b.spoken)
 	if err != nil {
-		return p, err
+		return nil, err
+	}
+	for _, name := range outdated {
+		b.step.Logf("%s: branch %s has a newer version than the pull request, and it stays", name, b.src.Branch)
+	}
+	tree, err := b.tree(ctx, on, c.edits)
+	if err != nil {
+		return nil, err
+	}
+	chart, err := b.wish.editChart(files, tree != on.Tree)
+	if err != nil {
+		return nil, err
 	}
 	if string(chart) != string(files.chart) {
-		p.edits[b.src.chartPath()] = git.Edit{Content: chart}
-		if tree, err = b.tree(ctx, base, p.edits); err != nil {
-			return p, err
-		}
+		c.edits[b.src.chartPath()] = git.Edit{Content: chart}
 	}
-	if tree == base.Tree {
-		return p, nil
-	}
-	m := message{src: b.src, wish: b.wish, changes: p.changes, build: b.step.Build, mark: mark{base.Hash, tree}}
-	p.built, err = b.store.Build(ctx, b.change(base, p.edits, m.commit()))
-	return p, err
+	b.last = c
+	m := message{src: b.src, wish: b.wish, changes: c, build: b.step.Build}
+	return &proposal.Change{
+		Edits: c.edits, Kept: len(kept) > 0 || c.kept, Message: m.commit(), Trailers: b.step.Build.Trailers(),
+		Text: func(ctx context.Context) (proposal.Text, error) {
+			m.commits, m.reached = b.codeCommits(ctx, c)
+			return proposal.Text{Title: m.title(), Body: m.body(), Foot: m.foot()}, nil
+		},
+	}, nil
+}
+
+// spoken are the paths that a put says everything about: the two files that it edits value by value, and
+// the folders that it replaces whole.
+func (b *bumper) spoken(name string) bool {
+	return name == b.src.valuesPath() || name == b.src.chartPath() ||
+		slices.ContainsFunc(b.wish.whole, func(dir string) bool { return strings.HasPrefix(name, path.Join(b.src.Chart, dir)+"/") })
 }
 
 // tree is the tree with the edits.
-func (b *bumper) tree(ctx context.Context, base *git.Commit, edits map[string]git.Edit) (git.Hash, error) {
+func (b *bumper) tree(ctx context.Context, on *git.Commit, edits map[string]git.Edit) (git.Hash, error) {
 	if len(edits) == 0 {
-		return base.Tree, nil
+		return on.Tree, nil
 	}
-	built, err := b.store.Build(ctx, b.change(base, edits, "the tree alone\n"))
+	built, err := b.store.Build(ctx, git.Change{Parent: on.Hash, Edits: edits, Committer: on.Committer, Message: "the tree alone\n"})
 	if err != nil {
 		return git.Hash{}, err
 	}
 	return built.Commit.Tree, nil
 }
 
-func (b *bumper) change(base *git.Commit, edits map[string]git.Edit, message string) git.Change {
-	name, email := b.src.User()
-	if name == "" {
-		name, email = "Taxiway", "bot@taxiway.invalid"
-	}
-	by := git.Signature{Name: name, Email: email, When: b.now()}
-	return git.Change{Parent: base.Hash, Edits: edits, Author: by, Committer: by, Message: message}
-}
-
-// read fetches the two files with one request.
-func (b *bumper) read(ctx context.Context, tree git.Hash) (chartFiles, error) {
+// read fetches the chart's two files, and what the values are on the bot's branch, with one request.
+func (b *bumper) read(ctx context.Context, tree git.Hash, held proposal.Held) (chartFiles, error) {
 	out := chartFiles{src: b.src}
-	chart, err := b.lookup(ctx, tree, b.src.chartPath(), "it is no chart")
+	chart, err := b.lookup(ctx, tree, b.src.chartPath(), "source.chart names the folder of a chart")
 	if err != nil {
 		return out, err
 	}
@@ -100,86 +116,75 @@ func (b *bumper) read(ctx context.Context, tree git.Hash) (chartFiles, error) {
 	if err != nil {
 		return out, err
 	}
-	if err := b.store.Need(ctx, values, chart); err != nil {
-		return out, err
+	blobs := map[*[]byte]git.Hash{&out.chart: chart, &out.values: values}
+	if !held.IsZero() {
+		r := reader{b.src, b.store, b.step.Logf}
+		for into, at := range map[*[]byte]git.Hash{&out.before: held.Before, &out.after: held.After} {
+			if blobs[into], err = r.values(ctx, &git.Commit{Tree: at}); err != nil {
+				return out, err
+			}
+		}
 	}
-	if out.values, err = b.store.Blob(ctx, values); err != nil {
-		return out, err
+	return out, b.fill(ctx, blobs)
+}
+
+// fill reads blobs; a zero hash is none.
+func (b *bumper) fill(ctx context.Context, blobs map[*[]byte]git.Hash) error {
+	var need []git.Hash
+	for _, h := range blobs {
+		if !h.IsZero() {
+			need = append(need, h)
+		}
 	}
-	out.chart, err = b.store.Blob(ctx, chart)
-	return out, err
+	if err := b.store.Need(ctx, need...); err != nil {
+		return err
+	}
+	for into, h := range blobs {
+		if h.IsZero() {
+			continue
+		}
+		var err error
+		if *into, err = b.store.Blob(ctx, h); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lookup finds a regular file of the chart.
 func (b *bumper) lookup(ctx context.Context, tree git.Hash, name, advice string) (git.Hash, error) {
 	e, err := b.store.Lookup(ctx, tree, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return git.Hash{}, fmt.Errorf("branch %s of %s has no file %s: %s%s: %w", b.src.Branch, b.remote.URL(), name, advice, b.beside(ctx, tree, name), fs.ErrNotExist)
+		return git.Hash{}, fmt.Errorf("branch %s of %s has no file %s: %s%s", b.src.Branch, b.remote.URL(), name, advice, b.store.Beside(ctx, tree, name))
 	}
 	if err != nil {
 		return git.Hash{}, err
 	}
 	if e.Mode != filemode.Regular && e.Mode != filemode.Executable {
-		return git.Hash{}, fmt.Errorf("%s on branch %s of %s is no regular file", name, b.src.Branch, b.remote.URL())
+		return git.Hash{}, fmt.Errorf("%s on branch %s of %s is not a regular file", name, b.src.Branch, b.remote.URL())
 	}
 	return e.Hash, nil
 }
 
-// beside says what there is in the place of a file that is not there.
-func (b *bumper) beside(ctx context.Context, tree git.Hash, name string) string {
-	for dir := path.Dir(name); ; dir = path.Dir(dir) {
-		e := git.Entry{Mode: filemode.Dir, Hash: tree}
-		var err error
-		if dir != "." {
-			e, err = b.store.Lookup(ctx, tree, dir)
-		}
-		if err == nil && e.Mode == filemode.Dir {
-			entries, err := b.store.Tree(ctx, e.Hash)
-			if err != nil {
-				return ""
-			}
-			return "; " + whatIs(dir) + " has " + listed(entries)
-		}
-		if dir == "." {
-			return ""
-		}
+// codeCommits lists what is new in the code since the oldest of the bumped images. It is for people, so
+// what can't be read is left out.
+func (b *bumper) codeCommits(ctx context.Context, c changes) ([]codeCommit, bool) {
+	if b.code == nil {
+		return nil, false
 	}
-}
-
-func whatIs(dir string) string {
-	if dir == "." {
-		return "the repository"
-	}
-	return "the folder " + dir
-}
-
-func listed(entries []git.Entry) string {
-	const most = 20
-	var names []string
-	for i, e := range entries {
-		if i == most {
-			names = append(names, fmt.Sprintf("and %d more", len(entries)-most))
-			break
+	for _, img := range c.images {
+		if img.oldCommit == "" || img.kept {
+			continue
 		}
-		names = append(names, e.Name)
-	}
-	return strings.Join(names, ", ")
-}
-
-// push commits on top of the base branch itself.
-func (b *bumper) push(ctx context.Context) (proposal, *git.Commit, error) {
-	var last proposal
-	done, err := b.store.Change(ctx, b.src.baseRef(), func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
-		if tip == nil {
-			return nil, b.noBase()
+		commits, reached, err := b.code.since(ctx, img.oldCommit)
+		if err != nil {
+			b.step.Logf("the commits since %s can't be listed: %v", img.oldCommit, err)
+			return nil, false
 		}
-		var err error
-		last, err = b.propose(ctx, tip)
-		return last.built, err
-	})
-	return last, done, err
-}
-
-func (b *bumper) noBase() error {
-	return fmt.Errorf("%s has no branch %s: %w", b.remote.URL(), b.src.Branch, git.ErrNoBranch)
+		if !reached && len(commits) < maxCommits {
+			return nil, false // it is not in this history
+		}
+		return commits, reached
+	}
+	return nil, false
 }

@@ -74,7 +74,7 @@ func TestABotBranchThatIsInTheBaseAlreadyIsFree(t *testing.T) {
 	_, err = w.pulls.Open("bot-bump", "main", "own work", "ana")
 	require.NoError(t, err)
 	w.image(t, "lana-bank", digestB, revision2)
-	w.refused(t, w.source(nil), object{"images": object{"lana-bank": "lana-bank"}}, "is not a bump")
+	w.refused(t, w.source(nil), object{"images": object{"lana-bank": "lana-bank"}}, "there are commits of other people on branch bot-bump")
 	_, err = w.pulls.Merge(1, "merge", "ana")
 	require.NoError(t, err)
 	a := w.bumped(t, w.source(nil), digestB, revision2)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -36,8 +37,10 @@ const maxCopied = 256 << 20
 // changes are the edits on top of a commit.
 type changes struct {
 	edits map[string]git.Edit
-	// images are those whose digest is another one.
+	// images are those whose digest is another one, in the order of the source.
 	images []imageChange
+	// kept says that values come from the bot's branch, and not from the put.
+	kept bool
 }
 
 // imageChange is an image with the digest before and after.
@@ -46,13 +49,17 @@ type imageChange struct {
 	oldDigest string
 	// oldCommit is what the comment said; empty when it said nothing.
 	oldCommit string
+	// kept says that the digest comes from the bot's branch, and not from the put.
+	kept bool
 }
 
 // chartFiles are a chart's files at one commit.
 type chartFiles struct {
-	src    Source
-	values []byte
-	chart  []byte // nil when the put does not touch Chart.yaml
+	src           Source
+	values, chart []byte
+	// before and after are the values where the bot's branch begins and at its end; nil when it holds
+	// nothing.
+	before, after []byte
 }
 
 // edit works out the changes of the values and of Chart.yaml. It knows nothing
@@ -61,7 +68,7 @@ func (w wish) edit(files chartFiles, logf func(string, ...any)) (changes, error)
 	out := changes{edits: map[string]git.Edit{}}
 	values, err := w.editValues(files, &out, logf)
 	if err != nil {
-		return out, err
+		return out, fmt.Errorf("%s: %w", files.src.valuesPath(), err)
 	}
 	if string(values) != string(files.values) {
 		out.edits[files.src.valuesPath()] = git.Edit{Content: values}
@@ -73,32 +80,35 @@ func (w wish) edit(files chartFiles, logf func(string, ...any)) (changes, error)
 }
 
 func (w wish) editValues(files chartFiles, out *changes, logf func(string, ...any)) ([]byte, error) {
-	name := files.src.valuesPath()
 	f, err := yamledit.Parse(files.values, yamledit.Options{Shared: files.src.SharedValues})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
-	for _, t := range w.targets {
-		c, err := t.edit(f, w.version, logf)
-		if err != nil {
-			return nil, fmt.Errorf("%s: image %s: %w", name, t.image.Name, err)
+	held := files.held()
+	for _, img := range files.src.Images {
+		i := slices.IndexFunc(w.targets, func(t target) bool { return t.image.Name == img.Name })
+		if i < 0 {
+			if err := held.keep(f, img, out, logf); err != nil {
+				return nil, fmt.Errorf("image %s: %w", img.Name, err)
+			}
+			continue
 		}
-		if c.oldDigest != t.digest {
+		c, err := w.targets[i].edit(f, w.version, logf)
+		if err != nil {
+			return nil, fmt.Errorf("image %s: %w", img.Name, err)
+		}
+		if c.oldDigest != c.digest {
 			out.images = append(out.images, c)
 		}
 	}
 	if w.version != nil {
 		for _, p := range files.src.AppVersionPaths {
 			if err := f.Set(p, w.version.String()); err != nil {
-				return nil, fmt.Errorf("%s: app_version_paths: %w", name, err)
+				return nil, fmt.Errorf("app_version_paths: %w", err)
 			}
 		}
 	}
-	data, err := f.Bytes()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return data, nil
+	return f.Bytes()
 }
 
 // edit sets the digest and its comment.
@@ -117,18 +127,27 @@ func (t target) edit(f *yamledit.File, number *version.Version, logf func(string
 		logf("warning: %s, line %d: the comment is replaced: %v", t.image.Path, was.Line, err)
 	}
 	c.oldDigest, c.oldCommit = s.digest, old.CommitRef
-	comment := was.Comment
-	if s.digest != t.digest || err != nil { // else it is the same image, whatever commit it was built from again
-		if err := f.Set(t.image.Path, s.with(t.digest, t.tag, number).String()); err != nil {
-			return c, err
-		}
-		m := t.metadata()
-		m.Others = old.Others
-		comment = m.With(human)
-	} else if err := f.Set(t.image.Path, s.with(t.digest, "", number).String()); err != nil { // a candidate that becomes a release keeps its digest
+	comment, tag := was.Comment, "" // the same image, whatever commit it was built from again
+	if s.digest != t.digest || err != nil {
+		tag, comment = t.tag, t.metadata(old).With(human)
+	}
+	// The tag of an unchanged digest is set too: a candidate that becomes a release keeps its digest.
+	next, err := t.fill(s, tag, number)
+	if err != nil {
+		return c, fmt.Errorf("%s: line %d: %w", t.image.Path, was.Line, err)
+	}
+	if err := f.Set(t.image.Path, next); err != nil {
 		return c, err
 	}
 	return c, f.SetComment(t.image.Path, comment)
+}
+
+// fill is the value for the place of the image.
+func (t target) fill(s shape, tag string, number *version.Version) (string, error) {
+	if s.isEmpty() {
+		return t.first()
+	}
+	return s.with(t.digest, tag, number).String(), nil
 }
 
 func (t target) lastKey() string {

@@ -42,7 +42,7 @@ func runEdit(_ context.Context, p concourse.Process) error {
 	if t.digest, err = parseDigest(flags.Arg(1)); err != nil {
 		return fmt.Errorf("the second argument %w", err)
 	}
-	if err := t.metadata().Validate(); err != nil {
+	if err := t.metadata(provenance.Metadata{}).Validate(); err != nil {
 		return fmt.Errorf("%w: see --repository and --commit", err)
 	}
 	changed, err := t.editFile(*file, func(format string, args ...any) {
@@ -68,12 +68,6 @@ func (t target) editFile(name string, logf func(string, ...any)) (changed bool, 
 	f, err := yamledit.Parse(data, yamledit.Options{})
 	if err != nil {
 		return false, err
-	}
-	if t.image.App == "" {
-		if was, err := f.Scalar(t.image.Path); err == nil {
-			old, _, _ := provenance.Parse(was.Comment) // its app stays, if there is one
-			t.image.App = old.App
-		}
 	}
 	if _, err := t.edit(f, nil, logf); err != nil || !f.Changed() {
 		return false, err

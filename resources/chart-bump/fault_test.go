@@ -201,7 +201,7 @@ func TestEditedBotBranchIsRefused(t *testing.T) {
 			w.bumped(t, w.source(nil), digestB, revision2)
 			edit(t, w)
 			w.image(t, "lana-bank", digestC, revision3)
-			w.refused(t, w.source(nil), object{"images": object{"lana-bank": "lana-bank"}}, "branch bot-bump", "is not a bump: merge or close its pull request, delete the branch")
+			w.refused(t, w.source(nil), object{"images": object{"lana-bank": "lana-bank"}}, "there are commits of other people on branch bot-bump", "nothing was changed. Merge or close the pull request, delete the branch, and put again")
 
 			back := w.bumped(t, w.source(nil), digestA, revision1) // nothing left to do: it stays open
 			assert.Empty(t, back.version.PR)
@@ -235,7 +235,7 @@ func TestForgeFaults(t *testing.T) {
 		fault github.Fault
 		words []string // of the error; none: the put is green
 	}{
-		{"401", github.Fault{Status: http.StatusUnauthorized}, []string{"bot-bump is pushed, but has no pull request as wished", "credentials"}},
+		{"401", github.Fault{Status: http.StatusUnauthorized}, []string{"bot-bump is pushed, but its pull request is not up to date; put again", "credentials"}},
 		{"rate limit that ends soon", withTimes(github.SecondaryLimit(time.Second), 1), nil},
 		{"rate limit that ends late", github.PrimaryLimit(time.Now().Add(time.Hour)), []string{"limit"}},
 		{"5xx, then fine", github.Fault{Status: http.StatusBadGateway, Times: 1}, nil},

@@ -14,7 +14,6 @@ type message struct {
 	wish wish
 	changes
 	build concourse.Build
-	mark  mark
 	// commits are those of the code between two bumps, newest first; reached says
 	// that the list goes back to the older one.
 	commits []codeCommit
@@ -24,10 +23,11 @@ type message struct {
 // title is the first line of both.
 func (m message) title() string {
 	scope := "chore(" + m.src.name() + "): "
+	one := m.wish.version != nil && !m.kept // version of everything
 	switch {
 	case len(m.images) == 1:
 		return scope + fmt.Sprintf("bump %s image to '%s'", m.images[0].image.Name, m.images[0].digest)
-	case len(m.images) > 1 && m.wish.version != nil:
+	case len(m.images) > 1 && one:
 		return scope + fmt.Sprintf("bump %d images to %s", len(m.images), m.wish.version)
 	case len(m.images) > 1:
 		return scope + fmt.Sprintf("bump %d images", len(m.images))
@@ -45,15 +45,7 @@ func (m message) commit() string {
 		for _, c := range m.images {
 			fmt.Fprintf(&b, "%s: '%s'\n", c.image.Name, c.digest)
 		}
-		b.WriteByte('\n')
 	}
-	if url := m.build.URL(); url != "" {
-		b.WriteString("Build: " + url + "\n")
-	}
-	if name := m.build.Pipeline(); name != "" {
-		b.WriteString("Pipeline: " + name + "\n")
-	}
-	b.WriteString(m.mark.String() + "\n")
 	return b.String()
 }
 
@@ -77,13 +69,19 @@ func (m message) body() string {
 		}
 		b.WriteByte('\n')
 	}
+	return b.String()
+}
+
+// foot ends the text of the pull request.
+func (m message) foot() string {
+	var b strings.Builder
 	switch url := m.build.URL(); {
 	case url != "" && m.build.Pipeline() != "":
 		b.WriteString("Made by " + markdown.Link(m.build.Pipeline(), url) + ". ")
 	case url != "":
 		fmt.Fprintf(&b, "Made by %s. ", url)
 	}
-	b.WriteString("The branch belongs to this pull request: the next bump replaces its commit, and refuses when it finds another one's.\n")
+	b.WriteString("The branch belongs to this pull request: the next bump replaces its commit, and fails if someone else has committed to it.\n")
 	return b.String()
 }
 

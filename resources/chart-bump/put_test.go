@@ -74,7 +74,7 @@ func TestPutOfEverything(t *testing.T) {
 	})
 	require.Zero(t, again.status, again.stderr)
 	assert.Equal(t, a.version, again.version)
-	assert.Contains(t, again.stderr, "as wished already")
+	assert.Contains(t, again.stderr, "already up to date")
 }
 
 func must(out string, err error) string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -46,7 +47,7 @@ func (r Registry) find(ctx context.Context, image string) (found, error) {
 	if err != nil {
 		return found{}, explainRegistry(image, err)
 	}
-	f := found{digest: d.Digest.String()}
+	f := found{digest: d.Digest.String(), name: repositoryOf(image)}
 	if tag, ok := ref.(name.Tag); ok {
 		f.tag = tag.TagStr()
 	}
@@ -57,6 +58,15 @@ func (r Registry) find(ctx context.Context, image string) (found, error) {
 		return found{}, explainRegistry(image, err)
 	}
 	return f, nil
+}
+
+// repositoryOf is a reference without its tag and digest, as it was written.
+func repositoryOf(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if colon := strings.LastIndex(image, ":"); colon > strings.LastIndex(image, "/") {
+		return image[:colon]
+	}
+	return image
 }
 
 // labelsOf reads the labels of an image, or those of an index.

@@ -1,6 +1,7 @@
 package chartbump
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ type target struct {
 	image  Image
 	digest string
 	tag    string // that the digest was found under; empty when unknown
+	name   string // of the repository in its registry; empty when unknown
 	// source is what the digest was built from.
 	source origin
 }
@@ -40,8 +42,8 @@ const (
 
 // found is a digest and what came with it.
 type found struct {
-	digest, tag string
-	labels      map[string]string
+	digest, tag, name string
+	labels            map[string]string
 }
 
 // resolver finds the digests of a put.
@@ -88,7 +90,7 @@ func (r resolver) target(ctx context.Context, img Image, from From) (target, err
 	if err != nil {
 		return target{}, err
 	}
-	t := target{image: img, digest: f.digest, tag: f.tag}
+	t := target{image: img, digest: f.digest, tag: f.tag, name: f.name}
 	if t.source, err = r.origin(img, f); err != nil {
 		return target{}, err
 	}
@@ -118,7 +120,13 @@ func (r resolver) digestFile(name string) (found, error) {
 		return found{}, err
 	}
 	if f.tag != "" && !tagForm.MatchString(f.tag) {
-		return found{}, fmt.Errorf("%s/tag holds %.80q, which is no tag of an image", beside, f.tag)
+		return found{}, fmt.Errorf("%s/tag holds %.80q, which is not a valid tag of an image", beside, f.tag)
+	}
+	if f.name, err = r.optional(path.Join(beside, "repository")); err != nil {
+		return found{}, err
+	}
+	if f.name != "" && !nameForm.MatchString(f.name) {
+		return found{}, fmt.Errorf("%s/repository holds %.80q, which is not a valid name of a repository in a registry", beside, f.name)
 	}
 	labels, err := r.optional(path.Join(beside, "labels.json"))
 	if err != nil || labels == "" {
@@ -166,6 +174,9 @@ func readSmall(file string) ([]byte, error) {
 // tagForm is that of https://github.com/opencontainers/distribution-spec.
 var tagForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
+// nameForm is a repository's name with or without its registry.
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._-]+)*$`)
+
 var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 // parseDigest checks a digest as a file has it.
@@ -196,8 +207,7 @@ func (r resolver) origin(img Image, f found) (origin, error) {
 	if img.Repository != "" {
 		o.repository = img.Repository
 	}
-	m := provenance.Metadata{Repository: o.repository, CommitRef: short(o.commit), App: img.app(), MonorepoSubdir: img.MonorepoSubdir}
-	if err := m.Validate(); err != nil {
+	if err := (target{image: img, source: o}).metadata(provenance.Metadata{}).Validate(); err != nil {
 		return o, fmt.Errorf("nothing says what it was built from: set params.source_repository, or build it with the labels %s and %s: %w", labelSource, labelRevision, err)
 	}
 	return o, nil
@@ -213,11 +223,13 @@ func publicAddress(label string) string {
 	return strings.TrimSuffix(address, ".git")
 }
 
-// metadata is the comment's content.
-func (t target) metadata() provenance.Metadata {
+// metadata is the content of the comment. What the source does not say stays as the old comment has it.
+func (t target) metadata(old provenance.Metadata) provenance.Metadata {
 	return provenance.Metadata{
 		Repository: t.source.repository, CommitRef: short(t.source.commit),
-		App: t.image.app(), MonorepoSubdir: t.image.MonorepoSubdir,
+		App:            cmp.Or(t.image.App, old.App, t.image.Name),
+		MonorepoSubdir: cmp.Or(t.image.MonorepoSubdir, old.MonorepoSubdir),
+		Others:         old.Others,
 	}
 }
 

@@ -12,11 +12,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
-	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
 
@@ -52,16 +51,19 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 		return Result{}, err
 	}
 	defer closeAll(store, remote)
-	b := &bumper{src: src, step: step, remote: remote, store: store, wish: w, now: time.Now}
-	if src.Mode == modePush {
-		return b.answerPush(ctx)
-	}
-	hub, err := src.GitHub.Open(forge.Options{Logf: step.Logf})
+	hub, err := src.settings().Open(step.Logf)
 	if err != nil {
-		return Result{}, fmt.Errorf("source.github: %w", err)
+		return Result{}, err
 	}
-	defer hub.Disconnect()
-	return b.pullRequest(ctx, hub, code, p.RequireAutoMerge)
+	if hub != nil {
+		defer hub.Disconnect()
+	}
+	b := &bumper{src: src, step: step, remote: remote, store: store, wish: w, code: code}
+	done, err := b.bot(hub, p.RequireAutoMerge).Keep(ctx, b.edit)
+	if err != nil {
+		return Result{}, err
+	}
+	return b.answer(done), nil
 }
 
 func open(src Source, step concourse.Step) (*git.Remote, *git.Store, error) {
@@ -156,142 +158,68 @@ func readVersion(step concourse.Step, name string) (version.Version, error) {
 	return v, nil
 }
 
-// answerPush commits to the base branch.
-func (b *bumper) answerPush(ctx context.Context) (Result, error) {
-	p, done, err := b.push(ctx)
-	if err != nil {
-		return Result{}, err
+// answer tells what was done.
+func (b *bumper) answer(done *proposal.Outcome) Result {
+	if done.Commit == nil {
+		return b.nothing(done)
 	}
-	out := Result{Version: Version{Commit: done.Hash.String()}}
-	if p.built == nil {
-		b.step.Logf("%s on branch %s is as wished already", b.src.Chart, b.src.Branch)
-		out.Metadata.Add("changed", "nothing: %s is as wished already", b.src.Branch)
-		return out, nil
-	}
-	b.step.Logf("%s is commit %s on branch %s", subject(p.built.Commit.Message), short(done.Hash.String()), b.src.Branch)
-	b.describe(&out, p, done.Hash)
-	return out, nil
-}
-
-// pullRequest keeps the bot branch and its pull request up to date.
-func (b *bumper) pullRequest(ctx context.Context, hub *forge.Forge, code *sourceRepository, requireMerge bool) (Result, error) {
-	p, err := b.branch(ctx)
-	if err != nil {
-		return Result{}, err
-	}
-	if p.built == nil {
-		return b.nothing(ctx, hub, p)
-	}
-	m := message{src: b.src, wish: b.wish, changes: p.changes, build: b.step.Build}
-	if code != nil {
-		m.commits, m.reached = b.codeCommits(ctx, code, p)
-	}
-	pull, done, err := hub.Ensure(ctx, forge.PullWish{
-		Head: b.src.BotBranch, Base: b.src.Branch, Title: m.title(), Body: m.body(), Labels: b.src.Labels, Draft: b.src.Draft,
-	})
-	if err != nil {
-		return Result{}, fmt.Errorf("branch %s is pushed, but has no pull request as wished; put again: %w", b.src.BotBranch, err)
-	}
-	pull.HeadCommit = p.built.Hash.String() // which GitHub may not yet have seen
-	switch {
-	case done.Created:
-		b.step.Logf("opened %s", pull.URL)
-	case len(done.Changed) > 0:
-		b.step.Logf("updated %s: %s", pull.URL, strings.Join(done.Changed, ", "))
+	out := Result{Version: Version{Commit: done.Commit.Hash.String()}}
+	switch p := done.Pull; {
+	case p == nil:
+		b.step.Logf("%s is commit %s on branch %s", subject(done.Commit.Message), short(done.Commit.Hash.String()), b.src.Branch)
+	case done.Done.Created:
+		b.step.Logf("opened %s", p.URL)
+	case len(done.Done.Changed) > 0:
+		b.step.Logf("updated %s: %s", p.URL, strings.Join(done.Done.Changed, ", "))
 	default:
-		b.step.Logf("%s is as wished already", pull.URL)
+		b.step.Logf("%s is already up to date", p.URL)
 	}
-	out := Result{Version: Version{Commit: p.built.Hash.String(), PR: strconv.Itoa(pull.Number)}}
-	out.Metadata.Add("pull request", "%s", pull.URL)
-	if err := b.autoMerge(ctx, hub, pull, requireMerge, &out); err != nil {
-		return Result{}, err
+	if p := done.Pull; p != nil {
+		out.Version.PR = strconv.Itoa(p.Number)
+		out.Metadata.Add("pull request", "%s", p.URL)
+		b.merged(done, &out)
 	}
-	b.describe(&out, p, p.built.Hash)
-	return out, nil
+	b.describe(&out, done.Commit.Hash)
+	return out
 }
 
-// autoMerge sets the pull request to merge by itself, if the source wants it.
-func (b *bumper) autoMerge(ctx context.Context, hub *forge.Forge, pull *forge.Pull, required bool, out *Result) error {
-	if !b.src.AutoMerge.On {
-		return nil
-	}
-	err := hub.AutoMerge(ctx, pull, b.src.AutoMerge.Method)
+// merged tells what became of auto-merge.
+func (b *bumper) merged(done *proposal.Outcome, out *Result) {
 	switch {
-	case errors.Is(err, forge.ErrAutoMergeOff) && !required:
-		b.step.Logf("warning: %v", err)
+	case !b.src.AutoMerge.On:
+	case done.MergeOff != nil:
 		out.Metadata.Add("auto-merge", "not possible: the pull request waits for a person or a workflow")
-	case err != nil:
-		return err
-	case pull.Merged:
-		b.step.Logf("%s was merged at once", pull.URL)
+	case done.Pull.Merged:
+		b.step.Logf("%s was merged at once", done.Pull.URL)
 		out.Metadata.Add("auto-merge", "merged at once")
-		out.Version = Version{Commit: pull.MergeCommit}
+		out.Version = Version{Commit: done.Pull.MergeCommit}
 	default:
 		out.Metadata.Add("auto-merge", "on")
 	}
-	return nil
 }
 
-// nothing ends a put whose wishes the base branch has already: a pull request
-// that is open has nothing to say any more.
-func (b *bumper) nothing(ctx context.Context, hub *forge.Forge, p proposal) (Result, error) {
-	out := Result{Version: Version{Commit: p.base.Hash.String()}}
-	out.Metadata.Add("changed", "nothing: %s is as wished already", b.src.Branch)
-	b.step.Logf("%s on branch %s is as wished already", b.src.Chart, b.src.Branch)
-	pull, err := hub.Pull(ctx, b.src.BotBranch, b.src.Branch)
-	if errors.Is(err, forge.ErrNotFound) {
-		return out, nil
+// nothing tells that the base branch has everything already.
+func (b *bumper) nothing(done *proposal.Outcome) Result {
+	out := Result{Version: Version{Commit: done.On.Hash.String()}}
+	out.Metadata.Add("changed", "nothing: %s is already up to date", b.src.Branch)
+	b.step.Logf("%s on branch %s is already up to date", b.src.Chart, b.src.Branch)
+	if p := done.Left; p != nil {
+		b.step.Logf("warning: %s stays open: %v", p.URL, done.LeftWhy)
 	}
-	if err != nil {
-		return Result{}, err
+	if p := done.Closed; p != nil {
+		b.step.Logf("closed %s, which has nothing left to propose", p.URL)
+		out.Metadata.Add("closed", "%s", p.URL)
 	}
-	if err := b.own(ctx, p.base.Hash); errors.Is(err, ErrEdited) {
-		b.step.Logf("warning: %s stays open: %v", pull.URL, err)
-		return out, nil
-	} else if err != nil {
-		return Result{}, err
-	}
-	reason := fmt.Sprintf("Closed, as branch `%s` has everything that this pull request was for since %s.", b.src.Branch, short(p.base.Hash.String()))
-	if err := hub.Close(ctx, pull.Number, reason); err != nil {
-		return Result{}, err
-	}
-	b.step.Logf("closed %s, which has nothing left to bring", pull.URL)
-	out.Metadata.Add("closed", "%s", pull.URL)
-	return out, nil
+	return out
 }
 
-// own is ErrEdited when someone else has changed the bot branch.
-func (b *bumper) own(ctx context.Context, head git.Hash) error {
-	refs, err := b.remote.Refs(ctx, b.src.botRef())
-	if err != nil || refs[b.src.botRef()].IsZero() || refs[b.src.botRef()] == head {
-		return err
-	}
-	_, err = b.botCommit(ctx, refs[b.src.botRef()], head)
-	return err
-}
-
-// codeCommits lists what is new in the code since the oldest of the bumped
-// images. It is for people, so what can't be read is left out.
-func (b *bumper) codeCommits(ctx context.Context, code *sourceRepository, p proposal) ([]codeCommit, bool) {
-	for _, c := range p.images {
-		if c.oldCommit == "" {
-			continue
-		}
-		commits, reached, err := code.since(ctx, c.oldCommit)
-		if err != nil {
-			b.step.Logf("the commits since %s can't be listed: %v", c.oldCommit, err)
-			return nil, false
-		}
-		if !reached && len(commits) < maxCommits {
-			return nil, false // it is not in this history
-		}
-		return commits, reached
-	}
-	return nil, false
+func subject(message string) string {
+	first, _, _ := strings.Cut(message, "\n")
+	return first
 }
 
 // describe adds the metadata of a commit.
-func (b *bumper) describe(out *Result, p proposal, commit git.Hash) {
+func (b *bumper) describe(out *Result, commit git.Hash) {
 	out.Metadata.Add("commit", "%s", commit)
 	if web := b.remote.WebURL(); web != "" {
 		out.Metadata.Add("url", "%s/commit/%s", web, commit)
@@ -299,7 +227,7 @@ func (b *bumper) describe(out *Result, p proposal, commit git.Hash) {
 	if b.wish.version != nil {
 		out.Metadata.Add("version", "%s", b.wish.version)
 	}
-	for _, c := range p.images {
+	for _, c := range b.last.images {
 		out.Metadata.Add(c.image.Name, "%s", c.digest)
 		if url := c.compareURL(); url != "" {
 			out.Metadata.Add(path.Join(c.image.Name, "compare"), "%s", url)

@@ -1,7 +1,7 @@
 package chartbump
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
 )
@@ -35,19 +35,8 @@ type Source struct {
 	// patch, minor or none, which is the default.
 	ChartVersion string `json:"chart_version"`
 
-	// Mode is pull-request, which is the default, or push.
-	Mode string `json:"mode"`
-	// GitHub is where the pull request is kept.
-	GitHub *forge.Access `json:"github"`
-	// BotBranch is the pull request's branch, and belongs to this resource.
-	BotBranch string `json:"bot_branch"`
-	// Labels are added to the pull request, and made where they are missing.
-	Labels []string `json:"labels"`
-	// Draft keeps the pull request a draft.
-	Draft bool `json:"draft"`
-	// AutoMerge lets GitHub merge it when its rules are met: true for the
-	// repository's usual method, or merge, squash or rebase.
-	AutoMerge AutoMerge `json:"auto_merge"`
+	// A pull request is the default.
+	proposal.Settings
 
 	// Registry says how to read images that are given by name.
 	Registry Registry `json:"registry"`
@@ -65,6 +54,8 @@ type Image struct {
 	Repository string `json:"repository"`
 	// MonorepoSubdir is the comment's monorepo_subdir; empty for none.
 	MonorepoSubdir string `json:"monorepo_subdir"`
+	// Format is what an empty value becomes: digest, hex, tag@digest or image.
+	Format string `json:"format"`
 }
 
 // Registry says how to read images by name.
@@ -77,39 +68,6 @@ type Registry struct {
 	// Insecure speaks HTTP without TLS.
 	Insecure bool `json:"insecure"`
 }
-
-// AutoMerge is how a pull request merges by itself: off, by the repository's
-// usual method, or by a certain one.
-type AutoMerge struct {
-	On     bool
-	Method string // merge, squash or rebase; empty is the usual one
-}
-
-// UnmarshalJSON takes true, false or a method.
-func (a *AutoMerge) UnmarshalJSON(data []byte) error {
-	var on bool
-	if json.Unmarshal(data, &on) == nil {
-		*a = AutoMerge{On: on}
-		return nil
-	}
-	var word string
-	if json.Unmarshal(data, &word) == nil {
-		switch word {
-		case "merge", "squash", "rebase":
-			*a = AutoMerge{On: true, Method: word}
-			return nil
-		case "true", "false":
-			*a = AutoMerge{On: word == "true"}
-			return nil
-		}
-	}
-	return fmt.Errorf("want true, false, merge, squash or rebase, got %s", data)
-}
-
-const (
-	modePull = "pull-request"
-	modePush = "push"
-)
 
 // Validate names the first key that can't be right.
 func (s Source) Validate() error {
@@ -136,39 +94,13 @@ func (s Source) Validate() error {
 	if !slices.Contains([]string{"", "none", "patch", "minor"}, s.ChartVersion) {
 		return fmt.Errorf("chart_version: %q is not one of none, patch, minor", s.ChartVersion)
 	}
-	return s.validateMode()
+	return s.settings().Validate(s.Branch)
 }
 
-func (s Source) validateMode() error {
-	switch s.Mode {
-	case modePush:
-		if s.AutoMerge.On || s.Draft || len(s.Labels) > 0 || s.BotBranch != "" {
-			return errors.New("mode: push makes no pull request: take bot_branch, labels, draft and auto_merge away")
-		}
-		return nil
-	case "", modePull:
-	default:
-		return fmt.Errorf("mode: %q is not one of %s, %s", s.Mode, modePull, modePush)
-	}
-	switch {
-	case s.GitHub == nil:
-		return errors.New("github: is required for a pull request, or set mode: push")
-	case s.BotBranch == "":
-		return errors.New("bot_branch: is required for a pull request: name a branch that belongs to this resource alone")
-	case s.BotBranch == s.Branch:
-		return fmt.Errorf("bot_branch: %s is the base branch: name another one", s.BotBranch)
-	case strings.HasPrefix(s.BotBranch, "refs/"):
-		return fmt.Errorf("bot_branch: %s is a full ref: write the short name", s.BotBranch)
-	case s.Draft && s.AutoMerge.On:
-		return errors.New("auto_merge: a draft can't merge by itself: take draft or auto_merge away")
-	}
-	if err := s.GitHub.Validate(); err != nil {
-		return fmt.Errorf("github.%w", err)
-	}
-	if i := slices.Index(s.Labels, ""); i >= 0 {
-		return fmt.Errorf("labels[%d]: is empty", i)
-	}
-	return nil
+// settings are those of the source, with the default mode.
+func (s Source) settings() proposal.Settings {
+	s.Mode = cmp.Or(s.Mode, proposal.ModePull)
+	return s.Settings
 }
 
 func (s Source) validateImages() error {
@@ -188,12 +120,12 @@ func (s Source) validateImages() error {
 			return fmt.Errorf("images[%d].path: %s is the path of %s already", i, img.Path, other)
 		}
 		names[img.Name], paths[p.String()] = true, img.Name
-		m := provenance.Metadata{Repository: "r", CommitRef: "c", App: img.app(), MonorepoSubdir: img.MonorepoSubdir}
-		if img.Repository != "" {
-			m.Repository = img.Repository
-		}
-		if err := m.Validate(); err != nil {
+		t := target{image: img, source: origin{repository: cmp.Or(img.Repository, "r"), commit: "c"}}
+		if err := t.metadata(provenance.Metadata{}).Validate(); err != nil {
 			return fmt.Errorf("images[%d]: %w", i, err)
+		}
+		if img.Format != "" && !slices.Contains(formats(), img.Format) {
+			return fmt.Errorf("images[%d].format: %q is not one of %s", i, img.Format, strings.Join(formats(), ", "))
 		}
 	}
 	return nil
@@ -201,10 +133,7 @@ func (s Source) validateImages() error {
 
 // Secrets are all values that nobody may see.
 func (s Source) Secrets() []string {
-	out := append(s.Access.Secrets(), s.Registry.Password)
-	if s.GitHub != nil {
-		out = append(out, s.GitHub.Secrets()...)
-	}
+	out := append(append(s.Access.Secrets(), s.Registry.Password), s.Settings.Secrets()...)
 	return slices.DeleteFunc(out, func(v string) bool { return v == "" })
 }
 
@@ -218,7 +147,6 @@ func (s Source) values() string {
 func (s Source) valuesPath() string { return path.Join(s.Chart, s.values()) }
 func (s Source) chartPath() string  { return path.Join(s.Chart, "Chart.yaml") }
 func (s Source) baseRef() string    { return "refs/heads/" + s.Branch }
-func (s Source) botRef() string     { return "refs/heads/" + s.BotBranch }
 
 // name is the chart's name in messages.
 func (s Source) name() string {
@@ -237,13 +165,6 @@ func (s Source) image(name string) (Image, bool) {
 		return Image{}, false
 	}
 	return s.Images[i], true
-}
-
-func (i Image) app() string {
-	if i.App != "" {
-		return i.App
-	}
-	return i.Name
 }
 
 // inside checks a path of the repository or of the chart.

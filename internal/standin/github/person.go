@@ -1,6 +1,7 @@
 package github
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -165,6 +166,17 @@ func (r *Repository) ClosePull(number int) error {
 		if p.open() {
 			r.setOpen(p, false)
 		}
+		return nil
+	})
+}
+
+// Reopen opens a closed pull request again.
+func (r *Repository) Reopen(number int) error {
+	return r.do(number, func(p *pull) error {
+		if !p.mergedAt.IsZero() || r.branch(p.head) != p.headCommit {
+			return errors.New("it was merged, or its branch was force-pushed or recreated")
+		}
+		r.setOpen(p, true)
 		return nil
 	})
 }

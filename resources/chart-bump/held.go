@@ -1,0 +1,77 @@
+package chartbump
+
+import (
+	"github.com/taxiway-ci/taxiway/internal/provenance"
+	"github.com/taxiway-ci/taxiway/internal/yamledit"
+)
+
+// heldValues are what the bot's branch holds of the values. Nil holds nothing.
+type heldValues struct {
+	src           Source
+	before, after *yamledit.File
+}
+
+// held reads what the bot's branch holds. Values that can't be read hold nothing.
+func (c chartFiles) held() *heldValues {
+	if c.after == nil {
+		return nil
+	}
+	before, err := yamledit.Parse(c.before, yamledit.Options{})
+	if err != nil {
+		return nil
+	}
+	after, err := yamledit.Parse(c.after, yamledit.Options{})
+	if err != nil {
+		return nil
+	}
+	return &heldValues{c.src, before, after}
+}
+
+// keep sets what the bot's branch holds for an image that the put does not name. Where the base has
+// another value than the branch began with, the base's is newer and stays.
+func (h *heldValues) keep(f *yamledit.File, img Image, out *changes, logf func(string, ...any)) error {
+	if h == nil {
+		return nil
+	}
+	was, errWas := h.before.Scalar(img.Path)
+	is, errIs := h.after.Scalar(img.Path)
+	now, errNow := f.Scalar(img.Path)
+	switch {
+	case errWas != nil || errIs != nil || errNow != nil:
+		return nil // a source that has changed since
+	case equal(was, is) || equal(now, is):
+		return nil
+	case !equal(now, was):
+		logf("image %s: branch %s has a newer value than the pull request, and it stays: %s", img.Name, h.src.Branch, now.Text)
+		return nil
+	}
+	out.kept = true
+	if c := heldChange(img, now, is); c.digest != c.oldDigest {
+		out.images = append(out.images, c)
+	}
+	if err := f.Set(img.Path, is.Text); err != nil {
+		return err
+	}
+	return f.SetComment(img.Path, is.Comment)
+}
+
+func equal(a, b yamledit.Value) bool { return a.Text == b.Text && a.Comment == b.Comment }
+
+// heldChange is the change from one value of an image to another, as the comments tell it.
+func heldChange(img Image, old, fresh yamledit.Value) imageChange {
+	c := imageChange{target: target{image: img}, kept: true}
+	key := c.lastKey()
+	if s, err := parseShape(old.Text, key); err == nil {
+		c.oldDigest = s.digest
+	}
+	if s, err := parseShape(fresh.Text, key); err == nil {
+		c.digest, c.tag = s.digest, s.tag
+	}
+	if m, _, err := provenance.Parse(old.Comment); err == nil {
+		c.oldCommit = m.CommitRef
+	}
+	if m, _, err := provenance.Parse(fresh.Comment); err == nil {
+		c.source = origin{repository: m.Repository, commit: m.CommitRef}
+	}
+	return c
+}
