@@ -50,7 +50,7 @@ func mayImport() map[string][]string {
 		"internal/git/pack":      {"internal/git/cache", "internal/git/object"},
 		"internal/git/wire":      {"internal/git/object"},
 		"internal/git/transport": {"internal/git/object", "internal/git/wire", "internal/githubapp", "internal/httpclient", "internal/retry"},
-		"internal/git/local":     {"internal/git/object"},
+		"internal/git/local":     {"internal/git/object", "internal/git/pack"},
 		"internal/git/workdir":   {"internal/git/object", "internal/git/pack"},
 		"internal/git":           {"internal/git/cache", "internal/git/local", "internal/git/object", "internal/git/pack", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
 
@@ -65,7 +65,7 @@ func mayImport() map[string][]string {
 		"internal/rehearsal":             {"internal/pipeline"},
 		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/httpclient", "internal/provenance", "internal/vendored", "internal/version", "internal/visible"},
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools"},
-		"internal/rehearsal/world":       {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*"},
+		"internal/rehearsal/world":       {"internal/deployments", "internal/git", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
 		"internal/scripttest":            {"internal/concourse", "internal/git/gittest"},
 		"internal/git/gittest":           {},

@@ -64,6 +64,27 @@ func TestTraceForPrograms(t *testing.T) {
 	}
 }
 
+// The command of the README, from a folder beside the clones.
+func TestTraceFromASiblingFolder(t *testing.T) {
+	deployments, source := traced(t)
+	dir := t.TempDir()
+	for name, from := range map[string]string{"deployments": deployments, "bank": source} {
+		_, err := gittest.Open(from).Git("clone", "--quiet", from, filepath.Join(dir, name))
+		require.NoError(t, err)
+	}
+	_, err := gittest.Open(filepath.Join(dir, "bank")).Git("remote", "set-url", "origin", "git@github.com:acme/bank.git")
+	require.NoError(t, err)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "taxiway"), 0o755))
+	t.Chdir(filepath.Join(dir, "taxiway"))
+	for _, args := range [][]string{{"../deployments", "../bank"}, {"../deployments/app", "https://github.com/acme/bank=../bank"}} {
+		out, err := pipelines(t, "trace", "--deployments", args[0], "--clone", args[1])
+		require.NoError(t, err)
+		assert.Contains(t, out, "default/staging  nothing yet")
+		assert.Contains(t, out, "no branch or tag of ", "the clone was read")
+		assert.NotContains(t, out, "was not looked at")
+	}
+}
+
 func TestTraceAsAPage(t *testing.T) {
 	t.Parallel()
 	deployments, _ := traced(t)

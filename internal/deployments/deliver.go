@@ -81,24 +81,24 @@ type Delivered struct {
 	Version     Version
 }
 
-// ReadDelivered reads what dir was filled with, by this suite or by the Rust
-// resource.
+// ReadDelivered reads what dir was filled with, by this suite or by the Rust resource.
+// Nothing outside of dir is read.
 func ReadDelivered(dir string) (Delivered, error) {
-	root, err := os.OpenRoot(filepath.Join(dir, ".git"))
-	if err != nil {
-		return Delivered{}, fmt.Errorf("%s is not the folder of a cepler-in get: it has no .git: %w", dir, err)
-	}
-	defer func() { _ = root.Close() }()
-	trigger, err := root.ReadFile(triggerFile)
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return Delivered{}, fmt.Errorf("%s is not the folder of a cepler-in get: %w", dir, err)
 	}
-	environment, err := root.ReadFile(environmentFile)
+	defer func() { _ = root.Close() }()
+	trigger, err := root.ReadFile(filepath.Join(".git", triggerFile))
+	if err != nil {
+		return Delivered{}, fmt.Errorf("%s is not the folder of a cepler-in get: %w", dir, err)
+	}
+	environment, err := root.ReadFile(filepath.Join(".git", environmentFile))
 	if err != nil {
 		return Delivered{}, fmt.Errorf("%s is not the folder of a cepler-in get: %w", dir, err)
 	}
 	out := Delivered{Environment: string(environment), Version: Version{Trigger: string(trigger)}}
-	version, err := root.ReadFile(versionFile)
+	version, err := root.ReadFile(filepath.Join(".git", versionFile))
 	if os.IsNotExist(err) {
 		return out, nil // filled by the Rust resource
 	}

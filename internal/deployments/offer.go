@@ -170,9 +170,9 @@ func (r *Repository) onFirstParents(ctx context.Context, wanted git.Hash, from *
 	return false, nil
 }
 
-// ExplainLocal explains the clone that store reads, without a network.
-func ExplainLocal(ctx context.Context, src Source, store *git.Store, now time.Time, environments ...string) (*Explanation, error) {
-	r := NewRepository(src, localRefs{store}, store, func(string, ...any) {})
+// ExplainLocal explains a clone, without a network.
+func ExplainLocal(ctx context.Context, src Source, clone *git.Clone, now time.Time, environments ...string) (*Explanation, error) {
+	r := NewRepository(src, localRefs{clone}, clone.Store, func(string, ...any) {})
 	refs, err := r.refs(ctx, src.RefNames()...)
 	if err != nil {
 		return nil, err
@@ -184,25 +184,28 @@ func ExplainLocal(ctx context.Context, src Source, store *git.Store, now time.Ti
 	return r.Explain(ctx, view, now, environments...)
 }
 
-// localRefs are a clone's: a branch that was not checked out is the remote's.
-type localRefs struct{ store *git.Store }
+// localRefs are the refs of a clone, as the repository has them that it was cloned from.
+type localRefs struct{ clone *git.Clone }
 
-// Refs looks the refs up in the clone.
-func (l localRefs) Refs(ctx context.Context, names ...string) (map[string]git.Hash, error) {
-	all, err := l.store.Refs(ctx)
+// Refs returns those of the refs that exist, with the commits of annotated tags.
+func (l localRefs) Refs(_ context.Context, names ...string) (map[string]git.Hash, error) {
+	all, err := l.clone.Refs()
+	if err != nil {
+		return nil, err
+	}
+	branches, err := l.clone.Branches()
 	if err != nil {
 		return nil, err
 	}
 	found := map[string]git.Hash{}
 	for _, name := range names {
-		for _, candidate := range []string{name, strings.Replace(name, "refs/heads/", "refs/remotes/origin/", 1)} {
-			if h, ok := all[candidate]; ok {
-				found[name] = h
-				break
+		for _, full := range []string{name, name + "^{}"} {
+			if h, ok := all[full]; ok {
+				found[full] = h
 			}
 		}
-		if h, ok := all[name+"^{}"]; ok {
-			found[name+"^{}"] = h
+		if short, ok := strings.CutPrefix(name, "refs/heads/"); ok && !branches[short].IsZero() {
+			found[name] = branches[short]
 		}
 	}
 	return found, nil

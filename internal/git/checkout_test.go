@@ -32,9 +32,9 @@ func bare(tb testing.TB) *gittest.Repository {
 
 func openStore(tb testing.TB, r *gittest.Repository) *Store {
 	tb.Helper()
-	s, err := OpenLocal(r.Dir)
+	c, err := OpenClone(r.Dir)
 	require.NoError(tb, err)
-	return s
+	return c.Store
 }
 
 func resolve(tb testing.TB, r *gittest.Repository, revision string) Hash {

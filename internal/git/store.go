@@ -83,48 +83,11 @@ func (r *Remote) Store(dir string) (*Store, error) {
 	return s, nil
 }
 
-// OpenLocal reads a clone or a bare repository on this machine. Nothing is ever
-// fetched.
-func OpenLocal(dir string) (*Store, error) {
-	l, err := local.Open(dir)
-	if err != nil {
-		return nil, fmt.Errorf("open the repository in %s: %w", dir, err)
-	}
-	s := newStore(dir)
-	s.local, s.objects = l, l
-	return s, nil
-}
-
 // Close gives files back. The remote stays open.
 func (s *Store) Close() error { return s.objects.Close() }
 
 // URL is the remote's address without credentials, or the folder.
 func (s *Store) URL() string { return s.name }
-
-// Ref gives the value of a ref of a local repository by its full name, or HEAD;
-// ErrNoBranch when there is none.
-func (s *Store) Ref(_ context.Context, name string) (Hash, error) {
-	if s.local == nil {
-		return Hash{}, fmt.Errorf("the ref %s of %s can't be read from a copy", name, s.name)
-	}
-	refs, err := s.local.Refs([]string{name})
-	if err != nil {
-		return Hash{}, err
-	}
-	h, ok := refs[name]
-	if !ok {
-		return Hash{}, fmt.Errorf("%s in %s: %w", name, s.name, ErrNoBranch)
-	}
-	return h, nil
-}
-
-// Refs gives all refs of a local repository.
-func (s *Store) Refs(_ context.Context) (map[string]Hash, error) {
-	if s.local == nil {
-		return nil, fmt.Errorf("the refs of %s can't be read from a copy", s.name)
-	}
-	return s.local.AllRefs()
-}
 
 // Has reports whether an object can be read without fetching.
 func (s *Store) Has(h Hash) bool {

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 
-	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -21,7 +21,7 @@ import (
 // address.
 type clone struct {
 	place  string
-	remote *git.Remote
+	remote *git.Remote // nil for a folder
 	store  *git.Store
 	refs   map[string]git.Hash
 	all    []git.Hash // commits of its branches, when they were needed
@@ -29,10 +29,14 @@ type clone struct {
 }
 
 func (c *clone) close() error {
-	if c.store == nil {
-		return nil
+	var errs []error
+	if c.store != nil {
+		errs = append(errs, c.store.Close())
 	}
-	return errors.Join(c.store.Close(), c.remote.Close())
+	if c.remote != nil {
+		errs = append(errs, c.remote.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // clone is the repository with that address; nil when the reader was not told
@@ -69,6 +73,9 @@ func openClone(ctx context.Context, place string) *clone {
 }
 
 func (c *clone) open(ctx context.Context) error {
+	if info, err := os.Stat(c.place); err == nil && info.IsDir() {
+		return c.openFolder()
+	}
 	remote, err := git.Open(git.Access{URI: c.place, Branch: "HEAD"}, git.Options{})
 	if err != nil {
 		return err
@@ -82,6 +89,22 @@ func (c *clone) open(ctx context.Context) error {
 		return errors.Join(err, remote.Close())
 	}
 	c.remote, c.store, c.refs = remote, store, refs
+	return nil
+}
+
+func (c *clone) openFolder() error {
+	local, err := git.OpenClone(c.place)
+	if err != nil {
+		return err
+	}
+	refs, err := local.Refs()
+	if err != nil {
+		return errors.Join(err, local.Close())
+	}
+	maps.DeleteFunc(refs, func(name string, _ git.Hash) bool {
+		return !strings.HasPrefix(name, "refs/heads/") && !strings.HasPrefix(name, tagRefs) && !strings.HasPrefix(name, "refs/remotes/")
+	})
+	c.store, c.refs = local.Store, refs
 	return nil
 }
 
@@ -279,19 +302,19 @@ func fullHash(s string) (git.Hash, bool) {
 	return plumbing.NewHash(s), true
 }
 
-// Origin is the address that a clone was made from: that of its remote origin.
+// Origin is the address from which the clone in a folder was made: that of its remote
+// origin.
 func Origin(dir string) (string, error) {
-	repository, err := gogit.PlainOpenWithOptions(dir, &gogit.PlainOpenOptions{EnableDotGitCommonDir: true})
+	c, err := git.OpenClone(dir)
 	if err != nil {
-		return "", fmt.Errorf("open the clone %s: %w", dir, err)
+		return "", err
 	}
-	config, err := repository.Config()
-	if err != nil {
-		return "", fmt.Errorf("read the configuration of %s: %w", dir, err)
+	origin := c.Origin()
+	if err := c.Close(); err != nil {
+		return "", err
 	}
-	origin, ok := config.Remotes["origin"]
-	if !ok || len(origin.URLs) == 0 {
-		return "", fmt.Errorf("the clone %s has no remote called origin, so its address is not known", dir)
+	if origin == "" {
+		return "", fmt.Errorf("the clone %s has no remote called origin, so that its address is not known", dir)
 	}
-	return origin.URLs[0], nil
+	return origin, nil
 }

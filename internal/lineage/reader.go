@@ -32,7 +32,7 @@ type Options struct {
 // and sees commits that are made while it is there.
 type Reader struct {
 	options Options
-	store   *git.Store // nil until it is needed
+	store   *git.Clone // nil until it is needed
 	clones  map[string]*clone
 	labels  map[string]labelled // by image
 	missing map[string]bool     // repositories that nobody says where to read
@@ -61,10 +61,10 @@ func (r *Reader) Close() error {
 	return errors.Join(errs...)
 }
 
-func (r *Reader) open() (*git.Store, error) {
+func (r *Reader) open() (*git.Clone, error) {
 	if r.store == nil {
 		var err error
-		if r.store, err = git.OpenLocal(r.options.Deployments); err != nil {
+		if r.store, err = git.OpenClone(r.options.Deployments); err != nil {
 			return nil, err
 		}
 	}
@@ -177,12 +177,13 @@ func (r *Reader) head(ctx context.Context, branch string) (*git.Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := store.Ref(ctx, "refs/heads/"+branch)
-	if errors.Is(err, git.ErrNoBranch) {
-		h, err = store.Ref(ctx, "refs/remotes/origin/"+branch)
-	}
+	branches, err := store.Branches()
 	if err != nil {
-		return nil, fmt.Errorf("branch %s of %s: %w", branch, store.URL(), err)
+		return nil, err
+	}
+	h, ok := branches[branch]
+	if !ok {
+		return nil, fmt.Errorf("branch %s of %s: %w", branch, store.URL(), git.ErrNoBranch)
 	}
 	return store.Commit(ctx, h)
 }

@@ -38,7 +38,7 @@ type Tag struct {
 type Code struct {
 	o     Options
 	head  git.Hash
-	local *git.Store // the clone; nil after OpenRemote
+	local *git.Clone // nil after OpenRemote
 	far   *git.Store // of the remote, once it was needed
 	// tooShort says that the clone's history was found to be cut off, and told
 	// that this was said.
@@ -59,25 +59,25 @@ const (
 	no
 )
 
-// Open reads the clone in dir at its HEAD.
-func Open(ctx context.Context, dir string, o Options) (*Code, error) {
-	store, err := git.OpenLocal(dir)
+// Open reads a clone that a build has made below root, at its HEAD.
+func Open(ctx context.Context, root, dir string, o Options) (*Code, error) {
+	clone, err := git.OpenCloneWithin(root, dir)
 	if err != nil {
 		return nil, fmt.Errorf("%w: give it the folder of a get of a git resource", err)
 	}
-	c := &Code{o: o, local: store, lines: map[git.Hash]*line{}}
+	c := &Code{o: o, local: clone, lines: map[git.Hash]*line{}}
 	if err := c.open(ctx); err != nil {
-		return nil, errors.Join(err, store.Close())
+		return nil, errors.Join(err, clone.Close())
 	}
 	return c, nil
 }
 
 func (c *Code) open(ctx context.Context) error {
 	var err error
-	if c.head, err = c.local.Ref(ctx, "HEAD"); err != nil {
+	if c.head, err = c.local.Ref("HEAD"); err != nil {
 		return fmt.Errorf("find the commit that is checked out: %w", err)
 	}
-	refs, err := c.local.Refs(ctx)
+	refs, err := c.local.Refs()
 	if err != nil {
 		return err
 	}
@@ -136,10 +136,11 @@ func (c *Code) Ref(name string) git.Hash { return c.refs[name] }
 // Close gives files back.
 func (c *Code) Close() error {
 	var errs []error
-	for _, s := range []*git.Store{c.local, c.far} {
-		if s != nil {
-			errs = append(errs, s.Close())
-		}
+	if c.local != nil {
+		errs = append(errs, c.local.Close())
+	}
+	if c.far != nil {
+		errs = append(errs, c.far.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -170,7 +171,7 @@ func (c *Code) File(ctx context.Context, name string) ([]byte, error) {
 // store is the clone, or the remote's where there is none.
 func (c *Code) store(ctx context.Context) (*git.Store, error) {
 	if c.local != nil {
-		return c.local, nil
+		return c.local.Store, nil
 	}
 	return c.remoteStore(ctx)
 }

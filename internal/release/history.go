@@ -128,7 +128,7 @@ func (c *Code) Holds(ctx context.Context, other git.Hash) (bool, error) {
 // withHistory runs f on the clone and, where that is cut off, on the remote.
 func (c *Code) withHistory(ctx context.Context, f func(*git.Store) error) error {
 	if c.local != nil && !c.tooShort {
-		err := f(c.local)
+		err := f(c.local.Store)
 		if !errors.Is(err, git.ErrShallow) && !errors.Is(err, git.ErrNotFound) {
 			return err
 		}

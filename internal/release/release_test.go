@@ -53,7 +53,7 @@ func remote(tb testing.TB, uri string) *git.Remote {
 
 func open(tb testing.TB, dir string, o release.Options) *release.Code {
 	tb.Helper()
-	c, err := release.Open(tb.Context(), dir, o)
+	c, err := release.Open(tb.Context(), dir, dir, o)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = c.Close() })
 	return c
@@ -255,7 +255,7 @@ func TestNotes(t *testing.T) {
 func TestFolderThatIsNoClone(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), nil, 0o600))
-	_, err := release.Open(t.Context(), dir, release.Options{})
+	_, err := release.Open(t.Context(), dir, dir, release.Options{})
 	require.ErrorIs(t, err, git.ErrNoRepository)
 	assert.ErrorContains(t, err, "git resource")
 }

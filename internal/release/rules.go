@@ -40,7 +40,7 @@ func (c *Code) setTagPrefix(ctx context.Context, prefix string) error {
 	if c.local == nil {
 		return nil
 	}
-	refs, err := c.local.Refs(ctx)
+	refs, err := c.local.Refs()
 	if err != nil {
 		return err
 	}

@@ -1,16 +1,12 @@
 package vendored
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
 	"math/bits"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,21 +14,23 @@ import (
 )
 
 const (
-	candidates      = 10 // tags that git describe looks at
-	shortestAbbrev  = 7  // digits of a hash that git shows
-	refsTags        = "refs/tags/"
-	peeled          = "^{}"
-	packIndexHeader = 8 // bytes, then 256 numbers of four
+	candidates     = 10 // tags that git describe looks at
+	shortestAbbrev = 7  // digits of a hash that git shows
+	refsTags       = "refs/tags/"
+	peeled         = "^{}"
 )
 
 // describe is what "git describe --tags" says about the commit, empty when no tag
 // leads to it. ErrShallow when the clone does not have the history to know.
 func (o *Origin) describe(ctx context.Context) (string, error) {
+	if o.clone == nil {
+		return "", errors.New("the tags of a remote repository are not at hand")
+	}
 	names, err := o.tags(ctx)
 	switch {
 	case err != nil:
 		return "", err
-	case len(names) == 0 && o.isShallow():
+	case len(names) == 0 && o.clone.IsShallow():
 		return "", fmt.Errorf("the clone has no tag, and not all of history: %w", ErrShallow)
 	case len(names) == 0:
 		return "", nil
@@ -48,16 +46,6 @@ func (o *Origin) describe(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%s-%d-g%s", best.name, best.depth, o.commit.Hash.String()[:o.abbrev()]), nil
 }
 
-// isShallow reports whether the clone's history was cut off somewhere.
-func (o *Origin) isShallow() bool {
-	for _, name := range []string{filepath.Join(o.dir, ".git", "shallow"), filepath.Join(o.dir, "shallow")} {
-		if info, err := os.Stat(name); err == nil && info.Size() > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // tagName is the tag that git shows for a commit with several.
 type tagName struct {
 	name      string
@@ -66,7 +54,7 @@ type tagName struct {
 }
 
 func (o *Origin) tags(ctx context.Context) (map[git.Hash]tagName, error) {
-	refs, err := o.store.Refs(ctx)
+	refs, err := o.clone.Refs()
 	if err != nil {
 		return nil, err
 	}
@@ -94,37 +82,7 @@ func (o *Origin) tags(ctx context.Context) (map[git.Hash]tagName, error) {
 
 // abbrev is how many digits git shows of a hash in a repository of this size.
 func (o *Origin) abbrev() int {
-	return max(shortestAbbrev, (bits.Len(uint(o.objects()))+1)/2)
-}
-
-// objects counts what is in packs, as git does.
-func (o *Origin) objects() int {
-	total := 0
-	for _, dir := range []string{filepath.Join(o.dir, ".git"), o.dir} {
-		indexes, err := filepath.Glob(filepath.Join(dir, "objects", "pack", "*.idx"))
-		if err != nil {
-			continue
-		}
-		for _, index := range indexes {
-			total += countIndexed(index)
-		}
-	}
-	return total
-}
-
-// countIndexed is the last number of an index's fan-out table, see
-// gitformat-pack(5).
-func countIndexed(name string) int {
-	f, err := os.Open(name)
-	if err != nil {
-		return 0
-	}
-	defer func() { _ = f.Close() }() // it was read only
-	var head [packIndexHeader + 256*4]byte
-	if _, err := f.Read(head[:]); err != nil || !bytes.HasPrefix(head[:], []byte("\xfftOc")) {
-		return 0
-	}
-	return int(binary.BigEndian.Uint32(head[len(head)-4:]))
+	return max(shortestAbbrev, (bits.Len(uint(o.clone.PackedObjects()))+1)/2)
 }
 
 // description is one run of git's search for the nearest tag: commits by date,

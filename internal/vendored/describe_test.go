@@ -62,8 +62,7 @@ func TestDescribeAsGitDoes(t *testing.T) {
 			if err != nil {
 				want = "" // it says that there is no tag
 			}
-			o, err := OpenOrigin(t.Context(), repo.Dir, commits[n])
-			require.NoError(t, err)
+			o := originIn(t, repo.Dir, commits[n])
 			got, err := o.describe(t.Context())
 			require.NoError(t, err)
 			require.NoError(t, o.Close())
@@ -97,15 +96,13 @@ func TestDescribeInAShallowClone(t *testing.T) {
 }
 
 func TestDigitsOfAHash(t *testing.T) {
-	assert.Equal(t, 0, countIndexed(filepath.Join(t.TempDir(), "none.idx")))
 	c := newCharts(t)
 	_, err := c.repo.Git("repack", "-adq")
 	require.NoError(t, err)
-	o, err := OpenOrigin(t.Context(), c.repo.Dir, c.last)
-	require.NoError(t, err)
+	o := originIn(t, c.repo.Dir, c.last)
 	defer func() { _ = o.Close() }()
 	out, err := c.repo.Git("count-objects", "-v")
 	require.NoError(t, err)
-	assert.Contains(t, out, fmt.Sprintf("in-pack: %d\n", o.objects()))
+	assert.Contains(t, out, fmt.Sprintf("in-pack: %d\n", o.clone.PackedObjects()))
 	assert.Equal(t, shortestAbbrev, o.abbrev())
 }

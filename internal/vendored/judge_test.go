@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 )
 
@@ -135,10 +136,19 @@ func write(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-func bump(t *testing.T, dir, clone, commit string, target Target) (*Plan, error) {
+// originIn opens a clone at a commit.
+func originIn(t *testing.T, dir, commit string) *Origin {
 	t.Helper()
+	clone, err := git.OpenClone(dir)
+	require.NoError(t, err)
 	origin, err := OpenOrigin(t.Context(), clone, commit)
 	require.NoError(t, err)
+	return origin
+}
+
+func bump(t *testing.T, dir, clone, commit string, target Target) (*Plan, error) {
+	t.Helper()
+	origin := originIn(t, clone, commit)
 	defer func() { require.NoError(t, origin.Close()) }()
 	disk, err := OpenDisk(dir)
 	require.NoError(t, err)

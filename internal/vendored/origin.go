@@ -25,20 +25,16 @@ type File struct {
 // machine.
 type Origin struct {
 	store  *git.Store
+	clone  *git.Clone // nil if the store is of a remote repository
 	commit *git.Commit
-	dir    string
 }
 
-// OpenOrigin opens the clone in dir at a commit: a whole hash, or empty for what
-// is checked out.
-func OpenOrigin(ctx context.Context, dir, commit string) (*Origin, error) {
-	store, err := git.OpenLocal(dir)
-	if err != nil {
-		return nil, err
-	}
-	o := &Origin{store: store, dir: dir}
+// OpenOrigin reads a clone at a commit: a full hash, or "" for what is checked out. If it
+// succeeds, Close closes the clone.
+func OpenOrigin(ctx context.Context, clone *git.Clone, commit string) (*Origin, error) {
+	o := &Origin{store: clone.Store, clone: clone}
 	if err := o.open(ctx, commit); err != nil {
-		return nil, errors.Join(err, store.Close())
+		return nil, err
 	}
 	return o, nil
 }
@@ -46,19 +42,19 @@ func OpenOrigin(ctx context.Context, dir, commit string) (*Origin, error) {
 // OriginAt is a commit of a repository that is open already, and that Close
 // closes.
 func OriginAt(store *git.Store, c *git.Commit) *Origin {
-	return &Origin{store: store, commit: c, dir: store.URL()}
+	return &Origin{store: store, commit: c}
 }
 
 func (o *Origin) open(ctx context.Context, commit string) error {
 	var hash git.Hash
 	if commit == "" {
-		head, err := o.store.Ref(ctx, "HEAD")
+		head, err := o.clone.Ref("HEAD")
 		if err != nil {
 			return fmt.Errorf("find the commit that is checked out: %w", err)
 		}
 		hash = head
 	} else if hash = plumbing.NewHash(commit); hash.String() != strings.ToLower(commit) {
-		return fmt.Errorf("%q is no whole hash of a commit", commit)
+		return fmt.Errorf("%q is not the full hash of a commit", commit)
 	}
 	c, err := o.store.Commit(ctx, hash)
 	if err != nil {

@@ -48,10 +48,7 @@ func newWorld(t *testing.T, files map[string]string) *world {
 }
 
 func (w *world) push(directory string) (*Bumped, error) {
-	origin, err := OpenOrigin(w.t.Context(), w.clone, "")
-	if err != nil {
-		return nil, err
-	}
+	origin := originIn(w.t, w.clone, "")
 	defer func() { _ = origin.Close() }()
 	remote, err := git.Open(git.Access{URI: w.repo.URL(), Branch: "main"}, git.Options{})
 	if err != nil {

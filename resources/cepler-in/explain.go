@@ -2,11 +2,9 @@ package ceplerin
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
@@ -38,17 +36,17 @@ func runExplain(ctx context.Context, p concourse.Process) error {
 	if err := flags.Parse(p.Args); err != nil {
 		return err
 	}
-	store, err := git.OpenLocal(*dir)
+	clone, err := git.OpenClone(*dir)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = store.Close() }()
+	defer func() { _ = clone.Close() }()
 	if src.Branch == "" {
-		if src.Branch, err = currentBranch(*dir); err != nil {
+		if src.Branch, err = currentBranch(clone); err != nil {
 			return err
 		}
 	}
-	explanation, err := deployments.ExplainLocal(ctx, src, store, time.Now(), flags.Args()...)
+	explanation, err := deployments.ExplainLocal(ctx, src, clone, time.Now(), flags.Args()...)
 	if err != nil {
 		return err
 	}
@@ -58,18 +56,14 @@ func runExplain(ctx context.Context, p concourse.Process) error {
 	return explanation.Text(p.Stdout)
 }
 
-// currentBranch is the branch that is checked out in dir.
-func currentBranch(dir string) (string, error) {
-	head, err := os.ReadFile(filepath.Join(dir, ".git", "HEAD"))
-	if os.IsNotExist(err) {
-		head, err = os.ReadFile(filepath.Join(dir, "HEAD")) // a bare repository
+// currentBranch is the branch that is checked out.
+func currentBranch(clone *git.Clone) (string, error) {
+	name, err := clone.Head()
+	if err == nil && name == "" {
+		err = errors.New("a commit is checked out by itself")
 	}
 	if err != nil {
-		return "", fmt.Errorf("find the branch that is checked out in %s: %w; name one with --branch", dir, err)
-	}
-	name, ok := strings.CutPrefix(strings.TrimSpace(string(head)), "ref: refs/heads/")
-	if !ok {
-		return "", fmt.Errorf("no branch is checked out in %s: name one with --branch", dir)
+		return "", fmt.Errorf("find the branch that is checked out in %s: %w; name one with --branch", clone.URL(), err)
 	}
 	return name, nil
 }

@@ -93,7 +93,7 @@ func codeOf(ctx context.Context, step concourse.Step, p PutParams) (*sourceRepos
 	if err != nil {
 		return nil, fmt.Errorf("params.source_repository: %w", err)
 	}
-	code, err := openCode(ctx, dir)
+	code, err := openCode(step.Dir, dir)
 	if err != nil {
 		return nil, fmt.Errorf("params.source_repository %s: %w", p.SourceRepository, err)
 	}

@@ -107,18 +107,6 @@ func FuzzDigest(f *testing.F) {
 	})
 }
 
-func FuzzOrigin(f *testing.F) {
-	for _, seed := range []string{"[remote \"origin\"]\n\turl = git@github.com:a/b\n", "[remote \"up\"]\nurl=x\n[remote \"origin\"]\nfetch=y\nurl = \"z\"\n", "url = x\n", "[remote \"origin\"]"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, config string) {
-		if got := originOf(config); got != "" {
-			assert.Contains(t, config, got)
-			assert.Contains(t, strings.ReplaceAll(config, " ", ""), `[remote"origin"]`)
-		}
-	})
-}
-
 func FuzzParams(f *testing.F) {
 	for _, seed := range []string{`"artifact"`, `{"digest_file": "a/digest"}`, `{"image": "a:b"}`, `{"image": "a", "digest_file": "b"}`, `{}`, `true`, `null`, `""`} {
 		f.Add([]byte(seed))

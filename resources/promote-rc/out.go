@@ -142,7 +142,7 @@ func (p *promotion) open(ctx context.Context) error {
 	if p.store, err = p.remote.Store(""); err != nil {
 		return err
 	}
-	p.code, err = release.Open(ctx, dir, release.Options{
+	p.code, err = release.Open(ctx, p.step.Dir, dir, release.Options{
 		TagPrefix: p.src.TagPrefix, Paths: p.src.Paths, Remote: p.remote, Logf: p.step.Logf,
 	})
 	if err != nil {

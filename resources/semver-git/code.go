@@ -24,8 +24,8 @@ type code struct {
 	ref    string // of the branch that keeps the version
 }
 
-func openCode(ctx context.Context, dir string, b *branch) (*code, error) {
-	inner, err := release.Open(ctx, dir, release.Options{
+func openCode(ctx context.Context, root, dir string, b *branch) (*code, error) {
+	inner, err := release.Open(ctx, root, dir, release.Options{
 		TagPrefix: b.src.TagPrefix, Paths: b.src.Paths, Remote: b.remote, Logf: b.logf,
 	})
 	if err != nil {

@@ -80,7 +80,7 @@ func (p *put) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("params.repository: %w", err)
 	}
-	if p.code, err = openCode(ctx, dir, p.branch); err != nil {
+	if p.code, err = openCode(ctx, p.step.Dir, dir, p.branch); err != nil {
 		return fmt.Errorf("params.repository %s: %w", p.params.Repository, err)
 	}
 	return nil

@@ -89,9 +89,13 @@ func open(ctx context.Context, step concourse.Step, p PutParams) (*vendored.Orig
 			return nil, fmt.Errorf("params.ref: %w", err)
 		}
 	}
-	origin, err := vendored.OpenOrigin(ctx, dir, commit)
+	clone, err := git.OpenCloneWithin(step.Dir, dir)
 	if err != nil {
-		return nil, fmt.Errorf("params.repository %s: %w: is it what a get of a git resource has left?", p.Repository, err)
+		return nil, fmt.Errorf("params.repository %s: %w: is it the folder of a get of a git resource?", p.Repository, err)
+	}
+	origin, err := vendored.OpenOrigin(ctx, clone, commit)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("params.repository %s: %w", p.Repository, err), clone.Close())
 	}
 	return origin, nil
 }

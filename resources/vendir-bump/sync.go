@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 )
 
@@ -38,11 +39,15 @@ func runSync(ctx context.Context, p concourse.Process) (err error) {
 	if err := src.target().Validate(); err != nil {
 		return fmt.Errorf("--%w", err)
 	}
-	origin, err := vendored.OpenOrigin(ctx, flags.Arg(0), *commit)
+	clone, err := git.OpenClone(flags.Arg(0))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, origin.Close()) }()
+	defer func() { err = errors.Join(err, clone.Close()) }()
+	origin, err := vendored.OpenOrigin(ctx, clone, *commit)
+	if err != nil {
+		return err
+	}
 	disk, err := vendored.OpenDisk(*dir)
 	if err != nil {
 		return err

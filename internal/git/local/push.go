@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-git/go-git/v5/plumbing"
-
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
@@ -25,10 +23,7 @@ func (l *Repository) Push(objects []object.Object, updates []object.Update) erro
 		if l.Has(o.Hash) {
 			continue
 		}
-		encoded := &plumbing.MemoryObject{}
-		encoded.SetType(o.Kind)
-		_, _ = encoded.Write(o.Content) // into memory, which does not fail
-		if _, err := l.st.SetEncodedObject(encoded); err != nil {
+		if err := l.write(o); err != nil {
 			return fmt.Errorf("write object %s: %w", o.Hash, err)
 		}
 	}
@@ -42,12 +37,12 @@ func (l *Repository) notCheckedOut(updates []object.Update) error {
 	if !l.work {
 		return nil
 	}
-	text, err := os.ReadFile(filepath.Join(l.dir, "HEAD"))
+	head, err := l.Head()
 	if err != nil {
-		return fmt.Errorf("read HEAD: %w", err)
+		return err
 	}
 	for _, u := range updates {
-		if strings.TrimSpace(string(text)) == "ref: "+u.Ref {
+		if head != "" && u.Ref == branches+head {
 			return &object.Rejected{Ref: u.Ref, Reason: "the branch is checked out there; use a bare repository or another branch"}
 		}
 	}
@@ -123,11 +118,7 @@ func writeLock(name, content string) error {
 	}
 }
 
-func (l *Repository) file(ref string) string {
-	return filepath.Join(l.refDir(ref), filepath.FromSlash(ref))
-}
-
-func (l *Repository) move(u object.Update, lock string, packed map[string]object.Hash) error {
+func (l *Repository) move(u object.Update, lock string, packed map[string]packedRef) error {
 	if !u.New.IsZero() {
 		return os.Rename(lock, l.file(u.Ref))
 	}

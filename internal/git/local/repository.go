@@ -4,281 +4,238 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/go-git/go-billy/v5/osfs"
-	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/cache"
-	"github.com/go-git/go-git/v5/storage/filesystem"
+	"github.com/go-git/go-git/v5/plumbing/format/config"
 
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
-// Repository is a repository on this machine, bare or with a work tree. It
-// is read where it is.
+// Repository is a repository on this machine: a bare one, a clone with a work tree, or a
+// linked work tree of one. It is for one goroutine at a time.
 type Repository struct {
+	disk   disk
 	dir    string // the one with HEAD
 	common string // the one with objects and refs; differs in a linked work tree
 	work   bool   // has a work tree
-	st     *filesystem.Storage
+
+	origin  string    // address of the remote "origin"
+	partial bool      // objects are missing on purpose
+	folders []*folder // of objects, the own one first; nil if they are not open
+	missing []string  // folders of objects that the repository names and that do not exist
+	loose   looseReader
 }
 
-const localCache = 16 << 20 // bytes of objects
-
+// Open opens the repository in a folder: the folder itself, or the .git in it.
 func Open(dir string) (*Repository, error) {
-	l := &Repository{dir: dir}
-	if err := l.locate(); err != nil {
+	return open(disk{}, dir, false)
+}
+
+// Find opens the repository to which a folder belongs, as the git program does: the one
+// in the folder or in the nearest folder above it.
+func Find(dir string) (*Repository, error) {
+	return open(disk{}, dir, true)
+}
+
+// FindWithin is Find for a folder that is not trusted: nothing outside of root is read,
+// neither by symbolic links nor where the repository says that parts of it are
+// elsewhere.
+func FindWithin(root, dir string) (*Repository, error) {
+	root, err := real(root)
+	if err != nil {
 		return nil, err
 	}
-	config, err := os.ReadFile(filepath.Join(l.common, "config"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read its config: %w", err)
+	if dir, err = real(dir); err != nil {
+		return nil, err
 	}
-	for _, unknown := range []string{"reftable", "sha256"} {
-		if strings.Contains(strings.ToLower(string(config)), "= "+unknown) {
-			return nil, fmt.Errorf("the repository is of the kind %s, which is not supported", unknown)
-		}
+	d, err := diskWithin(root)
+	if err != nil {
+		return nil, err
 	}
-	l.begin()
+	return open(d, dir, true)
+}
+
+// real is an absolute path without symbolic links.
+func real(dir string) (string, error) {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(dir)
+}
+
+func open(d disk, dir string, above bool) (*Repository, error) {
+	l := &Repository{disk: d}
+	if err := l.open(dir, above); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	return l, nil
 }
 
-func (l *Repository) begin() {
-	l.st = filesystem.NewStorageWithOptions(osfs.New(l.common, osfs.WithBoundOS()), cache.NewObjectLRU(localCache),
-		filesystem.Options{KeepDescriptors: true, LargeObjectThreshold: object.Large, AlternatesFS: osfs.New("/")})
-}
-
-// locate finds the folder of the repository itself, see gitrepository-layout(5).
-func (l *Repository) locate() error {
-	info, err := os.Stat(l.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: the folder %s is not there", object.ErrNoRepository, l.dir)
-	}
+func (l *Repository) open(dir string, above bool) error {
+	absolute, err := filepath.Abs(dir)
 	if err != nil {
 		return err
 	}
-	inner := filepath.Join(l.dir, ".git")
-	text, err := os.ReadFile(inner)
+	info, err := l.disk.stat(absolute)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: the folder %s does not exist", object.ErrNoRepository, dir)
+	case err != nil:
+		return err
 	case !info.IsDir():
-		return fmt.Errorf("%w: %s is a file", object.ErrNoRepository, l.dir)
-	case err == nil:
-		to, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir: ")
-		if !ok {
-			return fmt.Errorf("%w: %s does not say where the repository is", object.ErrNoRepository, inner)
+		return fmt.Errorf("%w: %s is not a folder", object.ErrNoRepository, dir)
+	}
+	if err := l.locate(absolute, above); err != nil {
+		return err
+	}
+	switch {
+	case l.dir == "" && above:
+		return fmt.Errorf("%w: neither %s nor a folder above it is a git repository", object.ErrNoRepository, dir)
+	case l.dir == "":
+		return fmt.Errorf("%w: the folder %s is not a git repository", object.ErrNoRepository, dir)
+	}
+	if err := l.readConfig(); err != nil {
+		return err
+	}
+	_, err = l.objects()
+	return err
+}
+
+// Close gives files back. A repository that is not limited to a folder opens them again
+// when it is used.
+func (l *Repository) Close() error {
+	errs := []error{l.disk.close()}
+	for _, f := range l.folders {
+		errs = append(errs, f.packs.Close())
+	}
+	l.folders, l.missing = nil, nil
+	return errors.Join(errs...)
+}
+
+// locate looks for the folder of a repository, see gitrepository-layout(5), in dir and
+// in those above it.
+func (l *Repository) locate(dir string, above bool) error {
+	for {
+		found, err := l.at(dir)
+		if err != nil || found {
+			return err
 		}
-		l.dir, l.work = absolute(l.dir, to), true
-	case isFolder(inner):
-		l.dir, l.work = inner, true
+		up := filepath.Dir(dir)
+		if !above || up == dir || dir == l.disk.dir {
+			return nil
+		}
+		dir = up
 	}
-	if _, err := os.Stat(filepath.Join(l.dir, "HEAD")); err != nil {
-		return fmt.Errorf("%w: the folder %s is none", object.ErrNoRepository, l.dir)
+}
+
+// at looks for a repository in one folder.
+func (l *Repository) at(dir string) (bool, error) {
+	inner := filepath.Join(dir, ".git")
+	info, err := l.disk.stat(inner)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return l.isRepository(dir)
+	case err != nil:
+		return false, err
+	case info.IsDir():
+		l.work = true
+		return l.isRepository(inner)
 	}
-	l.common = l.dir
-	if text, err := os.ReadFile(filepath.Join(l.dir, "commondir")); err == nil {
-		l.common = absolute(l.dir, strings.TrimSpace(string(text)))
+	text, err := l.disk.readFile(inner)
+	if err != nil {
+		return false, err
 	}
-	if !isFolder(filepath.Join(l.common, "objects")) {
-		return fmt.Errorf("%w: the folder %s is none", object.ErrNoRepository, l.common)
+	to, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir: ")
+	if !ok {
+		return false, fmt.Errorf("%w: the file %s does not say where the repository is", object.ErrNoRepository, inner)
 	}
+	l.work = true
+	found, err := l.isRepository(from(dir, to))
+	if err == nil && !found {
+		return false, fmt.Errorf("%w: the file %s names %s, which is not one", object.ErrNoRepository, inner, to)
+	}
+	return found, err
+}
+
+// isRepository takes a folder that has what every repository has.
+func (l *Repository) isRepository(dir string) (bool, error) {
+	if _, err := l.disk.stat(filepath.Join(dir, "HEAD")); err != nil {
+		return false, ignoreMissing(err)
+	}
+	common := dir
+	text, err := l.disk.readFile(filepath.Join(dir, "commondir"))
+	if ignoreMissing(err) != nil {
+		return false, err
+	}
+	if err == nil {
+		common = from(dir, strings.TrimSpace(string(text)))
+	}
+	found, err := l.disk.isFolder(filepath.Join(common, "objects"))
+	if found {
+		l.dir, l.common = dir, common
+	}
+	return found, err
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// from is a path that a file of a folder names.
+func from(dir, name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(dir, filepath.FromSlash(name))
+}
+
+// readConfig refuses formats that are not known, see "extensions" in git-config(1).
+func (l *Repository) readConfig() error {
+	name := filepath.Join(l.common, "config")
+	text, err := l.disk.readFile(name)
+	if ignoreMissing(err) != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	c := config.New()
+	if err := config.NewDecoder(bytes.NewReader(text)).Decode(c); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	extensions := c.Section("extensions")
+	if format := extensions.Option("objectFormat"); format != "" && !strings.EqualFold(format, "sha1") {
+		return fmt.Errorf("the repository names its objects by %s; only sha1 is supported", format)
+	}
+	if format := extensions.Option("refStorage"); format != "" && !strings.EqualFold(format, "files") {
+		return fmt.Errorf("the repository keeps its refs in the format %s, which is not supported; convert it with: git refs migrate --ref-format=files", format)
+	}
+	l.partial = extensions.Option("partialClone") != ""
+	for _, remote := range c.Section("remote").Subsections {
+		l.partial = l.partial || remote.Option("promisor") == "true"
+	}
+	l.origin = c.Section("remote").Subsection("origin").Option("url")
 	return nil
 }
 
-func absolute(base, p string) string {
-	if filepath.IsAbs(p) {
-		return p
-	}
-	return filepath.Join(base, p)
+// Dir is the folder of the repository itself, with its objects and refs.
+func (l *Repository) Dir() string { return l.common }
+
+// Origin is the address from which the repository was cloned: that of its remote
+// "origin"; "" if it has none.
+func (l *Repository) Origin() string { return l.origin }
+
+// IsShallow reports whether the history was cut off when it was fetched.
+func (l *Repository) IsShallow() bool {
+	info, err := l.disk.stat(filepath.Join(l.common, "shallow"))
+	return err == nil && info.Size() > 0
 }
 
-func isFolder(p string) bool {
-	info, err := os.Stat(p)
-	return err == nil && info.IsDir()
-}
-
-func (l *Repository) Close() error { return l.st.Close() }
-
-// Has looks again when an object is missing, as another process may have packed
-// the repository meanwhile.
-func (l *Repository) Has(h object.Hash) bool {
-	if l.st.HasEncodedObject(h) == nil {
-		return true
-	}
-	l.st.Reindex()
-	return l.st.HasEncodedObject(h) == nil
-}
-
-func (l *Repository) object(h object.Hash) (plumbing.EncodedObject, error) {
-	o, err := l.st.EncodedObject(plumbing.AnyObject, h)
-	if err == nil {
-		return o, nil
-	}
-	_ = l.st.Close() // the files may have been replaced
-	l.begin()
-	o, err = l.st.EncodedObject(plumbing.AnyObject, h)
-	if errors.Is(err, plumbing.ErrObjectNotFound) {
-		return nil, fmt.Errorf("object %s in %s: %w", h, l.dir, object.ErrNotFound)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read object %s in %s: %w", h, l.dir, err)
-	}
-	return o, nil
-}
-
-func (l *Repository) Read(h object.Hash) (plumbing.ObjectType, []byte, error) {
-	o, err := l.object(h)
-	if err != nil {
-		return 0, nil, err
-	}
-	r, err := o.Reader()
-	if err != nil {
-		return 0, nil, fmt.Errorf("read object %s in %s: %w", h, l.dir, err)
-	}
-	defer func() { _ = r.Close() }() // read in full, or the error is told
-	var b bytes.Buffer
-	b.Grow(int(o.Size()))
-	if _, err := io.Copy(&b, r); err != nil {
-		return 0, nil, fmt.Errorf("read object %s in %s: %w", h, l.dir, err)
-	}
-	return o.Type(), b.Bytes(), nil
-}
-
-func (l *Repository) Open(h object.Hash) (plumbing.ObjectType, io.ReadCloser, int64, error) {
-	o, err := l.object(h)
-	if err != nil {
-		return 0, nil, 0, err
-	}
-	r, err := o.Reader()
-	if err != nil {
-		return 0, nil, 0, fmt.Errorf("read object %s in %s: %w", h, l.dir, err)
-	}
-	return o.Type(), r, o.Size(), nil
-}
-
-// Shallow reports whether the clone's history ends at h.
+// Shallow reports whether the history was cut off at a commit.
 func (l *Repository) Shallow(h object.Hash) bool {
-	text, err := os.ReadFile(filepath.Join(l.common, "shallow"))
+	text, err := l.disk.readFile(filepath.Join(l.common, "shallow"))
 	return err == nil && bytes.Contains(text, []byte(h.String()))
-}
-
-// Refs gives those that exist, with peeled tags.
-func (l *Repository) Refs(names []string) (map[string]object.Hash, error) {
-	packed, err := l.packedRefs()
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]object.Hash{}
-	for _, name := range names {
-		h, err := l.ref(name, packed)
-		if err != nil {
-			return nil, err
-		}
-		if h.IsZero() {
-			continue
-		}
-		found[name] = h
-		if to := l.peel(h); to != h {
-			found[name+"^{}"] = to
-		}
-	}
-	return found, nil
-}
-
-// peel follows tags to what they mean.
-func (l *Repository) peel(h object.Hash) object.Hash {
-	const chained = 10 // tags of tags
-	for range chained {
-		o, err := l.st.EncodedObject(plumbing.TagObject, h)
-		if err != nil {
-			return h
-		}
-		_, raw, err := l.Read(o.Hash())
-		if err != nil {
-			return h
-		}
-		to, err := object.TagTarget(raw)
-		if err != nil {
-			return h
-		}
-		h = to
-	}
-	return h
-}
-
-const maxSymrefs = 5 // that point to each other, as in git
-
-// ref is the value of a ref; zero when there is none. A file wins over
-// packed-refs.
-func (l *Repository) ref(name string, packed map[string]object.Hash) (object.Hash, error) {
-	for range maxSymrefs {
-		if !object.CleanPath(name) {
-			return object.Hash{}, fmt.Errorf("%q is no name of a ref", name)
-		}
-		text, err := os.ReadFile(filepath.Join(l.refDir(name), filepath.FromSlash(name)))
-		value := strings.TrimSpace(string(text))
-		to, symbolic := strings.CutPrefix(value, "ref: ")
-		switch {
-		case err != nil: // also when a folder is there
-			return packed[name], nil //nolint:nilerr // explained
-		case symbolic:
-			name = strings.TrimSpace(to)
-		case plumbing.IsHash(value):
-			return plumbing.NewHash(value), nil
-		default:
-			return object.Hash{}, fmt.Errorf("the ref %s in %s is damaged", name, l.dir)
-		}
-	}
-	return object.Hash{}, fmt.Errorf("the ref %s in %s leads in circles", name, l.dir)
-}
-
-// refDir: names outside of refs/, as HEAD, are each work tree's own.
-func (l *Repository) refDir(name string) string {
-	if strings.HasPrefix(name, "refs/") {
-		return l.common
-	}
-	return l.dir
-}
-
-func (l *Repository) packedRefs() (map[string]object.Hash, error) {
-	packed := map[string]object.Hash{}
-	text, err := os.ReadFile(filepath.Join(l.common, "packed-refs"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return packed, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the refs of %s: %w", l.dir, err)
-	}
-	for line := range strings.SplitSeq(string(text), "\n") {
-		if id, name, ok := strings.Cut(line, " "); ok && plumbing.IsHash(id) {
-			packed[name] = plumbing.NewHash(id)
-		}
-	}
-	return packed, nil
-}
-
-func (l *Repository) AllRefs() (map[string]object.Hash, error) {
-	packed, err := l.packedRefs()
-	if err != nil {
-		return nil, err
-	}
-	names := []string{"HEAD"}
-	for name := range packed {
-		names = append(names, name)
-	}
-	err = filepath.WalkDir(filepath.Join(l.common, "refs"), func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasSuffix(p, ".lock") {
-			return err
-		}
-		name, err := filepath.Rel(l.common, p)
-		names = append(names, filepath.ToSlash(name))
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the refs of %s: %w", l.dir, err)
-	}
-	return l.Refs(names)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -73,6 +74,7 @@ func readHead(r byteReader, at int) (packEntry, error) {
 	return e, nil
 }
 
+// readDistance is how many bytes before an object its base begins.
 func readDistance(r io.ByteReader) (int64, error) {
 	c, err := r.ReadByte()
 	if err != nil {
@@ -83,7 +85,7 @@ func readDistance(r io.ByteReader) (int64, error) {
 		if c, err = r.ReadByte(); err != nil {
 			return 0, err
 		}
-		if n = (n+1)<<7 | int64(c&0x7f); n > MaxPack {
+		if n = (n+1)<<7 | int64(c&0x7f); n > math.MaxInt64>>8 {
 			return 0, ErrDamaged
 		}
 	}

@@ -18,7 +18,7 @@ type packed struct {
 // packIndex is the index of n objects that are sorted by their hashes, for a pack
 // with this checksum.
 func packIndex(n int, object func(i int) packed, packSum []byte) []byte {
-	out := make([]byte, 0, idxHeader+n*(20+4+4)+2*packTrailer)
+	out := make([]byte, 0, idxHeader+n*idxEntry+2*packTrailer)
 	out = append(out, "\xfftOc\x00\x00\x00\x02"...)
 	i := 0
 	for first := range 256 {
@@ -41,24 +41,41 @@ func packIndex(n int, object func(i int) packed, packSum []byte) []byte {
 	return append(out, Checksum(out)...)
 }
 
-// packIdx reads git's index of a pack, see gitformat-pack(5).
-type packIdx struct {
-	count          int
-	fanout         [256]uint32
-	names, offsets []byte
+// index is git's index of a pack in version 2, see gitformat-pack(5).
+type index struct {
+	count int
+	// names are 20 bytes of each object in their order; offsets have 4 bytes, of which
+	// the first bit says that the rest is a place in far; far has 8 bytes for each
+	// offset of more than 31 bits.
+	fanout              [256]uint32
+	names, offsets, far []byte
+	pack                []byte // checksum of the pack
 }
 
-const idxHeader = 8 + 256*4
+const (
+	idxHeader = 8 + 256*4
+	idxEntry  = 20 + 4 + 4 // name, CRC, offset
+	isFar     = 1 << 31
+)
 
-func readIdx(data []byte) (*packIdx, error) {
-	if len(data) < idxHeader+2*packTrailer || string(data[:8]) != "\xfftOc\x00\x00\x00\x02" {
-		return nil, fmt.Errorf("%w: its index is not one of git", ErrDamaged)
+// readIdx reads an index and verifies its checksum.
+func readIdx(data []byte) (*index, error) {
+	x, err := parseIdx(data)
+	if err != nil {
+		return nil, err
 	}
-	body := data[:len(data)-packTrailer]
-	if !bytes.Equal(Checksum(body), data[len(body):]) {
+	if body := data[:len(data)-packTrailer]; !bytes.Equal(Checksum(body), data[len(body):]) {
 		return nil, fmt.Errorf("%w: the checksum of its index is wrong", ErrDamaged)
 	}
-	var x packIdx
+	return x, nil
+}
+
+// parseIdx reads an index. The slices of the result are parts of data.
+func parseIdx(data []byte) (*index, error) {
+	if len(data) < idxHeader+2*packTrailer || string(data[:8]) != "\xfftOc\x00\x00\x00\x02" {
+		return nil, fmt.Errorf("%w: its index is not one of version 2", ErrDamaged)
+	}
+	var x index
 	last := uint32(0)
 	for i := range x.fanout {
 		x.fanout[i] = binary.BigEndian.Uint32(data[8+4*i:])
@@ -68,15 +85,20 @@ func readIdx(data []byte) (*packIdx, error) {
 		last = x.fanout[i]
 	}
 	x.count = int(last)
-	if len(data) != idxHeader+x.count*28+2*packTrailer {
+	end := len(data) - 2*packTrailer
+	far := end - idxHeader - x.count*idxEntry
+	if far < 0 || far%8 != 0 || far/8 > x.count {
 		return nil, fmt.Errorf("%w: the length of its index is wrong", ErrDamaged)
 	}
 	x.names = data[idxHeader : idxHeader+20*x.count]
-	x.offsets = data[idxHeader+24*x.count : idxHeader+28*x.count]
+	x.offsets = data[idxHeader+24*x.count : end-far]
+	x.far = data[end-far : end]
+	x.pack = data[end : end+packTrailer]
 	return &x, nil
 }
 
-func (x *packIdx) find(h object.Hash) (offset int, ok bool) {
+// find returns where an object begins in the pack.
+func (x *index) find(h object.Hash) (offset int, ok bool) {
 	lo, hi := 0, int(x.fanout[h[0]])
 	if h[0] > 0 {
 		lo = int(x.fanout[h[0]-1])
@@ -85,7 +107,7 @@ func (x *packIdx) find(h object.Hash) (offset int, ok bool) {
 		mid := lo + (hi-lo)/2
 		switch c := bytes.Compare(h[:], x.names[20*mid:20*mid+20]); {
 		case c == 0:
-			return int(binary.BigEndian.Uint32(x.offsets[4*mid:])), true
+			return x.offset(mid), true
 		case c < 0:
 			hi = mid
 		default:
@@ -95,7 +117,20 @@ func (x *packIdx) find(h object.Hash) (offset int, ok bool) {
 	return 0, false
 }
 
-func (x *packIdx) hash(i int) (h object.Hash) {
+// offset of the i-th object; one that is not in the pack if the index is damaged.
+func (x *index) offset(i int) int {
+	at := binary.BigEndian.Uint32(x.offsets[4*i:])
+	if at&isFar == 0 {
+		return int(at)
+	}
+	place := 8 * int(at&^isFar)
+	if place+8 > len(x.far) {
+		return -1
+	}
+	return int(binary.BigEndian.Uint64(x.far[place:])) //nolint:gosec // a negative one is not in the pack either
+}
+
+func (x *index) hash(i int) (h object.Hash) {
 	copy(h[:], x.names[20*i:])
 	return h
 }

@@ -23,7 +23,7 @@ type bomb struct {
 
 // entry adds an object and returns its offset. base is the offset of an offset
 // delta's base, 0 for none.
-func (b *bomb) entry(t *testing.T, kind plumbing.ObjectType, base int, size int, content io.Reader) int {
+func (b *bomb) entry(t *testing.T, kind plumbing.ObjectType, base, size int, content io.Reader) int {
 	t.Helper()
 	at := packHeader + b.body.Len()
 	writeObjectHeader(&b.body, kind, size)
@@ -151,7 +151,7 @@ func TestALongChainNeedsTheMemoryOfTwoObjects(t *testing.T) {
 	})
 	require.NoError(t, err)
 	runtime.ReadMemStats(&after)
-	assert.Less(t, after.HeapSys-before.HeapSys, uint64(64<<20), "bytes that the heap grew for %d objects of 1 MiB", deltas)
+	assert.Less(t, int64(after.HeapSys)-int64(before.HeapSys), int64(64<<20), "bytes that the heap grew for %d objects of 1 MiB", deltas)
 	read, err := readIdx(idx)
 	require.NoError(t, err)
 	assert.Equal(t, deltas+1, read.count)

@@ -6,62 +6,32 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing"
-
-	"github.com/taxiway-ci/taxiway/internal/git/cache"
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
 const (
-	memoryPack   = 32 << 20 // bytes of a pack that is kept in memory
-	maxPacks     = 300      // more of them make every search slow
-	cachedDeltas = 8 << 20  // bytes of objects that deltas build on
+	memoryPack = 32 << 20 // bytes of a pack that is kept in memory
+	maxPacks   = 300      // more of them make every search slow
 )
 
 // Store keeps packs as they came, in memory or in a folder. Its file "state"
 // says which packs count, what they lack, and which refs they came from; it is
 // replaced in one step after everything else is on disk.
 type Store struct {
-	dir      string // "" is memory
-	tempDir  string
-	inMemory int64 // bytes of a pack that stays in memory
-	packs    []*pack
-	bases    *cache.Cache[place, wholeObject]
-	State    State
-}
-
-type pack struct {
-	data     data
-	idx      *packIdx
-	close    func() error // nil: there is nothing to give back
-	number   int
-	unpacker *unpacker
-}
-
-type place struct {
-	p  *pack
-	at int
-}
-
-type wholeObject struct {
-	kind    plumbing.ObjectType
-	content []byte
+	reader
+	State State
 }
 
 // NewStore keeps packs in memory, and large ones in files of tempDir; "" is the
 // system's folder for such files.
 func NewStore(tempDir string) *Store {
 	return &Store{
-		tempDir:  tempDir,
-		inMemory: memoryPack,
-		bases:    cache.New[place, wholeObject](cachedDeltas),
-		State:    State{Shallow: map[object.Hash]bool{}, Tips: map[string]object.Hash{}},
+		reader: newReader(tempDir, memoryPack),
+		State:  State{Shallow: map[object.Hash]bool{}, Tips: map[string]object.Hash{}},
 	}
 }
 
@@ -141,6 +111,9 @@ func (s *Store) load(n int) error {
 	if err := s.use(p, f); err != nil {
 		return err
 	}
+	if p.data.size > MaxPack {
+		return over("the pack", int64(p.data.size), MaxPack, "bytes")
+	}
 	head, err := p.data.bytes(0, packHeader)
 	if err != nil {
 		return err
@@ -159,32 +132,9 @@ func (s *Store) load(n int) error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(raw[len(raw)-2*packTrailer:len(raw)-packTrailer], sum) {
+	if !bytes.Equal(p.idx.pack, sum) {
 		return fmt.Errorf("%w: its index is another pack's", ErrDamaged)
 	}
-	return nil
-}
-
-// use reads a pack from an open file, which belongs to the pack from now on.
-func (s *Store) use(p *pack, f *os.File) error {
-	p.close = f.Close
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() < packHeader+packTrailer || info.Size() > MaxPack {
-		return fmt.Errorf("%w: %d bytes", ErrDamaged, info.Size())
-	}
-	p.data = data{file: f, size: int(info.Size())}
-	if info.Size() <= s.inMemory {
-		mem, unmap, err := mapFile(f, p.data.size)
-		if err != nil {
-			return fmt.Errorf("map %d bytes into memory: %w", info.Size(), err)
-		}
-		p.data.mem = mem
-		p.close = func() error { return errors.Join(unmap(), f.Close()) }
-	}
-	p.unpacker = newUnpacker(p.data, s.tempDir)
 	return nil
 }
 
@@ -309,16 +259,6 @@ func (s *Store) receive(r io.Reader, p *pack) (temp string, err error) {
 	return temp, nil
 }
 
-// end gives the pack's file back.
-func (p *pack) end() error {
-	if p.close == nil {
-		return nil
-	}
-	ends := p.close
-	p.close, p.data = nil, data{}
-	return ends()
-}
-
 // Save makes what was added last.
 func (s *Store) Save() error {
 	if s.dir == "" {
@@ -332,178 +272,6 @@ func (s *Store) Save() error {
 		return fmt.Errorf("keep git objects: %w", err)
 	}
 	return nil
-}
-
-func (s *Store) Close() error {
-	var errs []error
-	for _, p := range s.packs {
-		errs = append(errs, p.end())
-	}
-	s.packs = nil
-	s.bases = cache.New[place, wholeObject](cachedDeltas)
-	return errors.Join(errs...)
-}
-
-// find looks in the oldest pack first: an object builds only on what came
-// before it or with it, so a search for bases ends.
-func (s *Store) find(h object.Hash) (place, bool) {
-	for _, p := range s.packs {
-		if at, ok := p.idx.find(h); ok {
-			return place{p, at}, true
-		}
-	}
-	return place{}, false
-}
-
-// Hashes are those of all objects.
-func (s *Store) Hashes() iter.Seq[object.Hash] {
-	return func(yield func(object.Hash) bool) {
-		for _, p := range s.packs {
-			for i := range p.idx.count {
-				if !yield(p.idx.hash(i)) {
-					return
-				}
-			}
-		}
-	}
-}
-
-func (s *Store) Has(h object.Hash) bool {
-	_, ok := s.find(h)
-	return ok
-}
-
-func (s *Store) Read(h object.Hash) (plumbing.ObjectType, []byte, error) {
-	at, ok := s.find(h)
-	if !ok {
-		return 0, nil, fmt.Errorf("object %s: %w", h, object.ErrNotFound)
-	}
-	o, err := s.decode(at)
-	if err != nil {
-		return 0, nil, s.damaged(h, err)
-	}
-	return o.kind, o.content, nil
-}
-
-func (s *Store) damaged(h object.Hash, err error) error {
-	if errors.Is(err, object.ErrLimit) {
-		return fmt.Errorf("read object %s: %w", h, err)
-	}
-	if s.dir != "" {
-		return fmt.Errorf("%w: %s: object %s: %w", object.ErrDamaged, s.dir, h, err)
-	}
-	return fmt.Errorf("read object %s: %w", h, err)
-}
-
-// decode makes the object at a place in memory, if it is not too large for that.
-func (s *Store) decode(at place) (wholeObject, error) {
-	kind, c, err := s.unpack(at)
-	if err != nil {
-		return wholeObject{}, err
-	}
-	defer c.release()
-	if c.file == nil {
-		return wholeObject{kind, c.mem}, nil
-	}
-	if c.size > MaxWhole {
-		return wholeObject{}, over("an object that is read as a whole", c.size, MaxWhole, "bytes")
-	}
-	whole := make([]byte, c.size)
-	_, err = io.ReadFull(c.reader(), whole)
-	return wholeObject{kind, whole}, err
-}
-
-// unpack makes the content of the object at a place. Of the deltas on the way only
-// one is open at a time.
-func (s *Store) unpack(at place) (plumbing.ObjectType, content, error) {
-	var through []place
-	var o wholeObject
-	var made content
-	for {
-		if known, ok := s.bases.Get(at); ok {
-			o, made = known, content{mem: known.content, size: int64(len(known.content))}
-			break
-		}
-		e, err := at.p.unpacker.entry(at.at)
-		if err != nil {
-			return 0, made, err
-		}
-		if !e.isDelta() {
-			o.kind = e.kind
-			if made, err = at.p.unpacker.base(e); err != nil {
-				return 0, made, err
-			}
-			if len(through) > 0 {
-				s.remember(at, o.kind, made)
-			}
-			break
-		}
-		through = append(through, at)
-		if at, err = s.base(at, e); err != nil {
-			return 0, made, err
-		}
-		if len(through) > MaxChain {
-			return 0, made, over("a chain of deltas", int64(len(through)), MaxChain, "deltas or more")
-		}
-	}
-	for _, on := range slices.Backward(through) {
-		e, err := on.p.unpacker.entry(on.at)
-		if err != nil {
-			made.release()
-			return 0, content{}, err
-		}
-		next, err := on.p.unpacker.apply(made, e, nil)
-		made.release()
-		if err != nil {
-			return 0, content{}, err
-		}
-		made = next
-		s.remember(on, o.kind, made)
-	}
-	return o.kind, made, nil
-}
-
-func (s *Store) remember(at place, kind plumbing.ObjectType, c content) {
-	if c.file == nil {
-		s.bases.Put(at, wholeObject{kind, c.mem}, len(c.mem))
-	}
-}
-
-func (s *Store) base(of place, e packEntry) (place, error) {
-	if e.kind == plumbing.OFSDeltaObject {
-		return place{of.p, e.base}, nil
-	}
-	at, ok := s.find(e.baseRef)
-	if !ok {
-		return at, fmt.Errorf("%w: the base %s of a delta is missing", ErrDamaged, e.baseRef)
-	}
-	return at, nil
-}
-
-// Open reads an object of any size, and returns its kind and size. An object that a
-// delta makes is limited by [MaxDelta].
-func (s *Store) Open(h object.Hash) (plumbing.ObjectType, io.ReadCloser, int64, error) {
-	at, ok := s.find(h)
-	if !ok {
-		return 0, nil, 0, fmt.Errorf("object %s: %w", h, object.ErrNotFound)
-	}
-	e, err := at.p.unpacker.entry(at.at)
-	if err != nil {
-		return 0, nil, 0, s.damaged(h, err)
-	}
-	if e.isDelta() {
-		kind, c, err := s.unpack(at)
-		if err != nil {
-			return 0, nil, 0, s.damaged(h, err)
-		}
-		return kind, contentReader{c.reader(), c}, c.size, nil
-	}
-	var own inflater
-	r, err := own.start(at.p.data.from(e.content, &pieces{}))
-	if err != nil {
-		return 0, nil, 0, s.damaged(h, err)
-	}
-	return e.kind, io.NopCloser(r), e.size, nil
 }
 
 // WithContext ends the reading of r with a context.

@@ -2,13 +2,13 @@ package world
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
-	"path/filepath"
 	"slices"
-	"strings"
 
+	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 )
 
@@ -32,19 +32,37 @@ func Copies(clones map[string]string) func(ctx context.Context, w *World) (map[s
 	}
 }
 
-// copyClone copies branches, tags and HEAD.
-func copyClone(to *gittest.Repository, dir string) error {
-	from, err := filepath.Abs(dir)
+// copyClone copies branches, tags and HEAD. Branches that were never checked out in the clone are copied from its remote
+// "origin".
+func copyClone(to *gittest.Repository, dir string) (err error) {
+	clone, err := git.OpenClone(dir)
 	if err != nil {
 		return err
 	}
-	if _, err := to.Git("fetch", "--quiet", "--no-write-fetch-head", from, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
+	defer func() { err = errors.Join(err, clone.Close()) }()
+	all, err := clone.Refs()
+	if err != nil {
 		return err
 	}
-	head, err := gittest.Open(from).Git("symbolic-ref", "--quiet", "HEAD")
-	if err != nil { // a commit is checked out by itself
-		return nil //nolint:nilerr // HEAD stays main
+	branches, err := clone.Branches()
+	if err != nil {
+		return err
 	}
-	_, err = to.Git("symbolic-ref", "HEAD", strings.TrimSpace(head))
+	fetch := []string{"fetch", "--quiet", "--no-write-fetch-head", clone.Dir(), "+refs/tags/*:refs/tags/*"}
+	for _, name := range slices.Sorted(maps.Keys(branches)) {
+		from := "refs/heads/" + name
+		if all[from].IsZero() {
+			from = "refs/remotes/origin/" + name
+		}
+		fetch = append(fetch, "+"+from+":refs/heads/"+name)
+	}
+	if _, err := to.Git(fetch...); err != nil {
+		return err
+	}
+	head, err := clone.Head()
+	if err != nil || head == "" { // "" is a commit that is checked out by itself: HEAD stays main
+		return err
+	}
+	_, err = to.Git("symbolic-ref", "HEAD", "refs/heads/"+head)
 	return err
 }
