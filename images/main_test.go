@@ -114,7 +114,7 @@ func TestBuildAndInspect(t *testing.T) {
 }
 
 func TestPushPrintsWhatToPin(t *testing.T) {
-	registry, err := registry.New(t.Context())
+	registry, err := registry.New(t.Context()) //nolint:gocritic // reads better so
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, registry.Close()) })
 	status, stdout, stderr := images(t, "push", registry.Host+"/team", "--module", module(t), "--version", "0.3.0")

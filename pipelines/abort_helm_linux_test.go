@@ -100,8 +100,8 @@ func (w helmWorld) run(t *testing.T, step string, files map[string]string, value
 func (w helmWorld) abortedAt(t *testing.T, step string, takes time.Duration, values string) string {
 	t.Helper()
 	r := w.start(t, step, helmChart(), values)
-	moment := rand.N(takes) //nolint:gosec // a moment is no secret
-	time.Sleep(moment)
+	moment := rand.N(takes)
+	time.Sleep(moment) //nolint:forbidigo // a program has to reach its moment
 	r.abort()
 	_ = r.end(t) // it may have been done
 	return "aborted after " + moment.String() + ":\n" + r.printed()
@@ -112,7 +112,7 @@ func (r *onTerminal) kill(t *testing.T) {
 	t.Helper()
 	running, err := os.ReadFile(filepath.Join(r.cmd.Dir, "running"))
 	require.NoError(t, err)
-	for _, pid := range strings.Fields(string(running)) {
+	for pid := range strings.FieldsSeq(string(running)) {
 		n, err := strconv.Atoi(pid)
 		require.NoError(t, err)
 		require.NoError(t, syscall.Kill(n, syscall.SIGKILL))
@@ -141,6 +141,7 @@ const configMap = "/api/v1/namespaces/apps/configmaps/app"
 func TestAbortedReleasesGoBack(t *testing.T) {
 	t.Parallel()
 	helms(t, func(t *testing.T, w helmWorld) {
+		t.Helper()
 		takes := w.run(t, "helm.sh", helmChart(), "is: one")
 		require.Equal(t, "deployed", w.status("apps"))
 		for range *aborts {
@@ -157,6 +158,7 @@ func TestAbortedReleasesGoBack(t *testing.T) {
 func TestAbortedFirstReleasesVanish(t *testing.T) {
 	t.Parallel()
 	helms(t, func(t *testing.T, w helmWorld) {
+		t.Helper()
 		takes := w.run(t, "helm.sh", helmChart(), "is: one", "NAMESPACE=measured", "RELEASE=measured")
 		w.destroy("measured")
 		w.forget("/apis/rbac.authorization.k8s.io/v1/clusterroles/app-reader")
@@ -174,6 +176,7 @@ func TestAbortedFirstReleasesVanish(t *testing.T) {
 func TestFailedReleasesShowTheirEvidence(t *testing.T) {
 	t.Parallel()
 	helms(t, func(t *testing.T, w helmWorld) {
+		t.Helper()
 		w.run(t, "helm.sh", helmChart(), "is: one")
 		r := w.start(t, "helm.sh", helmChart(), "{is: two, stuck: true}", "TIMEOUT=2s")
 		require.Error(t, r.end(t))
@@ -192,10 +195,11 @@ func TestFailedReleasesShowTheirEvidence(t *testing.T) {
 func TestKilledReleasesAreNamed(t *testing.T) {
 	t.Parallel()
 	helms(t, func(t *testing.T, w helmWorld) {
+		t.Helper()
 		w.run(t, "helm.sh", helmChart(), "is: one")
 		r := w.start(t, "helm.sh", helmChart(), "{is: two, stuck: true}")
 		for w.status("apps") != "pending-upgrade" {
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // a program has to reach its moment
 		}
 		r.kill(t)
 
@@ -214,7 +218,8 @@ func TestKilledReleasesAreNamed(t *testing.T) {
 func TestClusterObjectsDoNotBlockTheNextFlight(t *testing.T) {
 	t.Parallel()
 	helms(t, func(t *testing.T, w helmWorld) {
-		flight := func(commit, values string, timeout string) *onTerminal {
+		t.Helper()
+		flight := func(commit, values, timeout string) *onTerminal {
 			chart := helmChart()
 			chart[".git/short_ref"] = commit
 			return w.start(t, "install", chart, values, "TIMEOUT="+timeout)
@@ -240,7 +245,7 @@ func TestClusterObjectsDoNotBlockTheNextFlight(t *testing.T) {
 		for range *aborts {
 			w.makeNamespace("app-testflight-5555555")
 			r := flight("5555555", "{is: one, stuck: true}", "5m")
-			time.Sleep(rand.N(5 * time.Second)) //nolint:gosec // a moment is no secret
+			time.Sleep(rand.N(5 * time.Second)) //nolint:forbidigo // a program has to reach its moment
 			r.abort()
 			require.Error(t, r.end(t))
 			end("5555555")
@@ -248,7 +253,7 @@ func TestClusterObjectsDoNotBlockTheNextFlight(t *testing.T) {
 		w.makeNamespace("app-testflight-6666666")
 		r = flight("6666666", "{is: one, stuck: true}", "5m")
 		for !slices.Contains([]string{"pending-install"}, w.status("app-testflight-6666666")) {
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // a program has to reach its moment
 		}
 		r.kill(t)
 		r = flight("6666666", "is: two", "5m") // the same commit once more, over what the killed one has left
@@ -261,6 +266,7 @@ func TestClusterObjectsDoNotBlockTheNextFlight(t *testing.T) {
 func TestTwoFlightsAtOnce(t *testing.T) {
 	t.Parallel()
 	helms(t, func(t *testing.T, w helmWorld) {
+		t.Helper()
 		chart := helmChart()
 		chart["chart/templates/all.yaml"] = strings.ReplaceAll(chart["chart/templates/all.yaml"], "app-reader", "{{ .Release.Name }}-reader")
 		var flights []*onTerminal
@@ -303,6 +309,7 @@ func chartRepository(t *testing.T, helm string) string {
 func TestChartsWithDependenciesFlyAndDeploy(t *testing.T) {
 	t.Parallel()
 	helms(t, func(t *testing.T, w helmWorld) {
+		t.Helper()
 		repository := chartRepository(t, w.helm)
 		lock := "dependencies:\n- name: common\n  repository: " + repository + "\n  version: 1.0.0\n"
 		for what, c := range map[string]struct{ repository, lock, want string }{

@@ -124,8 +124,8 @@ func (w terraformWorld) run(t *testing.T, step string) time.Duration {
 func (w terraformWorld) abortedAt(t *testing.T, step string, takes time.Duration) string {
 	t.Helper()
 	r := w.start(t, step)
-	moment := rand.N(takes) //nolint:gosec // a moment is no secret
-	time.Sleep(moment)
+	moment := rand.N(takes)
+	time.Sleep(moment) //nolint:forbidigo // a program has to reach its moment
 	r.abort()
 	_ = r.end(t) // it may have been done
 	return "aborted after " + moment.String() + ":\n" + r.printed()
@@ -161,6 +161,7 @@ func TestAbortedFlightsAreDestroyed(t *testing.T) {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
 			terraforms(t, func(t *testing.T, program string) {
+				t.Helper()
 				fresh := func() terraformWorld {
 					return terraformWorld{program, config + terraformConfig, t.TempDir(), filepath.Join(t.TempDir(), "made")}
 				}
@@ -194,11 +195,12 @@ func TestAbortedFlightsAreDestroyed(t *testing.T) {
 func TestAbortedDeploymentsGoOn(t *testing.T) {
 	t.Parallel()
 	terraforms(t, func(t *testing.T, program string) {
+		t.Helper()
 		var takes time.Duration
 		for i := range *aborts + 1 {
 			backend := &stateServer{}
 			server := httptest.NewServer(backend)
-			defer server.Close()
+			defer server.Close() //nolint:gocritic // reads better so
 			config := fmt.Sprintf("terraform {\n  backend \"http\" {\n    address = %[1]q\n    lock_address = %[1]q\n    unlock_address = %[1]q\n  }\n}\n", server.URL)
 			w := terraformWorld{program, config + terraformConfig, t.TempDir(), filepath.Join(t.TempDir(), "made")}
 			if i == 0 {
@@ -221,6 +223,7 @@ func TestAbortedDeploymentsGoOn(t *testing.T) {
 func TestDeploymentsNeedABackend(t *testing.T) {
 	t.Parallel()
 	terraforms(t, func(t *testing.T, program string) {
+		t.Helper()
 		w := terraformWorld{program, terraformConfig, t.TempDir(), filepath.Join(t.TempDir(), "made")}
 		r := w.start(t, "terraform.sh")
 		require.Error(t, r.end(t))

@@ -255,7 +255,7 @@ func (c *cluster) selected(r *http.Request, at string, o object, plural string) 
 	}
 	meta, _ := o["metadata"].(object)
 	labels, _ := meta["labels"].(object)
-	for _, selector := range strings.Split(r.URL.Query().Get("labelSelector"), ",") {
+	for selector := range strings.SplitSeq(r.URL.Query().Get("labelSelector"), ",") {
 		if key, value, ok := strings.Cut(selector, "="); ok && labels[key] != strings.TrimPrefix(value, "=") {
 			return false
 		}
@@ -279,7 +279,7 @@ func (c *cluster) watch(w http.ResponseWriter, r *http.Request, plural string) {
 	for !stop {
 		for ; next < len(c.events); next++ {
 			if e := c.events[next]; c.selected(r, e.path, e.what, plural) {
-				_ = json.NewEncoder(w).Encode(object{"type": e.kind, "object": e.what})
+				_ = json.NewEncoder(w).Encode(object{"type": e.kind, "object": e.what}) //nolint:errchkjson // reads better so
 			}
 		}
 		if flusher, ok := w.(http.Flusher); ok {
@@ -391,7 +391,7 @@ func merged(into, patch object) object {
 func reply(w http.ResponseWriter, status int, what object) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(what)
+	_ = json.NewEncoder(w).Encode(what) //nolint:errchkjson // reads better so
 }
 
 func refuse(w http.ResponseWriter, status int, reason string) {

@@ -21,7 +21,7 @@ func BenchmarkLargeDelivery(b *testing.B) {
 	repo, err := server.Create("owner/large")
 	require.NoError(b, err)
 	files := map[string]string{"cepler.yml": "environments: {dev: {latest: ['**']}}\n"}
-	for _, name := range strings.Split("abcdefgh", "") {
+	for name := range strings.SplitSeq("abcdefgh", "") {
 		line := "a line of the file " + name + ", as ordinary as the others\n"
 		files["data/"+name] = strings.Repeat(line, 90_000_000/len(line))
 	}

@@ -90,7 +90,7 @@ func quotedForms(text string) []string {
 		var b strings.Builder
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(forHTML)
-		if enc.Encode(text) == nil {
+		if enc.Encode(text) == nil { //nolint:errchkjson // reads better so
 			forms = append(forms, inner(strings.TrimSuffix(b.String(), "\n")))
 		}
 	}

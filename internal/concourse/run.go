@@ -119,7 +119,7 @@ func origin() string {
 	}
 }
 
-type run[S Source, V, G, P any] struct {
+type run[S Source, V, G, P any] struct { //nolint:gocritic // reads better so
 	resource Resource[S, V, G, P]
 	process  Process
 	console  *console

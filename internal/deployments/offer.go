@@ -93,7 +93,7 @@ func (r *Repository) Since(ctx context.Context, p *Plan, number uint64) ([]Versi
 	}
 	limit := maxRecords
 	if want := p.Own.Version - number + 1; want < maxRecords {
-		limit = int(want) //nolint:gosec // less than maxRecords
+		limit = int(want)
 	} else if want > maxRecords {
 		r.logf("only the last %d records of %s are listed", maxRecords, p.Environment)
 	}

@@ -151,7 +151,7 @@ func (r *Repository) recordsFrom(ctx context.Context, head *git.Commit, p string
 		} else if state != nil && state.Version >= first {
 			records = append(records, record{c, state})
 		}
-		if seen++; seen == limit {
+		if seen++; seen == limit { //nolint:gocritic // reads better so
 			break
 		}
 	}

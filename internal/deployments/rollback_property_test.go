@@ -23,7 +23,6 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 )
 
-//nolint:gochecknoglobals // flags are
 var (
 	worldsFlag = flag.Int("rollback.worlds", 300, "how many random worlds are tried")
 	firstFlag  = flag.Int("rollback.first", 1, "seed of the first of them")
@@ -108,12 +107,13 @@ type rollbackWorld struct {
 func newRollbackWorld(t *testing.T, repo *gittest.Repository, seed int) *rollbackWorld {
 	t.Helper()
 	w := &rollbackWorld{
-		t: t, repo: repo, branch: fmt.Sprintf("world-%d", seed), random: rand.New(rand.NewPCG(uint64(seed), 42)), //nolint:gosec // a seed
+		t: t, repo: repo, branch: fmt.Sprintf("world-%d", seed), random: rand.New(rand.NewPCG(uint64(seed), 42)),
 		tree: map[string]string{}, old: map[string][]string{}, counts: map[string]int{}, now: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC),
 	}
 	w.gated, w.ignoreQueue = w.random.IntN(2) == 0, w.random.IntN(4) == 0
 	names := []string{"tf", "st", "pr"}[:1+w.random.IntN(3)]
-	config := "environments:\n"
+	var config strings.Builder
+	config.WriteString("environments:\n")
 	for i, name := range names {
 		w.stages = append(w.stages, &stage{name: name})
 		own := fmt.Sprintf("  %s:\n    latest: [%s.yml, \"x/*\"]\n", name, name)
@@ -122,12 +122,12 @@ func newRollbackWorld(t *testing.T, repo *gittest.Repository, seed int) *rollbac
 		} else {
 			own += fmt.Sprintf("    passed: %s\n    propagated: [\"f/*\"]\n", names[i-1])
 		}
-		config += own
+		config.WriteString(own)
 		if w.gated && w.random.IntN(4) > 0 {
 			w.stages[i].gate = "HEAD"
 		}
 	}
-	files := map[string]string{"cepler.yml": config}
+	files := map[string]string{"cepler.yml": config.String()}
 	for _, p := range rollbackPaths() {
 		files[p] = "0\n"
 	}
@@ -189,15 +189,15 @@ func (w *rollbackWorld) writeGates() {
 	if !w.gated {
 		return
 	}
-	text := ""
+	var text strings.Builder
 	for _, s := range w.stages {
 		gate := s.gate
 		if gate == "" {
 			gate = "HEAD"
 		}
-		text += s.name + ": " + gate + "\n"
+		text.WriteString(s.name + ": " + gate + "\n")
 	}
-	w.push(w.branch+"-gates", fmt.Sprintf("gates %d", len(w.writes)), map[string]git.Edit{"gates.yml": {Content: []byte(text)}})
+	w.push(w.branch+"-gates", fmt.Sprintf("gates %d", len(w.writes)), map[string]git.Edit{"gates.yml": {Content: []byte(text.String())}})
 }
 
 func (w *rollbackWorld) note(format string, args ...any) {

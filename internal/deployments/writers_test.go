@@ -57,7 +57,7 @@ func TestManyWritersAtOnce(t *testing.T) {
 }
 
 // serve makes a served repository and how to reach it.
-func serve(t *testing.T, transport string) (*gittest.Repository, git.Access) {
+func serve(t *testing.T, transport string) (*gittest.Repository, git.Access) { //nolint:gocritic // reads better so
 	t.Helper()
 	server, err := gittest.New(gittest.Options{SSH: transport == "ssh"})
 	if errors.Is(err, gittest.ErrNoSSHD) || errors.Is(err, gittest.ErrNoGit) {

@@ -8,7 +8,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git/workdir"
 )
 
-// The words of the floors below that callers use.
+//nolint:revive // the words of the floors below that callers use, each documented there
 type (
 	Hash      = object.Hash
 	Commit    = object.Commit
@@ -17,7 +17,7 @@ type (
 	Tag       = object.Tag
 	Object    = object.Object
 	Update    = object.Update
-	Rejected  = object.Rejected
+	Rejected  = object.Rejected //nolint:errname // it is what happened
 	Access    = transport.Access
 	File      = workdir.File
 	GitDir    = workdir.GitDir
@@ -25,7 +25,7 @@ type (
 
 // One sentinel for each decision that a caller can take, see package object.
 //
-//nolint:gochecknoglobals // names of values that never change
+//nolint:revive,gochecknoglobals // names of values that never change
 var (
 	ErrNotFound     = object.ErrNotFound
 	ErrNoBranch     = object.ErrNoBranch

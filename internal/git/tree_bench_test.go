@@ -11,7 +11,7 @@ import (
 )
 
 // bigStore is a repository of 10 000 files, packed as a server has it.
-func bigStore(b *testing.B, commits int) (*Store, *Commit) {
+func bigStore(b *testing.B, commits int) (*Store, *Commit) { //nolint:gocritic // reads better so
 	b.Helper()
 	r := bare(b)
 	shape := gittest.DefaultBig()

@@ -123,7 +123,7 @@ func inOrder(rows []Environment) []Environment {
 }
 
 // branch is the branch to read, and its newest commit.
-func (r *Reader) branch(ctx context.Context, wanted string) (string, *git.Commit, error) {
+func (r *Reader) branch(ctx context.Context, wanted string) (string, *git.Commit, error) { //nolint:gocritic // reads better so
 	if wanted != "" {
 		head, err := r.head(ctx, wanted)
 		return wanted, head, err

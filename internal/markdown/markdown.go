@@ -89,7 +89,7 @@ var (
 	// A closing keyword counts before a reference, with or without a colon and whatever markup.
 	closing = regexp.MustCompile("(?i)\\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)([\\s:*_~`\\[\\\\" + gap + "]*(?:(?:[\\w.-]+/[\\w.-]+)?#[0-9]|GH-[0-9]|https?://\\S+/(?:issues|pull)/[0-9]))")
 	// A reference is the number of an issue.
-	reference = regexp.MustCompile(`(?i)(#|\bGH-)([0-9])`)
+	reference = regexp.MustCompile(`(?i)(#|\bGH-)([0-9])`) //nolint:gocritic // reads better so
 )
 
 // quiet makes mentions and closing keywords text like any other, and references too.
@@ -174,7 +174,7 @@ func opensTag(c byte) bool {
 }
 
 func isPunctuation(c byte) bool {
-	return c > ' ' && c < 0x7f && !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z')
+	return c > ' ' && c < 0x7f && (('0' > c || c > '9') && ('A' > c || c > 'Z') && ('a' > c || c > 'z'))
 }
 
 var entity = regexp.MustCompile(`^&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]*);`)
@@ -184,7 +184,7 @@ var (
 	// a quotation, a list, a block of code, a rule or the underline of a heading, a box to tick, a table.
 	block = regexp.MustCompile(`^(?:#{1,6}(?: |$)|>|[-+*](?: |$)|~~~|(?:\* *){3,}$|(?:_ *){3,}$|(?:- *)+$|=+$|\[[ xX]\]|\|)`)
 	// A numbered list.
-	numbered = regexp.MustCompile(`^[0-9]{1,9}([.)](?: |$))`)
+	numbered = regexp.MustCompile(`^[0-9]{1,9}([.)](?: |$))`) //nolint:gocritic // reads better so
 )
 
 func escapeStart(s string) string {

@@ -24,14 +24,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/ociimage"
-	"github.com/taxiway-ci/taxiway/internal/standin/registry"
+	standin "github.com/taxiway-ci/taxiway/internal/standin/registry"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
-func loopback(t *testing.T) *registry.Server {
+func loopback(t *testing.T) *standin.Server {
 	t.Helper()
-	registry, err := registry.New(t.Context())
+	registry, err := standin.New(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, registry.Close()) })
 	return registry

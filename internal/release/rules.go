@@ -35,7 +35,7 @@ func (c *Code) Rules(ctx context.Context, cog string) (version.Rules, error) {
 }
 
 // setTagPrefix changes the prefix, for rules that are in the repository itself.
-func (c *Code) setTagPrefix(ctx context.Context, prefix string) error {
+func (c *Code) setTagPrefix(_ context.Context, prefix string) error {
 	c.o.TagPrefix = prefix
 	if c.local == nil {
 		return nil

@@ -38,7 +38,7 @@ func (h *heldValues) keep(f *yamledit.File, img Image, out *changes, logf func(s
 	now, errNow := f.Scalar(img.Path)
 	switch {
 	case errWas != nil || errIs != nil || errNow != nil:
-		return nil // a source that has changed since
+		return nil //nolint:nilerr // a source that has changed since
 	case equal(was, is) || equal(now, is):
 		return nil
 	case !equal(now, was):

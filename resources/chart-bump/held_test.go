@@ -37,19 +37,19 @@ func (w *world) bump(tb testing.TB, name, digest string) answer {
 }
 
 // digests are those on a branch of bank, panel and dw, by their first letter.
-func (w *world) digests(tb testing.TB, branch string) string {
+func (w *world) digests(tb testing.TB, branch string) string { //nolint:unparam // reads better so
 	tb.Helper()
 	text := w.show(tb, branch, "charts/bank/values.yaml")
-	out := ""
+	var out strings.Builder
 	for _, mark := range []string{"    digest: \"sha256:", "v0.41.0@sha256:", "dw:"} {
 		_, rest, ok := strings.Cut(text, mark)
 		require.True(tb, ok, mark)
 		if _, after, tagged := strings.Cut(strings.SplitN(rest, "\n", 2)[0], "@sha256:"); tagged && mark == "dw:" {
 			rest = after
 		}
-		out += rest[:1]
+		out.WriteString(rest[:1])
 	}
-	return out
+	return out.String()
 }
 
 // Two puts for two images before a merge: the pull request has both digests, each with its comment.

@@ -85,7 +85,7 @@ func closeAll(all ...io.Closer) {
 }
 
 // codeOf opens the put's source repository, if it has one.
-func codeOf(ctx context.Context, step concourse.Step, p PutParams) (*sourceRepository, error) {
+func codeOf(_ context.Context, step concourse.Step, p PutParams) (*sourceRepository, error) {
 	if p.SourceRepository == "" {
 		return nil, nil //nolint:nilnil // no repository is an answer
 	}

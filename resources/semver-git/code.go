@@ -98,7 +98,7 @@ func (p *put) known(ctx context.Context) ([]version.Version, error) {
 				return nil, err
 			}
 			files[set.file.Hash] = true
-			if seen++; seen == lately {
+			if seen++; seen == lately { //nolint:gocritic // reads better so
 				break
 			}
 		}

@@ -19,8 +19,8 @@ type decision struct {
 	// tag that says so, if none lower is on the branch.
 	keep  bool
 	marks *release.Tag
-	why  []string
-	tag  tagging
+	why   []string
+	tag   tagging
 }
 
 // unchanged says that the branch has the version already.

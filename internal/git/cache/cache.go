@@ -15,10 +15,12 @@ type entry[V any] struct {
 	weight int
 }
 
+// New makes an empty cache that keeps values up to a total weight.
 func New[K comparable, V any](limit int) *Cache[K, V] {
 	return &Cache[K, V]{limit: limit / 2, young: map[K]entry[V]{}}
 }
 
+// Get returns a value, and whether it is there.
 func (w *Cache[K, V]) Get(key K) (V, bool) {
 	if v, ok := w.young[key]; ok {
 		return v.value, true

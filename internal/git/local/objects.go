@@ -138,7 +138,7 @@ func (l *Repository) look(h object.Hash, try func(*folder) error) error {
 
 // find tries one folder after the other, and once more if another process has packed
 // objects meanwhile. A file that does not exist is not an error.
-func (l *Repository) find(h object.Hash, try func(*folder) error) (bool, error) {
+func (l *Repository) find(_ object.Hash, try func(*folder) error) (bool, error) {
 	folders, err := l.objects()
 	if err != nil {
 		return false, err
@@ -195,7 +195,7 @@ func (r *looseReader) start(from io.Reader) (plumbing.ObjectType, int64, error) 
 		}
 		r.z, r.buf = z, bufio.NewReader(z)
 	} else {
-		if err := r.z.(zlib.Resetter).Reset(from, nil); err != nil { //nolint:forcetypeassert // documented in compress/zlib
+		if err := r.z.(zlib.Resetter).Reset(from, nil); err != nil { //nolint:forcetypeassert,errcheck // documented in compress/zlib
 			return 0, 0, err
 		}
 		r.buf.Reset(r.z)
@@ -218,7 +218,7 @@ func (r *looseReader) start(from io.Reader) (plumbing.ObjectType, int64, error) 
 		return 0, 0, fmt.Errorf("the object is damaged: %.40q is not a size", length)
 	}
 	_, err = r.buf.Discard(len(head) + 1)
-	return kind, int64(size), err //nolint:gosec // of 63 bits
+	return kind, int64(size), err
 }
 
 func (l *Repository) readLoose(name string) (plumbing.ObjectType, []byte, error) {
@@ -277,7 +277,7 @@ func (l *Repository) write(o object.Object) error {
 	if err == nil {
 		_, err = z.Write(o.Content)
 	}
-	//nolint:gosec // as git makes them
+
 	err = errors.Join(err, z.Close(), f.Chmod(0o444), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), file)

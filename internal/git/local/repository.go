@@ -43,11 +43,11 @@ func Find(dir string) (*Repository, error) {
 // neither by symbolic links nor where the repository says that parts of it are
 // elsewhere.
 func FindWithin(root, dir string) (*Repository, error) {
-	root, err := real(root)
+	root, err := resolved(root)
 	if err != nil {
 		return nil, err
 	}
-	if dir, err = real(dir); err != nil {
+	if dir, err = resolved(dir); err != nil {
 		return nil, err
 	}
 	d, err := diskWithin(root)
@@ -57,8 +57,8 @@ func FindWithin(root, dir string) (*Repository, error) {
 	return open(d, dir, true)
 }
 
-// real is an absolute path without symbolic links.
-func real(dir string) (string, error) {
+// resolved is an absolute path without symbolic links.
+func resolved(dir string) (string, error) {
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return "", err

@@ -8,6 +8,7 @@ import (
 	"time"
 )
 
+// FormatTree is the content of a tree with these entries.
 func FormatTree(entries []Entry) []byte {
 	var raw bytes.Buffer
 	for _, e := range entries {
@@ -28,6 +29,7 @@ func FormatCommit(c *Commit) []byte {
 	return raw.Bytes()
 }
 
+// CheckSignature returns an error for a name or address that a commit can not hold.
 func CheckSignature(s Signature) error {
 	switch {
 	case s.When.Before(time.Unix(0, 0)):

@@ -153,17 +153,6 @@ func (u *unpacker) base(e packEntry) (content, error) {
 	return s.content(e.size, u.z.copy(s, u.data.from(e.content, &u.pieces), e, u.buf))
 }
 
-// targetSize reads how large the object is that a delta makes.
-func (u *unpacker) targetSize(e packEntry) (int64, error) {
-	r, err := u.z.start(u.data.from(e.content, &u.pieces))
-	if err != nil {
-		return 0, err
-	}
-	u.delta.Reset(r)
-	_, size, err := deltaHead(u.delta)
-	return size, err
-}
-
 func deltaHead(r io.ByteReader) (from, to int64, err error) {
 	for _, n := range []*int64{&from, &to} {
 		v, err := binary.ReadUvarint(r)

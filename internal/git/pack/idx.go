@@ -17,7 +17,7 @@ type packed struct {
 
 // packIndex is the index of n objects that are sorted by their hashes, for a pack
 // with this checksum.
-func packIndex(n int, object func(i int) packed, packSum []byte) []byte {
+func packIndex(n int, object func(i int) packed, packSum []byte) []byte { //nolint:gocritic // reads better so
 	out := make([]byte, 0, idxHeader+n*idxEntry+2*packTrailer)
 	out = append(out, "\xfftOc\x00\x00\x00\x02"...)
 	i := 0
@@ -25,7 +25,7 @@ func packIndex(n int, object func(i int) packed, packSum []byte) []byte {
 		for i < n && int(object(i).hash[0]) <= first {
 			i++
 		}
-		out = binary.BigEndian.AppendUint32(out, uint32(i)) //nolint:gosec // at most MaxObjects
+		out = binary.BigEndian.AppendUint32(out, uint32(i))
 	}
 	for i := range n {
 		h := object(i).hash

@@ -64,8 +64,8 @@ func newIndexer() *indexer {
 // Large objects that deltas build on are kept in files of tempDir meanwhile.
 func (x *indexer) index(d data, tempDir string, ext external) ([]byte, error) {
 	x.external, x.unpacker = ext, newUnpacker(d, tempDir)
-	for i := len(x.all) - 1; i >= 0; i-- {
-		if o := x.all[i]; o.base != 0 {
+	for _, v := range slices.Backward(x.all) {
+		if o := v; o.base != 0 {
 			x.all[o.base-1].weight += 1 + o.weight
 		}
 	}
@@ -302,7 +302,7 @@ func (x *indexer) resolveExternal() error {
 func (x *indexer) deltas(first int32, h object.Hash, kind plumbing.ObjectType, base content, depth int, held int64) (err error) {
 	defer func() { base.release() }()
 	for {
-		if depth++; depth > MaxChain {
+		if depth++; depth > MaxChain { //nolint:gocritic // reads better so
 			return over("a chain of deltas", int64(depth), MaxChain, "deltas or more")
 		}
 		last := x.others(first, h, func(o *indexed) {

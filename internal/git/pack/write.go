@@ -33,7 +33,7 @@ func NewStoring(w io.Writer, count int) (*Storing, error) {
 	var head bytes.Buffer
 	head.WriteString("PACK")
 	WriteUint32(&head, 2, count)
-	return s, s.write(head.Bytes())
+	return s, s.write(head.Bytes()) //nolint:gocritic // reads better so
 }
 
 // Add writes the next object, whose content has a size.

@@ -41,6 +41,7 @@ func Open(a Access, e *Address, logf func(string, ...any)) (*Client, error) {
 	return &Client{dialer: d}, nil
 }
 
+// Close ends the connections.
 func (c *Client) Close() error {
 	var errs []error
 	if c.reader != nil {
@@ -236,4 +237,5 @@ func (p *Push) Send(ctx context.Context, message []byte, updates []object.Update
 	return wire.IsCollision(err), err
 }
 
+// Close ends the connections.
 func (p *Push) Close() { _ = p.session.close() } // the report is what counts

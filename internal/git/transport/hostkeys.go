@@ -3,7 +3,7 @@ package transport
 import (
 	"bytes"
 	"crypto/hmac"
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // git and OpenSSH use this hash
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -16,8 +16,6 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
-
-//nolint:gosec // the hash of names in known_hosts
 
 // publishedKeys are the host keys that the hosts publish: GitHub's at
 // api.github.com/meta, GitLab's and Bitbucket's in their documentation of SSH.

@@ -44,6 +44,7 @@ func (g *Greeting) Filters() bool {
 	return g.V2 && g.fetches("filter") || g.supports("filter")
 }
 
+// ReadGreeting reads what a server says first.
 func ReadGreeting(p *Reader) (*Greeting, error) {
 	g := &Greeting{can: map[string]string{}, Refs: map[string]object.Hash{}}
 	first := true

@@ -15,8 +15,10 @@ import (
 // Pkt-lines, see gitprotocol-common(5): four hexadecimal digits of length,
 // which count themselves, then content. Lengths below four are marks.
 
+// Kind is the kind of a packet.
 type Kind int
 
+// The kinds of packets.
 const (
 	Data      Kind = iota
 	Flush          // end of a message
@@ -29,6 +31,7 @@ const maxPacket = 65520 // bytes with the length itself
 // Agent names this program to servers.
 const Agent = "taxiway/1"
 
+// ErrProtocol says that an answer is not one of the git protocol.
 var ErrProtocol = errors.New("the answer is not what git servers say")
 
 // MaxText is how many bytes an answer may have outside of its pack: refs, the ends of

@@ -55,6 +55,7 @@ type Report struct {
 	said   strings.Builder // to people
 }
 
+// ReadReport reads what a server reports about a push.
 func ReadReport(body io.Reader, g *Greeting) (*Report, error) {
 	r := &Report{refs: map[string]string{}, known: g.supports("report-status")}
 	p := NewReader(body)
@@ -112,6 +113,7 @@ func (r *Report) add(text string, first bool) error {
 // errUnreported is a push of which the server said nothing.
 var errUnreported = errors.New("the server does not say whether it took the push")
 
+// Verdict is nil when the server accepted all updates; otherwise it says why not.
 func (r *Report) Verdict(updates []object.Update) error {
 	if !r.known {
 		return errUnreported

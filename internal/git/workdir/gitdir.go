@@ -21,8 +21,6 @@ import (
 )
 
 // GitDir says what a folder's .git is to hold.
-//
-//nolint:revive // that is its name: $GIT_DIR
 type GitDir struct {
 	// Head is the commit that was checked out.
 	Head object.Hash
