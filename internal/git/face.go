@@ -25,7 +25,7 @@ type (
 
 // One sentinel for each decision that a caller can take, see package object.
 //
-//nolint:revive,gochecknoglobals // names of values that never change
+//nolint:gochecknoglobals // names of values that never change
 var (
 	ErrNotFound     = object.ErrNotFound
 	ErrNoBranch     = object.ErrNoBranch
