@@ -114,14 +114,14 @@ func TestBuildAndInspect(t *testing.T) {
 }
 
 func TestPushPrintsWhatToPin(t *testing.T) {
-	registry, err := registry.New(t.Context()) //nolint:gocritic // reads better so
+	server, err := registry.New(t.Context())
 	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, registry.Close()) })
-	status, stdout, stderr := images(t, "push", registry.Host+"/team", "--module", module(t), "--version", "0.3.0")
+	t.Cleanup(func() { assert.NoError(t, server.Close()) })
+	status, stdout, stderr := images(t, "push", server.Host+"/team", "--module", module(t), "--version", "0.3.0")
 	require.Zero(t, status, stderr)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	require.Len(t, lines, 2)
-	repository := regexp.QuoteMeta(registry.Host + "/team/one")
+	repository := regexp.QuoteMeta(server.Host + "/team/one")
 	assert.Regexp(t, `^`+repository+`@sha256:[0-9a-f]{64}  0\.3\.0 0\.3 latest$`, lines[0])
 	assert.Regexp(t, `^`+repository+`@sha256:[0-9a-f]{64}  sbom$`, lines[1])
 

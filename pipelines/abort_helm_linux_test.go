@@ -101,7 +101,7 @@ func (w helmWorld) abortedAt(t *testing.T, step string, takes time.Duration, val
 	t.Helper()
 	r := w.start(t, step, helmChart(), values)
 	moment := rand.N(takes)
-	time.Sleep(moment) //nolint:forbidigo // a program has to reach its moment
+	time.Sleep(moment) //nolint:forbidigo // the moment of the abort is what is tested
 	r.abort()
 	_ = r.end(t) // it may have been done
 	return "aborted after " + moment.String() + ":\n" + r.printed()
@@ -199,7 +199,7 @@ func TestKilledReleasesAreNamed(t *testing.T) {
 		w.run(t, "helm.sh", helmChart(), "is: one")
 		r := w.start(t, "helm.sh", helmChart(), "{is: two, stuck: true}")
 		for w.status("apps") != "pending-upgrade" {
-			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // a program has to reach its moment
+			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // a look at a process that says nothing
 		}
 		r.kill(t)
 
@@ -245,7 +245,7 @@ func TestClusterObjectsDoNotBlockTheNextFlight(t *testing.T) {
 		for range *aborts {
 			w.makeNamespace("app-testflight-5555555")
 			r := flight("5555555", "{is: one, stuck: true}", "5m")
-			time.Sleep(rand.N(5 * time.Second)) //nolint:forbidigo // a program has to reach its moment
+			time.Sleep(rand.N(5 * time.Second)) //nolint:forbidigo // the moment of the kill is what is tested
 			r.abort()
 			require.Error(t, r.end(t))
 			end("5555555")
@@ -253,7 +253,7 @@ func TestClusterObjectsDoNotBlockTheNextFlight(t *testing.T) {
 		w.makeNamespace("app-testflight-6666666")
 		r = flight("6666666", "{is: one, stuck: true}", "5m")
 		for !slices.Contains([]string{"pending-install"}, w.status("app-testflight-6666666")) {
-			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // a program has to reach its moment
+			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // a look at a process that says nothing
 		}
 		r.kill(t)
 		r = flight("6666666", "is: two", "5m") // the same commit once more, over what the killed one has left

@@ -125,7 +125,7 @@ func (w terraformWorld) abortedAt(t *testing.T, step string, takes time.Duration
 	t.Helper()
 	r := w.start(t, step)
 	moment := rand.N(takes)
-	time.Sleep(moment) //nolint:forbidigo // a program has to reach its moment
+	time.Sleep(moment) //nolint:forbidigo // the moment of the abort is what is tested
 	r.abort()
 	_ = r.end(t) // it may have been done
 	return "aborted after " + moment.String() + ":\n" + r.printed()
@@ -200,7 +200,7 @@ func TestAbortedDeploymentsGoOn(t *testing.T) {
 		for i := range *aborts + 1 {
 			backend := &stateServer{}
 			server := httptest.NewServer(backend)
-			defer server.Close() //nolint:gocritic // reads better so
+			t.Cleanup(server.Close)
 			config := fmt.Sprintf("terraform {\n  backend \"http\" {\n    address = %[1]q\n    lock_address = %[1]q\n    unlock_address = %[1]q\n  }\n}\n", server.URL)
 			w := terraformWorld{program, config + terraformConfig, t.TempDir(), filepath.Join(t.TempDir(), "made")}
 			if i == 0 {

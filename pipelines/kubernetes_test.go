@@ -279,7 +279,7 @@ func (c *cluster) watch(w http.ResponseWriter, r *http.Request, plural string) {
 	for !stop {
 		for ; next < len(c.events); next++ {
 			if e := c.events[next]; c.selected(r, e.path, e.what, plural) {
-				_ = json.NewEncoder(w).Encode(object{"type": e.kind, "object": e.what}) //nolint:errchkjson // reads better so
+				_ = json.NewEncoder(w).Encode(object{"type": e.kind, "object": e.what}) //nolint:errchkjson // a client that left needs no answer
 			}
 		}
 		if flusher, ok := w.(http.Flusher); ok {
@@ -391,7 +391,7 @@ func merged(into, patch object) object {
 func reply(w http.ResponseWriter, status int, what object) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(what) //nolint:errchkjson // reads better so
+	_ = json.NewEncoder(w).Encode(what) //nolint:errchkjson // a client that left needs no answer
 }
 
 func refuse(w http.ResponseWriter, status int, reason string) {

@@ -90,7 +90,7 @@ func quotedForms(text string) []string {
 		var b strings.Builder
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(forHTML)
-		if enc.Encode(text) == nil { //nolint:errchkjson // reads better so
+		if enc.Encode(text) == nil { //nolint:errchkjson // a string that cannot be encoded has no such form
 			forms = append(forms, inner(strings.TrimSuffix(b.String(), "\n")))
 		}
 	}

@@ -119,7 +119,7 @@ func origin() string {
 	}
 }
 
-type run[S Source, V, G, P any] struct { //nolint:gocritic // reads better so
+type run[S Source, V, G, P any] struct { //nolint:gocritic // Run, which makes one, comes first
 	resource Resource[S, V, G, P]
 	process  Process
 	console  *console

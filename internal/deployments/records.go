@@ -151,7 +151,8 @@ func (r *Repository) recordsFrom(ctx context.Context, head *git.Commit, p string
 		} else if state != nil && state.Version >= first {
 			records = append(records, record{c, state})
 		}
-		if seen++; seen == limit { //nolint:gocritic // reads better so
+		seen++
+		if seen == limit {
 			break
 		}
 	}

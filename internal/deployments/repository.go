@@ -79,8 +79,8 @@ func (r *Repository) historyOf(ctx context.Context, start git.Hash, p string) it
 }
 
 // find is the entry at p in a commit's tree, and whether there is one.
-func (r *Repository) find(ctx context.Context, c *git.Commit, p string) (git.Entry, bool, error) { //nolint:gocritic // reads better so
-	entry, err := r.store.Lookup(ctx, c.Tree, p)
+func (r *Repository) find(ctx context.Context, c *git.Commit, p string) (entry git.Entry, found bool, err error) {
+	entry, err = r.store.Lookup(ctx, c.Tree, p)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return git.Entry{}, false, nil

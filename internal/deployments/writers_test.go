@@ -57,7 +57,7 @@ func TestManyWritersAtOnce(t *testing.T) {
 }
 
 // serve makes a served repository and how to reach it.
-func serve(t *testing.T, transport string) (*gittest.Repository, git.Access) { //nolint:gocritic // reads better so
+func serve(t *testing.T, transport string) (repo *gittest.Repository, access git.Access) {
 	t.Helper()
 	server, err := gittest.New(gittest.Options{SSH: transport == "ssh"})
 	if errors.Is(err, gittest.ErrNoSSHD) || errors.Is(err, gittest.ErrNoGit) {
@@ -65,7 +65,7 @@ func serve(t *testing.T, transport string) (*gittest.Repository, git.Access) { /
 	}
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Close() })
-	repo, err := server.Create("deployments")
+	repo, err = server.Create("deployments")
 	require.NoError(t, err)
 	if transport == "http" {
 		return repo, git.Access{URI: repo.URL(), Branch: "main"}

@@ -24,8 +24,6 @@ type (
 )
 
 // One sentinel for each decision that a caller can take, see package object.
-//
-//nolint:gochecknoglobals // names of values that never change
 var (
 	ErrNotFound     = object.ErrNotFound
 	ErrNoBranch     = object.ErrNoBranch

@@ -220,7 +220,8 @@ func (l *limits) follow(ctx context.Context, n *node) error {
 // part that is left out comes before all commits with which the kept part begins. While there is more
 // to follow at no cost, it is worked out only now and then.
 func (l *limits) closed() bool {
-	if l.wait--; l.wait > 0 && len(l.queue) > 0 { //nolint:gocritic // reads better so
+	l.wait--
+	if l.wait > 0 && len(l.queue) > 0 {
 		return false
 	}
 	l.wait = len(l.nodes) / 4 //nolint:mnd // at most four times the work of following

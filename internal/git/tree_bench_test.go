@@ -11,7 +11,7 @@ import (
 )
 
 // bigStore is a repository of 10 000 files, packed as a server has it.
-func bigStore(b *testing.B, commits int) (*Store, *Commit) { //nolint:gocritic // reads better so
+func bigStore(b *testing.B, commits int) (s *Store, tip *Commit) {
 	b.Helper()
 	r := bare(b)
 	shape := gittest.DefaultBig()
@@ -20,7 +20,7 @@ func bigStore(b *testing.B, commits int) (*Store, *Commit) { //nolint:gocritic /
 	require.NoError(b, err)
 	_, err = r.Git("repack", "-a", "-d", "-q")
 	require.NoError(b, err)
-	s := openStore(b, r)
+	s = openStore(b, r)
 	c, err := s.Commit(b.Context(), resolve(b, r, "main"))
 	require.NoError(b, err)
 	return s, c

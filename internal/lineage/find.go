@@ -123,7 +123,7 @@ func inOrder(rows []Environment) []Environment {
 }
 
 // branch is the branch to read, and its newest commit.
-func (r *Reader) branch(ctx context.Context, wanted string) (string, *git.Commit, error) { //nolint:gocritic // reads better so
+func (r *Reader) branch(ctx context.Context, wanted string) (name string, tip *git.Commit, err error) {
 	if wanted != "" {
 		head, err := r.head(ctx, wanted)
 		return wanted, head, err

@@ -89,7 +89,7 @@ var (
 	// A closing keyword counts before a reference, with or without a colon and whatever markup.
 	closing = regexp.MustCompile("(?i)\\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)([\\s:*_~`\\[\\\\" + gap + "]*(?:(?:[\\w.-]+/[\\w.-]+)?#[0-9]|GH-[0-9]|https?://\\S+/(?:issues|pull)/[0-9]))")
 	// A reference is the number of an issue.
-	reference = regexp.MustCompile(`(?i)(#|\bGH-)([0-9])`) //nolint:gocritic // reads better so
+	reference = regexp.MustCompile(`(?i)(#|\bGH-)(\d)`)
 )
 
 // quiet makes mentions and closing keywords text like any other, and references too.
@@ -184,7 +184,7 @@ var (
 	// a quotation, a list, a block of code, a rule or the underline of a heading, a box to tick, a table.
 	block = regexp.MustCompile(`^(?:#{1,6}(?: |$)|>|[-+*](?: |$)|~~~|(?:\* *){3,}$|(?:_ *){3,}$|(?:- *)+$|=+$|\[[ xX]\]|\|)`)
 	// A numbered list.
-	numbered = regexp.MustCompile(`^[0-9]{1,9}([.)](?: |$))`) //nolint:gocritic // reads better so
+	numbered = regexp.MustCompile(`^\d{1,9}([.)](?: |$))`)
 )
 
 func escapeStart(s string) string {

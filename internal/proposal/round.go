@@ -124,7 +124,7 @@ func (r *round) nothing(ctx context.Context, edited error) (*Outcome, error) {
 	}
 	if edited != nil {
 		out.Left, out.LeftWhy = pull, edited
-		return out, nil //nolint:nilerr // the error is reported elsewhere
+		return out, nil //nolint:nilerr // it is why the pull request is left, which the outcome says
 	}
 	out.Closed = pull
 	return out, r.Forge.Close(ctx, pull.Number, fmt.Sprintf("Closed: branch `%s` has everything that this pull request was for since %.7s.", r.Base, r.on.Hash))

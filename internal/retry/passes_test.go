@@ -35,7 +35,7 @@ func TestPasses(t *testing.T) {
 // response: inside the status line, the header and the body.
 func TestCutAnywhereInAResponsePasses(t *testing.T) {
 	const response = "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-result\r\nContent-Length: 4\r\n\r\n0000"
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // reads better so
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
 	cuts := make(chan int)

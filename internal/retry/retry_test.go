@@ -38,7 +38,8 @@ func TestDoRepeatsUntilSuccess(t *testing.T) {
 	l.Logf = func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	calls := 0
 	got, err := retry.Do(t.Context(), l, func() (int, error) {
-		if calls++; calls < 3 { //nolint:gocritic // reads better so
+		calls++
+		if calls < 3 {
 			return 0, errPassing
 		}
 		return 7, nil

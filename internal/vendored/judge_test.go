@@ -259,7 +259,7 @@ func TestSameAsVendir(t *testing.T) {
 
 // severalText is a vendir.yml with contents of other kinds, and two of git.
 func severalText(url, ref string) string {
-	git := "\n    git:\n      url: " + url + "\n      ref: " + ref + "\n    includePaths: [charts/bank/values.yaml]\n" //nolint:gocritic // reads better so
+	git := "\n    git:\n      url: " + url + "\n      ref: " + ref + "\n    includePaths: [charts/bank/values.yaml]\n" //nolint:gocritic // the key of vendir.yml
 	return "apiVersion: vendir.k14s.io/v1alpha1\nkind: Config\ndirectories:\n- path: ./z/\n  contents:\n  - path: inline\n    inline: {paths: {a: b}}\n  - path: ./one/" + git +
 		"- path: a/b\n  contents:\n  - path: ." + git
 }

@@ -92,7 +92,7 @@ func (r Rules) read(c Commit, base Version) (con Conventional, level Level, rule
 	con, err := ParseCommit(c.Message)
 	if err != nil {
 		// with a configuration of cocogitto, what cocogitto passes over is passed over
-		written := false //nolint:wastedassign // reads better so
+		var written bool
 		if con, written = parseRevert(c.Message); !written || r.OnlyTypes {
 			return con, LevelNone, "not a conventional commit", true
 		}

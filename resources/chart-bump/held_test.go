@@ -36,10 +36,10 @@ func (w *world) bump(tb testing.TB, name, digest string) answer {
 	return a
 }
 
-// digests are those on a branch of bank, panel and dw, by their first letter.
-func (w *world) digests(tb testing.TB, branch string) string { //nolint:unparam // reads better so
+// digests are those on the bot's branch of bank, panel and dw, by their first letter.
+func (w *world) digests(tb testing.TB) string {
 	tb.Helper()
-	text := w.show(tb, branch, "charts/bank/values.yaml")
+	text := w.show(tb, "bot-bump", "charts/bank/values.yaml")
 	var out strings.Builder
 	for _, mark := range []string{"    digest: \"sha256:", "v0.41.0@sha256:", "dw:"} {
 		_, rest, ok := strings.Cut(text, mark)
@@ -58,7 +58,7 @@ func TestAPutKeepsWhatThePullRequestHoldsForOtherImages(t *testing.T) {
 	first := w.bump(t, "bank", digestB)
 	second := w.bump(t, "panel", digestC)
 	assert.Equal(t, first.version.PR, second.version.PR)
-	assert.Equal(t, "bca", w.digests(t, "bot-bump"))
+	assert.Equal(t, "bca", w.digests(t))
 	assert.Equal(t, "1\n", must(w.repo.Git("rev-list", "--count", "main..bot-bump")))
 	assert.Contains(t, w.show(t, "bot-bump", "charts/bank/values.yaml"), digestB+"\" # METADATA:: repository=https://github.com/acme/bank;commit_ref=2222222;app=lana-bank; pinned, ask Ana\r\n")
 	p := w.pull(t)
@@ -73,14 +73,14 @@ func TestAPutKeepsWhatThePullRequestHoldsForOtherImages(t *testing.T) {
 			"charts/other/values.yaml": "x: 1\n", "charts/bank/values.yaml": strings.Replace(values, "# The bank.", "# The bank, explained.", 1),
 		})
 		w.bump(t, "dw", digestD)
-		assert.Equal(t, "bcd", w.digests(t, "bot-bump"))
+		assert.Equal(t, "bcd", w.digests(t))
 		assert.Contains(t, w.show(t, "bot-bump", "charts/bank/values.yaml"), "# The bank, explained.")
 		assert.Equal(t, w.head(t, "main"), w.head(t, "bot-bump~1"))
 	})
 	t.Run("and a base that has something newer", func(t *testing.T) {
 		w.commit(t, "by hand", map[string]string{"charts/bank/values.yaml": strings.Replace(values, digestA, digestE, 1)})
 		a := w.bump(t, "panel", digestB)
-		assert.Equal(t, "ebd", w.digests(t, "bot-bump"))
+		assert.Equal(t, "ebd", w.digests(t))
 		assert.Contains(t, a.stderr, "image bank: branch main has a newer value than the pull request, and it stays: "+digestE)
 		assert.NotContains(t, w.pull(t).Body, "### bank")
 	})
@@ -92,7 +92,7 @@ func TestAPutThatTakesBackOneOfTwoImages(t *testing.T) {
 	w.bump(t, "bank", digestB)
 	w.bump(t, "panel", digestC)
 	w.bump(t, "bank", digestA)
-	assert.Equal(t, "aca", w.digests(t, "bot-bump"))
+	assert.Equal(t, "aca", w.digests(t))
 	assert.Equal(t, "chore(bank): bump panel image to '"+digestC+"'", w.pull(t).Title)
 }
 
@@ -107,7 +107,7 @@ func TestADecidedPullRequestHoldsNothing(t *testing.T) {
 			w.commit(t, "revert", map[string]string{"charts/bank/values.yaml": values})
 			a := w.bump(t, "panel", digestC)
 			assert.Equal(t, "2", a.version.PR)
-			assert.Equal(t, "aca", w.digests(t, "bot-bump"), "what was taken back is not proposed again")
+			assert.Equal(t, "aca", w.digests(t), "what was taken back is not proposed again")
 		})
 	}
 	t.Run("closed, and open again", func(t *testing.T) {
@@ -116,11 +116,11 @@ func TestADecidedPullRequestHoldsNothing(t *testing.T) {
 		require.NoError(t, w.pulls.ClosePull(1))
 		require.NoError(t, w.pulls.Reopen(1))
 		w.bump(t, "panel", digestC)
-		assert.Equal(t, "bca", w.digests(t, "bot-bump"))
+		assert.Equal(t, "bca", w.digests(t))
 		require.NoError(t, w.pulls.ClosePull(1))
 		a := w.bump(t, "dw", digestD)
 		assert.Equal(t, "2", a.version.PR)
-		assert.Equal(t, "aad", w.digests(t, "bot-bump"), "a person refused the others")
+		assert.Equal(t, "aad", w.digests(t), "a person refused the others")
 	})
 }
 
@@ -133,7 +133,7 @@ func TestABranchWithoutAPullRequestHoldsItsDigests(t *testing.T) {
 	require.NotZero(t, a.status)
 	w.hub.Heal()
 	w.bump(t, "panel", digestC)
-	assert.Equal(t, "bca", w.digests(t, "bot-bump"))
+	assert.Equal(t, "bca", w.digests(t))
 }
 
 // Copied and written files are kept like digests, until a put says otherwise.
@@ -150,7 +150,7 @@ func TestAPutKeepsTheFilesOfAnEarlierOne(t *testing.T) {
 	require.Zero(t, w.put(t, three(w), object{"copy": []object{{"from": "more", "to": "tf"}}}).status)
 	tree = must(w.repo.Git("ls-tree", "-r", "--name-only", "bot-bump", "charts/bank"))
 	assert.Equal(t, "charts/bank/Chart.yaml\ncharts/bank/is-release\ncharts/bank/tf/b.tf\ncharts/bank/values.yaml\n", tree)
-	assert.Equal(t, "bca", w.digests(t, "bot-bump"))
+	assert.Equal(t, "bca", w.digests(t))
 }
 
 // Three bots at once on one base, which moves meanwhile: no digest is lost, and there is one pull request
@@ -172,7 +172,7 @@ func TestThreePutsAtOnceForThreeImages(t *testing.T) {
 	for _, a := range answers {
 		require.Zero(t, a.status, a.stderr)
 	}
-	assert.Equal(t, "bcd", w.digests(t, "bot-bump"))
+	assert.Equal(t, "bcd", w.digests(t))
 	assert.Equal(t, "1\n", must(w.repo.Git("rev-list", "--count", "main..bot-bump")))
 	all, err := w.pulls.Pulls()
 	require.NoError(t, err)

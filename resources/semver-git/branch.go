@@ -114,8 +114,8 @@ func (e *unreadableError) Error() string { return e.err.Error() }
 func (e *unreadableError) Unwrap() error { return e.err }
 
 // entry is the file in a commit's tree, and whether there is one.
-func (b *branch) entry(ctx context.Context, c *git.Commit) (git.Entry, bool, error) { //nolint:gocritic // reads better so
-	e, err := b.store.Lookup(ctx, c.Tree, b.src.file())
+func (b *branch) entry(ctx context.Context, c *git.Commit) (e git.Entry, found bool, err error) {
+	e, err = b.store.Lookup(ctx, c.Tree, b.src.file())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return git.Entry{}, false, nil

@@ -98,7 +98,8 @@ func (p *put) known(ctx context.Context) ([]version.Version, error) {
 				return nil, err
 			}
 			files[set.file.Hash] = true
-			if seen++; seen == lately { //nolint:gocritic // reads better so
+			seen++
+			if seen == lately {
 				break
 			}
 		}

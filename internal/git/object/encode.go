@@ -29,7 +29,7 @@ func FormatCommit(c *Commit) []byte {
 	return raw.Bytes()
 }
 
-// CheckSignature returns an error for a name or address that a commit can not hold.
+// CheckSignature returns an error for a name or address that a commit cannot hold.
 func CheckSignature(s Signature) error {
 	switch {
 	case s.When.Before(time.Unix(0, 0)):

@@ -20,7 +20,7 @@ const (
 // CheckPath refuses what must not be written: a path that leads out of the
 // folder, into a .git, or that the file system can't hold. Control characters
 // and bytes that are no UTF-8 are names like any other.
-func CheckPath(path string, mode filemode.FileMode) error { //nolint:gocritic // reads better so
+func CheckPath(path string, mode filemode.FileMode) error { //nolint:gocritic // a path, in the words of its callers
 	if len(path) > MaxPathLength {
 		return fmt.Errorf("the path %.60q... has %d bytes, more than the %d that files can have", path, len(path), MaxPathLength)
 	}

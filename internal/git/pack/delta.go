@@ -144,7 +144,7 @@ func (u *unpacker) entry(at int) (packEntry, error) {
 // base makes the content of an object that is not a delta, for deltas to build on.
 func (u *unpacker) base(e packEntry) (content, error) {
 	if e.size > MaxDelta {
-		return content{}, over("an object that a delta builds on", e.size, MaxDelta, "bytes")
+		return content{}, Over("an object that a delta builds on", e.size, MaxDelta, "bytes")
 	}
 	s, err := newSink(e.size, u.tempDir)
 	if err != nil {
@@ -162,7 +162,7 @@ func deltaHead(r io.ByteReader) (from, to int64, err error) {
 		*n = int64(v)
 	}
 	if to > MaxDelta {
-		return 0, 0, over("an object that a delta makes", to, MaxDelta, "bytes")
+		return 0, 0, Over("an object that a delta makes", to, MaxDelta, "bytes")
 	}
 	return from, to, nil
 }

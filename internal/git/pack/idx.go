@@ -17,25 +17,25 @@ type packed struct {
 
 // packIndex is the index of n objects that are sorted by their hashes, for a pack
 // with this checksum.
-func packIndex(n int, object func(i int) packed, packSum []byte) []byte { //nolint:gocritic // reads better so
+func packIndex(n int, at func(i int) packed, packSum []byte) []byte {
 	out := make([]byte, 0, idxHeader+n*idxEntry+2*packTrailer)
 	out = append(out, "\xfftOc\x00\x00\x00\x02"...)
 	i := 0
 	for first := range 256 {
-		for i < n && int(object(i).hash[0]) <= first {
+		for i < n && int(at(i).hash[0]) <= first {
 			i++
 		}
 		out = binary.BigEndian.AppendUint32(out, uint32(i))
 	}
 	for i := range n {
-		h := object(i).hash
+		h := at(i).hash
 		out = append(out, h[:]...)
 	}
 	for i := range n {
-		out = binary.BigEndian.AppendUint32(out, object(i).crc)
+		out = binary.BigEndian.AppendUint32(out, at(i).crc)
 	}
 	for i := range n {
-		out = binary.BigEndian.AppendUint32(out, uint32(object(i).offset)) //nolint:gosec // at most MaxPack
+		out = binary.BigEndian.AppendUint32(out, uint32(at(i).offset)) //nolint:gosec // at most MaxPack
 	}
 	out = append(out, packSum...)
 	return append(out, Checksum(out)...)

@@ -90,7 +90,7 @@ func objectCount(head []byte) (int, error) {
 	}
 	n := int64(binary.BigEndian.Uint32(head[8:]))
 	if n > MaxObjects {
-		return 0, over("the pack", n, MaxObjects, "objects")
+		return 0, Over("the pack", n, MaxObjects, "objects")
 	}
 	return int(n), nil
 }
@@ -176,7 +176,7 @@ func (x *indexer) scanObject(r *scanned, z *inflater, sum hash.Hash, buf []byte)
 	at := r.n
 	r.crc = 0
 	if at > MaxPack {
-		return over("the pack", int64(at), MaxPack, "bytes")
+		return Over("the pack", int64(at), MaxPack, "bytes")
 	}
 	e, err := readHead(r, at)
 	if err != nil {
@@ -302,8 +302,9 @@ func (x *indexer) resolveExternal() error {
 func (x *indexer) deltas(first int32, h object.Hash, kind plumbing.ObjectType, base content, depth int, held int64) (err error) {
 	defer func() { base.release() }()
 	for {
-		if depth++; depth > MaxChain { //nolint:gocritic // reads better so
-			return over("a chain of deltas", int64(depth), MaxChain, "deltas or more")
+		depth++
+		if depth > MaxChain {
+			return Over("a chain of deltas", int64(depth), MaxChain, "deltas or more")
 		}
 		last := x.others(first, h, func(o *indexed) {
 			if err == nil {
@@ -358,7 +359,7 @@ func (x *indexer) branch(o *indexed, kind plumbing.ObjectType, base content, dep
 	}
 	if held += base.held(); held > maxHeld {
 		made.release()
-		return over("what a tree of deltas builds on", held, maxHeld, "bytes in memory")
+		return Over("what a tree of deltas builds on", held, maxHeld, "bytes in memory")
 	}
 	return x.deltas(o.child, o.hash, kind, made, depth, held)
 }
@@ -377,7 +378,7 @@ func (x *indexer) name(o *indexed, kind plumbing.ObjectType, base content) (cont
 	x.open--
 	if total := x.unpacked.Add(made.size); total > MaxUnpacked {
 		made.release()
-		return content{}, over("what the deltas of the pack make", total, MaxUnpacked, "bytes")
+		return content{}, Over("what the deltas of the pack make", total, MaxUnpacked, "bytes")
 	}
 	return made, nil
 }

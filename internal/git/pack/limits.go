@@ -42,8 +42,6 @@ const (
 
 // Over is the error of a limit: what has the number, the number itself, and the
 // limit with its unit.
-func Over(what string, n, limit int64, unit string) error { return over(what, n, limit, unit) }
-
-func over(what string, n, limit int64, unit string) error {
+func Over(what string, n, limit int64, unit string) error {
 	return fmt.Errorf("%w: %s has %d %s, and the limit is %d", object.ErrLimit, what, n, unit, limit)
 }

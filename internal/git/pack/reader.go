@@ -198,7 +198,7 @@ func (r *reader) decode(at place) (wholeObject, error) {
 		return wholeObject{kind, c.mem}, nil
 	}
 	if c.size > MaxWhole {
-		return wholeObject{}, over("an object that is read as a whole", c.size, MaxWhole, "bytes")
+		return wholeObject{}, Over("an object that is read as a whole", c.size, MaxWhole, "bytes")
 	}
 	whole := make([]byte, c.size)
 	_, err = io.ReadFull(c.reader(), whole)
@@ -235,7 +235,7 @@ func (r *reader) unpack(at place) (plumbing.ObjectType, content, error) {
 			return 0, made, err
 		}
 		if len(through) > MaxChain {
-			return 0, made, over("a chain of deltas", int64(len(through)), MaxChain, "deltas or more")
+			return 0, made, Over("a chain of deltas", int64(len(through)), MaxChain, "deltas or more")
 		}
 	}
 	for _, on := range slices.Backward(through) {

@@ -112,7 +112,7 @@ func (s *Store) load(n int) error {
 		return err
 	}
 	if p.data.size > MaxPack {
-		return over("the pack", int64(p.data.size), MaxPack, "bytes")
+		return Over("the pack", int64(p.data.size), MaxPack, "bytes")
 	}
 	head, err := p.data.bytes(0, packHeader)
 	if err != nil {
@@ -245,7 +245,7 @@ func (s *Store) receive(r io.Reader, p *pack) (temp string, err error) {
 	case err != nil:
 		err = fmt.Errorf("receive git objects: %w", err)
 	case n > MaxPack:
-		err = over("the pack", n, MaxPack, "bytes")
+		err = Over("the pack", n, MaxPack, "bytes")
 	default:
 		err = s.use(p, f)
 	}

@@ -33,7 +33,8 @@ func NewStoring(w io.Writer, count int) (*Storing, error) {
 	var head bytes.Buffer
 	head.WriteString("PACK")
 	WriteUint32(&head, 2, count)
-	return s, s.write(head.Bytes()) //nolint:gocritic // reads better so
+	err := s.write(head.Bytes())
+	return s, err
 }
 
 // Add writes the next object, whose content has a size.
@@ -50,7 +51,7 @@ func (s *Storing) Add(kind plumbing.ObjectType, h object.Hash, size int64, conte
 		return err
 	}
 	if s.at > MaxPack {
-		return over("the pack", s.at, MaxPack, "bytes")
+		return Over("the pack", s.at, MaxPack, "bytes")
 	}
 	s.places = append(s.places, packed{h, int(start), crc.Sum32()})
 	return nil
