@@ -20,10 +20,11 @@ func OpenClone(dir string) (*Clone, error) {
 	return newClone(dir, l, err)
 }
 
-// OpenCloneWithin is OpenClone for a folder that a build has made. Nothing outside of
-// root is read: a repository of which a part is elsewhere is an error.
+// OpenCloneWithin opens the clone in a folder that a build has made. A folder of the
+// clone is an error, since a put names the artifact itself. Nothing outside of root is
+// read: a repository of which a part is elsewhere is an error too.
 func OpenCloneWithin(root, dir string) (*Clone, error) {
-	l, err := local.FindWithin(root, dir)
+	l, err := local.OpenWithin(root, dir)
 	return newClone(dir, l, err)
 }
 

@@ -39,10 +39,10 @@ func Find(dir string) (*Repository, error) {
 	return open(disk{}, dir, true)
 }
 
-// FindWithin is Find for a folder that is not trusted: nothing outside of root is read,
+// OpenWithin is Open for a folder that is not trusted: nothing outside of root is read,
 // neither by symbolic links nor where the repository says that parts of it are
 // elsewhere.
-func FindWithin(root, dir string) (*Repository, error) {
+func OpenWithin(root, dir string) (*Repository, error) {
 	root, err := resolved(root)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func FindWithin(root, dir string) (*Repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(d, dir, true)
+	return open(d, dir, false)
 }
 
 // resolved is an absolute path without symbolic links.
