@@ -262,7 +262,7 @@ func (x *indexer) allNamed() error {
 // resolveFrom names what builds on every step-th object from the first one on.
 func (x *indexer) resolveFrom(first, step int) error {
 	for i := first; i < len(x.all); i += step {
-		o := x.all[i]
+		o := &x.all[i] // not a copy: other workers name the deltas meanwhile
 		if o.delta || (o.child == 0 && x.byHash[o.hash] == 0) {
 			continue
 		}
