@@ -116,7 +116,7 @@ func neverUse() map[string][]string {
 		"internal/yamledit":    {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},
 		"internal/version":     {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},
 		"internal/pipeline":    {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},
-		"internal/provenance":  {"net/http", "os/exec", "gopkg.in/yaml.v3", "github.com/go-git/go-git/v5/plumbing"},
+		"internal/provenance":  {"net/http", "os/exec", "go.yaml.in/yaml/v3", "github.com/go-git/go-git/v5/plumbing"},
 		"internal/nixcache":    {"os/exec", "github.com/go-git/go-git/v5/plumbing", module + "internal/concourse"},
 		"internal/concourse":   {"os/exec", "testing", "github.com/go-git/go-git/v5/plumbing"},
 		"resources/*/cmd/*":    {"testing", module + "internal/scripttest", module + "internal/git/gittest", module + "internal/standin/...", module + "internal/concourse/conformance"},

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/term"
-	"gopkg.in/yaml.v3"
 
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/world"

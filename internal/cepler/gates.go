@@ -9,7 +9,7 @@ import (
 	"time"
 	_ "time/tzdata" // images are empty roots: they bring their own time zones
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 )
 
 // Gates are the gates of a gates file, by environment.

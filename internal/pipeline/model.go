@@ -1,6 +1,6 @@
 package pipeline
 
-import "gopkg.in/yaml.v3"
+import "go.yaml.in/yaml/v3"
 
 // Pipeline is one pipeline file. Every Line is 1-based, of the key that begins the thing.
 type Pipeline struct {

@@ -3,7 +3,7 @@ package pipeline
 import (
 	"net/url"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/nearest"
 )

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/nearest"
 )

@@ -1,6 +1,6 @@
 package pipeline
 
-import "gopkg.in/yaml.v3"
+import "go.yaml.in/yaml/v3"
 
 // ParseTask reads a task config file, as the file of a task step names it. The error is an *InvalidError.
 func ParseTask(file string, data []byte) (*TaskConfig, error) {

@@ -7,7 +7,7 @@ import (
 	"sort"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 )
 
 // Ref is what stands between (( and )): an optional source, a name and fields of it, as in ((vault:db.password)).

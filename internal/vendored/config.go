@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	yamlv2 "go.yaml.in/yaml/v2"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
 )

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	yamlv2 "go.yaml.in/yaml/v2"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 )
 
 const lockKind = "LockConfig"
