@@ -241,7 +241,7 @@ func open(ctx context.Context, registry ociimage.Registry, where string) (*ociim
 	}
 	found, err := registry.Open(ctx, where)
 	if first, _, _ := strings.Cut(where, "/"); err != nil && !strings.ContainsAny(first, ".:") && first != "localhost" {
-		return nil, fmt.Errorf("there is no folder %s, so it is taken for an image's name: %w", where, err)
+		return nil, fmt.Errorf("the folder %s does not exist, so it is read as an image's name: %w", where, err)
 	}
 	return found, err
 }

@@ -110,7 +110,7 @@ func waitFor(t *testing.T, r *onTerminal, file string) {
 	}
 }
 
-// long is a program that takes for ever, and some time to clean up after an interrupt, as Terraform and helm do.
+// long is a program that takes forever, and some time to clean up after an interrupt, as Terraform and helm do.
 const long = `
 case "$*" in *%s*) ;; *) exit 0 ;; esac
 trap 'sleep 0.3; echo cleaned >"$MARKS/cleaned"; exit 1' INT
@@ -151,7 +151,7 @@ func abortCases() map[string]abortCase {
 }
 
 // An abort stops what a task runs as Ctrl-C would, the program has the time to clean up, and nothing comes after it. Every
-// script of a tasks folder is here; a new one has to be.
+// script of a tasks folder is here; a new one must be.
 func TestAnAbortReachesWhatATaskRuns(t *testing.T) {
 	t.Parallel()
 	cases := abortCases()

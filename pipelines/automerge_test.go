@@ -61,8 +61,8 @@ func TestAutomergeMergesTheBotsOnly(t *testing.T) {
 	for author, want := range map[string]string{
 		"acme-bot":      "gh pr merge --auto --squash --match-head-commit 1f3c2aa https://github.com/acme/charts/pull/7\n",
 		"acme-bot[bot]": "gh pr merge --auto --squash --match-head-commit 1f3c2aa https://github.com/acme/charts/pull/7\n",
-		"mallory":       "mallory is none of",
-		"acme":          "acme is none of",
+		"mallory":       "mallory is not one of",
+		"acme":          "acme is not one of",
 	} {
 		cmd := exec.CommandContext(t.Context(), bash, "-c", job.Steps[0].Run)
 		cmd.Env = []string{

@@ -7,14 +7,14 @@ import (
 )
 
 // complaint is what ytt said, told to who wrote the values: what a template refuses is one sentence without the
-// template's stack, a value that has to be there is called missing, and the file has the name that it has here.
+// template's stack, a value that must be there is called missing, and the file has the name that it has here.
 func complaint(said, values string) string {
 	said = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(said), "ytt: Error:"))
 	if refused := regexp.MustCompile(`(?m)^- assert\.fail: fail: (.*)$`).FindStringSubmatch(said); refused != nil {
 		return refused[1]
 	}
 	missing := regexp.MustCompile(`(?m)^( *)from: schema.*\n *- must be: length >= 1 \(by: .*\)\n *found: length = 0$`)
-	said = missing.ReplaceAllString(said, "$1- is missing, and has to be there")
+	said = missing.ReplaceAllString(said, "$1- is required")
 	named := regexp.MustCompile(`(?m)(^|^ *from: |')` + regexp.QuoteMeta(valuesFile) + `([:'])`)
 	return named.ReplaceAllString(said, "${1}"+filepath.Base(values)+"${2}")
 }

@@ -18,7 +18,7 @@ func TestComplaintsSpeakOfTheUsersFile(t *testing.T) {
 		"a value that is missing": {
 			"ytt: Error: Validating final data values:\n  promote.labels\n    from: schema.yml:175\n    - must be: length >= 1 (by: schema.yml:174)\n      found: length = 0\n\n" +
 				"  types.tag\n    from: values.yml:61\n    - must be: a full version (by: schema.lib.yml:102)\n",
-			"Validating final data values:\n  promote.labels\n    - is missing, and has to be there\n\n  types.tag\n    from: team.yml:61\n    - must be: a full version (by: schema.lib.yml:102)",
+			"Validating final data values:\n  promote.labels\n    - is required\n\n  types.tag\n    from: team.yml:61\n    - must be: a full version (by: schema.lib.yml:102)",
 		},
 		"a value that is empty": {
 			"ytt: Error: Validating final data values:\n  git.uri\n    from: values.yml:2\n    - must be: length >= 1 (by: schema.lib.yml:48)\n      found: length = 0\n",
@@ -28,7 +28,7 @@ func TestComplaintsSpeakOfTheUsersFile(t *testing.T) {
 			"ytt: Error: Given data value is not declared in schema\nvalues.yml:\n     |\n  40 |   labls: []\n",
 			"Given data value is not declared in schema\nteam.yml:\n     |\n  40 |   labls: []",
 		},
-		"a file that is no YAML": {
+		"a file that is not a YAML": {
 			"ytt: Error: Unmarshaling YAML data values file 'values.yml': yaml: line 4\n",
 			"Unmarshaling YAML data values file 'team.yml': yaml: line 4",
 		},

@@ -19,14 +19,14 @@ func lintCommand() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:     "lint FILE...",
-		Short:   "Say what is wrong with pipeline files, and how to mend it",
-		Long:    "Say what is wrong with pipeline files, and how to mend it.\nFinds what `fly validate-pipeline --strict` finds, and what only shows when the pipeline runs.\nExit status 1 when there is an error; warnings are only printed.",
+		Short:   "Say what is wrong with pipeline files, and how to fix it",
+		Long:    "Say what is wrong with pipeline files, and how to fix it.\nFinds what `fly validate-pipeline --strict` finds, and what only shows when the pipeline runs.\nExit status 1 when there is an error; warnings are only printed.",
 		Example: "  go run ./pipelines lint pipelines/examples/*/*/want.yml",
 		Args:    pipelineFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			show, ok := formats()[format]
 			if !ok {
-				return fmt.Errorf("lint: --format %s is none of %s", format, strings.Join(slices.Sorted(maps.Keys(formats())), ", "))
+				return fmt.Errorf("lint: --format %s is not one of %s", format, strings.Join(slices.Sorted(maps.Keys(formats())), ", "))
 			}
 			return lintFiles(cmd.OutOrStdout(), show, args)
 		},
@@ -38,7 +38,7 @@ func lintCommand() *cobra.Command {
 // pipelineFiles asks for at least one.
 func pipelineFiles(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("%s: name the pipeline files, like: %s pipeline.yml", cmd.Name(), cmd.Name())
+		return fmt.Errorf("%s: name the pipeline files, for example: %s pipeline.yml", cmd.Name(), cmd.Name())
 	}
 	return nil
 }

@@ -158,7 +158,7 @@ func TestTemplateRefuses(t *testing.T) {
 	}
 }
 
-// A schema can be switched off; a choice that is none of the known ones still renders nothing.
+// A schema can be switched off; a choice that is not one of the known ones still renders nothing.
 func TestTemplateHasNoWayAroundTheExecutor(t *testing.T) {
 	t.Parallel()
 	without(t, "ytt")

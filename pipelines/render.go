@@ -49,7 +49,7 @@ func renderCommand() *cobra.Command {
 				return renderExamples(cmd, examples)
 			}
 			if len(args) == 0 {
-				return fmt.Errorf("render: name the template, like: render deployments --values FILE")
+				return fmt.Errorf("render: name the template, for example: render deployments --values FILE")
 			}
 			r, err := flags.rendering(args[0])
 			if err != nil {

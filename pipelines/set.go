@@ -40,7 +40,7 @@ func setCommand() *cobra.Command {
 
 func oneTemplate(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return errors.New("set: name one template, like: set deployments --values FILE --target TARGET")
+		return errors.New("set: name one template, for example: set deployments --values FILE --target TARGET")
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (f *setFlags) fly(cmd *cobra.Command, template, file string) error {
 	}
 	program, err := exec.LookPath("fly")
 	if err != nil {
-		return fmt.Errorf("set %s: fly is not on PATH: download it from your Concourse's web page, or leave --execute out to see the command", template)
+		return fmt.Errorf("set %s: fly is not on PATH: download it from your Concourse's web page, or omit --execute to see the command", template)
 	}
 	run := exec.CommandContext(cmd.Context(), program, args...)
 	run.Stdin, run.Stdout, run.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()

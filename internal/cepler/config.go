@@ -208,7 +208,7 @@ func (p *configParser) environment(f field) (Environment, error) {
 			return env, err
 		}
 		if env.Passed == "" {
-			return env, p.faultf(f.line, "%s.passed is an empty text: name an environment, or leave the key out", what)
+			return env, p.faultf(f.line, "%s.passed is an empty text: name an environment, or omit the key", what)
 		}
 	}
 	if f, ok := fields["ignore_queue"]; ok {
@@ -315,7 +315,7 @@ func (c *Config) Environment(name string) (Environment, error) {
 	return env, nil
 }
 
-// InOrder are the names of the environments, each after the one it has to pass.
+// InOrder are the names of the environments, each after the one it must pass.
 func (c *Config) InOrder() []string {
 	var order []string
 	var add func(name string)

@@ -123,7 +123,7 @@ func TestConfigFaultsAreNamed(t *testing.T) {
 		"environments: {tf: {latest: }}": "cepler.yml:1: environments.tf.latest: want a list of patterns, got nothing",
 		"environments:\n  tf:\n    latest: a.yml\n":                             `cepler.yml:3: environments.tf.latest: want a list of patterns, got "a.yml"`,
 		"environments:\n  tf:\n    latest:\n    - a\n    - {b: c}\n":            "cepler.yml:5: environments.tf.latest: want a text, got a mapping",
-		"environments:\n  tf:\n    latest:\n    - a\n    - 'k**'\n":             `cepler.yml:5: environments.tf.latest: pattern "k**": ** has to be a whole part of the path`,
+		"environments:\n  tf:\n    latest:\n    - a\n    - 'k**'\n":             `cepler.yml:5: environments.tf.latest: pattern "k**": ** must be a whole part of the path`,
 		"environments:\n  tf:\n    latest: ['[a']\n":                            `cepler.yml:3: environments.tf.latest: pattern "[a": a set`,
 		"environments:\n  tf:\n    latest: ['***']\n":                           `pattern "***": more than two stars in a row`,
 		"environments:\n  tf:\n    ignore_queue: yes\n":                         `cepler.yml:3: environments.tf.ignore_queue: want true or false, got "yes"`,

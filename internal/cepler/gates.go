@@ -27,7 +27,7 @@ type Gate struct {
 	Windows []Window
 	// Freezes are when it is not, whatever else says.
 	Freezes []Freeze
-	// Need is how many different people have to approve, 0 for none, and
+	// Need is how many different people must approve, 0 for none, and
 	// Approvals is what was approved.
 	Need      int
 	Approvals []Approval
@@ -208,7 +208,7 @@ func list[T any](p gatesParser, f field, item func(field) (T, error)) ([]T, erro
 		return nil, p.faultf(f.line, "%s: want a list, got %s", f.name, describe(n))
 	}
 	if len(n.Content) == 0 {
-		return nil, p.faultf(f.line, "%s: the list is empty; leave the key out instead", f.name)
+		return nil, p.faultf(f.line, "%s: the list is empty; omit the key instead", f.name)
 	}
 	out := make([]T, 0, len(n.Content))
 	for i, entry := range n.Content {
@@ -243,9 +243,9 @@ func (p gatesParser) duration(f field) (time.Duration, error) {
 	}
 	switch {
 	case err != nil:
-		return 0, p.faultf(f.line, "%s: %q is no duration; write 30m, 2h, 1h30m or 3d", f.name, value)
+		return 0, p.faultf(f.line, "%s: %q is not a valid duration; write 30m, 2h, 1h30m or 3d", f.name, value)
 	case total <= 0 || total > maxSoak:
-		return 0, p.faultf(f.line, "%s: %q must be more than nothing, and at most a year", f.name, value)
+		return 0, p.faultf(f.line, "%s: %q must be positive and at most a year", f.name, value)
 	}
 	return total, nil
 }

@@ -58,7 +58,7 @@ type token struct {
 
 type runeRange struct{ from, to rune }
 
-// notUTF8 stands for a byte that is no part of a character. No pattern can
+// notUTF8 stands for a byte that is not a part of a character. No pattern can
 // spell it.
 const notUTF8 rune = -1
 
@@ -66,7 +66,7 @@ const notUTF8 rune = -1
 var (
 	errBadSet    = errors.New("a set that begins with [ has no end; write [[] for the character itself")
 	errManyStars = errors.New("more than two stars in a row; use * within a part of the path, or ** for any number of parts")
-	errDeepPart  = errors.New("** has to be a whole part of the path, as in a/**/b; use * within a part")
+	errDeepPart  = errors.New("** must be a whole part of the path, as in a/**/b; use * within a part")
 )
 
 // ParseGlob compiles a pattern. Those that make cepler panic are refused.
@@ -335,7 +335,7 @@ func decode(s string) (c rune, size int) {
 	return c, size
 }
 
-// match reports whether the token, which is no run, matches the character.
+// match reports whether the token, which is not a run, matches the character.
 func (t token) match(c rune, leading bool) bool {
 	if t.kind == char {
 		return c == t.char

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// History is what Origins has to know about commits.
+// History is what Origins must know about commits.
 type History interface {
 	// Parents are the commit's parents, in order.
 	Parents(ctx context.Context, commit string) ([]string, error)

@@ -95,7 +95,7 @@ func (d edited) version(n *yaml.Node) (uint64, error) {
 	return version, nil
 }
 
-// text is a text that has to be there.
+// text is a text that must be there.
 func (d edited) text(fields map[string]*yaml.Node, in *yaml.Node, what, name string) (string, error) {
 	n := fields[name]
 	if n == nil {

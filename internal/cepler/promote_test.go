@@ -12,7 +12,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 )
 
-// snapshot is made of a head and files like "{latest}/a=1"; "~" is no hash, and
+// snapshot is made of a head and files like "{latest}/a=1"; "~" is not a hash, and
 // a "!" behind it makes the file dirty.
 func snapshot(head string, files ...string) cepler.Snapshot {
 	s := cepler.Snapshot{Head: head, Files: map[string]cepler.File{}}
@@ -85,7 +85,7 @@ func TestTarget(t *testing.T) {
 }
 
 // With s.yml in both propagated and latest, changed and reverted upstream, cepler
-// waits for ever behind a state that brings nothing.
+// waits forever behind a state that brings nothing.
 func TestTargetSkipsStatesThatBringNoDifference(t *testing.T) {
 	t.Parallel()
 	e := staging(t)

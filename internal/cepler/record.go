@@ -8,7 +8,7 @@ package cepler
 // a place in the queue (no PropagatedHead) gets the current snapshot next, and
 // keeps nothing. They are
 // to be limited to the environments that the config still has: one that left
-// it would take nothing any more, and the queue would grow for ever.
+// it would take nothing any more, and the queue would grow forever.
 func (s *State) Record(e Environment, next Snapshot, others map[string]*State) *State {
 	out := &State{Version: 1, Current: next, PropagatedFrom: e.Passed}
 	if s == nil {

@@ -27,7 +27,7 @@ type Window struct {
 type Freeze struct {
 	// From is when it begins; zero if it always was.
 	From time.Time
-	// To is when it ends; zero if somebody has to end it.
+	// To is when it ends; zero if somebody must end it.
 	To time.Time
 	// Reason is why, "" if nobody said.
 	Reason string
@@ -60,7 +60,7 @@ func (p gatesParser) window(f field) (Window, error) {
 		}
 	}
 	if w.From == w.To || w.From == dayMinutes {
-		return w, p.faultf(f.line, "%s: a window from %s to %s is none; for whole days leave both out", f.name, clockText(w.From), clockText(w.To))
+		return w, p.faultf(f.line, "%s: a window from %s to %s is empty; omit both for whole days", f.name, clockText(w.From), clockText(w.To))
 	}
 	return w, nil
 }
@@ -80,7 +80,7 @@ func (p gatesParser) days(f field) ([7]bool, error) {
 		}
 		for span := range strings.SplitSeq(value, ",") {
 			if !addDays(&days, strings.ToLower(strings.TrimSpace(span))) {
-				return days, p.faultf(item.Line, "%s: %q is no day and no span of days; write mon, or mon-fri, or [mon, wed]", f.name, span)
+				return days, p.faultf(item.Line, "%s: %q is not a day or a range of days; write mon, or mon-fri, or [mon, wed]", f.name, span)
 			}
 		}
 	}
@@ -119,7 +119,7 @@ func (p gatesParser) clock(f field) (int, error) {
 	}
 	t, err := time.Parse("15:04", value)
 	if err != nil {
-		return 0, p.faultf(f.line, "%s: %q is no time of the day; write 09:00 or 17:30", f.name, value)
+		return 0, p.faultf(f.line, "%s: %q is not a time of day; write 09:00 or 17:30", f.name, value)
 	}
 	return t.Hour()*60 + t.Minute(), nil
 }
@@ -212,7 +212,7 @@ func (p gatesParser) instant(f field, zone *time.Location, end bool) (time.Time,
 		}
 		return first, nil
 	}
-	return time.Time{}, p.faultf(f.line, "%s: %q is no date; write 2026-12-20, \"2026-12-20 18:00\" or 2026-12-20T18:00:00+01:00", f.name, value)
+	return time.Time{}, p.faultf(f.line, "%s: %q is not a valid date; write 2026-12-20, \"2026-12-20 18:00\" or 2026-12-20T18:00:00+01:00", f.name, value)
 }
 
 // instants are the first and the last moment at which the clock in zone shows

@@ -7,7 +7,7 @@ package cepler
 //
 // latest are the files that the environment takes from the commit itself, by
 // path: propagated files at those paths have no effect, so they are no
-// difference. (cepler counts them, and then waits for ever for a snapshot that
+// difference. (cepler counts them, and then waits forever for a snapshot that
 // changes nothing.) ignoreQueue asks for the current one, as the config's
 // ignore_queue does.
 func (e Environment) Target(own, upstream *State, latest map[string]string, ignoreQueue bool) *Snapshot {

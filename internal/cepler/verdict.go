@@ -30,8 +30,8 @@ type Verdict struct {
 	Reasons []string
 }
 
-// Decide says whether the gate is open. Every rule has to allow it: the side
-// that denies wins. The gate's Commit is no part of it.
+// Decide says whether the gate is open. Every rule must allow it: the side
+// that denies wins. The gate's Commit is not a part of it.
 func (g Gate) Decide(f Facts) Verdict {
 	var v Verdict
 	needsPerson := false

@@ -139,7 +139,7 @@ func (d *decoder) notEmpty(path string, raw json.RawMessage, required bool) {
 		if required {
 			d.report(path, "is required, but empty")
 		} else if !d.lenient {
-			d.report(path, "is empty: give it a value, or leave the key out")
+			d.report(path, "is empty: give it a value, or omit the key")
 		}
 	}
 	if !required {
@@ -159,7 +159,7 @@ func (d *decoder) list(path string, raw json.RawMessage, v reflect.Value) {
 		element := reflect.New(v.Type().Elem()).Elem()
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if item[0] == 'n' {
-			d.report(at, "is nothing: a list can't hold that")
+			d.report(at, "is null; remove it or give a value")
 		}
 		d.value(at, item, element)
 		v.Set(reflect.Append(v, element))

@@ -97,12 +97,12 @@ func TestDecode(t *testing.T) {
 		"JSON of its own":              {`{"own": 1}`, `source.own: not 1`},
 		"an unknown key below":         {`{"nested": {"name": "x", "mx": 1}}`, `source.nested: unknown key "mx", did you mean "max"? known keys: max, name`},
 		"an unknown key in a list":     {`{"list": [{"name": "x"}, {"nam": 1, "name": "y"}]}`, `source.list[1]: unknown key "nam", did you mean "name"? known keys: max, name`},
-		"nothing in a list":            {`{"list": [null]}`, `source.list[0]: is nothing: a list can't hold that`},
+		"nothing in a list":            {`{"list": [null]}`, `source.list[0]: is null; remove it or give a value`},
 		"a key left out in a free map": {`{"free": {"a": {}}}`, `source.free.a.name: is required, but missing`},
-		"a key twice":                  {`{"word": "a", "word": "b"}`, `source.word: is there twice`},
-		"a key twice below":            {`{"any": [{"x": 1}, {"y": [], "z": {}, "y": 1}]}`, `source.any[1].y: is there twice`},
+		"a key twice":                  {`{"word": "a", "word": "b"}`, `source.word: appears twice`},
+		"a key twice below":            {`{"any": [{"x": 1}, {"y": [], "z": {}, "y": 1}]}`, `source.any[1].y: appears twice`},
 		"keys are exact":               {`{"Word": "a"}`, `source: unknown key "Word", did you mean "word"?`},
-		"a field that is no key":       {`{"Ignored": "a", "private": "b"}`, `unknown key "private"`},
+		"a field that is not a key":    {`{"Ignored": "a", "private": "b"}`, `unknown key "private"`},
 		"no JSON":                      {"{\n \"word\": tru}", `source is not JSON at line 2, column 13: invalid character '}' in literal true`},
 		"something behind it":          {`{} x`, `source is not JSON at line 1, column 4: invalid character 'x' after top-level value`},
 	} {
@@ -151,7 +151,7 @@ func TestPlaceholders(t *testing.T) {
 	}
 	require.NoError(t, schema.GetParams(nil))
 	require.ErrorContains(t, schema.PutParams(nil), "params.repository: is required, but missing")
-	require.ErrorContains(t, schema.PutParams([]byte(`{"repository": "x", "token": "none"}`)), "params: token: none is no token")
+	require.ErrorContains(t, schema.PutParams([]byte(`{"repository": "x", "token": "none"}`)), "params: token: none is not a token")
 	schema.Placeholders = false
 	require.ErrorContains(t, schema.Source([]byte(`{"uri": "x", "branch": "m", "depth": "((depth))"}`)), "want a whole number")
 }

@@ -67,7 +67,7 @@ const (
 	structShape
 )
 
-// shapeOf is the shape of a type that is no pointer.
+// shapeOf is the shape of a type that is not a pointer.
 func shapeOf(t reflect.Type) shape {
 	switch {
 	case t == reflect.TypeFor[json.RawMessage]() || t.Kind() == reflect.Interface && t.NumMethod() == 0:

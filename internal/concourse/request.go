@@ -162,7 +162,7 @@ func checkKeys(path string, raw json.RawMessage) error {
 		if name, ok := token.(string); ok && top.want {
 			top.key, top.want = name, false
 			if top.keys[name] {
-				return &KeyError{Path: top.child(), Text: "is there twice"}
+				return &KeyError{Path: top.child(), Text: "appears twice"}
 			}
 			top.keys[name] = true
 			continue

@@ -341,7 +341,7 @@ func folder(verb string, args []string, create bool) (string, error) {
 		return "", fmt.Errorf("open the folder: %w", err)
 	}
 	if !info.IsDir() {
-		return "", fmt.Errorf("%s is no folder", dir)
+		return "", fmt.Errorf("%s is not a folder", dir)
 	}
 	return dir, nil
 }
@@ -366,7 +366,7 @@ func checkVersion(v any) error {
 	}
 	var keys map[string]string
 	if err := json.Unmarshal(raw, &keys); err != nil || keys == nil {
-		return fmt.Errorf("a fault in this program: the version %s is no map of strings; please report it", raw)
+		return fmt.Errorf("a fault in this program: the version %s is not a map of strings; please report it", raw)
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func (p putParams) Secrets() []string { return []string{p.Token} }
 
 func (p putParams) Validate() error {
 	if p.Token == "none" {
-		return errors.New("token: none is no token")
+		return errors.New("token: none is not a token")
 	}
 	return nil
 }

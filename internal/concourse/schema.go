@@ -24,7 +24,7 @@ type Schema struct {
 // Key is a key of a source or of params.
 type Key struct {
 	Name     string
-	Want     string // what the value has to be, in words: "a string"
+	Want     string // what the value must be, in words: "a string"
 	Required bool
 	Scalar   bool // neither list nor map
 }

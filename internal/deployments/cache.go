@@ -33,7 +33,7 @@ type answer struct {
 	// Refs are the refs that were looked at, with their values; the zero hash
 	// is a ref that was not there.
 	Refs map[string]string `json:"refs"`
-	// Until is when the answer has to be worked out again, if ever.
+	// Until is when the answer must be worked out again, if ever.
 	Until    time.Time `json:"until,omitzero"`
 	Versions []Version `json:"versions"`
 	Notes    []string  `json:"notes"`

@@ -35,7 +35,7 @@ var errNoCommit = errors.New("no commit")
 var shortCommit = regexp.MustCompile(`^[0-9a-fA-F]{7,40}$`)
 
 // gate resolves the gate of an environment: a commit, a short commit, a tag, a
-// branch or HEAD. It has to lie on the branch.
+// branch or HEAD. It must lie on the branch.
 func (r *Repository) gate(ctx context.Context, v *View, environment string) (*Gate, error) {
 	if v.Gates == nil {
 		return &Gate{Commit: v.Head}, nil

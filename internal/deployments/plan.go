@@ -232,7 +232,7 @@ func (r *Repository) followsRecord(ctx context.Context, v *View, p *Plan, u rule
 	return true, nil
 }
 
-// upstreamDeployed is ErrNothingYet while the environment that has to be passed
+// upstreamDeployed is ErrNothingYet while the environment that must be passed
 // was never recorded, or only after the gate.
 func (r *Repository) upstreamDeployed(ctx context.Context, v *View, u rules, g *Gate) error {
 	p := u.upstreamPath()

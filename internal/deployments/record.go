@@ -215,7 +215,7 @@ func (r *Repository) deployed(ctx context.Context, rec Recording) (cepler.Snapsh
 }
 
 // hashOnDisk is the blob id of the file at p, as git stores it: a symbolic link
-// is its target. It is empty for what is no file.
+// is its target. It is empty for what is not a file.
 func hashOnDisk(root *os.Root, p string) (string, error) {
 	info, err := root.Lstat(p)
 	if err != nil {

@@ -222,7 +222,7 @@ func (u rules) owns(p string, mode filemode.FileMode) bool {
 	return u.environment.Latest.Match(p)
 }
 
-// upstreamPath is the state file of the environment that has to be passed, ""
+// upstreamPath is the state file of the environment that must be passed, ""
 // when there is none.
 func (u rules) upstreamPath() string {
 	if u.environment.Passed == "" {

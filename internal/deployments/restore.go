@@ -16,7 +16,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
-// ErrVersion says that a version can't be had from the repository any more.
+// ErrVersion says that a version is not available in the repository any more.
 var ErrVersion = errors.New("version not found")
 
 // Restored is a version's content, worked out again from the version alone.

@@ -506,7 +506,7 @@ func (b *Rollback) why(pending *git.Commit, resume string) string {
 	return fmt.Sprintf("%s; %s (%s) is held until %s, or: %s", b, short(pending.Hash), subject(pending), b.until(), resume)
 }
 
-// until names the files of which one has to change.
+// until names the files of which one must change.
 func (b *Rollback) until() string {
 	if len(b.Files) == 1 {
 		return b.Files[0] + " changes"

@@ -51,7 +51,7 @@ func (r *Repository) View(ctx context.Context, refs Refs) (*View, error) {
 	v := &View{Head: head, Refs: maps.Clone(refs)}
 	v.Config, v.configHash, err = r.configAt(ctx, head)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s has no config %s at %s: its path in the repository has to be said (source.config, or --config)", r.src.Branch, r.src.ConfigPath(), short(head.Hash))
+		return nil, fmt.Errorf("%s has no config %s at %s: set source.config (or --config) to its path in the repository", r.src.Branch, r.src.ConfigPath(), short(head.Hash))
 	}
 	if err != nil {
 		return nil, err

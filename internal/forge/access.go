@@ -71,7 +71,7 @@ func (a Access) validateLogin(api *url.URL) error {
 	case !app:
 		return nil
 	case a.AppID == "":
-		return errors.New("app_id: it is missing, and other keys of a GitHub App are there")
+		return errors.New("app_id: it is required with the other keys of a GitHub App")
 	case a.AppPrivateKey == "":
 		return errors.New("app_private_key: it is missing, and there is an app_id")
 	}
@@ -95,9 +95,9 @@ func (a Access) api() (*url.URL, error) {
 	u, err := url.Parse(a.APIURL)
 	switch {
 	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "":
-		return nil, errors.New("api_url: it is no web address; write https://api.github.com, or https://HOST/api/v3 for an own server")
+		return nil, errors.New("api_url: it is not a web address; write https://api.github.com, or https://HOST/api/v3 for an own server")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return nil, errors.New("api_url: leave out names, passwords, and what follows ? or #; there is access_token")
+		return nil, errors.New("api_url: remove user, password, query and fragment; set access_token for credentials")
 	}
 	u.Path = strings.TrimSuffix(u.Path, "/")
 	return u, nil
@@ -189,7 +189,7 @@ func (a Access) open(o Options) (*Forge, error) {
 		}
 	}
 	if a.SkipSSLVerification && api.Scheme == "https" {
-		f.logf("warning: skip_ssl_verification is set: nobody checks that %s is what it says", api.Host)
+		f.logf("warning: skip_ssl_verification is set: the identity of %s is not verified", api.Host)
 	}
 	f.http = &http.Client{Transport: &transport{below: httpclient.LimitBodies(client.Transport, maxAnswer), login: f.login}, CheckRedirect: followFew}
 	base, upload := api.String()+"/", uploads(api).String()+"/"

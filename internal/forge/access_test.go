@@ -16,7 +16,7 @@ func TestAccessNamesTheKeyThatIsWrong(t *testing.T) {
 		`repository: "a/b/c" is not of the form owner/name`: func(a *Access) { a.Repository = "a/b/c" },
 		`repository: "../x" is not of the form owner/name`:  func(a *Access) { a.Repository = "../x" },
 		`repository: "" is not of the form owner/name`:      func(a *Access) { a.Repository = "" },
-		"api_url: it is no web address":                     func(a *Access) { a.APIURL = "api.github.com" },
+		"api_url: it is not a web address":                  func(a *Access) { a.APIURL = "api.github.com" },
 		"api_url: leave out names, passwords":               func(a *Access) { a.APIURL = "https://me:pw@example.com/api/v3" },
 		"ca_cert: there is no certificate in it":            func(a *Access) { a.CACert = "hello" },
 		"access_token: it is missing":                       func(a *Access) { a.AccessToken = "" },
@@ -24,7 +24,7 @@ func TestAccessNamesTheKeyThatIsWrong(t *testing.T) {
 		"access_token: there is also a GitHub App":          func(a *Access) { a.AppID = "1" },
 		"app_id: it is missing":                             func(a *Access) { a.AccessToken, a.AppPrivateKey = "", "x" },
 		"app_private_key: it is missing":                    func(a *Access) { a.AccessToken, a.AppID = "", "1" },
-		"app_private_key: it is no key in PEM form":         func(a *Access) { a.AccessToken, a.AppID, a.AppPrivateKey = "", "1", "x" },
+		"app_private_key: it is not a key in PEM form":      func(a *Access) { a.AccessToken, a.AppID, a.AppPrivateKey = "", "1", "x" },
 	} {
 		a := good
 		change(&a)

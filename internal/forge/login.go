@@ -51,7 +51,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.below.RoundTrip(sent)
 }
 
-// again says that a refused token was given up and another one is to be had.
+// again says that a refused token was given up and another one is available.
 func (l *login) again() bool {
 	if l.app == nil || !l.proven.Swap(false) {
 		return false

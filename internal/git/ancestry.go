@@ -137,7 +137,7 @@ func (s *Store) deepenRequest(ctx context.Context, c *Commit, depth int) wire.Fe
 }
 
 // IsAncestor reports whether one commit is another one or comes before it. A
-// commit that the repository has not got comes before none.
+// commit that the repository does not have comes before none.
 func (s *Store) IsAncestor(ctx context.Context, old, young Hash) (bool, error) {
 	if old == young {
 		return true, nil

@@ -202,9 +202,9 @@ func (b *builder) file(entries []Entry, dir, name string, e Edit) ([]Entry, erro
 func replacedMode(old, wanted filemode.FileMode) (filemode.FileMode, error) {
 	switch {
 	case old == filemode.Dir || old == filemode.Submodule:
-		return old, errors.New("a folder is there")
+		return old, errors.New("there is a folder in its place")
 	case wanted == filemode.Empty && old == filemode.Symlink:
-		return old, errors.New("a symbolic link is there, which is not followed")
+		return old, errors.New("there is a symbolic link in its place, which is not followed")
 	case wanted == filemode.Empty || wanted == object.WrittenMode(old):
 		return old, nil
 	}

@@ -201,7 +201,7 @@ func TestBuildPutsAFileWhereAFolderIsEmptied(t *testing.T) {
 
 	delete(edits, "dir/y/z")
 	_, err = openStore(t, r).Build(t.Context(), change(plumbing.NewHash(tip), edits))
-	require.ErrorContains(t, err, "a folder is there")
+	require.ErrorContains(t, err, "there is a folder in its place")
 }
 
 func TestBuildWithoutChangeKeepsTheTree(t *testing.T) {
@@ -229,7 +229,7 @@ func TestBuildRefuses(t *testing.T) {
 		"an absolute path":            {func(c *Change) { c.Edits = map[string]Edit{"/x": write("")} }, "empty name"},
 		"deleting an empty name":      {func(c *Change) { c.Edits = map[string]Edit{"a//b": {Delete: true}} }, "empty name"},
 		"a mode that is none":         {func(c *Change) { c.Edits = map[string]Edit{"x": {Mode: filemode.Dir}} }, "not one of a file"},
-		"a file where a folder is":    {func(c *Change) { c.Edits = map[string]Edit{"dir": write("")} }, "a folder is there"},
+		"a file where a folder is":    {func(c *Change) { c.Edits = map[string]Edit{"dir": write("")} }, "there is a folder in its place"},
 		"a file below a file":         {func(c *Change) { c.Edits = map[string]Edit{"f/x": write("")} }, "it is a file"},
 		"a file and a folder at once": {func(c *Change) { c.Edits = map[string]Edit{"n": write(""), "n/x": write("")} }, "at once"},
 		"writing through a link":      {func(c *Change) { c.Edits = map[string]Edit{"link": write("")} }, "symbolic link"},

@@ -15,5 +15,5 @@
 // The protocols are those of gitprotocol-v2(5), with gitprotocol-pack(5) for
 // servers that know no other and for pushing. Every push names the value that
 // its refs must still have. After a broken connection the refs are read again,
-// so that an error means that the remote has not got it.
+// so that an error means that the remote does not have it.
 package git

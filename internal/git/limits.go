@@ -20,7 +20,7 @@ type limits struct {
 	nodes map[Hash]*node // also by the hash of a tag that was given
 	unmet map[Hash]bool  // of Not, neither at hand nor found yet
 	queue dateQueue      // not followed yet, with their parents at hand
-	edge  []*node        // not followed yet; their parents have to be fetched
+	edge  []*node        // not followed yet; their parents must be fetched
 	cut   []*node        // left out, and their parents are not in the repository
 	open  int            // kept commits in queue and edge
 	wait  int            // commits to follow before the ends are looked at again
@@ -108,7 +108,7 @@ func (l *limits) step(ctx context.Context) (more bool, err error) {
 	return false, ErrShallow // left out, and cut off before it was closed
 }
 
-// followEdge follows the latest of the commits whose parents have to be fetched.
+// followEdge follows the latest of the commits whose parents must be fetched.
 func (l *limits) followEdge(ctx context.Context) error {
 	edge := l.edge
 	l.edge = nil

@@ -37,7 +37,7 @@ type Range struct {
 // Paths picks files, symbolic links and submodules by their path from the top.
 type Paths struct {
 	// Match reports whether a file counts, and Descend whether any file in a folder could. Both
-	// have to give the same answer each time.
+	// must give the same answer each time.
 	Match, Descend func(path string) bool
 }
 

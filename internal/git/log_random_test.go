@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// graph is a history in memory, of which a part is at hand; the rest has to be fetched.
+// graph is a history in memory, of which a part is at hand; the rest must be fetched.
 type graph struct {
 	commits map[Hash]*Commit
 	here    map[Hash]bool

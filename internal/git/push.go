@@ -45,7 +45,7 @@ func checkUpdates(updates []Update) error {
 	seen := map[string]bool{}
 	for _, u := range updates {
 		if !strings.HasPrefix(u.Ref, "refs/") || object.CheckBranch(u.Ref) != nil || seen[u.Ref] {
-			return fmt.Errorf("%q is no full name of a ref, or is there twice", u.Ref)
+			return fmt.Errorf("%q is not a full ref name, or is listed twice", u.Ref)
 		}
 		seen[u.Ref] = true
 	}
@@ -108,7 +108,7 @@ func (p *push) try(ctx context.Context) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil && sent:
-		return fmt.Errorf("%w while the server was at work: whether it took the push is not known", context.Cause(ctx))
+		return fmt.Errorf("%w while the server was at work: it is not known whether it accepted the push", context.Cause(ctx))
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case !unclear:
@@ -134,7 +134,7 @@ func (p *push) verdict(ctx context.Context) (done bool, err error) {
 	}
 	refs, err := p.remote.refs(ctx, names)
 	if err != nil {
-		return false, fmt.Errorf("whether the server took the push is not known: %w", err)
+		return false, fmt.Errorf("it is not known whether the server accepted the push: %w", err)
 	}
 	return p.judge(ctx, refs)
 }
@@ -165,7 +165,7 @@ func (p *push) landed(ctx context.Context, u Update, now Hash) (bool, error) {
 		return false, nil
 	}
 	if err := p.store.Advance(ctx, u.Ref, now); err != nil {
-		return false, fmt.Errorf("whether the server took the push is not known: %w", err)
+		return false, fmt.Errorf("it is not known whether the server accepted the push: %w", err)
 	}
 	return p.store.IsAncestor(ctx, u.New, now)
 }

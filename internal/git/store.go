@@ -137,7 +137,7 @@ func (s *Store) keepTip(ref string, tip Hash) error {
 	}
 	s.packs.State.Tips[ref] = tip
 	if !s.objects.Has(tip) {
-		return nil // made here: the next process has to fetch it
+		return nil // made here: the next process must fetch it
 	}
 	return s.packs.Save()
 }

@@ -128,7 +128,7 @@ func TestBranchThatWasForced(t *testing.T) {
 	i.Commit("main", "other").Orphan().Write("d/x", "other")
 	require.NoError(t, i.Done())
 	tip := tipOf(t, r, s)
-	assert.Equal(t, wantBefore, walked(t, s, before), "what was is still to be had")
+	assert.Equal(t, wantBefore, walked(t, s, before), "what was is still available")
 	want, err := repo.Log("%H", "main")
 	require.NoError(t, err)
 	slices.Sort(want)

@@ -21,7 +21,7 @@ type Edit struct {
 	// regular file where there is none.
 	Mode    filemode.FileMode
 	Content []byte
-	// Delete removes the path; it is no error when there is nothing.
+	// Delete removes the path; it is not an error when there is nothing.
 	Delete bool
 }
 

@@ -90,7 +90,7 @@ func parseKey(text string) (*rsa.PrivateKey, error) {
 	}
 	block, _ := pem.Decode([]byte(clean.String()))
 	if block == nil {
-		return nil, errors.New("app_private_key: it is no key in PEM form; it has to have the lines -----BEGIN RSA PRIVATE KEY----- and -----END RSA PRIVATE KEY-----, each on a line of its own")
+		return nil, errors.New("app_private_key: it is not a key in PEM form; it must have the lines -----BEGIN RSA PRIVATE KEY----- and -----END RSA PRIVATE KEY-----, each on its own line")
 	}
 	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
 		return key, nil

@@ -51,8 +51,8 @@ func TestKeys(t *testing.T) {
 		require.NoError(t, err, name)
 	}
 	for text, want := range map[string]string{
-		"":               "app_private_key: it is no key in PEM form",
-		"hello":          "app_private_key: it is no key in PEM form",
+		"":               "app_private_key: it is not a key in PEM form",
+		"hello":          "app_private_key: it is not a key in PEM form",
 		pkcs8(t, edward): "app_private_key: it is not an RSA key",
 		strings.ReplaceAll(pkcs1(key), "RSA", "EC"):                                              "",
 		"-----BEGIN ENCRYPTED PRIVATE KEY-----\naGVsbG8=\n-----END ENCRYPTED PRIVATE KEY-----\n": "app_private_key: it is broken or encrypted: it is of the type ENCRYPTED PRIVATE KEY",
@@ -160,7 +160,7 @@ func TestAnswersOtherThanATokenAreExplained(t *testing.T) {
 		"HTTP 403 Forbidden": func(h *hub) {
 			h.status, h.header = 403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {fmt.Sprint(reset.Unix())}, "Retry-After": {"4"}}
 		},
-		"the answer is no JSON":      func(h *hub) { h.status, h.body = 200, "<html>" },
+		"the answer is not JSON":     func(h *hub) { h.status, h.body = 200, "<html>" },
 		"the answer has no token":    func(h *hub) { h.status, h.body = 200, "{}" },
 		"HTTP 502 Bad Gateway":       func(h *hub) { h.status = 502 },
 		"HTTP 301 Moved Permanently": func(h *hub) { h.status, h.header = 301, http.Header{"Location": {"https://elsewhere.example"}} },

@@ -118,7 +118,7 @@ func (a *App) call(ctx context.Context, method string, u *url.URL, into any) err
 		return newStatusError(response, body)
 	}
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(into); err != nil {
-		return fmt.Errorf("the answer is no JSON as GitHub's API gives it: %w", err)
+		return fmt.Errorf("the answer is not JSON as GitHub's API gives it: %w", err)
 	}
 	return nil
 }

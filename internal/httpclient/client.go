@@ -42,7 +42,7 @@ func New(t TLS) (*http.Client, error) {
 			pool = x509.NewCertPool()
 		}
 		if !pool.AppendCertsFromPEM([]byte(t.CACert)) {
-			return nil, errors.New("ca_cert: there is no certificate in it; it has to be PEM text with -----BEGIN CERTIFICATE-----")
+			return nil, errors.New("ca_cert: it has no certificate; it must be PEM text with -----BEGIN CERTIFICATE-----")
 		}
 		config.RootCAs = pool
 	}

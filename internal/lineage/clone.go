@@ -124,7 +124,7 @@ func (c *clone) commit(ctx context.Context, hash string) (*git.Commit, error) {
 	return found, nil
 }
 
-// unresolvedError says why a name is no commit of a repository.
+// unresolvedError says why a name is not a commit of a repository.
 type unresolvedError struct{ why string }
 
 func (e *unresolvedError) Error() string { return e.why }
@@ -136,7 +136,7 @@ func shortCommit() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-fA-F]{4,40
 // unresolvedError when there is none, or more than one.
 func (c *clone) resolve(ctx context.Context, name string) (*git.Commit, error) {
 	if !shortCommit().MatchString(name) {
-		return nil, &unresolvedError{fmt.Sprintf("%q is no commit", name)}
+		return nil, &unresolvedError{fmt.Sprintf("%q is not a commit", name)}
 	}
 	if _, full := fullHash(name); full {
 		found, err := c.commit(ctx, name)

@@ -110,7 +110,7 @@ func chartOf(charts map[string]*Chart, p string) *Chart {
 	return charts["."]
 }
 
-// blob is the content of a state's file; false when git has not got it.
+// blob is the content of a state's file; false when git does not have it.
 func (r *Reader) blob(ctx context.Context, f cepler.File) (data []byte, ok bool, err error) {
 	h, ok := fullHash(f.Hash)
 	if !ok {

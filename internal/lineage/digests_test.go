@@ -68,10 +68,10 @@ func FuzzDigests(f *testing.F) {
 		lines := strings.Split(text, "\n")
 		for _, p := range found {
 			if !strings.HasPrefix(p.digest, "sha256:") || p.whole && len(p.digest) != len("sha256:")+digestDigits {
-				t.Fatalf("%q is no digest", p.digest)
+				t.Fatalf("%q is not a digest", p.digest)
 			}
 			if p.comment != "" && (p.comment[0] != '#' || !strings.Contains(lines[p.line-1], p.comment)) {
-				t.Fatalf("%q is no comment of line %d", p.comment, p.line)
+				t.Fatalf("%q is not a comment of line %d", p.comment, p.line)
 			}
 		}
 	})

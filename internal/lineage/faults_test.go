@@ -60,7 +60,7 @@ func TestMetadataIsBroken(t *testing.T) {
 		"broken METADATA comment: it has no commit_ref": func(v string) string { return strings.Replace(v, "commit_ref", "commit-ref", 1) },
 		"broken METADATA comment: it has app twice":     func(v string) string { return strings.Replace(v, "app=bank;", "app=bank;app=shop;", 1) },
 		"no branch or tag of":                           func(v string) string { return strings.Replace(v, "commit_ref=", "commit_ref=0", 1) },
-		`"main" is no commit`:                           func(v string) string { return strings.Replace(v, "commit_ref=", "commit_ref=main;was=", 1) },
+		`"main" is not a commit`:                        func(v string) string { return strings.Replace(v, "commit_ref=", "commit_ref=main;was=", 1) },
 		"several digests: which one": func(v string) string {
 			return "x: [sha256:" + strings.Repeat("a", 64) + ", 'sha256:" + strings.Repeat("b", 64) + "'] # METADATA:: repository=r;commit_ref=c0ffee0;\n" + v
 		},
@@ -91,7 +91,7 @@ func TestTheDigestIsNone(t *testing.T) {
 	b.digest = "sha256:0a858023"
 	e := b.with(func(v string) string { return v })
 	require.Len(t, broken(e), 2)
-	assert.Contains(t, broken(e)[0], `"sha256:0a858023" is no digest: that has 64 hexadecimal digits`)
+	assert.Contains(t, broken(e)[0], `"sha256:0a858023" is not a digest: that has 64 hexadecimal digits`)
 }
 
 func TestTheLabelsSayOtherwise(t *testing.T) {
@@ -145,7 +145,7 @@ func TestWhoRecorded(t *testing.T) {
 	e = b.trace("staging").Environments[0]
 	assert.Equal(t, lineage.Somebody, e.Recorder)
 	require.Len(t, broken(e), 1)
-	assert.Contains(t, broken(e)[0], "fix: the state by hand) changed it last and is no record of a deployment")
+	assert.Contains(t, broken(e)[0], "fix: the state by hand) changed it last and is not a record of a deployment")
 }
 
 func TestTheRecordIsDirty(t *testing.T) {
@@ -191,7 +191,7 @@ func TestVendirDoesNotSayTheCommit(t *testing.T) {
 	t.Parallel()
 	other := strings.Repeat("ab", 20)
 	for want, spoil := range map[string]func(b *bank, files map[string]string){
-		`its ref "origin/main" is no commit, and no vendir.lock.yml says which one was synced`: func(b *bank, files map[string]string) {
+		`its ref "origin/main" is not a commit, and no vendir.lock.yml says which one was synced`: func(b *bank, files map[string]string) {
 			files["vendir.yml"] = strings.Replace(files["vendir.yml"], b.chart, "origin/main", 1)
 			files["vendir.lock.yml"] = "apiVersion: vendir.k14s.io/v1alpha1\n"
 		},

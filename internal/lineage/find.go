@@ -82,7 +82,7 @@ func (r *Reader) Trace(ctx context.Context, q Question) (*Trace, error) {
 }
 
 // TraceOf answers for the environments of these sources, which are of one
-// repository and branch, each after the one that it has to pass.
+// repository and branch, each after the one that it must pass.
 func (r *Reader) TraceOf(ctx context.Context, sources []deployments.Source, now time.Time) (*Trace, error) {
 	if len(sources) == 0 {
 		return nil, fmt.Errorf("there is no environment to look at in %s", r.options.Deployments)
@@ -101,7 +101,7 @@ func (r *Reader) TraceOf(ctx context.Context, sources []deployments.Source, now 
 	}, nil
 }
 
-// inOrder puts each environment after the one that it has to pass, where that is
+// inOrder puts each environment after the one that it must pass, where that is
 // there, and keeps the order otherwise.
 func inOrder(rows []Environment) []Environment {
 	ordered := make([]Environment, 0, len(rows))
@@ -164,7 +164,7 @@ func (r *Reader) configs(ctx context.Context, head *git.Commit, named []string, 
 		case len(named) > 0 || path.Base(p) == ceplerFile:
 			return nil, err
 		default:
-			*notes = append(*notes, fmt.Sprintf("%s is no cepler config: %v", p, err))
+			*notes = append(*notes, fmt.Sprintf("%s is not a cepler config: %v", p, err))
 		}
 	}
 	if len(found) == 0 {

@@ -67,7 +67,7 @@ func (i *Image) say(l Link, format string, args ...any) {
 // trace leads from an image to its source.
 func (r *Reader) trace(ctx context.Context, image *Image, pin pinned, shared bool) error {
 	if !pin.whole {
-		image.say(LinkImage, "%q is no digest: that has %d hexadecimal digits after sha256:", pin.digest, digestDigits)
+		image.say(LinkImage, "%q is not a digest: that has %d hexadecimal digits after sha256:", pin.digest, digestDigits)
 	}
 	image.metadata(pin.comment, shared)
 	if pin.whole {

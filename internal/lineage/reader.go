@@ -242,7 +242,7 @@ func (r *Reader) recordOf(ctx context.Context, row *Environment, head *git.Commi
 	case Cepler:
 		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("commit %.7s is a record of the Rust cepler: it does not say which build deployed the state", found.Hash)})
 	case Somebody:
-		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("commit %.7s (%s) changed it last and is no record of a deployment: whether this was ever deployed is not known", found.Hash, row.Record.Subject)})
+		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("commit %.7s (%s) changed it last and is not a record of a deployment: whether this was ever deployed is not known", found.Hash, row.Record.Subject)})
 	}
 	return nil
 }
@@ -340,7 +340,7 @@ func (r *Reader) firstOf(ctx context.Context, start *git.Commit, wanted map[git.
 	return nil, nil //nolint:nilnil // documented
 }
 
-// ignoreMissing: what a shallow clone has not got comes before nothing.
+// ignoreMissing: what a shallow clone does not have comes before nothing.
 func ignoreMissing(err error) error {
 	if errors.Is(err, git.ErrNotFound) {
 		return nil

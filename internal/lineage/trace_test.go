@@ -186,7 +186,7 @@ func TestWhatIsBesideTheConfigs(t *testing.T) {
 	require.Len(t, trace.Environments, 3)
 	assert.Equal(t, "shop/prod", trace.Environments[2].Key())
 	notes := strings.Join(trace.NotAsked, "\n")
-	assert.Contains(t, notes, "cepler/old.yml is no cepler config")
+	assert.Contains(t, notes, "cepler/old.yml is not a cepler config")
 	assert.Contains(t, notes, "cepler/.cepler/gone belong to no cepler config")
 	assert.Contains(t, notes, "branch cepler-gates has no shop.yml")
 }

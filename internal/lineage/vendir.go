@@ -177,6 +177,6 @@ func (c *vendirContent) candidates() ([]string, []Broken) {
 	case locked != "":
 		return []string{locked}, nil
 	default:
-		return nil, []Broken{{LinkChart, c.file, fmt.Sprintf("its ref %q is no commit, and no %s says which one was synced", c.ref, c.lockPath)}}
+		return nil, []Broken{{LinkChart, c.file, fmt.Sprintf("its ref %q is not a commit, and no %s says which one was synced", c.ref, c.lockPath)}}
 	}
 }

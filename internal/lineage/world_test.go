@@ -251,7 +251,7 @@ func (b *bank) ask(q lineage.Question) (*lineage.Trace, error) {
 	return reader.Trace(b.t.Context(), q)
 }
 
-// golden compares with a committed file, both ways: it also has to be there.
+// golden compares with a committed file, both ways: it also must be there.
 func golden(t *testing.T, file string, got []byte) {
 	t.Helper()
 	file = filepath.Join("testdata", file)

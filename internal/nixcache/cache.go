@@ -111,7 +111,7 @@ func (c *Cache) locate(o Options) error {
 
 func (c *Cache) locateCachix(o Options) error {
 	if strings.Trim(o.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" || strings.Trim(o.Name, ".") == "" {
-		return fmt.Errorf("cache: %q is no name of a Cachix cache; an address goes into url", o.Name)
+		return fmt.Errorf("cache: %q is not a valid name of a Cachix cache; set url for an address", o.Name)
 	}
 	address := o.APIURL
 	if address == "" {
@@ -134,7 +134,7 @@ func (c *Cache) locatePlain(o Options) error {
 		return fmt.Errorf("url: %w", err)
 	}
 	if base.User != nil {
-		return errors.New("url: leave user and password out; a token goes into auth_token")
+		return errors.New("url: remove user and password; set auth_token for a token")
 	}
 	c.name = base.Redacted()
 	c.access = access{token: o.Token, home: base}
@@ -145,10 +145,10 @@ func (c *Cache) locatePlain(o Options) error {
 func parseAddress(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("is no address: %w", errors.Unwrap(err))
+		return nil, fmt.Errorf("is not a valid address: %w", errors.Unwrap(err))
 	}
 	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-		return nil, fmt.Errorf("%q is no address of a web server: write https://cache.example.org", u.Redacted())
+		return nil, fmt.Errorf("%q is not the address of a web server; write https://cache.example.org", u.Redacted())
 	}
 	u.RawQuery, u.Fragment = "", ""
 	return u, nil

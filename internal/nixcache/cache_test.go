@@ -39,7 +39,7 @@ func TestFixturesOfNix(t *testing.T) {
 	other := plain(t, server, nil)
 	_, err = other.Look(t.Context(), nixcache.Wish{Paths: parse(t, app)})
 	require.ErrorIs(t, err, nixcache.ErrUntrusted)
-	assert.Contains(t, err.Error(), "signed by fixture.example.org-1, but one by cache.example.org-1 is wanted")
+	assert.Contains(t, err.Error(), "signed by fixture.example.org-1, but one by cache.example.org-1 is required")
 }
 
 // A plain cache is asked for each path once, and for the missing ones again, on
@@ -146,8 +146,8 @@ func TestAnswersThatAreWrongStopTheWait(t *testing.T) {
 		kind          error
 	}{
 		"wrong signature":   {strings.Replace(right, "NarSize: 64", "NarSize: 65", 1), "was made for something else", nixcache.ErrUntrusted},
-		"unknown key":       {strings.Replace(right, "Sig: cache.", "Sig: stranger.", 1), "signed by stranger.example.org-1, but one by cache.example.org-1 is wanted", nixcache.ErrUntrusted},
-		"no signature":      {unsigned, "there is none", nixcache.ErrUntrusted},
+		"unknown key":       {strings.Replace(right, "Sig: cache.", "Sig: stranger.", 1), "signed by stranger.example.org-1, but one by cache.example.org-1 is required", nixcache.ErrUntrusted},
+		"no signature":      {unsigned, "it has no signature", nixcache.ErrUntrusted},
 		"another path":      {wrong, "it tells about " + other, nixcache.ErrWrong},
 		"another name":      {strings.Replace(right, "-good", "-better", 1), "it tells about", nixcache.ErrWrong},
 		"another store":     {strings.Replace(right, "/nix/store/", "/gnu/store/", 1), "those start with /nix/store/", nixcache.ErrWrong},
@@ -254,7 +254,7 @@ func TestTheTokenStaysAtHome(t *testing.T) {
 		assert.Empty(t, elsewhere.Requests()[0].Authorization)
 	}
 
-	// a store of files that refuses to say what it lacks is no refusal of the token
+	// a store of files that refuses to say what it lacks is not a refusal of the token
 	elsewhere.Break(standin.Fault{Status: http.StatusForbidden, Times: 1})
 	report, err := plain(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNar})
 	require.NoError(t, err)
@@ -335,13 +335,13 @@ func TestPins(t *testing.T) {
 
 func TestOpenNamesTheOptionThatIsWrong(t *testing.T) {
 	for want, o := range map[string]nixcache.Options{
-		"cache or url: one of them is required":             {},
-		"cache and url: give one of them":                   {Name: "a", URL: "https://a.example"},
-		`cache: "https://a.cachix.org" is no name`:          {Name: "https://a.cachix.org"},
-		`url: "cache.example.org" is no address`:            {URL: "cache.example.org"},
-		"url: leave user and password out":                  {URL: "https://ann:secret@cache.example.org"},
-		`api_url: "ftp://x" is no address`:                  {Name: "a", APIURL: "ftp://x"},
-		`public_keys: "cache.example.org" is no public key`: {Name: "a", PublicKeys: []string{"cache.example.org"}},
+		"cache or url: one of them is required":                {},
+		"cache and url: give one of them":                      {Name: "a", URL: "https://a.example"},
+		`cache: "https://a.cachix.org" is not a name`:          {Name: "https://a.cachix.org"},
+		`url: "cache.example.org" is not a valid address`:      {URL: "cache.example.org"},
+		"url: leave user and password out":                     {URL: "https://ann:secret@cache.example.org"},
+		`api_url: "ftp://x" is not a valid address`:            {Name: "a", APIURL: "ftp://x"},
+		`public_keys: "cache.example.org" is not a public key`: {Name: "a", PublicKeys: []string{"cache.example.org"}},
 		"public_keys: ": {Name: "a", PublicKeys: []string{"a:AAAA"}},
 	} {
 		_, err := nixcache.Open(o)

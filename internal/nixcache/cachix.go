@@ -26,7 +26,7 @@ func (c *Cache) readInfo(ctx context.Context) error {
 	var got info
 	err := c.call(ctx, http.MethodGet, "", nil, &got)
 	if errors.Is(err, ErrMissing) {
-		return fmt.Errorf("%w: Cachix knows no %s (a private one shows itself only to its auth_token)", ErrNoCache, c.name)
+		return fmt.Errorf("%w: Cachix has no cache %s (a private cache requires its auth_token)", ErrNoCache, c.name)
 	}
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func (c *Cache) readInfo(ctx context.Context) error {
 		return fmt.Errorf("%w: the address of cache %s: %w", ErrWrong, c.name, err)
 	}
 	if c.access.token != "" && !c.access.trusts(base) {
-		c.logf("warning: the files of cache %s are at %s, which is not below %s: they are asked for without the token", c.name, base.Host, c.access.home.Host)
+		c.logf("warning: the files of cache %s are at %s, which is not below %s: they are requested without the token", c.name, base.Host, c.access.home.Host)
 	}
 	published, err := ParseKeys(got.PublicSigningKeys)
 	if err != nil {
@@ -122,7 +122,7 @@ func (c *Cache) Pins(ctx context.Context) ([]Pin, error) {
 	}
 	err := c.call(ctx, http.MethodGet, "pin", nil, &got)
 	if errors.Is(err, ErrMissing) {
-		return nil, fmt.Errorf("%w: Cachix knows no %s (a private one shows itself only to its auth_token)", ErrNoCache, c.name)
+		return nil, fmt.Errorf("%w: Cachix has no cache %s (a private cache requires its auth_token)", ErrNoCache, c.name)
 	}
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func (c *Cache) Pins(ctx context.Context) ([]Pin, error) {
 	return pins, nil
 }
 
-// PinWish is a pin to make. Without days and revisions it is kept for ever.
+// PinWish is a pin to make. Without days and revisions it is kept forever.
 type PinWish struct {
 	Name          string
 	Path          Path

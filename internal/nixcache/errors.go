@@ -29,7 +29,7 @@ var (
 	ErrUnsupported = errors.New("only a Cachix cache can do that")
 )
 
-// statusError is an HTTP answer that is no success.
+// statusError is an HTTP answer that is not a success.
 type statusError struct {
 	at     *url.URL
 	status int

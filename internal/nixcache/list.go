@@ -17,7 +17,7 @@ const maxProblems = 5
 // write: a path a line (white space around it, empty lines and lines that start
 // with # don't count), the JSON of nix build --json, and the JSON of nix
 // path-info --json in its old and new forms. The paths come in the list's
-// order, each once. An empty list is no error.
+// order, each once. An empty list is not an error.
 func ParseList(data []byte) ([]Path, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	trimmed := bytes.TrimSpace(data)
@@ -80,7 +80,7 @@ func (c *collector) add(text string) error {
 func parseJSONList(data []byte) ([]Path, error) {
 	if !json.Valid(data) {
 		var v any
-		return nil, fmt.Errorf("it starts like JSON, but is none: %w", json.Unmarshal(data, &v))
+		return nil, fmt.Errorf("it starts like JSON, but is not valid JSON: %w", json.Unmarshal(data, &v))
 	}
 	var c collector
 	var err error

@@ -55,19 +55,19 @@ func TestParseList(t *testing.T) {
 
 func TestParseListRefuses(t *testing.T) {
 	for want, list := range map[string]string{
-		`line 2: "hello" is no store path`:                  pathA + "\nhello\n",
-		`line 3: "/nix/store/x" is no store path`:           "\n" + pathA + "\n/nix/store/x",
+		`line 2: "hello" is not a store path`:               pathA + "\nhello\n",
+		`line 3: "/nix/store/x" is not a store path`:        "\n" + pathA + "\n/nix/store/x",
 		"is a derivation, which caches do not need to hold": pathA + ".drv\n",
 		`line 1: "` + pathA + `.drv^out" names outputs`:     pathA + ".drv^out\n",
 		`names outputs, whose paths it does not tell: list the outputs themselves (nix build --dry-run --json "` + pathA + `.drv^*" prints them)`: pathA + ".drv^out,dev",
 		"is a file in a store path: list the path itself":                            pathA + "/bin/a\n",
 		"error: builder failed":                                                      "error: builder failed\n",
-		"it starts like JSON, but is none":                                           "[" + pathA,
+		"it starts like JSON, but is not valid JSON":                                 "[" + pathA,
 		"entry 1 of the JSON: is neither of":                                         "[1]",
 		"entry 2 of the JSON: has neither a path":                                    `["` + pathA + `", {}]`,
 		"the path of output out of /nix/store/x.drv is not known before it is built": `[{"drvPath":"/nix/store/x.drv","outputs":{"out":null}}]`,
 		"entry 1 of the JSON: output out: ":                                          `[{"outputs":{"out":"x"}}]`,
-		`a key of the JSON: "x" is no store path`:                                    `{"x":{}}`,
+		`a key of the JSON: "x" is not a store path`:                                 `{"x":{}}`,
 		"the JSON is about another store":                                            `{"info":{},"storeDir":"/gnu/store"}`,
 		"\"info\" in the JSON":                                                       `{"info":[],"storeDir":"/nix/store"}`,
 	} {

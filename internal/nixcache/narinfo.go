@@ -101,7 +101,7 @@ func checkNarURL(text string) error {
 		return errors.New("is empty")
 	}
 	if _, err := url.Parse(text); err != nil {
-		return fmt.Errorf("is no address: %w", err)
+		return fmt.Errorf("is not a valid address: %w", err)
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func checkNarURL(text string) error {
 func parseSize(text string) (uint64, error) {
 	size, err := strconv.ParseUint(text, 10, 63)
 	if err != nil {
-		return 0, fmt.Errorf("%s is no size in bytes", quote(text))
+		return 0, fmt.Errorf("%s is not a size in bytes", quote(text))
 	}
 	return size, nil
 }
@@ -118,11 +118,11 @@ func parseSize(text string) (uint64, error) {
 func canonicalHash(text string) (string, error) {
 	hash, err := nixhash.ParseAny(text, nil)
 	if err != nil {
-		return "", fmt.Errorf("%s is no hash: %w", quote(text), err)
+		return "", fmt.Errorf("%s is not a hash: %w", quote(text), err)
 	}
 	// 44 letters of base 64 without padding would be a byte more
 	if want := hash.Algo().Func().Size(); len(hash.Digest()) != want {
-		return "", fmt.Errorf("%s is no hash: it has %d bytes, not %d", quote(text), len(hash.Digest()), want)
+		return "", fmt.Errorf("%s is not a hash: it has %d bytes, not %d", quote(text), len(hash.Digest()), want)
 	}
 	return hash.Format(nixhash.NixBase32, true), nil
 }
@@ -167,7 +167,7 @@ func ParseKeys(texts []string) (Keys, error) {
 	for _, text := range texts {
 		key, err := signature.ParsePublicKey(strings.TrimSpace(text))
 		if err != nil {
-			return nil, fmt.Errorf("%s is no public key; they look like cache.example.org-1:…= : %w", quote(text), err)
+			return nil, fmt.Errorf("%s is not a public key; a public key looks like cache.example.org-1:…= : %w", quote(text), err)
 		}
 		keys = append(keys, key)
 	}
@@ -203,7 +203,7 @@ func (k Keys) Verify(n Narinfo) error {
 	case broken != "":
 		return fmt.Errorf("%w: the one by %s was made for something else, or with another key of that name", ErrUntrusted, broken)
 	case len(n.Signatures) == 0:
-		return fmt.Errorf("%w: there is none, and one by %s is wanted", ErrUntrusted, strings.Join(k.Names(), " or "))
+		return fmt.Errorf("%w: it has no signature, and one by %s is required", ErrUntrusted, strings.Join(k.Names(), " or "))
 	}
-	return fmt.Errorf("%w: it is signed by %s, but one by %s is wanted: is a key missing in public_keys?", ErrUntrusted, strings.Join(n.SignedBy(), ", "), strings.Join(k.Names(), " or "))
+	return fmt.Errorf("%w: it is signed by %s, but one by %s is required: is a key missing in public_keys?", ErrUntrusted, strings.Join(n.SignedBy(), ", "), strings.Join(k.Names(), " or "))
 }

@@ -23,7 +23,7 @@ type Path struct{ base string }
 func ParsePath(text string) (Path, error) {
 	base, ok := strings.CutPrefix(text, StoreDir+"/")
 	if !ok {
-		return Path{}, fmt.Errorf("%s is no store path: those start with %s/", quote(text), StoreDir)
+		return Path{}, fmt.Errorf("%s is not a store path: a store path starts with %s/", quote(text), StoreDir)
 	}
 	return parseBase(base, text)
 }
@@ -36,7 +36,7 @@ func parseBase(base, text string) (Path, error) {
 	err := checkBase(top)
 	switch {
 	case err != nil:
-		return Path{}, fmt.Errorf("%s is no store path: %w", quote(text), err)
+		return Path{}, fmt.Errorf("%s is not a store path: %w", quote(text), err)
 	case deeper && strings.Trim(below, "/") == "":
 		return Path{}, fmt.Errorf("%s ends in a slash: leave it out", quote(text))
 	case deeper:
@@ -48,7 +48,7 @@ func parseBase(base, text string) (Path, error) {
 // checkBase says what is wrong with HASH-NAME.
 func checkBase(base string) error {
 	if len(base) < hashLength+1 || base[hashLength] != '-' {
-		return fmt.Errorf("behind %s/ there have to be %d characters of hash, a hyphen and a name", StoreDir, hashLength)
+		return fmt.Errorf("after %s/ there must be %d characters of hash, a hyphen and a name", StoreDir, hashLength)
 	}
 	for _, c := range []byte(base[:hashLength]) {
 		if !isBase32(c) {
@@ -66,7 +66,7 @@ func isBase32(c byte) bool {
 func checkName(name string) error {
 	switch {
 	case name == "":
-		return errors.New("it has no name behind the hash")
+		return errors.New("it has no name after the hash")
 	case len(name) > maxNameLength:
 		return fmt.Errorf("its name has %d characters, %d are allowed", len(name), maxNameLength)
 	case name == "." || name == ".." || strings.HasPrefix(name, ".-") || strings.HasPrefix(name, "..-"):
@@ -81,7 +81,7 @@ func checkName(name string) error {
 	return nil
 }
 
-// IsZero says that p is no path at all.
+// IsZero says that p is not a path at all.
 func (p Path) IsZero() bool { return p.base == "" }
 
 // String is the whole path.
@@ -122,7 +122,7 @@ func (p *Path) UnmarshalText(text []byte) error {
 // CheckHash says whether text can be the hash of a store path.
 func CheckHash(text string) error {
 	if len(text) != hashLength {
-		return fmt.Errorf("%s is no hash of a store path: it has %d characters, not %d", quote(text), len(text), hashLength)
+		return fmt.Errorf("%s is not the hash of a store path: it has %d characters, not %d", quote(text), len(text), hashLength)
 	}
 	return checkBase(text + "-x")
 }

@@ -23,7 +23,7 @@ const (
 	maxText   = 300 // bytes of a refusal that are shown
 )
 
-// question is one request, however often it has to be sent.
+// question is one request, however often it must be sent.
 type question struct {
 	method    string
 	url       *url.URL

@@ -90,7 +90,7 @@ type Report struct {
 	there []Path
 }
 
-// There is what was wished for and can be had, once the wish has come true: of a
+// There is what was requested and is available, once the wish has come true: of a
 // wish for closures, with everything that it refers to.
 func (r Report) There() []Path { return r.there }
 
@@ -130,7 +130,7 @@ type LateError struct {
 // Error has a table of what is missing.
 func (e *LateError) Error() string {
 	total := len(e.Report.Found) + len(e.Report.Missing)
-	text := fmt.Sprintf("after %s, %s of %s paths can't be had from cache %s", Duration(e.Timeout), Count(len(e.Report.Missing)), Count(total), e.Cache)
+	text := fmt.Sprintf("after %s, %s of %s paths are not available in cache %s", Duration(e.Timeout), Count(len(e.Report.Missing)), Count(total), e.Cache)
 	if e.Report.Unwell != nil {
 		text += fmt.Sprintf(" (at the last look: %v)", e.Report.Unwell)
 	}

@@ -98,7 +98,7 @@ func TestTheTimeoutIsKeptToTheSecond(t *testing.T) {
 				assert.Contains(t, err.Error(), "after 30m, ")
 				if hang == 0 {
 					assert.Contains(t, err.Error(), standin.PathOf("missing")+"  not in the cache")
-					assert.Contains(t, err.Error(), "1 of 2 paths can't be had from cache cache:\n")
+					assert.Contains(t, err.Error(), "1 of 2 paths are not available in cache cache:\n")
 					assert.NotContains(t, err.Error(), here)
 				} else {
 					assert.Contains(t, err.Error(), standin.PathOf("missing")+"  could not be asked for yet")

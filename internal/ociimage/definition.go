@@ -83,7 +83,7 @@ func (s *Set) validate() error {
 
 func (d Definition) validate() error {
 	if !regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`).MatchString(d.Type) {
-		return fmt.Errorf("images: %q is no name for an image: want lower-case letters, digits and single hyphens", d.Type)
+		return fmt.Errorf("images: %q is not a valid image name: use lower-case letters, digits and single hyphens", d.Type)
 	}
 	if slices.Contains([]string{"check", "in", "out"}, d.Type) {
 		return fmt.Errorf("images: %q is the name of a link in /opt/resource: choose another one", d.Type)

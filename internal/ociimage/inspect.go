@@ -34,7 +34,7 @@ func (f *Found) Platform(platform v1.Platform) (v1.Image, error) {
 // OpenLayout reads the first image index of the OCI layout in dir, as WriteLayout leaves it.
 func OpenLayout(dir string) (*Found, error) {
 	if _, err := os.Stat(filepath.Join(dir, "oci-layout")); err != nil {
-		return nil, fmt.Errorf("%s is no OCI layout: `images build` makes one: %w", dir, err)
+		return nil, fmt.Errorf("%s is not an OCI layout: `images build` makes one: %w", dir, err)
 	}
 	top, err := layout.ImageIndexFromPath(dir)
 	if err != nil {

@@ -116,7 +116,7 @@ func pushArtifact(repository name.Repository, artifact *Artifact, options []remo
 func (r Registry) repository(base, image string) (name.Repository, error) {
 	base = strings.TrimSuffix(base, "/")
 	if _, rest, found := strings.Cut(base, "://"); found {
-		return name.Repository{}, fmt.Errorf("registry %q: leave the scheme away and write %q", base, rest)
+		return name.Repository{}, fmt.Errorf("registry %q: omit the scheme: write %q", base, rest)
 	}
 	repository, err := name.NewRepository(base+"/"+image, r.nameOptions()...)
 	if err != nil {

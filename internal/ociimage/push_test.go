@@ -82,7 +82,7 @@ func TestPushToADeadRegistry(t *testing.T) {
 
 func TestPlacesThatAreNoRegistry(t *testing.T) {
 	_, err := anonymous().Push(t.Context(), "https://registry.example.com/team", sample(t))
-	require.ErrorContains(t, err, `leave the scheme away and write "registry.example.com/team"`)
+	require.ErrorContains(t, err, `omit the scheme: write "registry.example.com/team"`)
 	_, err = anonymous().Push(t.Context(), "registry.example.com/UPPER CASE", sample(t))
 	require.ErrorContains(t, err, "want HOST[:PORT][/FOLDER]")
 	_, err = anonymous().Open(t.Context(), "no such:reference:at all")
@@ -162,7 +162,7 @@ func TestAPreReleaseMovesNoOtherTag(t *testing.T) {
 	}
 	for version, text := range map[string]string{
 		"v1.2.3": "want MAJOR.MINOR.PATCH", "1.2": "want MAJOR.MINOR.PATCH", "": "want MAJOR.MINOR.PATCH",
-		"1.2.3+build": "leave the build metadata away",
+		"1.2.3+build": "omit the build metadata",
 	} {
 		_, err := ociimage.Stamp{Version: version}.Tags()
 		assert.ErrorContains(t, err, text, version)

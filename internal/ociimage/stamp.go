@@ -101,7 +101,7 @@ func (s Stamp) Tags() ([]string, error) {
 		return nil, fmt.Errorf("version %q: want MAJOR.MINOR.PATCH, with -PRERELEASE where needed: %w", s.Version, err)
 	}
 	if version.Metadata() != "" {
-		return nil, fmt.Errorf("version %q: a registry tag cannot hold %q, leave the build metadata away", s.Version, "+")
+		return nil, fmt.Errorf("version %q: a registry tag cannot hold %q, omit the build metadata", s.Version, "+")
 	}
 	if version.Prerelease() != "" {
 		return []string{s.Version}, nil

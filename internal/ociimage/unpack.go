@@ -185,7 +185,7 @@ func (u *unpacker) hardlink(name, target string) error {
 		return placed(err)
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: a hard link to something that is no file, %q", ErrHostile, target)
+		return fmt.Errorf("%w: a hard link to something that is not a file, %q", ErrHostile, target)
 	}
 	if clean == name {
 		return nil

@@ -58,7 +58,7 @@ func replaceable(dir string) error {
 		return fmt.Errorf("folder for the layout: %w", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "oci-layout")); err != nil {
-		return fmt.Errorf("%s has files in it and is no OCI layout: choose another folder, or empty it: %w", dir, err)
+		return fmt.Errorf("%s has files in it and is not an OCI layout: choose another folder, or empty it: %w", dir, err)
 	}
 	return nil
 }

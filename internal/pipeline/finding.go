@@ -33,7 +33,7 @@ type Finding struct {
 	Mend     string // what to do about it; may be empty
 }
 
-// String is the finding as a compiler would print it: file:line: what, and how to mend it.
+// String is the finding as a compiler would print it: file:line: what, and how to fix it.
 func (f Finding) String() string {
 	var b strings.Builder
 	b.WriteString(f.File)

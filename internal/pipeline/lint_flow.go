@@ -271,7 +271,7 @@ func (w *wants) artifact(line int, name, why string) {
 	}
 }
 
-// file reports a path whose first part is no artifact.
+// file reports a path whose first part is not an artifact.
 func (w *wants) file(key, file string) {
 	first, _, ok := strings.Cut(file, "/")
 	if HasRef(first) || file == "" {

@@ -88,7 +88,7 @@ func (l *linter) identifier(what, name string, line int) {
 	case onlyDigits.MatchString(name):
 		l.errorf(line, "identifier", "add a letter", "the name of %s %s is only digits", what, quote(name))
 	case !validName.MatchString(name):
-		l.errorf(line, "identifier", "use lower-case letters, digits, - _ and ., and begin with a letter or a digit", "%s is no valid name for a %s", quote(name), what)
+		l.errorf(line, "identifier", "use lower-case letters, digits, - _ and ., and begin with a letter or a digit", "%s is not a valid name for a %s", quote(name), what)
 	}
 }
 

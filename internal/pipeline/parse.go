@@ -9,7 +9,7 @@ import (
 )
 
 // Parse reads a pipeline. The file name is only for messages. The error is an *InvalidError with everything that could not be
-// understood; the pipeline then holds the rest, and is nil only when the file is no YAML mapping at all.
+// understood; the pipeline then holds the rest, and is nil only when the file is not a YAML mapping at all.
 func Parse(file string, data []byte) (*Pipeline, error) { return ParseWith(file, data, nil) }
 
 // ParseWith is Parse with the ((references)) that the look-up knows filled in first, as fly does with -v and -l.

@@ -154,7 +154,7 @@ func (r *report) inner(m *mapping, key string) *Step {
 	}
 	n := m.get(key)
 	if n == nil {
-		r.errorf(m.line(key), "unknown-step", "give it a step or leave it out", "%s of %s is empty", quote(key), m.what)
+		r.errorf(m.line(key), "unknown-step", "give it a step or remove it", "%s of %s is empty", quote(key), m.what)
 		return nil
 	}
 	s := r.step(n)
@@ -249,6 +249,6 @@ func (r *report) interval(m *mapping, key, text string, words ...string) {
 		return
 	}
 	if _, err := time.ParseDuration(text); err != nil {
-		r.errorf(m.line(key), "duration", "write it like 90s, 10m or 1h30m", "%s of %s is no duration: %s", quote(key), m.what, quote(text))
+		r.errorf(m.line(key), "duration", "write it like 90s, 10m or 1h30m", "%s of %s is not a valid duration: %s", quote(key), m.what, quote(text))
 	}
 }

@@ -244,7 +244,7 @@ func (in *interpolator) scalar(n *yaml.Node) (*yaml.Node, error) {
 			case string, int, int64, uint64, float64, bool:
 				return fmt.Sprint(data)
 			default:
-				err = fmt.Errorf("the value is no text or number and cannot stand inside a text")
+				err = fmt.Errorf("the value is not text or number and cannot stand inside a text")
 			}
 		}
 		if err != nil && failed == nil {

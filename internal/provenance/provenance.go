@@ -110,7 +110,7 @@ func (m Metadata) Validate() error {
 		case !isValue(f.Value):
 			return fmt.Errorf("the METADATA field %s can't have the value %q: it must not hold white space or a semicolon", f.Name, f.Value)
 		case seen[f.Name]:
-			return fmt.Errorf("the METADATA field %s is there twice", f.Name)
+			return fmt.Errorf("the METADATA field %s appears twice", f.Name)
 		}
 		seen[f.Name] = true
 	}

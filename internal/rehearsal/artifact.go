@@ -60,7 +60,7 @@ func copyEntry(to, from string, d fs.DirEntry) error {
 	case 0:
 		return copyFile(to, from)
 	default:
-		return fmt.Errorf("%s is no file, folder or link", from)
+		return fmt.Errorf("%s is not a file, folder or link", from)
 	}
 }
 

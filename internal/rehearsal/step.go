@@ -132,7 +132,7 @@ func (r *run) timed(s pipeline.Step, at where) stepFunc {
 		}
 		limit, err := time.ParseDuration(text)
 		if err != nil {
-			return false, fmt.Errorf("line %d: timeout %q is no duration: write it like 90s or 1h30m", s.Line, text)
+			return false, fmt.Errorf("line %d: timeout %q is not a valid duration; write it like 90s or 1h30m", s.Line, text)
 		}
 		limited, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()

@@ -231,7 +231,7 @@ func TestWhatAStepLacksIsNamed(t *testing.T) {
 		"{task: t, config: {platform: linux, params: {A: ((nope))}, run: {path: sh}}}": "((nope))",
 		"{load_var: v, file: x}":                                                                      `"x" names no file of an artifact`,
 		"{put: a, inputs: [b], params: {n: '1'}}":                                                     `no step has made the artifact "b"`,
-		"{task: t, timeout: ((word)), config: {platform: linux, run: {path: sh}}}":                    `timeout "hello" is no duration`,
+		"{task: t, timeout: ((word)), config: {platform: linux, run: {path: sh}}}":                    `timeout "hello" is not a valid duration`,
 		"{task: t, across: [{var: x, values: ((word))}], config: {platform: linux, run: {path: sh}}}": "are no list",
 	} {
 		b := plan(t, "plan: ["+text+"]")

@@ -163,7 +163,7 @@ func (c *Code) File(ctx context.Context, name string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s at %s: %w", name, short(c.head), err)
 	}
 	if !e.Mode.IsFile() {
-		return nil, fmt.Errorf("read %s at %s: it is no file: %w", name, short(c.head), fs.ErrNotExist)
+		return nil, fmt.Errorf("read %s at %s: it is not a file: %w", name, short(c.head), fs.ErrNotExist)
 	}
 	return s.Blob(ctx, e.Hash)
 }

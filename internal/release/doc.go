@@ -14,8 +14,8 @@ import "errors"
 
 var (
 	// ErrShallow says that the clone lacks the history or the tags that the answer
-	// depends on, and that the remote has not got them either.
+	// depends on, and that the remote does not have them either.
 	ErrShallow = errors.New("the clone is too shallow to tell")
-	// ErrNoCommit says that the remote has not got the clone's commit.
+	// ErrNoCommit says that the remote does not have the clone's commit.
 	ErrNoCommit = errors.New("the remote has no such commit")
 )

@@ -15,7 +15,7 @@ import (
 func CheckPaths(patterns []string) error {
 	for _, p := range patterns {
 		if p == "" || strings.HasPrefix(p, "/") || !doublestar.ValidatePattern(p) {
-			return fmt.Errorf("%q is no pattern of paths, write one like services/api/**", p)
+			return fmt.Errorf("%q is not a valid path pattern; write one like services/api/**", p)
 		}
 	}
 	return nil

@@ -170,7 +170,7 @@ func requireSince(t *testing.T, repo *gittest.Repository, c *release.Code, base 
 	require.Equal(t, want, got, name)
 }
 
-// A clone that can't tell says so, and how to mend it.
+// A clone that can't tell says so, and how to fix it.
 func TestTooShallow(t *testing.T) {
 	_, repo := serve(t)
 	for _, message := range []string{"feat: a", "feat: b", "fix: c"} {
@@ -263,7 +263,7 @@ func TestFolderThatIsNoClone(t *testing.T) {
 func TestPathsThatAreNone(t *testing.T) {
 	require.NoError(t, release.CheckPaths([]string{"a", "a/**", "*.go", "a/{b,c}/?", "dir/"}))
 	for _, p := range []string{"", "/a", "a/[", "{a"} {
-		assert.ErrorContains(t, release.CheckPaths([]string{p}), "is no pattern of paths", p)
+		assert.ErrorContains(t, release.CheckPaths([]string{p}), "is not a valid pattern of paths", p)
 	}
 }
 

@@ -73,9 +73,9 @@ func ReadVersion(file, name string) (version.Version, error) {
 	case err != nil:
 		return version.Version{}, err
 	case !info.Mode().IsRegular():
-		return version.Version{}, fmt.Errorf("%q is no file: name the file that holds the version, as in %s/version", name, name)
+		return version.Version{}, fmt.Errorf("%q is not a file: name the file that holds the version, as in %s/version", name, name)
 	case info.Size() > maxFile:
-		return version.Version{}, fmt.Errorf("%q has %d bytes, which is no version", name, info.Size())
+		return version.Version{}, fmt.Errorf("%q has %d bytes, which is not a version", name, info.Size())
 	}
 	content, err := os.ReadFile(file)
 	if err != nil {

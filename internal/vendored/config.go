@@ -37,11 +37,11 @@ type Target struct {
 func (t Target) Validate() error {
 	switch {
 	case !filepath.IsLocal(t.Config) || path.Clean(t.Config) == ".":
-		return fmt.Errorf("config: %q is no path of a file in the repository", t.Config)
+		return fmt.Errorf("config: %q is not a path of a file in the repository", t.Config)
 	case !filepath.IsLocal(t.Directory) || path.Clean(t.Directory) == ".":
-		return fmt.Errorf("directory: %q is no path of a directory below that of config", t.Directory)
+		return fmt.Errorf("directory: %q is not a path of a directory below that of config", t.Directory)
 	case t.Content != "" && !filepath.IsLocal(t.Content):
-		return fmt.Errorf("content: %q is no path in the directory", t.Content)
+		return fmt.Errorf("content: %q is not a path in the directory", t.Content)
 	}
 	return nil
 }

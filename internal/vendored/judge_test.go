@@ -249,7 +249,7 @@ func TestSameAsVendir(t *testing.T) {
 
 			again, err := bump(t, dir, clone, "", target())
 			require.NoError(t, err)
-			assert.Empty(t, again.Edits, "the same again is no change")
+			assert.Empty(t, again.Edits, "the same again is not a change")
 		})
 	}
 	committed, err := filepath.Glob("testdata/vendir/*.json")
@@ -321,7 +321,7 @@ func TestLockWithOtherEntriesSameAsVendir(t *testing.T) {
 	}
 }
 
-// titles are messages that YAML has to write with care.
+// titles are messages that YAML must write with care.
 func titles() []string {
 	return []string{
 		"yes", "123", "1e3", "2020-01-01", "- item", "a: b", "# no comment", "it's", "say \"hi\"", "tab\there", "ünï😀", "null", "~", "[x]", "{x}", "!tag", "*alias",

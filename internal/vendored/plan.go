@@ -155,7 +155,7 @@ func (t *commitTree) Read(ctx context.Context, name string) ([]byte, error) {
 		return nil, err
 	}
 	if e.Mode == filemode.Dir || e.Mode == filemode.Submodule || e.Mode == filemode.Symlink {
-		return nil, fmt.Errorf("%s is no file: %w", name, ErrConfig)
+		return nil, fmt.Errorf("%s is not a file: %w", name, ErrConfig)
 	}
 	return t.store.Blob(ctx, e.Hash)
 }
@@ -169,7 +169,7 @@ func (t *commitTree) List(ctx context.Context, dir string) (map[string]File, err
 	case err != nil:
 		return nil, err
 	case e.Mode != filemode.Dir:
-		return nil, fmt.Errorf("%s is no folder: delete it, as the copy has its place there: %w", dir, ErrConfig)
+		return nil, fmt.Errorf("%s is not a folder: delete it, as the copy has its place there: %w", dir, ErrConfig)
 	}
 	out := map[string]File{}
 	err = t.store.Walk(ctx, e.Hash, func(string) bool { return true }, func(p string, e git.Entry) error {

@@ -13,12 +13,12 @@ import (
 
 func TestTargetsThatCanNotBe(t *testing.T) {
 	for want, target := range map[string]Target{
-		`config: "" is no path`:              {Directory: "a"},
-		`config: "../vendir.yml" is no path`: {Config: "../vendir.yml", Directory: "a"},
-		`config: "/vendir.yml" is no path`:   {Config: "/vendir.yml", Directory: "a"},
-		`directory: "." is no path`:          {Config: "vendir.yml", Directory: "."},
-		`directory: "a/../.." is no path`:    {Config: "vendir.yml", Directory: "a/../.."},
-		`content: "../x" is no path`:         {Config: "vendir.yml", Directory: "a", Content: "../x"},
+		`config: "" is not a path`:              {Directory: "a"},
+		`config: "../vendir.yml" is not a path`: {Config: "../vendir.yml", Directory: "a"},
+		`config: "/vendir.yml" is not a path`:   {Config: "/vendir.yml", Directory: "a"},
+		`directory: "." is not a path`:          {Config: "vendir.yml", Directory: "."},
+		`directory: "a/../.." is not a path`:    {Config: "vendir.yml", Directory: "a/../.."},
+		`content: "../x" is not a path`:         {Config: "vendir.yml", Directory: "a", Content: "../x"},
 	} {
 		require.ErrorContains(t, target.Validate(), want)
 	}
@@ -44,7 +44,7 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		"list":           {header + "directories: {}\n", "cannot unmarshal", ErrConfig},
 		"leaves":         {one("{path: ../../x, git: {url: u, ref: r}}"), "its path leaves the folder of vendir.yml", ErrConfig},
 		"new root":       {one("{path: x, newRootPath: ../y, git: {url: u, ref: r}}"), `newRootPath "../y" leaves the repository`, ErrConfig},
-		"pattern":        {one("{path: x, includePaths: ['[a'], git: {url: u, ref: r}}"), `includePaths: "[a" is no pattern`, ErrConfig},
+		"pattern":        {one("{path: x, includePaths: ['[a'], git: {url: u, ref: r}}"), `includePaths: "[a" is not a valid pattern`, ErrConfig},
 		"no ref":         {one("{path: x, git: {url: u}}"), "it has no git.ref to change", ErrUnsupported},
 		"http":           {one("{path: x, http: {url: u}}"), "it is not a git content", ErrUnsupported},
 	} {
@@ -109,7 +109,7 @@ func TestPlaceThatIsTaken(t *testing.T) {
 	write(t, dir, map[string]string{"vendir.yml": config("u", c.first, "newRootPath: charts/bank\n"), "modules/bank/vendor/chart": "a file\n"})
 	_, err := bump(t, dir, c.clone(t), "", target())
 	require.ErrorIs(t, err, ErrConfig)
-	assert.Contains(t, err.Error(), "modules/bank/vendor/chart is no folder")
+	assert.Contains(t, err.Error(), "modules/bank/vendor/chart is not a folder")
 
 	dir = t.TempDir()
 	outside := t.TempDir()
@@ -168,6 +168,6 @@ func FuzzWriteLock(f *testing.F) {
 		}
 		again, err := WriteLock(out, directory, content, Locked{SHA: "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0", CommitTitle: title})
 		require.NoError(t, err)
-		require.Equal(t, string(out), string(again), "the same again is no change")
+		require.Equal(t, string(out), string(again), "the same again is not a change")
 	})
 }

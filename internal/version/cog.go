@@ -48,7 +48,7 @@ func ParseCog(data []byte) (Rules, error) {
 	r.Types["perf"], r.Types["revert"] = LevelNone, LevelNone
 	for _, name := range slices.Sorted(maps.Keys(file.Types)) {
 		if !isType(name) {
-			return Rules{}, fmt.Errorf("%w: %s is no commit type, write one like feat", ErrCog, shown(name))
+			return Rules{}, fmt.Errorf("%w: %s is not a valid commit type; write one like feat", ErrCog, shown(name))
 		}
 		r.lay(strings.ToLower(name), file.Types[name])
 	}

@@ -48,7 +48,7 @@ func TestParseCommit(t *testing.T) {
 			"revert: feat: b\n\nRefs: 676104e, a215868",
 			version.Conventional{Type: "revert", Subject: "feat: b", Footers: []version.Footer{{Token: "Refs", Value: "676104e, a215868"}}},
 		},
-		"a number sign in BREAKING CHANGE is no declaration": {
+		"a number sign in BREAKING CHANGE is not a declaration": {
 			"fix: b\n\nBREAKING CHANGE #12",
 			version.Conventional{Type: "fix", Subject: "b", Footers: []version.Footer{{Token: "BREAKING CHANGE", Value: "12", Number: true}}},
 		},

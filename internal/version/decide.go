@@ -13,7 +13,7 @@ var (
 	ErrNothing = errors.New("nothing to release")
 	// ErrNoCandidate: there is none that could become final.
 	ErrNoCandidate = errors.New("no release candidate")
-	// ErrBackwards: the version asked for is not above the one there is.
+	// ErrBackwards: the requested version is not above the one there is.
 	ErrBackwards = errors.New("the version would go backwards")
 )
 
@@ -137,18 +137,18 @@ func (q Question) promote(d Decision) (Decision, error) {
 func (q Question) override(d Decision) (Decision, error) {
 	if level, err := ParseLevel(q.Override); err == nil && level != LevelNone {
 		d.Level = level
-		d.because("%s was asked for", level)
+		d.because("%s was requested", level)
 		d.Next = q.number(level.part().apply(q.base()))
 		return d, nil
 	}
 	next, err := Parse(q.Override)
 	if err != nil {
-		return d, fmt.Errorf("the bump that was asked for is none of major, minor and patch, and a version neither: %w", err)
+		return d, fmt.Errorf("the requested bump is not major, minor, patch or a version: %w", err)
 	}
 	if q.Base != nil && next.Compare(*q.Base) <= 0 {
-		return d, fmt.Errorf("%w: %s was asked for, but %s is released", ErrBackwards, next, q.Base)
+		return d, fmt.Errorf("%w: %s was requested, but %s is released", ErrBackwards, next, q.Base)
 	}
-	d.because("%s was asked for", next)
+	d.because("%s was requested", next)
 	if next.IsFinal() {
 		next = q.number(next)
 	}

@@ -76,7 +76,7 @@ func (r Rules) With(types map[string]string) (Rules, error) {
 			return Rules{}, fmt.Errorf("commit type %s: %w", name, err)
 		}
 		if !isType(name) {
-			return Rules{}, fmt.Errorf("%w: %s is no commit type, write one like feat", ErrBump, shown(name))
+			return Rules{}, fmt.Errorf("%w: %s is not a valid commit type; write one like feat", ErrBump, shown(name))
 		}
 		r.Types[strings.ToLower(name)] = level
 	}

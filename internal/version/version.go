@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// ErrInvalid says that a text is no semantic version.
+// ErrInvalid says that a text is not a semantic version.
 var ErrInvalid = errors.New("no semantic version")
 
 // largest number in a version, so that the next one is still a number.
@@ -97,7 +97,7 @@ func wrongCore(text string, numbers []string) string {
 	}
 	for _, s := range numbers {
 		if !digits(s) {
-			return shown(s) + " is no number, write one like 1.2.3"
+			return shown(s) + " is not a number, write one like 1.2.3"
 		}
 		if len(s) > 1 && s[0] == '0' {
 			return shown(s) + " begins with a zero"
@@ -198,8 +198,8 @@ func (v Version) Final() Version {
 func (v Version) Tag(prefix string) string { return prefix + v.String() }
 
 // ParseTag reads the version from the name of a tag, without refs/tags/. An empty
-// prefix takes both v1.2.3 and 1.2.3. What is not of that form is no version's
-// tag, which is no error: repositories have other tags too.
+// prefix takes both v1.2.3 and 1.2.3. What is not of that form is not a version's
+// tag, which is not an error: repositories have other tags too.
 func ParseTag(name, prefix string) (v Version, ok bool) {
 	rest, ok := strings.CutPrefix(name, prefix)
 	if !ok {

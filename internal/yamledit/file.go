@@ -112,7 +112,7 @@ func (f *File) whole() error {
 	return nil
 }
 
-// part gives what a path leads through. It is nil when the file has to be parsed
+// part gives what a path leads through. It is nil when the file must be parsed
 // whole to know.
 func (f *File) part(path Path) *part {
 	if f.long == nil {
@@ -168,7 +168,7 @@ func choose(docs []*yaml.Node, number int) (*yaml.Node, error) {
 	case 1:
 		return found[0], nil
 	}
-	return nil, fmt.Errorf("the file has %d documents, the second from line %d: say which one is meant: %w", len(found), found[1].Line, ErrAmbiguous)
+	return nil, fmt.Errorf("the file has %d documents, the second from line %d: choose one with its number: %w", len(found), found[1].Line, ErrAmbiguous)
 }
 
 // Scalar reads the value at a path.
@@ -234,7 +234,7 @@ func (f *File) setComment(path, comment string) error {
 	}
 	for end, other := range f.asked[where.start] {
 		if end != t.end && other != comment {
-			return fmt.Errorf("%s: line %d has another value with another comment: put each on a line of its own: %w", path, p.node.Line, ErrForm)
+			return fmt.Errorf("%s: line %d has another value with another comment: put each on its own line: %w", path, p.node.Line, ErrForm)
 		}
 	}
 	if f.asked[where.start] == nil {

@@ -129,7 +129,7 @@ func item(list *yaml.Node, step Step) (*yaml.Node, error) {
 	switch {
 	case len(found) == 1:
 		if len(valuesOf(found[0], step.Key)) > 1 {
-			return nil, fmt.Errorf("has %s, whose key %s is there twice (line %d): %w", choice, word(step.Key), found[0].Line, ErrAmbiguous)
+			return nil, fmt.Errorf("has %s, whose key %s appears twice (line %d): %w", choice, word(step.Key), found[0].Line, ErrAmbiguous)
 		}
 		return found[0], nil
 	case len(found) > 1:

@@ -112,7 +112,7 @@ func (p *pathParser) bracket() (Step, error) {
 	}
 	n, err := strconv.Atoi(key)
 	if err != nil || n < 0 {
-		return Step{}, fmt.Errorf("[%s] is no number: write [0], [name=value] or [\"key\"]", key)
+		return Step{}, fmt.Errorf("[%s] is not a number: write [0], [name=value] or [\"key\"]", key)
 	}
 	return Step{Item: true, Index: n}, nil
 }

@@ -24,7 +24,7 @@ func TestRefusals(t *testing.T) {
 		{"item beyond the end", "a: [b]\n", "a[1]", yamledit.ErrMissing, []string{"a has no item [1]: it has 1 items, numbered from 0"}},
 		{"no such item", "a:\n- name: xx\n- name: yy\n", "a[name=xy].v", yamledit.ErrMissing, []string{"a has no item [name=xy]", "there is xx, yy"}},
 		{"two such items", "a:\n- name: x\n- name: x\n", "a[name=x].v", yamledit.ErrAmbiguous, []string{"a has 2 items [name=x], on lines 2 and 3"}},
-		{"an item that says it twice", "a:\n- name: x\n  name: z\n", "a[name=x].v", yamledit.ErrAmbiguous, []string{"whose key name is there twice"}},
+		{"an item that says it twice", "a:\n- name: x\n  name: z\n", "a[name=x].v", yamledit.ErrAmbiguous, []string{"whose key name appears twice"}},
 		{"duplicate key", "a: b\nc: d\na: e\n", "a", yamledit.ErrAmbiguous, []string{"has the key a twice, on lines 1 and 3"}},
 		{"a map", "a:\n  b: c\n", "a", yamledit.ErrNotScalar, []string{"a is a map (line 2)", "there is b"}},
 		{"a list", "a:\n- b\n", "a", yamledit.ErrNotScalar, []string{"a is a list", "choose an item"}},

@@ -29,7 +29,7 @@ func documents(data []byte) ([]*yaml.Node, error) {
 	}
 }
 
-// same compares two trees: everything but the wanted values has to be equal.
+// same compares two trees: everything but the wanted values must be equal.
 func same(a, b *yaml.Node, wanted map[*yaml.Node]string) error {
 	if text, ok := wanted[a]; ok {
 		if b.Kind != yaml.ScalarNode || b.Tag != "!!str" || b.Value != text || b.Anchor != a.Anchor {

@@ -163,7 +163,7 @@ func (w *writer) chapter(ctx context.Context, c chapter, n int) (string, error) 
 	batch := w.repository.Import()
 	for range n {
 		w.revision++
-		p := w.ordinary[int(sum(fmt.Sprint("commit ", w.revision))%uint64(len(w.ordinary)))] //nolint:gosec // a length is no negative number
+		p := w.ordinary[int(sum(fmt.Sprint("commit ", w.revision))%uint64(len(w.ordinary)))] //nolint:gosec // a length is not a negative number
 		batch.Commit(branch, message(p, w.revision)).At(w.tick()).By(people()[w.revision%len(people())]).Write(p, text(p, w.revision))
 	}
 	after, err := w.change(c)

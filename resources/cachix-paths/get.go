@@ -28,10 +28,10 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 		return Result{}, err
 	}
 	if !known && !isDigest(v.Paths) {
-		return Result{}, fmt.Errorf("version.paths: %q is no digest of paths", v.Paths)
+		return Result{}, fmt.Errorf("version.paths: %q is not a digest of paths", v.Paths)
 	}
 	if !known {
-		step.Logf("warning: the version is of a put with more than %d paths, and can't say which: there are no files (say no_get: true beside such a put)", maxHashes)
+		step.Logf("warning: the version is of a put with more than %d paths, and can't say which: there are no files (set no_get: true on such a put)", maxHashes)
 		return Result{Version: v}, nil
 	}
 	found, err := read(ctx, cache, hashes)
@@ -72,7 +72,7 @@ func read(ctx context.Context, cache *nixcache.Cache, hashes []string) ([]nixcac
 		return nil, fmt.Errorf("read about %s in cache %s: %w", count(len(hashes)), cache.Name(), err)
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("%s of the %s of this version can't be had from cache %s any more; pin what has to stay. Missing:\n%s",
+		return nil, fmt.Errorf("%s of the %s of this version are no longer available in cache %s; pin the paths that must stay. Missing:\n%s",
 			nixcache.Count(len(missing)), count(len(hashes)), cache.Name(), strings.Join(missing, "\n"))
 	}
 	slices.SortFunc(found, func(a, b nixcache.Narinfo) int { return strings.Compare(a.Path.Base(), b.Path.Base()) })

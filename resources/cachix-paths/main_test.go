@@ -181,7 +181,7 @@ func TestCheckWatchesPins(t *testing.T) {
 	assert.Equal(t, first[0].Paths, third[1].Paths)
 	assert.NotEqual(t, first[0].Serial, third[1].Serial)
 
-	// the old version can still be had, whatever the pins hold now
+	// the old version is still available, whatever the pins hold now
 	dir, _, log, status := w.in(second[1])
 	require.Zero(t, status, log)
 	assert.Equal(t, sortedLines(nixcache.PathOf("web-2"), nixcache.PathOf("api-1")), read(t, dir, "paths"))
@@ -253,7 +253,7 @@ func TestGet(t *testing.T) {
 	w.server.Remove(a, false)
 	empty, _, log, status := w.in(put.Version)
 	assert.Equal(t, 1, status)
-	assert.Contains(t, log, "1 of the 2 paths of this version can't be had from cache cache any more")
+	assert.Contains(t, log, "1 of the 2 paths of this version are no longer available in cache cache")
 	assert.Contains(t, log, hash("a"))
 	entriesLeft, err := os.ReadDir(empty)
 	require.NoError(t, err)
@@ -264,7 +264,7 @@ func TestGet(t *testing.T) {
 	assert.Contains(t, log, "but its hashes are of")
 	_, _, log, status = w.in(cachixpaths.Version{Paths: "sha256:x", Serial: "1"})
 	assert.Equal(t, 1, status)
-	assert.Contains(t, log, `version.paths: "sha256:x" is no digest of paths`)
+	assert.Contains(t, log, `version.paths: "sha256:x" is not a digest of paths`)
 	_, _, log, status = w.in(cachixpaths.Version{Paths: "sha256:" + strings.Repeat("0", 64), Serial: "1"})
 	require.Zero(t, status)
 	assert.Contains(t, log, "warning: the version is of a put with more than 200 paths")
@@ -312,11 +312,11 @@ func TestPutLists(t *testing.T) {
 	w := newWorld(t, nixcache.Options{})
 	a := w.put("a")
 	for list, want := range map[string]string{
-		"":                            "there is no path in it: what was to make the list did not; say allow_empty: true",
+		"":                            "it lists no paths: the step before it produced nothing; say allow_empty: true",
 		"\n# nothing\n":               "there is no path in it",
 		"[]":                          "there is no path in it",
-		"error: it did not build":     `line 1: "error: it did not build" is no store path`,
-		a + "\nxyz":                   `line 2: "xyz" is no store path`,
+		"error: it did not build":     `line 1: "error: it did not build" is not a store path`,
+		a + "\nxyz":                   `line 2: "xyz" is not a store path`,
 		a + ".drv":                    "is a derivation",
 		a + ".drv^out":                "names outputs",
 		strings.Repeat("\x00", 1<<20): "is no store path",
@@ -341,9 +341,9 @@ func TestPutLists(t *testing.T) {
 	for want, params := range map[string]map[string]any{
 		"paths_file or paths: one of them is required": {"paths_file": nil},
 		"paths_file and paths: give one of them":       {"paths": []string{a}},
-		"timeout: has to be more than nothing":         {"timeout": "0s"},
-		"interval: has to be more than nothing":        {"interval": "-1s"},
-		`params.verify: "all" is none of`:              {"verify": "all"},
+		"timeout: must be positive":                    {"timeout": "0s"},
+		"interval: must be positive":                   {"interval": "-1s"},
+		`params.verify: "all" is not one of`:           {"verify": "all"},
 		"pin: give keep_days or keep_revisions":        {"pin": map[string]any{"name": "x", "keep_days": 1, "keep_revisions": 1}},
 		"params.pin.name: is required":                 {"pin": map[string]any{}},
 		`"../paths" leaves the build's folder`:         {"paths_file": "../paths"},
@@ -371,7 +371,7 @@ func TestPutTimesOut(t *testing.T) {
 	assert.Equal(t, 1, status)
 	assert.GreaterOrEqual(t, time.Since(start), 1500*time.Millisecond)
 	assert.Contains(t, log, "found 1 of 2 · 1 missing · next look in 0.2s · gives up in ")
-	assert.Contains(t, log, "error: after 1.5s, 1 of 2 paths can't be had from cache cache:\n  "+nixcache.PathOf("missing")+"  not in the cache\n")
+	assert.Contains(t, log, "error: after 1.5s, 1 of 2 paths are not available in cache cache:\n  "+nixcache.PathOf("missing")+"  not in the cache\n")
 }
 
 // process is the program itself.

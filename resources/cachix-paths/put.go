@@ -57,7 +57,7 @@ type Level struct{ nixcache.Verify }
 func (l *Level) UnmarshalText(text []byte) error {
 	l.Verify = nixcache.Verify(text)
 	if !slices.Contains(nixcache.Levels(), l.Verify) {
-		return fmt.Errorf("%q is none of %v", text, nixcache.Levels())
+		return fmt.Errorf("%q is not one of %v", text, nixcache.Levels())
 	}
 	return nil
 }
@@ -73,9 +73,9 @@ func (p PutParams) Validate() error {
 	case p.PathsFile != "" && len(p.Paths) > 0:
 		return errors.New("paths_file and paths: give one of them")
 	case p.Timeout != nil && *p.Timeout <= 0:
-		return errors.New("timeout: has to be more than nothing")
+		return errors.New("timeout: must be positive")
 	case p.Interval != nil && *p.Interval <= 0:
-		return errors.New("interval: has to be more than nothing")
+		return errors.New("interval: must be positive")
 	}
 	if _, err := nixcache.ParseLines(p.Paths); err != nil {
 		return fmt.Errorf("paths: %w", err)
@@ -95,7 +95,7 @@ func (p *Pin) validate() error {
 	return nil
 }
 
-// Out waits until the paths can be had. It succeeds only when they can.
+// Out waits until the paths are available. It succeeds only when they can.
 func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutParams) (Result, error) {
 	paths, err := wanted(step, p)
 	if err != nil {
@@ -142,7 +142,7 @@ func wanted(step concourse.Step, p PutParams) ([]nixcache.Path, error) {
 	case err != nil:
 		return nil, fmt.Errorf("params.paths_file: %w", err)
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("params.paths_file: %s is no file", p.PathsFile)
+		return nil, fmt.Errorf("params.paths_file: %s is not a file", p.PathsFile)
 	case info.Size() > maxList:
 		return nil, fmt.Errorf("params.paths_file: %s has %s, and a list may have %s", p.PathsFile, nixcache.Size(uint64(info.Size())), nixcache.Size(maxList)) //nolint:gosec // a size is not negative
 	}
@@ -155,7 +155,7 @@ func wanted(step concourse.Step, p PutParams) ([]nixcache.Path, error) {
 		return nil, fmt.Errorf("params.paths_file %s: %w", p.PathsFile, err)
 	}
 	if len(paths) == 0 && !p.AllowEmpty {
-		return nil, fmt.Errorf("params.paths_file %s: there is no path in it: what was to make the list did not; say allow_empty: true if it may be empty", p.PathsFile)
+		return nil, fmt.Errorf("params.paths_file %s: it lists no paths: the step before it produced nothing; set allow_empty: true if it may be empty", p.PathsFile)
 	}
 	return paths, nil
 }

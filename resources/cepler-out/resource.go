@@ -102,7 +102,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	return answer(ctx, step, conn, restored, recorded), nil
 }
 
-// environment is the one to record: it has to be the one that was deployed.
+// environment is the one to record: it must be the one that was deployed.
 func environment(src Source, p PutParams, delivered deployments.Delivered) (string, error) {
 	name := src.Environment
 	if p.Environment != "" {

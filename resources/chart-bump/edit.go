@@ -31,7 +31,7 @@ type wish struct {
 }
 
 // maxCopied is how many bytes a put may copy into a chart. They are in memory, and
-// a chart is no place for as many.
+// a chart is not a place for as many.
 const maxCopied = 256 << 20
 
 // changes are the edits on top of a commit.
@@ -282,7 +282,7 @@ func (w *wish) readFile(name, to string, info fs.FileInfo) error {
 	case info.Mode()&fs.ModeSymlink != 0:
 		return fmt.Errorf("%s is a symbolic link: copy what it leads to instead", to)
 	default:
-		return fmt.Errorf("%s is no file", to)
+		return fmt.Errorf("%s is not a file", to)
 	}
 	w.extra[to] = e
 	return err

@@ -53,7 +53,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{"artifact through a link", nil, object{"images": object{"lana-bank": object{"digest_file": "escape/hostname"}}}, []string{"escape/hostname"}},
 		{"provenance unknown", nil, object{"images": object{"lana-bank": "unknown"}}, []string{"nothing says what it was built from: set params.source_repository"}},
 		{"labels broken", nil, object{"images": object{"lana-bank": "badlabels"}}, []string{"badlabels/labels.json"}},
-		{"from is no place", nil, object{"images": object{"lana-bank": object{"digest": "x"}}}, []string{"params.images.lana-bank: want the name of an artifact"}},
+		{"from is not a place", nil, object{"images": object{"lana-bank": object{"digest": "x"}}}, []string{"params.images.lana-bank: want the name of an artifact"}},
 		{"nothing asked", nil, object{}, []string{"params: images: nothing is asked for"}},
 		{"path to a map", at("lanaBank.image"), object{"images": good}, []string{"charts/bank/values.yaml: image lana-bank: path lanaBank.image: ", "a map (line 4)", "digest"}},
 		{"path to nothing", at("lanaBank.image.digst"), object{"images": good}, []string{"has no key digst (did you mean digest?)", "repository"}},
@@ -88,7 +88,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{"no forge", object{"github": nil}, object{"images": good}, []string{"source: github: is required for a pull request"}},
 		{"draft that merges itself", object{"draft": true, "auto_merge": true}, object{"images": good}, []string{"source: auto_merge: a draft can't merge by itself"}},
 		{"merge method unknown", object{"auto_merge": "fast"}, object{"images": good}, []string{"source.auto_merge: want true, false, merge, squash or rebase"}},
-		{"source repository is no clone", nil, object{"images": good, "source_repository": "tf"}, []string{"params.source_repository tf: "}},
+		{"source repository is not a clone", nil, object{"images": good, "source_repository": "tf"}, []string{"params.source_repository tf: "}},
 	} {
 		t.Run(c.name, func(t *testing.T) { w.refused(t, w.source(c.source), c.params, c.words...) })
 	}

@@ -60,7 +60,7 @@ func TestCheckAfterMerges(t *testing.T) {
 			w := newWorld(t)
 			first := w.head(t, "main")
 			put := w.bumped(t, w.source(nil), digestB, revision2)
-			assert.Equal(t, commits(first), w.check(t, nil), "an open pull request is no version of the base")
+			assert.Equal(t, commits(first), w.check(t, nil), "an open pull request is not a version of the base")
 			merged, err := w.pulls.Merge(1, method, "ana")
 			require.NoError(t, err)
 			assert.Equal(t, commits(first, merged), w.check(t, &chartbump.Version{Commit: first}))

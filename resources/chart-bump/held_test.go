@@ -27,7 +27,7 @@ func three(w *world) object {
 	}})
 }
 
-// bump puts one of the images, which has to work.
+// bump puts one of the images, which must work.
 func (w *world) bump(tb testing.TB, name, digest string) answer {
 	tb.Helper()
 	w.image(tb, name, digest, revision2)

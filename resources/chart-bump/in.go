@@ -48,7 +48,7 @@ type chartEntry struct {
 func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, _ GetParams) (Result, error) {
 	out := Result{Version: v}
 	if !plumbing.IsHash(v.Commit) {
-		return out, fmt.Errorf("version.commit: %q is no full commit hash", v.Commit)
+		return out, fmt.Errorf("version.commit: %q is not a full commit hash", v.Commit)
 	}
 	remote, store, err := open(src, step)
 	if err != nil {

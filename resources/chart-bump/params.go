@@ -78,7 +78,7 @@ type File struct {
 // Validate names the first key that can't be right.
 func (p PutParams) Validate() error {
 	if len(p.Images) == 0 && p.VersionFile == "" && len(p.Copy) == 0 && len(p.Files) == 0 {
-		return errors.New("images: nothing is asked for: say where the digests are")
+		return errors.New("images: set at least one image, with its digest_file or image")
 	}
 	for i, c := range p.Copy {
 		if err := inside(c.To); err != nil {

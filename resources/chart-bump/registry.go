@@ -31,7 +31,7 @@ func (r Registry) find(ctx context.Context, image string) (found, error) {
 	}
 	ref, err := name.ParseReference(image, strict...)
 	if err != nil {
-		return found{}, fmt.Errorf("image %q is no reference: %w", image, err)
+		return found{}, fmt.Errorf("image %q is not a valid image reference: %w", image, err)
 	}
 	client, err := httpclient.New(httpclient.TLS{CACert: r.CACert})
 	if err != nil {

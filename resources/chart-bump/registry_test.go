@@ -98,7 +98,7 @@ func TestRegistryFaults(t *testing.T) {
 	w.refused(t, w.source(nil), params(host+"/acme/bank:1"), "params.images.lana-bank: image "+host+"/acme/bank:1: the registry refuses to show it: check source.registry")
 	known := w.source(object{"registry": object{"username": "robot", "password": "r3gistry"}})
 	w.refused(t, known, params(host+"/acme/bank:1"), "the registry has no such image")
-	w.refused(t, known, params("not an image"), `image "not an image" is no reference`)
+	w.refused(t, known, params("not an image"), `image "not an image" is not a valid image reference`)
 	w.refused(t, known, params("127.0.0.1:1/acme/bank:1"), "ask the registry")
 	unlabelled, err := random.Image(64, 1)
 	require.NoError(t, err)

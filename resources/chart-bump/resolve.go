@@ -164,7 +164,7 @@ func readSmall(file string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, errors.New("it is no file")
+		return nil, errors.New("it is not a file")
 	case info.Size() > maxSmall:
 		return nil, fmt.Errorf("it has %d bytes, more than the %d that such a file may have", info.Size(), maxSmall)
 	}
@@ -214,7 +214,7 @@ func (r resolver) origin(img Image, f found) (origin, error) {
 }
 
 // publicAddress is that of a label as a person opens it, without credentials; a
-// label that is no address stays.
+// label that is not a valid address stays.
 func publicAddress(label string) string {
 	address := strings.TrimRight(label, "/")
 	if public := git.PublicAddress(address); public != "" {

@@ -114,7 +114,7 @@ func (s Source) validateImages() error {
 			return fmt.Errorf("images[%d].name: %q can't be the name of a folder beside the other files of a get", i, img.Name)
 		}
 		if names[img.Name] {
-			return fmt.Errorf("images[%d].name: %s is there twice", i, img.Name)
+			return fmt.Errorf("images[%d].name: %s appears twice", i, img.Name)
 		}
 		if other := paths[p.String()]; other != "" {
 			return fmt.Errorf("images[%d].path: %s is the path of %s already", i, img.Path, other)

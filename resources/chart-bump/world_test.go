@@ -168,7 +168,7 @@ func (w *world) put(tb testing.TB, source, params object) answer {
 	return w.run(tb, "out", w.dir, object{"source": source, "params": params})
 }
 
-// bumped puts one digest, which has to work.
+// bumped puts one digest, which must work.
 func (w *world) bumped(tb testing.TB, source object, digest, revision string) answer {
 	tb.Helper()
 	w.image(tb, "lana-bank", digest, revision)

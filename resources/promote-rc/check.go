@@ -100,24 +100,24 @@ func (j judge) after(ctx context.Context, given Version, merged []*forge.Pull) (
 // for none is explained.
 func (j judge) version(ctx context.Context, p *forge.Pull) (v Version, ok bool, err error) {
 	if label := j.src.labels()[0]; !p.HasLabel(label) {
-		j.logf("warning: pull request %d is no release: it has not got the label %s (%s)", p.Number, label, p.URL)
+		j.logf("warning: pull request %d is not a release: it does not have the label %s (%s)", p.Number, label, p.URL)
 		return v, false, nil
 	}
 	m, ok := parseMarker(p.Body)
 	if !ok {
-		j.logf("warning: pull request %d is no release: its description does not say any more which candidate it is about (%s)", p.Number, p.URL)
+		j.logf("warning: pull request %d is not a release: its description does not say any more which candidate it is about (%s)", p.Number, p.URL)
 		return v, false, nil
 	}
 	files, err := j.forge.Files(ctx, p.Number)
 	if errors.Is(err, forge.ErrTooManyFiles) {
-		j.logf("warning: pull request %d is no release: %v (%s)", p.Number, err, p.URL)
+		j.logf("warning: pull request %d is not a release: %v (%s)", p.Number, err, p.URL)
 		return v, false, nil
 	}
 	if err != nil {
 		return v, false, err
 	}
 	if others := slices.DeleteFunc(files, j.src.allows); len(others) > 0 {
-		j.logf("warning: pull request %d is no release of %s: it changes %s, and only %s may be changed (%s)",
+		j.logf("warning: pull request %d is not a release of %s: it changes %s, and only %s may be changed (%s)",
 			p.Number, m.version, listed(others), strings.Join(j.src.allowedFiles(), ", "), p.URL)
 		return v, false, nil
 	}

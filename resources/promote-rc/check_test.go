@@ -19,7 +19,7 @@ func TestNothingIsReleasedBeforeAPersonMerges(t *testing.T) {
 	assert.Equal(t, []promoterc.Version{}, w.check(nil))
 	v := w.put("0.42.0-rc.1").Version
 	assert.Equal(t, []promoterc.Version{}, w.check(nil))
-	assert.Equal(t, []promoterc.Version{}, w.check(&v), "what a put answered is no release")
+	assert.Equal(t, []promoterc.Version{}, w.check(&v), "what a put answered is not a release")
 	require.NoError(t, w.repo.ClosePull(1))
 	assert.Equal(t, []promoterc.Version{}, w.check(nil), "closed is not merged")
 }
@@ -68,7 +68,7 @@ func TestAPullRequestThatTouchesOtherFilesIsNoRelease(t *testing.T) {
 	w.logged()
 
 	assert.Equal(t, []promoterc.Version{before}, w.check(&before))
-	assert.Contains(t, w.logged(), "warning: pull request 2 is no release of 0.43.0: it changes src/main.rs, and only CHANGELOG.md, docs-site/** may be changed (")
+	assert.Contains(t, w.logged(), "warning: pull request 2 is not a release of 0.43.0: it changes src/main.rs, and only CHANGELOG.md, docs-site/** may be changed (")
 	assert.Equal(t, []promoterc.Version{before}, w.check(nil))
 	assert.Contains(t, w.logged(), "it changes src/main.rs")
 
@@ -90,10 +90,10 @@ func TestPullRequestsThatAreNoReleases(t *testing.T) {
 	_, err = w.repo.Merge(number, "merge", "jane")
 	require.NoError(t, err)
 	assert.Equal(t, []promoterc.Version{}, w.check(nil))
-	assert.Contains(t, w.logged(), "warning: pull request 1 is no release: it has not got the label promote-rc")
+	assert.Contains(t, w.logged(), "warning: pull request 1 is not a release: it does not have the label promote-rc")
 	require.NoError(t, w.repo.Label(number, "promote-rc"))
 	assert.Equal(t, []promoterc.Version{}, w.check(nil))
-	assert.Contains(t, w.logged(), "warning: pull request 1 is no release: its description does not say any more which candidate it is about")
+	assert.Contains(t, w.logged(), "warning: pull request 1 is not a release: its description does not say any more which candidate it is about")
 }
 
 func TestACheckThatIsRefused(t *testing.T) {

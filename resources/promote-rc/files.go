@@ -19,7 +19,7 @@ import (
 type ExtraFile struct {
 	// From is a path that begins with an artifact's name.
 	From string `json:"from" concourse:"required"`
-	// To is a path in the repository, which allowed_files has to permit.
+	// To is a path in the repository, which allowed_files must permit.
 	To string `json:"to" concourse:"required"`
 	// Replace deletes what the folder To has and From has not.
 	Replace bool `json:"replace"`
@@ -36,7 +36,7 @@ func (p *promotion) extraFiles() (map[string]git.Edit, error) {
 		}
 		to := strings.TrimSuffix(f.To, "/")
 		if !insideRepository(to) {
-			return nil, fmt.Errorf("%s.to: %q is no path inside the repository", key, f.To)
+			return nil, fmt.Errorf("%s.to: %q is not a path inside the repository", key, f.To)
 		}
 		err = filepath.WalkDir(from, func(file string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
@@ -74,7 +74,7 @@ func readEdit(file string, d fs.DirEntry) (git.Edit, error) {
 		return git.Edit{Mode: filemode.Symlink, Content: []byte(target)}, err
 	}
 	if !info.Mode().IsRegular() {
-		return git.Edit{}, fmt.Errorf("%s is no file", d.Name())
+		return git.Edit{}, fmt.Errorf("%s is not a file", d.Name())
 	}
 	content, err := os.ReadFile(file)
 	mode := filemode.Regular

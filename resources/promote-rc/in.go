@@ -58,7 +58,7 @@ func (v Version) check() (version.Version, error) {
 		return number, fmt.Errorf("the version to get: %w", err)
 	}
 	if v.number() == 0 {
-		return number, fmt.Errorf("the version to get: pr is %q, which is no number of a pull request", v.PR)
+		return number, fmt.Errorf("the version to get: pr is %q, which is not a number of a pull request", v.PR)
 	}
 	if !plumbing.IsHash(v.Commit) || v.Candidate != "" && !plumbing.IsHash(v.Candidate) {
 		return number, fmt.Errorf("the version to get: commit is %q and candidate %q, but a commit has 40 hex digits", v.Commit, v.Candidate)
@@ -119,7 +119,7 @@ func readFile(ctx context.Context, store *git.Store, tree git.Hash, name string)
 		return nil, err
 	}
 	if !e.Mode.IsRegular() && !e.Mode.IsFile() {
-		return nil, fmt.Errorf("it is no file: %w", fs.ErrInvalid)
+		return nil, fmt.Errorf("it is not a file: %w", fs.ErrInvalid)
 	}
 	return store.Blob(ctx, e.Hash)
 }

@@ -176,7 +176,7 @@ func (p *promotion) readCode(ctx context.Context) error {
 	}
 	p.head, err = p.store.Commit(ctx, p.code.Head())
 	if errors.Is(err, git.ErrNotFound) || errors.Is(err, git.ErrNoBranch) || errors.Is(err, git.ErrEmpty) {
-		return fmt.Errorf("params.repository %s is at commit %s, which %s has not got: is it a clone of source.uri? (%w)",
+		return fmt.Errorf("params.repository %s is at commit %s, which %s does not have: is it a clone of source.uri? (%w)",
 			p.params.Repository, p.code.Head(), p.remote.URL(), err)
 	}
 	if err != nil {
@@ -222,14 +222,14 @@ func (p *promotion) released(ctx context.Context) (*Version, error) {
 			continue
 		}
 		if m.commit != p.code.Head().String() {
-			return nil, fmt.Errorf("promote %s at %.7s: %w: pull request %d was merged for the candidate %.7s; the next candidate has to be of a higher version",
+			return nil, fmt.Errorf("promote %s at %.7s: %w: pull request %d was merged for the candidate %.7s; the next candidate must be of a higher version",
 				p.next, p.code.Head(), ErrReleased, pull.Number, m.commit)
 		}
 		p.step.Logf("%s is promoted already, by pull request %d", p.next, pull.Number)
 		p.pull = pull
 		return &Version{PR: strconv.Itoa(pull.Number), Version: p.next.String(), Commit: pull.MergeCommit, Candidate: m.commit}, nil
 	}
-	return nil, fmt.Errorf("promote %s at %.7s: %w: %s; the next candidate has to be of a higher version", p.next, p.code.Head(), ErrReleased, how)
+	return nil, fmt.Errorf("promote %s at %.7s: %w: %s; the next candidate must be of a higher version", p.next, p.code.Head(), ErrReleased, how)
 }
 
 // evidence says how it can be seen that the version is released.
@@ -283,7 +283,7 @@ func (p *promotion) onBranch(ctx context.Context) error {
 		return err
 	}
 	if !ok {
-		return fmt.Errorf("promote %s: %w: %s has not got commit %s, and merging would bring it and others along", p.next, ErrNotOnBranch, p.src.Branch, p.code.Head())
+		return fmt.Errorf("promote %s: %w: %s does not have commit %s, and merging would bring it and others along", p.next, ErrNotOnBranch, p.src.Branch, p.code.Head())
 	}
 	return nil
 }

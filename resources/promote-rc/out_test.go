@@ -257,7 +257,7 @@ func TestAVersionIsReleasedOnce(t *testing.T) {
 	w.commit("fix: late", map[string]string{"src/api.rs": "9\n"})
 	_, err = w.tryPut(w.build("0.42.0-rc.2", nil), params())
 	require.ErrorIs(t, err, promoterc.ErrReleased)
-	assert.ErrorContains(t, err, "pull request 1 was merged for the candidate "+first.Version.Candidate[:7]+"; the next candidate has to be of a higher version")
+	assert.ErrorContains(t, err, "pull request 1 was merged for the candidate "+first.Version.Candidate[:7]+"; the next candidate must be of a higher version")
 
 	_, err = w.tryPut(w.build("0.41.0-rc.9", nil), params())
 	require.ErrorIs(t, err, promoterc.ErrReleased)
@@ -378,11 +378,11 @@ func TestWhatAPutNeeds(t *testing.T) {
 	require.ErrorContains(t, err, `params.version_file: version/version: no semantic version: "0.42": it needs three numbers, as in 0.42.0`)
 
 	_, err = w.tryPut(w.build(strings.Repeat(" ", 1<<20)+"0.42.0-rc.1", nil), params())
-	require.ErrorContains(t, err, `params.version_file: "version/version" has 1048588 bytes, which is no version`)
+	require.ErrorContains(t, err, `params.version_file: "version/version" has 1048588 bytes, which is not a version`)
 	p := params()
 	p.VersionFile = "version"
 	_, err = w.tryPut(dir, p)
-	require.ErrorContains(t, err, `params.version_file: "version" is no file: name the file that holds the version, as in version/version`)
+	require.ErrorContains(t, err, `params.version_file: "version" is not a file: name the file that holds the version, as in version/version`)
 
 	p = params()
 	p.Repository = "version"

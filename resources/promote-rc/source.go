@@ -52,7 +52,7 @@ func (s Source) Validate() error {
 		return fmt.Errorf("github.%w", err)
 	}
 	if (git.Access{URI: s.URI, Branch: s.botBranch()}).Validate() != nil {
-		return fmt.Errorf("bot_branch: %q is no short name of a branch", s.BotBranch)
+		return fmt.Errorf("bot_branch: %q is not a short name of a branch", s.BotBranch)
 	}
 	if s.botBranch() == s.Branch {
 		return fmt.Errorf("bot_branch: it is the branch itself, %s; name one that nobody else uses, such as %s", s.Branch, defaultBotBranch)
@@ -69,7 +69,7 @@ func (s Source) Validate() error {
 func (s Source) validateFiles() error {
 	for key, p := range map[string]string{"changelog": s.changelog(), "cog_toml": s.CogTOML} {
 		if p != "" && !insideRepository(p) {
-			return fmt.Errorf("%s: %q is no path inside the repository, write it from the top, as in docs/CHANGELOG.md", key, p)
+			return fmt.Errorf("%s: %q is not a path inside the repository, write it from the top, as in docs/CHANGELOG.md", key, p)
 		}
 	}
 	if err := release.CheckPaths(s.Paths); err != nil {

@@ -124,7 +124,7 @@ func params() promoterc.PutParams {
 	return promoterc.PutParams{VersionFile: "version/version", Repository: "repo"}
 }
 
-// put puts a candidate of main, which has to succeed.
+// put puts a candidate of main, which must succeed.
 func (w *world) put(number string) promoterc.Result {
 	w.t.Helper()
 	got, err := w.tryPut(w.build(number, nil), params())

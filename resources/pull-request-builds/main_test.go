@@ -155,7 +155,7 @@ func commits(versions []builds.Version) []string {
 
 func TestEachCommitIsOfferedOnce(t *testing.T) {
 	w := newWorld(t)
-	assert.Empty(t, w.check(t, nil), "nothing there yet is no error")
+	assert.Empty(t, w.check(t, nil), "nothing there yet is not an error")
 	_, one := w.pull(t, "one")
 	_, two := w.pull(t, "two")
 	first := w.check(t, nil)
@@ -177,7 +177,7 @@ func TestEachCommitIsOfferedOnce(t *testing.T) {
 }
 
 // Concourse builds no version that it has seen before, so a branch that is forced
-// back to an older commit has to be a new one.
+// back to an older commit must be a new one.
 func TestABranchThatIsForcedBackIsOfferedAgain(t *testing.T) {
 	w := newWorld(t)
 	_, one := w.pull(t, "one")
@@ -329,13 +329,13 @@ func TestBuildAgainOffersEveryOpenPullRequest(t *testing.T) {
 func TestPutRefusesWhatMakesNoSense(t *testing.T) {
 	w := newWorld(t)
 	for want, params := range map[string]map[string]any{
-		"path: is required":             {"status": "success", "context": "x"},
-		"status or stop_outdated":       {"path": "prs"},
-		"is none of pending, success":   {"path": "prs", "status": "green", "context": "x"},
-		"context: is required":          {"path": "prs", "status": "success"},
-		"status: is missing":            {"path": "prs", "stop_outdated": true, "context": "x"},
-		"build_again: is for all":       {"path": "prs", "build_again": true},
-		"is no folder of a get of pull": {"path": "prs", "stop_outdated": true},
+		"path: is required":              {"status": "success", "context": "x"},
+		"status or stop_outdated":        {"path": "prs"},
+		"is not one of pending, success": {"path": "prs", "status": "green", "context": "x"},
+		"context: is required":           {"path": "prs", "status": "success"},
+		"status: is missing":             {"path": "prs", "stop_outdated": true, "context": "x"},
+		"build_again: is for all":        {"path": "prs", "build_again": true},
+		"is no folder of a get of pull":  {"path": "prs", "stop_outdated": true},
 	} {
 		log, status := w.run(t, "out", t.TempDir(), map[string]any{"params": params}, nil)
 		assert.Equal(t, 1, status)

@@ -85,13 +85,13 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 	return out, label(step.Dir, v, page)
 }
 
-// check refuses what is no version of this type.
+// check refuses what is not a version of this type.
 func (v Version) check() error {
 	if _, err := strconv.ParseUint(v.PR, 10, 63); err != nil {
-		return fmt.Errorf("%q is no number of a pull request", v.PR)
+		return fmt.Errorf("%q is not a number of a pull request", v.PR)
 	}
 	if !regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(v.Commit) {
-		return fmt.Errorf("%q is no commit", v.Commit)
+		return fmt.Errorf("%q is not a commit", v.Commit)
 	}
 	return nil
 }
@@ -190,7 +190,7 @@ func (p PutParams) Validate() error {
 	case p.Status == "" && (p.Context != "" || p.BaseContext != "" || p.Description != "" || p.TargetURL != ""):
 		return errors.New("status: is missing")
 	case p.Status != "" && !slices.Contains(states, p.Status):
-		return fmt.Errorf("status: %q is none of %s", p.Status, strings.Join(states, ", "))
+		return fmt.Errorf("status: %q is not one of %s", p.Status, strings.Join(states, ", "))
 	case p.Status != "" && p.Context == "" && p.BaseContext == "":
 		return errors.New("context: is required beside status")
 	}
@@ -245,7 +245,7 @@ func got(step concourse.Step, name string) (Version, error) {
 	var v Version
 	path, err := step.Path(filepath.Join(name, filepath.FromSlash(resourceDir), "version.json"))
 	if err != nil {
-		return v, fmt.Errorf("%s is no folder of a get of pull requests: %w", name, err)
+		return v, fmt.Errorf("%s is not a folder of a get of pull requests: %w", name, err)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -264,7 +264,7 @@ func got(step concourse.Step, name string) (Version, error) {
 func newest(ctx context.Context, f *forge.Forge, v Version) error {
 	number, err := strconv.Atoi(v.PR)
 	if err != nil {
-		return fmt.Errorf("%q is no number of a pull request", v.PR)
+		return fmt.Errorf("%q is not a number of a pull request", v.PR)
 	}
 	pull, err := f.PullByNumber(ctx, number)
 	switch {

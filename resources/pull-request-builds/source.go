@@ -56,7 +56,7 @@ func (s Source) git() (git.Access, error) {
 		}
 		uri = f.WebURL() + ".git"
 	}
-	// commits are asked for by their hashes; a branch has to be named all the same
+	// commits are asked for by their hashes; a branch must be named all the same
 	a := git.Access{URI: uri, Branch: "main", CACert: s.CACert, SkipSSLVerification: s.SkipSSLVerification}
 	if s.AccessToken != "" {
 		a.Username, a.Password = "x-access-token", s.AccessToken

@@ -38,7 +38,7 @@ func TestSSHKeys(t *testing.T) {
 		"encrypted, with its passphrase":   {keys{"private_key": locked.Private, "private_key_passphrase": passphrase}, ""},
 		"encrypted, without a passphrase":  {keys{"private_key": locked.Private}, "private_key_passphrase"},
 		"encrypted, with a wrong one":      {keys{"private_key": locked.Private, "private_key_passphrase": "battery staple"}, "passphrase"},
-		"not encrypted, with a passphrase": {keys{"private_key_passphrase": passphrase}, "is not encrypted; leave the passphrase out"},
+		"not encrypted, with a passphrase": {keys{"private_key_passphrase": passphrase}, "is not encrypted; remove the passphrase"},
 		"a public key":                     {keys{"private_key": stranger.Authorised}, "private_key"},
 		"a certificate":                    {keys{"private_key": string(certificate)}, "private_key"},
 		"a key that nobody knows":          {keys{"private_key": stranger.Private}, "credentials were refused"},

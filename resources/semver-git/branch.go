@@ -98,7 +98,7 @@ func (b *branch) read(ctx context.Context, c *git.Commit) (kept, error) {
 	}
 	number, err := version.Parse(string(content))
 	if err != nil {
-		return none, &unreadableError{fmt.Errorf("read the version from file %s on branch %s of %s at %s: %w; mend the file by a commit, or put a version with params.file",
+		return none, &unreadableError{fmt.Errorf("read the version from file %s on branch %s of %s at %s: %w; fix the file with a commit, or put a version with params.file",
 			b.src.File, b.src.Branch, b.remote.URL(), short(c.Hash), err)}
 	}
 	return kept{number, true}, nil
@@ -122,7 +122,7 @@ func (b *branch) entry(ctx context.Context, c *git.Commit) (e git.Entry, found b
 	case err != nil:
 		return git.Entry{}, false, err
 	case !e.Mode.IsFile() || e.Mode == filemode.Symlink:
-		return git.Entry{}, false, fmt.Errorf("read %s on branch %s of %s: it is no regular file; source.file has to name one", b.src.File, b.src.Branch, b.remote.URL())
+		return git.Entry{}, false, fmt.Errorf("read %s on branch %s of %s: it is not a regular file; source.file must name one", b.src.File, b.src.Branch, b.remote.URL())
 	}
 	return e, true, nil
 }

@@ -172,7 +172,7 @@ func TestVersionThatComesBack(t *testing.T) {
 	assert.Equal(t, []semvergit.Version{first, second, third}, w.check(first))
 }
 
-// What is no version is answered as README.md says, by check and by put.
+// What is not a version is answered as README.md says, by check and by put.
 func TestContents(t *testing.T) {
 	for name, c := range map[string]struct{ content, number, problem string }{
 		"plain":              {"1.2.3\n", "1.2.3", ""},

@@ -210,7 +210,7 @@ func (p *put) chooseTag(ctx context.Context, d decision) (tagging, error) {
 	return t, nil
 }
 
-// editChangelog adds the entry to the changelog, which has to be in the same
+// editChangelog adds the entry to the changelog, which must be in the same
 // repository and line of history as the code.
 func (p *put) editChangelog(ctx context.Context, tip *git.Commit, edits map[string]git.Edit, notes []byte, v version.Version) error {
 	inside := false

@@ -65,7 +65,7 @@ func TestGetBumpsLocally(t *testing.T) {
 	assert.Contains(t, s.stderr, "use major, minor, patch or final")
 }
 
-// A version that the remote has not got is an error, and so is one that its
+// A version that the remote does not have is an error, and so is one that its
 // commit does not have.
 func TestGetOfWhatIsNotThere(t *testing.T) {
 	w := newWorld(t)
@@ -73,7 +73,7 @@ func TestGetOfWhatIsNotThere(t *testing.T) {
 	for want, v := range map[string]keys{
 		"version 1.2.3 is not in":      {"number": "1.2.3", "commit": nowhere},
 		"has 1.2.3":                    {"number": "1.2.4", "commit": h},
-		`"main" is no commit`:          {"number": "1.2.3", "commit": "main"},
+		`"main" is not a commit`:       {"number": "1.2.3", "commit": "main"},
 		"no semantic version: \"1.2\"": {"number": "1.2", "commit": h},
 	} {
 		dir := t.TempDir()

@@ -54,7 +54,7 @@ func lookUp(ctx context.Context, step concourse.Step, src Source, v Version) (re
 		return fmt.Errorf("version %s is not in %s: %w; was the branch %s rewritten? A check finds the version that holds now", v.Number, src.URI, err, src.Branch)
 	}
 	if !plumbing.IsHash(v.Commit) {
-		return recorded{}, gone(fmt.Errorf("%q is no commit", v.Commit))
+		return recorded{}, gone(fmt.Errorf("%q is not a commit", v.Commit))
 	}
 	b, err := openBranch(src, step.Logf)
 	if err != nil {

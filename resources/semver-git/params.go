@@ -111,10 +111,10 @@ func (p PutParams) Validate() error {
 		return err
 	}
 	if !slices.Contains([]string{"", keep, fail, "patch"}, p.NoBump) {
-		return fmt.Errorf("no_bump: %q is none of keep, fail and patch", p.NoBump)
+		return fmt.Errorf("no_bump: %q is not one of keep, fail and patch", p.NoBump)
 	}
 	if p.Changelog != "" && !insideRepository(p.Changelog) {
-		return fmt.Errorf("changelog: %q is no path inside the repository, write it from the top, as in CHANGELOG.md", p.Changelog)
+		return fmt.Errorf("changelog: %q is not a path inside the repository, write it from the top, as in CHANGELOG.md", p.Changelog)
 	}
 	return nil
 }

@@ -251,9 +251,9 @@ func TestSourcesThatCanNotBeRight(t *testing.T) {
 	for want, source := range map[string]keys{
 		`driver: "s3" is not there, only git`:      {"driver": "s3"},
 		"initial_version: no semantic version":     {"initial_version": "1.2"},
-		"file: \"../x\" is no path inside":         {"file": "../x"},
+		"file: \"../x\" is not a path inside":      {"file": "../x"},
 		"commit_types: commit type feat":           {"commit_types": keys{"feat": "huge"}},
-		"paths: \"/a\" is no pattern":              {"paths": []string{"/a"}},
+		"paths: \"/a\" is not a valid pattern":     {"paths": []string{"/a"}},
 		`unknown key "bucket"`:                     {"bucket": "x"},
 		"git_user: \"nobody\" is not of the form:": {"git_user": "nobody"},
 	} {

@@ -47,7 +47,7 @@ func (s Source) Validate() error {
 	}
 	for key, p := range map[string]string{"file": s.File, "cog_toml": s.CogTOML} {
 		if p != "" && !insideRepository(p) {
-			return fmt.Errorf("%s: %q is no path inside the repository, write it from the top, as in ci/version", key, p)
+			return fmt.Errorf("%s: %q is not a path inside the repository, write it from the top, as in ci/version", key, p)
 		}
 	}
 	if s.Driver != "" && s.Driver != "git" {

@@ -87,7 +87,7 @@ func (w *world) tryPut(params keys) says {
 	return w.run("out", keys{"source": w.source, "params": params}, w.dir)
 }
 
-// put puts, and the answer has to be on the remote.
+// put puts, and the answer must be on the remote.
 func (w *world) put(params keys) says {
 	w.tb.Helper()
 	s := w.tryPut(params)

@@ -111,7 +111,7 @@ func readRef(step concourse.Step, name string) (string, error) {
 	}
 	commit := strings.TrimSpace(string(text))
 	if !plumbing.IsHash(commit) {
-		return "", fmt.Errorf("%s holds %.80q, which is no whole hash of a commit", name, commit)
+		return "", fmt.Errorf("%s holds %.80q, which is not a full commit hash", name, commit)
 	}
 	return commit, nil
 }
@@ -167,7 +167,7 @@ func counts(p *vendored.Plan) string {
 func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, _ GetParams) (out Result, err error) {
 	out.Version = v
 	if !plumbing.IsHash(v.Commit) {
-		return out, fmt.Errorf("version.commit: %q is no whole hash of a commit", v.Commit)
+		return out, fmt.Errorf("version.commit: %q is not a full commit hash", v.Commit)
 	}
 	remote, err := git.Open(src.Access, git.Options{Logf: step.Logf})
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package conformance holds the tests that every resource type has to pass,
+// Package conformance holds the tests that every resource type must pass,
 // whatever it does: how it takes requests that are wrong, being stopped, servers
 // that refuse or never answer, and secrets. They start the real program as
 // Concourse does; internal/scripttest puts it on the PATH.
@@ -52,14 +52,14 @@ const nowhere = "http://127.0.0.1:9/owner/repository.git"
 func Run(t *testing.T, s Subject) {
 	t.Helper()
 	require.NotNil(t, s.Source, "a subject needs a source")
-	require.NoError(t, s.Schema.Source([]byte(s.Source(nowhere))), "the subject's source has to be valid")
-	require.NoError(t, s.Schema.GetParams([]byte(s.GetParams)), "the subject's get params have to be valid")
-	require.NoError(t, s.Schema.PutParams([]byte(s.PutParams)), "the subject's put params have to be valid")
+	require.NoError(t, s.Schema.Source([]byte(s.Source(nowhere))), "the subject's source must be valid")
+	require.NoError(t, s.Schema.GetParams([]byte(s.GetParams)), "the subject's get params must be valid")
+	require.NoError(t, s.Schema.PutParams([]byte(s.PutParams)), "the subject's put params must be valid")
 	for name, test := range map[string]func(*testing.T, Subject){
 		"an unknown key is named":                     unknownKeys,
 		"a required key can't be left out":            missingKeys,
 		"a value of the wrong type is named":          wrongTypes,
-		"what is no request is refused":               garbage,
+		"what is not a request is refused":            garbage,
 		"a closed stdin is refused":                   closedStdin,
 		"in and out want a folder":                    noFolder,
 		"in wants a version":                          noVersion,

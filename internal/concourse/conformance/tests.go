@@ -221,7 +221,7 @@ func checkAnswers(t *testing.T, s Subject) {
 	s.versions(t, fmt.Sprintf(`{"source": %s, "version": {"of_an": "older resource type"}}`, source))
 }
 
-// versions is what a check that has to succeed answers.
+// versions is what a check that must succeed answers.
 func (s Subject) versions(t *testing.T, request string) []map[string]string {
 	t.Helper()
 	r := s.run(t, "check", request)
@@ -229,7 +229,7 @@ func (s Subject) versions(t *testing.T, request string) []map[string]string {
 	s.discreet(t, r)
 	var list []map[string]string
 	require.NoError(t, json.Unmarshal([]byte(r.stdout), &list), r.stdout)
-	require.NotNil(t, list, "check has to answer a list, got %s", r.stdout)
+	require.NotNil(t, list, "check must answer a list, got %s", r.stdout)
 	return list
 }
 

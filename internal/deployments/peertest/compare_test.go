@@ -13,7 +13,7 @@ import (
 // classes returns the differences that are meant, each by a name for the fault of the Rust program that it avoids.
 func classes() map[string]string {
 	return map[string]string{
-		"BROKEN":   "a commit whose config does not parse ends the walk; cepler's check fails for ever",
+		"BROKEN":   "a commit whose config does not parse ends the walk; cepler's check fails forever",
 		"SHADOW":   "queued states that bring no difference are skipped; cepler gets stuck on them",
 		"LEFT":     "environments that left the config do not keep the queue growing",
 		"LINK":     "a symbolic link is hashed as git stores it; cepler records it as dirty each time",
@@ -132,7 +132,7 @@ func (s *scenario) gatedBeforeUpstream(name string) bool {
 }
 
 // linearAgrees asks cepler about the branch as if it had been one line, the
-// first parents: there it has to find the trigger that ours finds with merges.
+// first parents: there it must find the trigger that ours finds with merges.
 func (s *scenario) linearAgrees(name string) bool {
 	s.t.Helper()
 	dir := filepath.Join(s.t.TempDir(), "linear.git")
@@ -291,7 +291,7 @@ func (s *scenario) comparePuts(d deployment, theirs, mine answer, left, right *p
 	b, errB := parseState(right.content)
 	require.NoError(s.t, errA)
 	if errB != nil {
-		s.differ("", "put of %s: ours is no YAML: %v", d.environment, errB)
+		s.differ("", "put of %s: ours is not a YAML: %v", d.environment, errB)
 		return
 	}
 	c := contrast(a, b)

@@ -609,7 +609,7 @@ func (s *scenario) getRecorded() {
 }
 
 // getAgain gets versions that ours gave out during the history once more. They
-// have to be what they were, to the last byte.
+// must be what they were, to the last byte.
 func (s *scenario) getAgain() {
 	s.rng.Shuffle(len(s.emitted), func(i, j int) { s.emitted[i], s.emitted[j] = s.emitted[j], s.emitted[i] })
 	for _, e := range s.emitted[:min(8, len(s.emitted))] {

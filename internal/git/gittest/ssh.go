@@ -109,7 +109,7 @@ func (s *sshServer) prepare(git string, noV2 bool) error {
 	return errors.Join(
 		os.WriteFile(s.file("authorized_keys"), nil, 0o600),
 		os.WriteFile(s.file("config"), []byte(config.String()), 0o600),
-		os.WriteFile(s.file("session"), []byte(session), 0o700), //nolint:gosec // a script has to be executable
+		os.WriteFile(s.file("session"), []byte(session), 0o700), //nolint:gosec // a script must be executable
 	)
 }
 

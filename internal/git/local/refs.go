@@ -148,7 +148,7 @@ func (l *Repository) ref(name string, packed map[string]packedRef) (object.Hash,
 		value := strings.TrimSpace(string(text))
 		to, symbolic := strings.CutPrefix(value, "ref: ")
 		switch {
-		case err != nil: // also when a folder is there
+		case err != nil: // also when there is a folder in its place
 			return packed[name].value, nil //nolint:nilerr // explained
 		case symbolic:
 			name = strings.TrimSpace(to)

@@ -47,7 +47,7 @@ func checkName(name string) error {
 	case name == "":
 		return errors.New("it has an empty name in it")
 	case name == "." || name == "..":
-		return fmt.Errorf("%q is no name, it leads elsewhere", name)
+		return fmt.Errorf("%q is not a valid file name: it leads elsewhere", name)
 	case strings.ContainsAny(name, "/\x00"):
 		return fmt.Errorf("the name %.80q has a slash or a zero byte in it", name)
 	case len(name) > maxNameLength:
@@ -96,14 +96,14 @@ func WrittenMode(m filemode.FileMode) filemode.FileMode {
 	return filemode.Regular
 }
 
-// CheckBranch keeps what is no name of a ref out of files made of lines.
+// CheckBranch keeps what is not a valid ref name out of files made of lines.
 func CheckBranch(branch string) error {
 	bad := strings.HasPrefix(branch, "/") || strings.HasSuffix(branch, "/") || strings.Contains(branch, "..") || strings.Contains(branch, "//")
 	for _, r := range branch {
 		bad = bad || r <= ' ' || r == 0x7f || strings.ContainsRune(`~^:?*[\`, r)
 	}
 	if bad {
-		return fmt.Errorf("%q is no name of a branch", branch)
+		return fmt.Errorf("%q is not a valid branch name", branch)
 	}
 	return nil
 }

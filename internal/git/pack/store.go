@@ -138,7 +138,7 @@ func (s *Store) load(n int) error {
 	return nil
 }
 
-// Add takes a pack in. An empty pack is no error. The errors are [ErrDamaged] for
+// Add takes a pack in. An empty pack is not an error. The errors are [ErrDamaged] for
 // what git does not make, and object.ErrLimit.
 func (s *Store) Add(ctx context.Context, r io.Reader) error {
 	p := &pack{number: 1}

@@ -54,7 +54,7 @@ func (a Access) Validate() error {
 		return err
 	}
 	if err := object.CheckBranch(a.Branch); err != nil || a.Branch == "" {
-		return fmt.Errorf("branch: %q is no name of a branch", a.Branch)
+		return fmt.Errorf("branch: %q is not a valid branch name", a.Branch)
 	}
 	if short, ok := strings.CutPrefix(a.Branch, "refs/heads/"); ok {
 		return fmt.Errorf("branch: write the short name %q", short)
@@ -67,7 +67,7 @@ func (a Access) validateKeys(e *Address) error {
 	case a.PrivateKey != "" && e.Scheme != "ssh":
 		return fmt.Errorf("private_key: it is for ssh addresses, but uri is %s; write uri as git@host:owner/repository.git, or use username and password", e)
 	case a.PrivateKey == "" && a.PrivateKeyPassphrase != "":
-		return errors.New("private_key_passphrase: there is no private_key")
+		return errors.New("private_key_passphrase: it is set without private_key")
 	case a.PrivateKey != "":
 		_, err := parsePrivateKey(a.PrivateKey, a.PrivateKeyPassphrase)
 		return err
@@ -89,13 +89,13 @@ func (a Access) validateLogin(e *Address) error {
 	case a.Password == "" && a.Username != "" && e.pass == "":
 		return errors.New("password: it is missing, and there is a username")
 	case a.Password != "" && e.pass != "":
-		return errors.New("password: it is given and also part of uri; leave it out of uri")
+		return errors.New("password: it is given and also part of uri; remove it from uri")
 	case a.Password != "" && !web:
 		return fmt.Errorf("password: it is for https addresses, but uri is %s; use private_key for ssh", e)
 	case a.AppID == "" && a.AppPrivateKey == "" && a.AppInstallationID == "" && a.AppAPIURL == "":
 		return nil
 	case a.AppID == "":
-		return errors.New("app_id: it is missing, and other keys of a GitHub App are there")
+		return errors.New("app_id: it is required with the other keys of a GitHub App")
 	case a.AppPrivateKey == "":
 		return errors.New("app_private_key: it is missing, and there is an app_id")
 	case a.Password != "" || e.pass != "":

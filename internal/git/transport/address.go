@@ -40,7 +40,7 @@ func parseURL(uri string) (*Address, error) {
 	u, err := url.Parse(uri)
 	if err != nil {
 		// The error of url.Parse quotes the whole text, which may have a password.
-		return nil, errors.New("uri: it is no URL: a special character has to be written as % and two digits, and a port is a number")
+		return nil, errors.New("uri: it is not a valid URL: write a special character as % and two digits, and a port is a number")
 	}
 	e := &Address{Scheme: strings.ToLower(u.Scheme), host: u.Hostname(), port: u.Port(), Path: u.Path}
 	if u.User != nil {
@@ -49,13 +49,13 @@ func parseURL(uri string) (*Address, error) {
 	}
 	switch {
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, errors.New("uri: leave out what follows ? or #; a branch is given with the key branch")
+		return nil, errors.New("uri: remove what follows ? or #; set branch for a branch")
 	case e.Scheme == "file":
 		e.host = ""
 	case e.Scheme == "git+ssh" || e.Scheme == "ssh+git":
 		e.Scheme = "ssh"
 	case e.Scheme != "http" && e.Scheme != "https" && e.Scheme != "ssh" && e.Scheme != "git":
-		return nil, fmt.Errorf("uri: %q is no known kind of address: use https, ssh, git, http, file or a path", e.Scheme)
+		return nil, fmt.Errorf("uri: %q is not a known kind of address: use https, ssh, git, http, file or a path", e.Scheme)
 	}
 	err = e.check()
 	return e, err
@@ -144,7 +144,7 @@ func (e *Address) Web() string {
 
 // PublicAddress is how people may be told of the repository at uri: its page,
 // where one is known, and else its address without credentials; empty when uri
-// is no address.
+// is not a valid address.
 func PublicAddress(uri string) string {
 	e, err := ParseAddress(uri)
 	if err != nil {

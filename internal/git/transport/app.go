@@ -40,7 +40,7 @@ func appAPI(given string, e *Address) (*url.URL, error) {
 	}
 	u, err := url.Parse(given)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-		return nil, errors.New("app_api_url: it is no web address")
+		return nil, errors.New("app_api_url: it is not a web address")
 	}
 	return u, nil
 }
@@ -82,7 +82,7 @@ func explainApp(err error) error {
 }
 
 // refused gives up a token that has become invalid. The next one is fresh, so
-// that this does not go on for ever.
+// that this does not go on forever.
 func (a *app) refused() bool {
 	a.Forget()
 	return true

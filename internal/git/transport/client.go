@@ -221,7 +221,7 @@ func (p *Push) Message(updates []object.Update, write func(io.Writer) error) ([]
 }
 
 // Send asks for the updates. A refusal is *Rejected. After other errors the server
-// may have done what it was asked. unclear says that the refs have to be read to find
+// may have done what it was asked. unclear says that the refs must be read to find
 // out what they have now.
 func (p *Push) Send(ctx context.Context, message []byte, updates []object.Update) (unclear bool, err error) {
 	body, err := p.session.ask(ctx, message)

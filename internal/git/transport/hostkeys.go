@@ -55,7 +55,7 @@ func parseKnownHosts(text string) ([]knownHost, error) {
 		hosts = append(hosts, knownHost{marker, names, key})
 	}
 	if len(hosts) == 0 {
-		return nil, errors.New("known_hosts: there is no key in it; it has to have lines of the form: host key-type base64-key")
+		return nil, errors.New("known_hosts: it has no key; it must have lines of the form: host key-type base64-key")
 	}
 	return hosts, nil
 }
@@ -211,10 +211,10 @@ func (t *trust) describe(key ssh.PublicKey) string {
 	shown := fmt.Sprintf("%s shows the key %s (%s)", name, ssh.FingerprintSHA256(key), key.Type())
 	switch {
 	case len(t.lines) > 0 && t.given:
-		return shown + ", which is none of those in known_hosts for it: either the server has a new key, or somebody is in between. " +
+		return shown + ", which is not one of those in known_hosts for it: either the server has a new key, or somebody is in between. " +
 			"Compare it with what the server's owner publishes before you change known_hosts to:\n" + line
 	case len(t.lines) > 0:
-		return shown + ", which is none of those that it publishes: somebody may be in between. " +
+		return shown + ", which is not one of those that it publishes: somebody may be in between. " +
 			"If the owner has published a new key, set known_hosts to:\n" + line
 	case t.given:
 		return shown + ", and known_hosts has no line for it. Compare it with what the server's owner publishes, then add to known_hosts:\n" + line

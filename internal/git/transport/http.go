@@ -37,7 +37,7 @@ type loginSource interface {
 	// the server may not know them yet.
 	login(ctx context.Context) (name, password string, fresh bool, err error)
 	// refused says that the last ones did not work, and reports whether others
-	// are to be had.
+	// are available.
 	refused() bool
 }
 
@@ -154,11 +154,11 @@ func (d *httpDialer) get(ctx context.Context, s *httpSession) (io.ReadCloser, er
 func (d *httpDialer) redirect(from *url.URL, location string) error {
 	to, err := from.Parse(location)
 	if err != nil || location == "" {
-		return errors.New("the server redirects to something that is no address")
+		return errors.New("the server redirects to something that is not a valid address")
 	}
 	p, ok := strings.CutSuffix(to.Path, "/info/refs")
 	if !ok || (to.Scheme != "https" && to.Scheme != from.Scheme) {
-		return fmt.Errorf("the server redirects to %s, which is no git repository: is the uri right?", to.Redacted())
+		return fmt.Errorf("the server redirects to %s, which is not a git repository; check the uri", to.Redacted())
 	}
 	d.base = &url.URL{Scheme: to.Scheme, Host: to.Host, Path: p}
 	return nil
@@ -271,7 +271,7 @@ func dialHTTP(a Access, e *Address, logf func(string, ...any)) (dialer, error) {
 		return nil, err
 	}
 	if a.SkipSSLVerification && e.Scheme == "https" {
-		logf("warning: skip_ssl_verification is set: nobody checks that %s is what it says", e.host)
+		logf("warning: skip_ssl_verification is set: the identity of %s is not verified", e.host)
 	}
 	if a.AppID != "" {
 		app, err := newApp(a, e, client)

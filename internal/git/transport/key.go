@@ -21,7 +21,7 @@ func parsePrivateKey(text, passphrase string) (ssh.Signer, error) {
 	case strings.HasPrefix(clean.String(), "ssh-") || strings.HasPrefix(clean.String(), "ecdsa-"):
 		return nil, errors.New("private_key: this is a public key; give the private one, which begins with -----BEGIN")
 	case block == nil:
-		return nil, errors.New("private_key: it is no key in PEM or OpenSSH form; it has to have the lines -----BEGIN ... PRIVATE KEY----- and -----END ... PRIVATE KEY-----, each on a line of its own")
+		return nil, errors.New("private_key: it is not a key in PEM or OpenSSH form; it must have the lines -----BEGIN ... PRIVATE KEY----- and -----END ... PRIVATE KEY-----, each on its own line")
 	case block.Type == "ENCRYPTED PRIVATE KEY":
 		return nil, errors.New("private_key: it is an encrypted PKCS#8 key, which is not supported; convert it with: ssh-keygen -p -f FILE")
 	}
@@ -33,7 +33,7 @@ func signerOf(text []byte, passphrase string) (ssh.Signer, error) {
 	var missing *ssh.PassphraseMissingError
 	switch {
 	case err == nil && passphrase != "":
-		return nil, errors.New("private_key_passphrase: the private_key is not encrypted; leave the passphrase out")
+		return nil, errors.New("private_key_passphrase: the private_key is not encrypted; remove the passphrase")
 	case err == nil:
 		return key, nil
 	case !errors.As(err, &missing):

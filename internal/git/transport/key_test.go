@@ -38,7 +38,7 @@ func TestPrivateKeys(t *testing.T) {
 		"public":              {plain.Authorised, "", "this is a public key"},
 		"nonsense":            {"nonsense", "", "no key in PEM or OpenSSH form"},
 		"cut short":           {plain.Private[:len(plain.Private)/2], "", "no key in PEM or OpenSSH form"},
-		"on one line":         {strings.ReplaceAll(plain.Private, "\n", " "), "", "each on a line of its own"},
+		"on one line":         {strings.ReplaceAll(plain.Private, "\n", " "), "", "each on its own line"},
 		"something else":      {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "", "it is broken"},
 		"encrypted in PKCS#8": {"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "", "ssh-keygen -p"},
 	} {

@@ -51,7 +51,7 @@ func newSSHDialer(a Access, e *Address, logf func(string, ...any)) (*sshDialer, 
 		ClientVersion: "SSH-2.0-taxiway",
 	}
 	if a.InsecureIgnoreHostKey {
-		logf("warning: insecure_ignore_host_key is set: nobody checks that %s is what it says", e.host)
+		logf("warning: insecure_ignore_host_key is set: the identity of %s is not verified", e.host)
 		d.config.HostKeyCallback = ssh.InsecureIgnoreHostKey() //nolint:gosec // asked for, and told
 		return d, nil
 	}
@@ -181,7 +181,7 @@ func startSession(client *ssh.Client, command string, v2 bool) (*stream, error) 
 func shellQuote(s string) string {
 	if rest, ok := strings.CutPrefix(s, "~"); ok {
 		user, p, _ := strings.Cut(rest, "/")
-		return "~" + user + "/" + shellQuote(p) // the shell has to see the home
+		return "~" + user + "/" + shellQuote(p) // the shell must see the home
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -25,7 +25,7 @@ type dialer interface {
 type session interface {
 	// greet gives what the server sends first, up to its flush.
 	greet(ctx context.Context) (*wire.Greeting, error)
-	// ask sends a message and gives the answer, which has to be closed.
+	// ask sends a message and gives the answer, which must be closed.
 	ask(ctx context.Context, body []byte) (io.ReadCloser, error)
 	// stateless says that each ask stands alone: no greeting is needed before it,
 	// and none of them ends the session.

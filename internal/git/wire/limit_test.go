@@ -11,7 +11,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
-// endless repeats a packet for ever.
+// endless repeats a packet forever.
 type endless struct {
 	packet string
 	at     int

@@ -32,7 +32,7 @@ const maxPacket = 65520 // bytes with the length itself
 const Agent = "taxiway/1"
 
 // ErrProtocol says that an answer is not one of the git protocol.
-var ErrProtocol = errors.New("the answer is not what git servers say")
+var ErrProtocol = errors.New("the answer is not that of a git server")
 
 // MaxText is how many bytes an answer may have outside of its pack: refs, the ends of
 // history, the report of a push, words for people. A line for a ref has some 70

@@ -111,7 +111,7 @@ func (r *Report) add(text string, first bool) error {
 }
 
 // errUnreported is a push of which the server said nothing.
-var errUnreported = errors.New("the server does not say whether it took the push")
+var errUnreported = errors.New("the server does not report whether it accepted the push")
 
 // Verdict is nil when the server accepted all updates; otherwise it says why not.
 func (r *Report) Verdict(updates []object.Update) error {
@@ -141,7 +141,7 @@ func (r *Report) Verdict(updates []object.Update) error {
 const atomicFailed = "atomic push failure"
 
 // IsCollision says that a push may have failed only because another one was at
-// work, so that the values of the refs have to be looked at.
+// work, so that the values of the refs must be looked at.
 func IsCollision(err error) bool {
 	var r *object.Rejected
 	if errors.Is(err, errUnreported) {

@@ -42,7 +42,7 @@ const (
 	batchBytes      = 1 << 20 // content of such a batch
 )
 
-// Checkout writes files into dir, which has to exist, and makes the folders they
+// Checkout writes files into dir, which must exist, and makes the folders they
 // need. What they lack in blobs is fetched with one request. Nothing that is
 // there is overwritten, nothing is written through a symbolic link or outside of
 // dir, and names that git refuses are refused before the first file is written.
@@ -161,7 +161,7 @@ func (p *checkoutPlan) makeFolders(root *os.Root) error {
 			return fmt.Errorf("make the folder %q: %w", dir, err)
 		}
 		if !info.IsDir() {
-			return fmt.Errorf("make the folder %q: something else is there already", dir)
+			return fmt.Errorf("make the folder %q: something else is in its place", dir)
 		}
 	}
 	return nil
@@ -325,14 +325,14 @@ func linkTarget(ctx context.Context, s Source, blob object.Hash) (target string,
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	if size == 0 || size > object.MaxPathLength {
-		return "", fmt.Errorf("its target of %d bytes is no path", size)
+		return "", fmt.Errorf("its target of %d bytes is not a path", size)
 	}
 	text := make([]byte, size)
 	if _, err := io.ReadFull(r, text); err != nil {
 		return "", err
 	}
 	if slices.Contains(text, 0) {
-		return "", fmt.Errorf("its target of %d bytes is no path", size)
+		return "", fmt.Errorf("its target of %d bytes is not a path", size)
 	}
 	return string(text), nil
 }

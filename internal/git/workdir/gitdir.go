@@ -32,8 +32,8 @@ type GitDir struct {
 	// deliberately absent.
 	Files []File
 	// Whole adds the contents of the files, for programs that build what a commit
-	// has and not what is on disk, as nix does. The clone is no partial one then,
-	// which such programs' libraries refuse. All files of Head have to be in Files.
+	// has and not what is on disk, as nix does. The clone is not a partial one then,
+	// which such programs' libraries refuse. All files of Head must be in Files.
 	Whole bool
 }
 
@@ -197,7 +197,7 @@ func (c *gitDirContent) write(ctx context.Context, dir string, g GitDir) error {
 	defer func() { _ = parent.Close() }()
 	if err := parent.Mkdir(".git", 0o755); err != nil {
 		if errors.Is(err, fs.ErrExist) {
-			return errors.New("it is there already")
+			return errors.New("it already exists")
 		}
 		return err
 	}
@@ -300,7 +300,7 @@ func packedRefs(g GitDir) string {
 }
 
 // configText is the configuration of a clone, mostly a partial one: its format
-// version has to be 1 for the extension to count.
+// version must be 1 for the extension to count.
 func configText(g GitDir) string {
 	version, extensions, filter := 1, "[extensions]\n\tpartialClone = origin\n", "\tpromisor = true\n\tpartialclonefilter = blob:none\n"
 	if g.Whole {

@@ -28,7 +28,7 @@ func waiting() lineage.Environment {
 
 func show(t *timeline.Timeline) {
 	t.Title("A play", "What it is about.")
-	t.Act(1, 2, scenario.Act{Title: "Something happens", Shows: "A sentence that says what it shows, which is so long that it does not fit on one line of the page and has to be wrapped."})
+	t.Act(1, 2, scenario.Act{Title: "Something happens", Shows: "A sentence that says what it shows, which is so long that it does not fit on one line of the page and must be wrapped."})
 	t.Did("Ana pushes 1f3c2aa")
 	b := &rehearsal.Build{Pipeline: "deployments", Job: "deploy", Number: 3, By: "Rosa", Status: rehearsal.Failed, Took: 1500 * time.Millisecond}
 	t.Found("state", nil)

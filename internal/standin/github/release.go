@@ -57,7 +57,7 @@ func (r *Repository) release(id int64) (*release, error) {
 	return nil, notFound()
 }
 
-// published is the release of a tag that is no draft.
+// published is the release of a tag that is not a draft.
 func (r *Repository) published(tag string) *release {
 	for _, l := range r.releases {
 		if l.tag == tag && !l.draft {
@@ -117,7 +117,7 @@ func createRelease(s *Server, c *call) (status int, body any, err error) {
 	return http.StatusCreated, r.releaseBody(l), nil
 }
 
-// publish makes the tag of a release that is no draft, unless it is there.
+// publish makes the tag of a release that is not a draft, unless it is there.
 func (r *Repository) publish(l *release) error {
 	if l.draft || !l.published.IsZero() {
 		return nil

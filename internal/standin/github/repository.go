@@ -15,7 +15,7 @@ import (
 type Settings struct {
 	AllowMerge, AllowSquash, AllowRebase bool
 	AllowAutoMerge                       bool
-	// RequiredChecks are contexts of statuses that have to be green, and
+	// RequiredChecks are contexts of statuses that must be green, and
 	// RequiredApprovals the number of reviews, before a pull request may be merged.
 	RequiredChecks    []string
 	RequiredApprovals int

@@ -135,7 +135,7 @@ func (s *Server) BaseURL() string {
 // APIURL is what a source has as api_url.
 func (s *Server) APIURL() string { return s.BaseURL() + "/api/v3" }
 
-// Repository is the repository called "owner/name". It has to exist at the git
+// Repository is the repository called "owner/name". It must exist at the git
 // server when it is used.
 func (s *Server) Repository(name string) *Repository {
 	s.mu.Lock()

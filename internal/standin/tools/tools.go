@@ -130,7 +130,7 @@ func (f Fault) script(file string) (string, error) {
 	b.WriteString("if true")
 	for _, name := range slices.Sorted(maps.Keys(f.When)) {
 		if !variableName(name) {
-			return "", fmt.Errorf("%q is no name of an environment variable", name)
+			return "", fmt.Errorf("%q is not a valid name of an environment variable", name)
 		}
 		fmt.Fprintf(&b, " && [ \"${%s-}\" = %s ]", name, shellQuote(f.When[name]))
 	}

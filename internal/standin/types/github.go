@@ -63,7 +63,7 @@ func (g GitHub) call(ctx context.Context, method, path string, body, into any) e
 	return nil
 }
 
-// refusedError is an answer of the forge that is no success.
+// refusedError is an answer of the forge that is not a success.
 type refusedError struct {
 	what, text string
 	status     int

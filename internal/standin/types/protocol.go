@@ -122,7 +122,7 @@ func strict(text []byte, into any) error {
 func (c container) path(name string) (string, error) {
 	clean := path.Clean(name)
 	if name == "" || path.IsAbs(clean) || clean == ".." || strings.HasPrefix(clean, "../") {
-		return "", fmt.Errorf("%q is no path in the build's folder", name)
+		return "", fmt.Errorf("%q is not a path in the build's folder", name)
 	}
 	return filepath.Join(c.dir, filepath.FromSlash(clean)), nil
 }

@@ -311,7 +311,7 @@ func (p PullRequest) out(ctx context.Context, c container, source pullSource, pa
 	}
 	text, err := os.ReadFile(filepath.Join(at, ".git", "resource", "version.json"))
 	if err != nil {
-		return result{}, fmt.Errorf("path %s is no get of a pull request: %w", params.Path, err)
+		return result{}, fmt.Errorf("path %s is not a get of a pull request: %w", params.Path, err)
 	}
 	var version rehearsal.Version
 	if err := json.Unmarshal(text, &version); err != nil {

@@ -259,7 +259,7 @@ func (p registryPut) tags(c container, source registrySource) ([]string, error) 
 		}
 	}
 	if len(tags) == 0 {
-		return nil, errors.New("no tag to push: say source.tag, or version or additional_tags in params")
+		return nil, errors.New("no tag to push: set source.tag, or version or additional_tags in params")
 	}
 	return tags, nil
 }

@@ -1,6 +1,6 @@
 // Peak runs a program and writes to the file named first how much memory it
 // needed at most, in KiB. The kernel counts for a new process at least what its
-// parent had, so the parent that counts has to be a small one.
+// parent had, so the parent that counts must be a small one.
 package main
 
 import (
