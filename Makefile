@@ -17,9 +17,10 @@ IMAGES ?= build/images
 RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null && echo -race)
 # It makes a program five to ten times slower, so it watches the packages whose own files or tests start goroutines or
 # share memory between them. In the others, which compress images or start programs, it finds nothing. "make storms" has it
-# everywhere. cachix-paths is out because it measures its own memory, of which the race detector takes a lot.
+# everywhere. cachix-paths is out because it measures its own memory, of which the race detector takes a lot, and pack because
+# it hashes gigabytes; the tests of internal/git have its goroutines watched.
 CONCURRENT := ^[[:space:]]*go [a-zA-Z]|\.Go\(|sync\.(Mutex|RWMutex|Map|WaitGroup)|atomic\.
-WATCHED = $(filter-out ./resources/cachix-paths, $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u))
+WATCHED = $(filter-out ./resources/cachix-paths ./internal/git/pack, $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u))
 # A package that hangs is ended after this time, which is many times what a slow and busy machine needs.
 TEST_TIMEOUT := 2h
 # -vet=off: "make lint" does it, with more checks.
