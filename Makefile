@@ -61,8 +61,9 @@ judges: ## the tests in which JUDGES have the last word; fails where one is not 
 	@for judge in $(JUDGES); do command -v "$$judge" || { echo "$$judge is not on PATH" >&2; exit 1; }; done
 	$(GO_TEST) -count=1 $(TEST_FLAGS) ./pipelines/... ./internal/vendored/... ./resources/vendir-bump/...
 
-lint: ## formatting, linters, go.mod, shell scripts
+lint: ## formatting, linters, builds for other systems, go.mod, shell scripts
 	$(GOLANGCI_LINT) run ./...
+	for os in darwin windows; do GOOS=$$os go vet ./...; done
 	go mod tidy -diff
 	go mod verify
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh'); else echo 'shellcheck is not installed: the shell scripts are not checked'; fi

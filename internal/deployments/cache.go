@@ -12,7 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/gofrs/flock"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
@@ -22,7 +22,7 @@ import (
 // What is damaged in it is as good as absent.
 type Cache struct {
 	dir  string
-	lock *os.File
+	lock *flock.Flock
 	last answer
 }
 
@@ -49,13 +49,13 @@ func OpenCache(dir string, src Source) (*Cache, error) {
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the cache folder: %w", err)
 	}
-	var err error
-	if c.lock, err = os.OpenFile(filepath.Join(c.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
-		return nil, fmt.Errorf("open the cache's lock: %w", err)
+	c.lock = flock.New(filepath.Join(c.dir, "lock"))
+	locked, err := c.lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock the cache: %w", err)
 	}
-	if err := unix.Flock(int(c.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = c.lock.Close()
-		return nil, ErrBusy
+	if !locked {
+		return nil, errors.Join(ErrBusy, c.lock.Close())
 	}
 	data, err := os.ReadFile(filepath.Join(c.dir, "answer.json"))
 	if err != nil || json.Unmarshal(data, &c.last) != nil {
