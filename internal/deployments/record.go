@@ -1,6 +1,7 @@
 package deployments
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,13 +124,11 @@ func alike(a, b cepler.Snapshot) bool {
 	return a.Head == b.Head && a.PropagatedHead == b.PropagatedHead && a.AnyDirty == b.AnyDirty && maps.Equal(a.Files, b.Files)
 }
 
-// identity is who the commits are by.
+// identity signs the commits; without git_user as the Rust cepler does.
 func (r *Repository) identity(now time.Time) git.Signature {
-	name, email := r.src.User()
-	if name == "" {
-		name, email = "Cepler", "bot@cepler.io"
-	}
-	return git.Signature{Name: name, Email: email, When: now}
+	access := r.src.Access
+	access.GitUser = cmp.Or(access.GitUser, "Cepler <bot@cepler.io>")
+	return access.Committer(now)
 }
 
 // message is cepler's own, with the trailers of this suite after it.

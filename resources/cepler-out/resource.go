@@ -119,13 +119,7 @@ func environment(src Source, p PutParams, delivered deployments.Delivered) (stri
 
 // trailers say in the commit which build recorded it and which gate it had.
 func trailers(build concourse.Build, gate string) []string {
-	var lines []string
-	if url := build.URL(); url != "" {
-		lines = append(lines, "Build: "+url)
-	}
-	if name := build.Pipeline(); name != "" {
-		lines = append(lines, "Pipeline: "+name)
-	}
+	lines := build.Trailers()
 	if gate != "" {
 		lines = append(lines, "Gate: "+gate)
 	}

@@ -32,13 +32,9 @@ type bumper struct {
 
 // bot keeps the branch, with a pull request at the forge unless that is nil.
 func (b *bumper) bot(hub *forge.Forge, requireMerge bool) proposal.Bot {
-	name, email := b.src.User()
-	if name == "" {
-		name, email = "Taxiway", "bot@taxiway.invalid"
-	}
 	return proposal.Bot{
 		Owner: "chart-bump", Remote: b.remote, Store: b.store, Forge: hub, Base: b.src.Branch, Branch: b.src.BotBranch,
-		By: git.Signature{Name: name, Email: email, When: time.Now()}, Labels: b.src.Labels, Draft: b.src.Draft,
+		By: b.src.Committer(time.Now()), Labels: b.src.Labels, Draft: b.src.Draft,
 		Merge: b.src.AutoMerge, RequireMerge: requireMerge, Logf: b.step.Logf,
 	}
 }

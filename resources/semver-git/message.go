@@ -47,13 +47,7 @@ func (m message) trailers() []string {
 	if !m.commit.IsZero() {
 		lines = append(lines, commitTrailer+m.commit.String())
 	}
-	if url := m.build.URL(); url != "" {
-		lines = append(lines, "Build: "+url)
-	}
-	if name := m.build.Pipeline(); name != "" {
-		lines = append(lines, "Pipeline: "+name)
-	}
-	return append(lines, "Put: "+rand.Text())
+	return append(append(lines, m.build.Trailers()...), "Put: "+rand.Text())
 }
 
 func shorten(notes string) string {

@@ -171,19 +171,11 @@ func (p *put) commitOf(ctx context.Context, tip *git.Commit, d decision) (*git.B
 			}
 		}
 	}
-	spec := git.Change{Edits: edits, Committer: p.identity(), Message: m.String()}
+	spec := git.Change{Edits: edits, Committer: p.src.access().Committer(p.now), Message: m.String()}
 	if tip != nil {
 		spec.Parent = tip.Hash
 	}
 	return p.store.Build(ctx, spec)
-}
-
-func (p *put) identity() git.Signature {
-	name, email := p.src.access().User()
-	if name == "" {
-		name, email = "Taxiway", "bot@taxiway.invalid"
-	}
-	return git.Signature{Name: name, Email: email, When: p.now}
 }
 
 // explain adds to an error what this resource knows about it.

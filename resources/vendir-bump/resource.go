@@ -70,7 +70,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	}
 	defer func() { _ = store.Close() }() // it is in memory
 	done, err := vendored.Bump{
-		Target: src.target(), Origin: origin, By: identity(src), Trailers: trailers(step.Build), Logf: step.Logf,
+		Target: src.target(), Origin: origin, By: src.Committer(time.Now()), Trailers: step.Build.Trailers(), Logf: step.Logf,
 	}.Push(ctx, store, src.Branch)
 	if err != nil {
 		return out, err
@@ -114,26 +114,6 @@ func readRef(step concourse.Step, name string) (string, error) {
 		return "", fmt.Errorf("%s holds %.80q, which is not a full commit hash", name, commit)
 	}
 	return commit, nil
-}
-
-func identity(src Source) git.Signature {
-	name, email := src.User()
-	if name == "" {
-		name, email = "vendir-bump", "vendir-bump@taxiway.invalid"
-	}
-	return git.Signature{Name: name, Email: email, When: time.Now()}
-}
-
-// trailers say in the commit which build made it.
-func trailers(build concourse.Build) []string {
-	var lines []string
-	if url := build.URL(); url != "" {
-		lines = append(lines, "Build: "+url)
-	}
-	if name := build.Pipeline(); name != "" {
-		lines = append(lines, "Pipeline: "+name)
-	}
-	return lines
 }
 
 func answer(step concourse.Step, web string, origin *vendored.Origin, done *vendored.Bumped) Result {

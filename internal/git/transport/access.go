@@ -1,10 +1,12 @@
 package transport
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
@@ -123,10 +125,13 @@ func (a Access) validateUser() error {
 	return nil
 }
 
-// User splits GitUser; both are empty when it is.
-func (a Access) User() (name, email string) {
-	name, email, _ = strings.Cut(a.GitUser, "<")
-	return strings.TrimSpace(name), strings.TrimSuffix(strings.TrimSpace(email), ">")
+// defaultUser signs the commits of a source without git_user.
+const defaultUser = "Taxiway <bot@taxiway.invalid>"
+
+// Committer signs a commit with git_user, or with the name of this suite where the source has none.
+func (a Access) Committer(at time.Time) object.Signature {
+	name, email, _ := strings.Cut(cmp.Or(a.GitUser, defaultUser), "<")
+	return object.Signature{Name: strings.TrimSpace(name), Email: strings.TrimSuffix(strings.TrimSpace(email), ">"), When: at}
 }
 
 // shortestToken tells tokens from names in a uri.

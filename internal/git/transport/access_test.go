@@ -3,9 +3,12 @@ package transport
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
 func TestEndpoints(t *testing.T) {
@@ -66,8 +69,12 @@ func TestValidateNamesTheKey(t *testing.T) {
 		change(&a)
 		require.ErrorContains(t, a.Validate(), want)
 	}
-	name, email := Access{GitUser: "A Bot <bot@example.com>"}.User()
-	assert.Equal(t, "A Bot|bot@example.com", name+"|"+email)
+}
+
+func TestCommitter(t *testing.T) {
+	now := time.Now()
+	assert.Equal(t, object.Signature{Name: "A Bot", Email: "bot@example.com", When: now}, Access{GitUser: "A Bot <bot@example.com>"}.Committer(now))
+	assert.Equal(t, object.Signature{Name: "Taxiway", Email: "bot@taxiway.invalid", When: now}, Access{}.Committer(now))
 }
 
 func TestSecretsAreComplete(t *testing.T) {
