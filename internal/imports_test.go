@@ -81,7 +81,7 @@ func mayImport() map[string][]string {
 
 		// one resource type: never another one
 		"resources/cepler-*":            {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
-		"resources/promote-rc":          {"internal/concourse", "internal/forge", "internal/git", "internal/release", "internal/version", "internal/markdown"},
+		"resources/promote-rc":          {"internal/concourse", "internal/forge", "internal/git", "internal/proposal", "internal/release", "internal/version", "internal/markdown"},
 		"resources/semver-git":          {"internal/concourse", "internal/git", "internal/release", "internal/version", "internal/memo"},
 		"resources/chart-bump":          {"internal/concourse", "internal/forge", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},
 		"resources/cachix-paths":        {"internal/concourse", "internal/httpclient", "internal/nixcache"},

@@ -179,19 +179,6 @@ func (f *Forge) OpenPulls(ctx context.Context) ([]*Pull, error) {
 	return out, err
 }
 
-// PullsOf are the pull requests, open or not, that a commit is part of.
-func (f *Forge) PullsOf(ctx context.Context, commit string) ([]*Pull, error) {
-	var out []*Pull
-	err := pages(ctx, f, "list the pull requests of commit "+commit,
-		func(ctx context.Context, o github.ListOptions) ([]*github.PullRequest, *github.Response, error) {
-			return f.client.PullRequests.ListPullRequestsWithCommit(ctx, f.owner, f.name, commit, &o)
-		}, func(p *github.PullRequest) bool {
-			out = append(out, newPull(p))
-			return true
-		})
-	return out, err
-}
-
 // Merged are the pull requests that brought the branch head of this repository
 // into base at since or later, oldest first. A zero since means all of them. No
 // more pages are read than since asks for.

@@ -63,7 +63,7 @@ func writeApp(r *gittest.Repository) (release, fix string, err error) {
 		batch.Commit(branch, message).At(tick()).By(people()[i%len(people())]).
 			Write("lana/ledger.rs", fmt.Sprintf("pub struct Ledger;\n// %s\n", message))
 	}
-	last := batch.Commit(branch, "ci: release "+released+" [ci skip]").At(tick()).By(people()[len(people())-1]).Write("docs-site/index.md", "# lana-bank "+released+"\n")
+	last := batch.Commit(branch, "ci: release "+released).At(tick()).By(people()[len(people())-1]).Write("docs-site/index.md", "# lana-bank "+released+"\n")
 	batch.Tag(released, "", last)
 	newest := batch.Commit(branch, "fix(interest): leap years").At(tick()).By(people()[1]).
 		Write("lana/interest.rs", "pub fn accrue(principal: u64) -> u64 {\n    // 366 days count\n    monthly(principal)\n}\n")

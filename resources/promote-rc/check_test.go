@@ -156,7 +156,7 @@ func TestVersionsThatCannotBeHad(t *testing.T) {
 	require.NoError(t, err)
 	for want, change := range map[string]func(*promoterc.Version){
 		"no semantic version":                func(v *promoterc.Version) { v.Version = "v1" },
-		"no number of a pull request":        func(v *promoterc.Version) { v.PR = "one" },
+		"not a number of a pull request":     func(v *promoterc.Version) { v.PR = "one" },
 		"a commit has 40 hex digits":         func(v *promoterc.Version) { v.Commit = "main" },
 		"get release 0.42.0: commit 1111111": func(v *promoterc.Version) { v.Commit = strings.Repeat("1", 40) },
 		"is not part of commit":              func(v *promoterc.Version) { v.Candidate = other },

@@ -25,6 +25,9 @@ type ExtraFile struct {
 	Replace bool `json:"replace"`
 }
 
+// to is the path in the repository as git writes it.
+func (f ExtraFile) to() string { return strings.TrimSuffix(f.To, "/") }
+
 // extraFiles reads what extra_files name.
 func (p *promotion) extraFiles() (map[string]git.Edit, error) {
 	edits := map[string]git.Edit{}
@@ -34,7 +37,7 @@ func (p *promotion) extraFiles() (map[string]git.Edit, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s.from: %w", key, err)
 		}
-		to := strings.TrimSuffix(f.To, "/")
+		to := f.to()
 		if !insideRepository(to) {
 			return nil, fmt.Errorf("%s.to: %q is not a path inside the repository", key, f.To)
 		}
@@ -86,7 +89,7 @@ func readEdit(file string, d fs.DirEntry) (git.Edit, error) {
 
 // clear adds the deletion of what a replaced folder has besides.
 func (p *promotion) clear(ctx context.Context, f ExtraFile, edits map[string]git.Edit) error {
-	to := strings.TrimSuffix(f.To, "/")
+	to := f.to()
 	if !f.Replace {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
@@ -31,8 +32,6 @@ type PutParams struct {
 }
 
 var (
-	// ErrEdited says that people committed to the bot's branch.
-	ErrEdited = errors.New("there are commits of other people")
 	// ErrReleased says that the version is released already.
 	ErrReleased = errors.New("the version is released already")
 	// ErrNotOnBranch says that the candidate is not on the branch.
@@ -53,27 +52,19 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, params
 	if err := p.onBranch(ctx); err != nil {
 		return Result{}, err
 	}
-	commit, err := p.store.Change(ctx, src.botRef(), p.build)
-	if err != nil {
+	done, err := p.bot().Keep(ctx, p.edit)
+	switch {
+	case errors.Is(err, errPromoted):
+		return p.answer(p.done, forge.Outcome{}), nil
+	case errors.Is(err, proposal.ErrEdited):
+		return Result{}, fmt.Errorf("write release %s to %s: %w, or put with overwrite: true once", p.next, src.botBranch(), err)
+	case err != nil:
 		return Result{}, fmt.Errorf("write release %s to %s: %w", p.next, src.botBranch(), err)
 	}
-	if err := p.code.Refresh(ctx); err != nil {
-		return Result{}, err
-	}
-	if done, err := p.released(ctx); err != nil || done != nil { // somebody merged it meanwhile
-		return p.answer(done, forge.Outcome{}), err
-	}
-	pull, outcome, err := p.forge.Ensure(ctx, forge.PullWish{
-		Head: src.botBranch(), Base: src.Branch, Title: p.title(), Body: p.body(),
-		Labels: src.labels(), Draft: src.draft(), KeepDraft: true,
-	})
-	if err != nil {
-		return Result{}, err
-	}
-	p.pull = pull
+	p.pull = done.Pull
 	return p.answer(&Version{
-		PR: strconv.Itoa(pull.Number), Version: p.next.String(), Commit: commit.Hash.String(), Candidate: p.code.Head().String(),
-	}, outcome), nil
+		PR: strconv.Itoa(p.pull.Number), Version: p.next.String(), Commit: done.Commit.Hash.String(), Candidate: p.code.Head().String(),
+	}, done.Done), nil
 }
 
 // promotion is a candidate on its way.
@@ -94,6 +85,7 @@ type promotion struct {
 	notes     []byte
 	files     map[string]git.Edit
 	pull      *forge.Pull
+	done      *Version // of a pull request that was merged while the put ran
 }
 
 func prepare(ctx context.Context, step concourse.Step, src Source, params PutParams) (*promotion, error) {

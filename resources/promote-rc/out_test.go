@@ -13,6 +13,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/standin/github"
 	promoterc "github.com/taxiway-ci/taxiway/resources/promote-rc"
 )
@@ -49,7 +50,7 @@ func TestTheFirstCandidateOpensThePullRequest(t *testing.T) {
 	pull := w.pull()
 	assert.Equal(t, promoterc.Version{PR: "1", Version: "0.42.0", Commit: w.tip("bot-promote-rc"), Candidate: head}, got.Version)
 	assert.True(t, pull.Draft)
-	assert.Equal(t, "ci: release 0.42.0 [ci skip]", pull.Title)
+	assert.Equal(t, "ci: release 0.42.0", pull.Title)
 	assert.ElementsMatch(t, []string{"promote-rc", "galoybot"}, pull.Labels)
 	assert.Equal(t, []string{"CHANGELOG.md"}, pull.Files)
 	for _, want := range []string{
@@ -63,7 +64,24 @@ func TestTheFirstCandidateOpensThePullRequest(t *testing.T) {
 	assert.Contains(t, w.logged(), "opened pull request "+pull.URL+": merging it releases 0.42.0")
 	message, err := w.repo.Git().Git("log", "-1", "--format=%B", "bot-promote-rc")
 	require.NoError(t, err)
-	assert.Contains(t, message, "ci: release 0.42.0 [ci skip]\n\nCandidate: 0.42.0-rc.1\n")
+	assert.Contains(t, message, "ci: release 0.42.0\n\nCandidate: 0.42.0-rc.1\n")
+}
+
+// The words that switch off the checks of a pull request are there only if the source says so.
+func TestChecksAreSkippedOnRequestOnly(t *testing.T) {
+	w := newWorld(t)
+	subject := func() string {
+		out, err := w.repo.Git().Git("log", "-1", "--format=%B", "bot-promote-rc")
+		require.NoError(t, err)
+		return out
+	}
+	w.put("0.42.0-rc.1")
+	assert.NotRegexp(t, `(?i)skip|no ci`, w.pull().Title+subject())
+	w.src.SkipCI = true
+	w.commit("fix: more", map[string]string{"src/api.rs": "3\n"})
+	w.put("0.42.0-rc.2")
+	assert.Equal(t, "ci: release 0.42.0 [ci skip]", w.pull().Title)
+	assert.True(t, strings.HasPrefix(subject(), "ci: release 0.42.0 [ci skip]\n"), subject())
 }
 
 // A subject that opens a comment would hide the breaking change below it from the person who promotes.
@@ -157,7 +175,7 @@ func TestAnEditedBranchIsNotOverwritten(t *testing.T) {
 	dir := w.build("0.42.0-rc.2", nil)
 
 	_, err = w.tryPut(dir, params())
-	require.ErrorIs(t, err, promoterc.ErrEdited)
+	require.ErrorIs(t, err, proposal.ErrEdited)
 	assert.ErrorContains(t, err, edit[:7]+` "docs: better words" by jane`)
 	assert.ErrorContains(t, err, "nothing was changed")
 	assert.Equal(t, edit, w.tip("bot-promote-rc"))
@@ -180,7 +198,7 @@ func TestAnAmendedCommitIsAnEdit(t *testing.T) {
 	w.run("-C", clone, "-c", "user.name=jane", "-c", "user.email=j@e", "commit", "--quiet", "--all", "--amend", "--no-edit")
 	w.run("-C", clone, "push", "--quiet", "--force")
 	_, err := w.tryPut(w.build("0.42.0-rc.2", nil), params())
-	require.ErrorIs(t, err, promoterc.ErrEdited)
+	require.ErrorIs(t, err, proposal.ErrEdited)
 }
 
 // The forge's button "Update branch" merges main into the pull request.
@@ -205,7 +223,7 @@ func TestAMergeOfMainIsNoEdit(t *testing.T) {
 	w.run("-C", clone, "-c", "user.name=jane", "-c", "user.email=j@e", "commit", "--quiet", "--all", "--no-edit")
 	w.run("-C", clone, "push", "--quiet")
 	_, err := w.tryPut(w.build("0.42.0-rc.3", nil), params())
-	require.ErrorIs(t, err, promoterc.ErrEdited)
+	require.ErrorIs(t, err, proposal.ErrEdited)
 }
 
 // A branch that is left from a merged pull request, of this resource or of
@@ -229,7 +247,7 @@ func TestTheNextReleaseTakesTheBranchOver(t *testing.T) {
 		old, err := w.repo.Push("bot-promote-rc", "ci", "ci: release 0.41.5", map[string]string{"CHANGELOG.md": "## 0.41.5\n"})
 		require.NoError(t, err)
 		_, err = w.tryPut(w.build("0.42.0-rc.1", nil), params())
-		require.ErrorIs(t, err, promoterc.ErrEdited, "%s waits for nobody knows whom", old)
+		require.ErrorIs(t, err, proposal.ErrEdited, "%s waits for nobody knows whom", old)
 
 		number, err := w.repo.Open("bot-promote-rc", "main", "ci: release 0.41.5", "ci")
 		require.NoError(t, err)
@@ -294,6 +312,38 @@ func TestExtraFiles(t *testing.T) {
 	_, err = w.tryPut(dir, p)
 	require.NoError(t, err)
 	assert.Contains(t, w.pull().Files, "docs-site/old.md", "it is deleted")
+}
+
+// Two puts before a merge, for two sets of documentation, with a base that moves between: the pull request
+// has both, on top of the newer candidate.
+func TestAPutKeepsTheExtraFilesOfAnEarlierOne(t *testing.T) {
+	w := newWorld(t)
+	put := func(number string, files map[string]string, extra ...promoterc.ExtraFile) promoterc.Result {
+		p := params()
+		p.ExtraFiles = extra
+		got, err := w.tryPut(w.build(number, files), p)
+		require.NoError(t, err)
+		return got
+	}
+	put("0.42.0-rc.1", map[string]string{"api/index.md": "api\n", "api/old.md": "old\n"}, promoterc.ExtraFile{From: "api", To: "docs-site/api", Replace: true})
+	w.commit("fix: more", map[string]string{"src/api.rs": "3\n", "docs-site/index.md": "by a person\n"})
+	second := put("0.42.0-rc.2", map[string]string{"cli/index.md": "cli\n"}, promoterc.ExtraFile{From: "cli", To: "docs-site/cli"})
+	assert.Equal(t, "1", second.Version.PR)
+	assert.Equal(t, []string{"CHANGELOG.md", "docs-site/api/index.md", "docs-site/api/old.md", "docs-site/cli/index.md"}, w.pull().Files)
+	assert.Contains(t, w.file("CHANGELOG.md"), "- More")
+	assert.Equal(t, "by a person\n", w.file("docs-site/index.md"))
+	assert.Equal(t, w.tip("main"), w.tip("bot-promote-rc~1"))
+
+	put("0.42.0-rc.2", map[string]string{"api/index.md": "api\n"}, promoterc.ExtraFile{From: "api", To: "docs-site/api", Replace: true})
+	assert.Equal(t, []string{"CHANGELOG.md", "docs-site/api/index.md", "docs-site/cli/index.md"}, w.pull().Files, "what is replaced is replaced whole")
+
+	w.commit("docs: the command line, by hand", map[string]string{"docs-site/cli/index.md": "by a person\n"})
+	w.put("0.42.0-rc.3")
+	assert.Equal(t, []string{"CHANGELOG.md", "docs-site/api/index.md"}, w.pull().Files)
+	assert.Contains(t, w.logged(), "docs-site/cli/index.md: the candidate has a newer version than the pull request, and it stays")
+	w.src.AllowedFiles = []string{"CHANGELOG.md"}
+	w.put("0.42.0-rc.3")
+	assert.Equal(t, []string{"CHANGELOG.md"}, w.pull().Files, "nothing that would make the pull request void")
 }
 
 func TestExtraFilesThatMayNotBeThere(t *testing.T) {
@@ -369,6 +419,18 @@ func TestAMovedBranch(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, w.tip("bot-promote-rc"), got.Version.Commit)
 	assert.Contains(t, w.logged(), "someone else pushed first, trying again")
+}
+
+// Somebody merges while the put runs: there is no second pull request.
+func TestAMergeWhileThePutRuns(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.repo.Git().Hook("post-receive", "#!/bin/sh\ngit update-ref refs/heads/main refs/heads/bot-promote-rc\n"))
+	_, err := w.tryPut(w.build("0.42.0-rc.1", nil), params())
+	require.ErrorIs(t, err, promoterc.ErrReleased)
+	assert.ErrorContains(t, err, "CHANGELOG.md on main has its entry")
+	all, err := w.repo.Pulls()
+	require.NoError(t, err)
+	assert.Empty(t, all)
 }
 
 func TestWhatAPutNeeds(t *testing.T) {

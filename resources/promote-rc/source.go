@@ -2,7 +2,6 @@ package promoterc
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/release"
 )
 
@@ -30,6 +30,9 @@ type Source struct {
 	Labels []string `json:"labels"`
 	// Draft opens it as a draft. Default true.
 	Draft *bool `json:"draft"`
+	// SkipCI ends the title and the commit's subject with [ci skip], which switches off
+	// the checks that guard the pull request.
+	SkipCI bool `json:"skip_ci"`
 	// Changelog is the file that release notes are put into. Default CHANGELOG.md.
 	Changelog string `json:"changelog"`
 	// AllowedFiles are globs of the files that a pull request may touch. Default
@@ -51,19 +54,13 @@ func (s Source) Validate() error {
 	if err := s.GitHub.Validate(); err != nil {
 		return fmt.Errorf("github.%w", err)
 	}
-	if (git.Access{URI: s.URI, Branch: s.botBranch()}).Validate() != nil {
-		return fmt.Errorf("bot_branch: %q is not a short name of a branch", s.BotBranch)
-	}
-	if s.botBranch() == s.Branch {
-		return fmt.Errorf("bot_branch: it is the branch itself, %s; name one that nobody else uses, such as %s", s.Branch, defaultBotBranch)
+	if err := proposal.CheckBranch(s.botBranch(), s.Branch); err != nil {
+		return err
 	}
 	if err := s.validateFiles(); err != nil {
 		return err
 	}
-	if slices.Contains(s.Labels, "") {
-		return errors.New("labels: one of them is empty")
-	}
-	return nil
+	return forge.CheckLabels(s.Labels)
 }
 
 func (s Source) validateFiles() error {
@@ -95,8 +92,6 @@ func (s Source) Secrets() []string { return append(s.Access.Secrets(), s.GitHub.
 const defaultBotBranch = "bot-promote-rc"
 
 func (s Source) botBranch() string { return cmp.Or(s.BotBranch, defaultBotBranch) }
-
-func (s Source) botRef() string { return "refs/heads/" + s.botBranch() }
 
 func (s Source) mainRef() string { return "refs/heads/" + s.Branch }
 

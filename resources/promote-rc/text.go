@@ -4,33 +4,26 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/markdown"
 )
 
 // title is the subject of the commit and the title of the pull request, so that
 // a squash merge has it too.
-func (p *promotion) title() string { return fmt.Sprintf("ci: release %s [ci skip]", p.next) }
-
-// message is what the commit on the bot's branch says.
-func (p *promotion) message(tree git.Hash) string {
-	lines := []string{p.title(), ""}
-	if p.candidate != "" {
-		lines = append(lines, "Candidate: "+p.candidate)
+func (p *promotion) title() string {
+	title := fmt.Sprintf("ci: release %s", p.next)
+	if p.src.SkipCI {
+		title += " [ci skip]"
 	}
-	if url := p.step.Build.URL(); url != "" {
-		lines = append(lines, "Build: "+url)
-	}
-	if name := p.step.Build.Pipeline(); name != "" {
-		lines = append(lines, "Pipeline: "+name)
-	}
-	lines = append(lines, contents+tree.String())
-	return strings.Join(lines, "\n") + "\n"
+	return title
 }
 
-// maxNotes leaves room in a description, which GitHub lets have 65,536
-// characters.
-const maxNotes = 48 << 10
+// trailers end the commit's message.
+func (p *promotion) trailers() []string {
+	if p.candidate == "" {
+		return p.step.Build.Trailers()
+	}
+	return append([]string{"Candidate: " + p.candidate}, p.step.Build.Trailers()...)
+}
 
 // body is the description of the pull request.
 func (p *promotion) body() string {
@@ -65,16 +58,11 @@ func (p *promotion) body() string {
 	fmt.Fprintf(&b, "A newer candidate brings this pull request up to date. It may change %s: with any other file in it, merging releases nothing. "+
 		"Commits of yours on %s are not overwritten; the next candidate then waits until they are merged or dropped.\n\n---\n\n",
 		strings.Join(allowed, ", "), markdown.Code(p.src.botBranch()))
-	b.WriteString(shorten(string(p.notes), p.src.changelog()))
-	b.WriteString("\n" + marker{version: p.next, commit: head}.String() + "\n")
+	b.Write(p.notes)
 	return b.String()
 }
 
-// shorten keeps whole lines.
-func shorten(notes, file string) string {
-	if len(notes) <= maxNotes {
-		return notes
-	}
-	cut := notes[:maxNotes]
-	return cut[:strings.LastIndex(cut, "\n")+1] + "- … and more, in " + file + "\n"
+// foot ends the description, and says to a check which candidate it is about.
+func (p *promotion) foot() string {
+	return "\n" + marker{version: p.next, commit: p.code.Head().String()}.String() + "\n"
 }
