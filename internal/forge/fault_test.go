@@ -234,7 +234,7 @@ func TestOwnAuthority(t *testing.T) {
 	without.SkipSSLVerification = true
 	_, err = w.open(without).OpenPulls(t.Context())
 	require.NoError(t, err)
-	assert.Contains(t, w.logged(), "nobody checks")
+	assert.Contains(t, w.logged(), "is not verified")
 }
 
 func (w *world) withApp(t *testing.T, repositories ...string) *Forge {

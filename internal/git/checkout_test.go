@@ -264,7 +264,7 @@ func TestCheckoutOverwritesNothing(t *testing.T) {
 	t.Run("a link out of the folder", func(t *testing.T) {
 		dir, outside := t.TempDir(), t.TempDir()
 		require.NoError(t, os.Symlink(outside, filepath.Join(dir, "d")))
-		require.ErrorContains(t, s.Checkout(t.Context(), dir, files), "something else is there")
+		require.ErrorContains(t, s.Checkout(t.Context(), dir, files), "something else is in its place")
 		assert.Empty(t, onDisk(t, outside))
 	})
 	t.Run("no folder", func(t *testing.T) {
@@ -280,7 +280,7 @@ func TestCheckoutRefusesLinksWithoutTarget(t *testing.T) {
 			require.NoError(t, err)
 			s := openStore(t, r)
 			err = s.Checkout(t.Context(), t.TempDir(), []File{{Path: "l", Mode: filemode.Symlink, Hash: plumbing.NewHash(blob)}})
-			require.ErrorContains(t, err, "no path")
+			require.ErrorContains(t, err, "not a path")
 		})
 	}
 }

@@ -151,16 +151,16 @@ func TestWriteGitDirRefuses(t *testing.T) {
 	s, head := openStore(t, r), resolve(t, r, "main")
 	t.Run("a second time", func(t *testing.T) {
 		dir := deliver(t, s, head, "https://git.invalid/a.git")
-		require.ErrorContains(t, s.WriteGitDir(t.Context(), dir, GitDir{Head: head, Branch: "main"}), "there already")
+		require.ErrorContains(t, s.WriteGitDir(t.Context(), dir, GitDir{Head: head, Branch: "main"}), "already exists")
 	})
 	t.Run("a link as .git", func(t *testing.T) {
 		dir, outside := t.TempDir(), t.TempDir()
 		require.NoError(t, os.Symlink(outside, filepath.Join(dir, ".git")))
-		require.ErrorContains(t, s.WriteGitDir(t.Context(), dir, GitDir{Head: head, Branch: "main"}), "there already")
+		require.ErrorContains(t, s.WriteGitDir(t.Context(), dir, GitDir{Head: head, Branch: "main"}), "already exists")
 		assert.Empty(t, onDisk(t, outside))
 	})
 	for _, branch := range []string{"a\nb", "a b", "../x", "/a", "a/", "a[", "a//b"} {
-		require.ErrorContains(t, s.WriteGitDir(t.Context(), t.TempDir(), GitDir{Head: head, Branch: branch}), "no name of a branch")
+		require.ErrorContains(t, s.WriteGitDir(t.Context(), t.TempDir(), GitDir{Head: head, Branch: branch}), "not a valid branch name")
 	}
 	require.Error(t, s.WriteGitDir(t.Context(), t.TempDir(), GitDir{Head: Hash{1}, Branch: "main"}))
 }

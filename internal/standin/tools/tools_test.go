@@ -51,7 +51,7 @@ func TestTools(t *testing.T) {
 
 	require.ErrorContains(t, folder.Mend("tofu"), "not broken")
 	require.ErrorContains(t, folder.Break(tools.Fault{Tool: "kubectl"}), "no such tool")
-	require.ErrorContains(t, folder.Break(tools.Fault{Tool: "tofu", When: map[string]string{"A}": "x"}}), "no name of an environment variable")
+	require.ErrorContains(t, folder.Break(tools.Fault{Tool: "tofu", When: map[string]string{"A}": "x"}}), "not a valid name of an environment variable")
 	_, err = tools.New(dir, "../sh")
 	require.Error(t, err)
 }
