@@ -150,7 +150,7 @@ func TestAnswersThatAreWrongStopTheWait(t *testing.T) {
 		"no signature":      {unsigned, "it has no signature", nixcache.ErrUntrusted},
 		"another path":      {wrong, "it tells about " + other, nixcache.ErrWrong},
 		"another name":      {strings.Replace(right, "-good", "-better", 1), "it tells about", nixcache.ErrWrong},
-		"another store":     {strings.Replace(right, "/nix/store/", "/gnu/store/", 1), "those start with /nix/store/", nixcache.ErrWrong},
+		"another store":     {strings.Replace(right, "/nix/store/", "/gnu/store/", 1), "a store path starts with /nix/store/", nixcache.ErrWrong},
 		"garbage":           {"<html>", "line 1 of the narinfo has no colon", nixcache.ErrWrong},
 		"empty":             {" ", "line 1", nixcache.ErrWrong},
 		"a broken key line": {right + "Sig: x\n", "Sig in the narinfo", nixcache.ErrWrong},
@@ -199,7 +199,7 @@ func TestRefusalsAreToldApart(t *testing.T) {
 	open := serve(t, standin.Options{})
 	_, err = cachix(t, open, func(o *nixcache.Options) { o.Name = "cahce" }).Wait(t.Context(), wish)
 	require.ErrorIs(t, err, nixcache.ErrNoCache)
-	assert.Contains(t, err.Error(), "Cachix knows no cahce")
+	assert.Contains(t, err.Error(), "Cachix has no cache cahce")
 	_, err = plain(t, open, func(o *nixcache.Options) { o.URL += "/elsewhere" }).Wait(t.Context(), wish)
 	require.ErrorIs(t, err, nixcache.ErrNoCache)
 	assert.Contains(t, err.Error(), "is url right?")
@@ -337,10 +337,10 @@ func TestOpenNamesTheOptionThatIsWrong(t *testing.T) {
 	for want, o := range map[string]nixcache.Options{
 		"cache or url: one of them is required":                {},
 		"cache and url: give one of them":                      {Name: "a", URL: "https://a.example"},
-		`cache: "https://a.cachix.org" is not a name`:          {Name: "https://a.cachix.org"},
-		`url: "cache.example.org" is not a valid address`:      {URL: "cache.example.org"},
-		"url: leave user and password out":                     {URL: "https://ann:secret@cache.example.org"},
-		`api_url: "ftp://x" is not a valid address`:            {Name: "a", APIURL: "ftp://x"},
+		`cache: "https://a.cachix.org" is not a valid name`:          {Name: "https://a.cachix.org"},
+		`url: "cache.example.org" is not the address of a web server`:      {URL: "cache.example.org"},
+		"url: remove user and password":                     {URL: "https://ann:secret@cache.example.org"},
+		`api_url: "ftp://x" is not the address of a web server`:            {Name: "a", APIURL: "ftp://x"},
 		`public_keys: "cache.example.org" is not a public key`: {Name: "a", PublicKeys: []string{"cache.example.org"}},
 		"public_keys: ": {Name: "a", PublicKeys: []string{"a:AAAA"}},
 	} {

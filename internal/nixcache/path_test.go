@@ -14,12 +14,12 @@ const helloHash = "12wigjpizrn8axaqxj288q1b751qmwya"
 
 func TestParsePathRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                               "no store path: those start with /nix/store/",
-		"hello":                          "those start with /nix/store/",
-		"/nix/store":                     "those start with /nix/store/",
+		"":                               "not a store path: a store path starts with /nix/store/",
+		"hello":                          "a store path starts with /nix/store/",
+		"/nix/store":                     "a store path starts with /nix/store/",
 		"/nix/store/":                    "32 characters of hash",
 		"/nix/store/" + helloHash:        "32 characters of hash, a hyphen and a name",
-		"/gnu/store/" + helloHash + "-a": "those start with /nix/store/",
+		"/gnu/store/" + helloHash + "-a": "a store path starts with /nix/store/",
 		"/nix/store/" + helloHash + "-":  "has no name",
 		"/nix/store/" + helloHash + "_a": "a hyphen",
 		"/nix/store/e2wigjpizrn8axaqxj288q1b751qmwya-a":               `'e' can't be in its hash`,
@@ -32,7 +32,7 @@ func TestParsePathRefuses(t *testing.T) {
 		"/nix/store/" + helloHash + "-a/":                             "ends in a slash",
 		"/nix/store/" + helloHash + "-a/bin/a":                        "list the path itself, \"/nix/store/" + helloHash + "-a\"",
 		"/nix/store/" + helloHash + "-" + strings.Repeat("a", 212):    "its name has 212 characters, 211 are allowed",
-		"/nix/store/../" + helloHash + "-a":                           "no store path",
+		"/nix/store/../" + helloHash + "-a":                           "not a store path",
 		"/nix/store/" + helloHash + "-" + strings.Repeat("ab/", 10e5): "is a file in a store path",
 	} {
 		_, err := nixcache.ParsePath(text)

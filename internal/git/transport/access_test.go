@@ -58,7 +58,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"password: it is missing":          func(a *Access) { a.Username = "x" },
 		"password: it is for https":        func(a *Access) { a.URI, a.Password = "git@h:o/r", "x" },
 		"password: it is given and also":   func(a *Access) { a.URI, a.Password = "https://u:p@h/o/r", "x" },
-		"app_id: it is missing":            func(a *Access) { a.AppPrivateKey = "x" },
+		"app_id: it is required":            func(a *Access) { a.AppPrivateKey = "x" },
 		"app_private_key: it is missing":   func(a *Access) { a.AppID = "1" },
 		"app_private_key: it is not a key": func(a *Access) { a.AppID, a.AppPrivateKey = "1", "x" },
 		"app_id: there is also":            func(a *Access) { a.AppID, a.AppPrivateKey, a.Password = "1", "x", "y" },
