@@ -24,7 +24,7 @@ import (
 )
 
 var (
-	worldsFlag = flag.Int("rollback.worlds", 300, "how many random worlds are tried")
+	worldsFlag = flag.Int("rollback.worlds", gittest.Writers(25, 300), "how many random worlds are tried")
 	firstFlag  = flag.Int("rollback.first", 1, "seed of the first of them")
 )
 
