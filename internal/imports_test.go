@@ -56,7 +56,7 @@ func mayImport() map[string][]string {
 
 		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                      // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/githubapp", "internal/httpclient", "internal/retry"}, // GitHub's API
-		"internal/proposal":              {"internal/forge", "internal/git", "internal/retry"},            // a bot's branch and its pull request
+		"internal/proposal":              {"internal/forge", "internal/git", "internal/markdown", "internal/retry"}, // a bot's branch and its pull request
 		"internal/vendored":              {"internal/git", "internal/yamledit", "internal/markdown"},      // vendir's git contents
 		"internal/nixcache":              {"internal/httpclient", "internal/retry"},                       // binary caches of Nix
 		"internal/deployments":           {"internal/cepler", "internal/git"},
@@ -67,7 +67,7 @@ func mayImport() map[string][]string {
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools"},
 		"internal/rehearsal/world":       {"internal/deployments", "internal/git", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
-		"internal/scripttest":            {"internal/concourse", "internal/git/gittest"},
+		"internal/scripttest":            {"internal/concourse", "internal/git/gittest", "internal/standin/github"},
 		"internal/git/gittest":           {},
 		"internal/ociimage/imagetest":    {"internal/ociimage"},
 		"internal/concourse/conformance": {"internal/concourse"},
@@ -83,10 +83,10 @@ func mayImport() map[string][]string {
 		"resources/cepler-*":            {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
 		"resources/promote-rc":          {"internal/concourse", "internal/forge", "internal/git", "internal/proposal", "internal/release", "internal/version", "internal/markdown"},
 		"resources/semver-git":          {"internal/concourse", "internal/git", "internal/release", "internal/version", "internal/memo"},
-		"resources/chart-bump":          {"internal/concourse", "internal/forge", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},
+		"resources/chart-bump":          {"internal/concourse", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},
 		"resources/cachix-paths":        {"internal/concourse", "internal/httpclient", "internal/nixcache"},
 		"resources/pull-request-builds": {"internal/concourse", "internal/forge", "internal/git"},
-		"resources/vendir-bump":         {"internal/concourse", "internal/git", "internal/vendored"},
+		"resources/vendir-bump":         {"internal/concourse", "internal/git", "internal/markdown", "internal/proposal", "internal/vendored"},
 		// its program is one line
 		"resources/vendir-bump/cmd/vendir-bump":                 {"internal/concourse", "resources/vendir-bump"},
 		"resources/pull-request-builds/cmd/pull-request-builds": {"internal/concourse", "resources/pull-request-builds"},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -65,7 +66,7 @@ func (s Settings) Validate(base string) error {
 	switch s.Mode {
 	case ModePush:
 		if s.AutoMerge.On || s.Draft || len(s.Labels) > 0 || s.BotBranch != "" {
-			return errors.New("mode: push makes no pull request: remove bot_branch, labels, draft and auto_merge")
+			return errors.New("mode: push makes no pull request: set mode: pull-request, or remove bot_branch, labels, draft and auto_merge")
 		}
 		return nil
 	case ModePull:
@@ -111,14 +112,25 @@ func (s Settings) Secrets() []string {
 	return s.GitHub.Secrets()
 }
 
-// Open opens the forge; nil in push mode.
-func (s Settings) Open(logf func(format string, args ...any)) (*forge.Forge, error) {
+// Bot is one that keeps the changes of a source with these settings. In push mode it has no forge. Close it.
+func (s Settings) Bot(owner string, access git.Access, store *git.Store, remote *git.Remote, logf func(format string, args ...any)) (Bot, error) {
+	b := Bot{
+		Owner: owner, Remote: remote, Store: store, Base: access.Branch, Branch: s.BotBranch, By: access.Committer(time.Now()),
+		Labels: s.Labels, Draft: s.Draft, Merge: s.AutoMerge, Logf: logf,
+	}
 	if s.Mode == ModePush {
-		return nil, nil //nolint:nilnil // push mode has no forge
+		return b, nil
 	}
-	f, err := s.GitHub.Open(forge.Options{Logf: logf})
-	if err != nil {
-		return nil, fmt.Errorf("source.github: %w", err)
+	var err error
+	if b.Forge, err = s.GitHub.Open(forge.Options{Logf: logf}); err != nil {
+		return b, fmt.Errorf("source.github: %w", err)
 	}
-	return f, nil
+	return b, nil
+}
+
+// Close ends idle connections to the forge.
+func (b Bot) Close() {
+	if b.Forge != nil {
+		b.Forge.Disconnect()
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
 )
 
 type (
@@ -21,6 +22,7 @@ type (
 	gitState struct {
 		server *gittest.Server
 		repos  map[string]*gittest.Repository
+		forge  *github.Server
 	}
 )
 

@@ -65,6 +65,8 @@ func commands() Commands {
 		"git-hook":     gitHook,
 		"git-fault":    gitFault,
 		"git-requests": gitRequests,
+		"forge":        forge,
+		"pull":         pull,
 		"repo":         repo,
 	}
 }

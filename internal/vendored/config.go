@@ -46,6 +46,12 @@ func (t Target) Validate() error {
 	return nil
 }
 
+// Owns reports whether a path is that of vendir.yml or its lock file.
+func (t Target) Owns(name string) bool { return name == path.Clean(t.Config) || name == t.lock() }
+
+// lock is the path of the lock file.
+func (t Target) lock() string { return path.Join(path.Dir(t.Config), LockFile) }
+
 // The part of vendir's config that counts here, with the names that vendir has in
 // JSON too, as its digest of a content is made from them.
 type (
@@ -205,7 +211,13 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-func (c *Content) where() string { return "content " + path.Join(c.directory, c.path) }
+// place tells it from the other contents of its vendir.yml.
+func (c *Content) place() string { return path.Join(c.directory, c.path) }
+
+func (c *Content) where() string { return "content " + c.place() }
+
+// dir is the folder of the copy, from the repository's root.
+func (c *Content) dir(t Target) string { return path.Join(path.Dir(t.Config), c.place()) }
 
 // SetRef is vendir.yml with another ref, and no other byte changed.
 func (c *Content) SetRef(ref string) ([]byte, error) {

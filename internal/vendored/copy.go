@@ -3,7 +3,6 @@ package vendored
 import (
 	"context"
 	"fmt"
-	"path"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
@@ -22,16 +21,12 @@ func ReadCopy(ctx context.Context, store *git.Store, commit git.Hash, t Target) 
 	if err != nil {
 		return nil, fmt.Errorf("read commit %s of %s: %w", commit, store.URL(), err)
 	}
-	tree := At(store, c)
-	data, err := tree.Read(ctx, path.Clean(t.Config))
-	if err != nil {
-		return nil, fmt.Errorf("read %s of commit %s: %w", t.Config, commit, err)
-	}
-	content, err := ReadContent(data, t)
+	tree := At(store, c.Tree)
+	content, _, err := readTarget(ctx, tree, t)
 	if err != nil {
 		return nil, fmt.Errorf("%s of commit %s: %w", t.Config, commit, err)
 	}
-	files, err := tree.List(ctx, path.Join(path.Dir(t.Config), content.directory, content.path))
+	files, err := tree.List(ctx, content.dir(t))
 	if err != nil {
 		return nil, err
 	}

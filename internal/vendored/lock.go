@@ -2,6 +2,7 @@ package vendored
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 
@@ -29,17 +30,48 @@ type object = map[any]any
 // writes it. old is the file as it is, nil when there is none.
 func WriteLock(old []byte, directory, content string, entry Locked) ([]byte, error) {
 	directory, content, entry.CommitTitle = readable(directory), readable(content), readable(entry.CommitTitle)
+	return setLocked(old, directory, content, entry.object(content))
+}
+
+func setLocked(old []byte, directory, content string, entry object) ([]byte, error) {
 	lock, err := parseLock(old)
 	if err != nil {
 		return nil, err
 	}
 	directories, _ := lock["directories"].([]any) // checked
-	lock["directories"] = merge(directories, directory, content, entry.object(content))
+	lock["directories"] = merge(directories, directory, content, entry)
 	out, err := yamlv2.Marshal(lock)
 	if err != nil {
 		return nil, fmt.Errorf("write the lock file: %w", err)
 	}
 	return out, nil
+}
+
+// copyLocked is the lock file old with the entry that from has of a content; old itself if from has none.
+func copyLocked(old, from []byte, directory, content string) ([]byte, error) {
+	lock, err := parseLock(from)
+	if err != nil {
+		return nil, err
+	}
+	directories, _ := lock["directories"].([]any) // checked
+	if entry := lockedIn(directories, directory, content); entry != nil {
+		return setLocked(old, directory, content, entry)
+	}
+	return old, nil
+}
+
+// lockedIn is the entry of a content, nil when there is none.
+func lockedIn(directories []any, directory, content string) object {
+	for _, d := range directories {
+		known, _ := d.(object) // checked
+		contents, _ := known["contents"].([]any)
+		for _, c := range contents {
+			if of, _ := c.(object); path.Join(text(known["path"]), text(of["path"])) == path.Join(directory, content) {
+				return of
+			}
+		}
+	}
+	return nil
 }
 
 // readable replaces bytes that are no UTF-8, as vendir's way through JSON does.
@@ -132,15 +164,10 @@ func (l Locked) object(content string) object {
 // merge replaces an entry where it is; a new one is added to its directory, and a
 // new directory at the end.
 func merge(directories []any, directory, content string, entry object) []any {
-	for _, d := range directories {
-		known, _ := d.(object) // checked
-		contents, _ := known["contents"].([]any)
-		for i, c := range contents {
-			if of, _ := c.(object); path.Join(text(known["path"]), text(of["path"])) == path.Join(directory, content) {
-				contents[i] = entry
-				return directories
-			}
-		}
+	if known := lockedIn(directories, directory, content); known != nil {
+		clear(known)
+		maps.Copy(known, entry)
+		return directories
 	}
 	for _, d := range directories {
 		if known, _ := d.(object); text(known["path"]) == directory {

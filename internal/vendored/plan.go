@@ -28,14 +28,9 @@ type Tree interface {
 
 // Plan is what has to change for a copy to be that of another commit.
 type Plan struct {
+	Moved
 	// Edits are by path from the repository's root; none: it is that copy already.
 	Edits map[string]git.Edit
-	// Old and New are the refs before and after.
-	Old, New string
-	// URL is the address of the origin as vendir.yml has it.
-	URL string
-	// Dir is the folder of the copy, from the repository's root.
-	Dir string
 	// Added, Changed and Removed are files of the copy, sorted.
 	Added, Changed, Removed []string
 }
@@ -50,15 +45,11 @@ func Make(ctx context.Context, tree Tree, t Target, o *Origin) (*Plan, error) {
 }
 
 func plan(ctx context.Context, tree Tree, t Target, o *Origin) (*Plan, error) {
-	data, err := tree.Read(ctx, path.Clean(t.Config))
+	c, data, err := readTarget(ctx, tree, t)
 	if err != nil {
 		return nil, err
 	}
-	c, err := ReadContent(data, t)
-	if err != nil {
-		return nil, err
-	}
-	p := &Plan{Edits: map[string]git.Edit{}, Old: c.Ref, New: o.Commit(), URL: c.URL, Dir: path.Join(path.Dir(t.Config), c.directory, c.path)}
+	p := &Plan{Edits: map[string]git.Edit{}, Moved: Moved{Dir: c.dir(t), URL: c.URL, Old: c.Ref, New: o.Commit()}}
 	after, err := c.SetRef(o.Commit())
 	if err != nil {
 		return nil, err
@@ -66,7 +57,7 @@ func plan(ctx context.Context, tree Tree, t Target, o *Origin) (*Plan, error) {
 	if !bytes.Equal(data, after) {
 		p.Edits[path.Clean(t.Config)] = git.Edit{Content: after}
 	}
-	if err := p.lock(ctx, tree, path.Join(path.Dir(t.Config), LockFile), c, o); err != nil {
+	if err := p.lock(ctx, tree, t.lock(), c, o); err != nil {
 		return nil, fmt.Errorf("%s: %w", LockFile, err)
 	}
 	if err := p.files(ctx, tree, c, o); err != nil {
@@ -76,8 +67,8 @@ func plan(ctx context.Context, tree Tree, t Target, o *Origin) (*Plan, error) {
 }
 
 func (p *Plan) lock(ctx context.Context, tree Tree, name string, c *Content, o *Origin) error {
-	old, err := tree.Read(ctx, name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	old, err := readOptional(ctx, tree, name)
+	if err != nil {
 		return err
 	}
 	entry := Locked{SHA: o.Commit(), CommitTitle: o.lockTitle()}
@@ -145,8 +136,8 @@ type commitTree struct {
 	root  git.Hash
 }
 
-// At is the tree of a commit; the files that are read are fetched by themselves.
-func At(store *git.Store, c *git.Commit) Tree { return &commitTree{store, c.Tree} }
+// At is a tree of a repository; the files that are read are fetched by themselves.
+func At(store *git.Store, tree git.Hash) Tree { return &commitTree{store, tree} }
 
 // Read fetches one file.
 func (t *commitTree) Read(ctx context.Context, name string) ([]byte, error) {

@@ -8,12 +8,10 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
-	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 )
@@ -28,15 +26,6 @@ type bumper struct {
 	code   *sourceRepository // nil when the put has none
 
 	last changes // of the newest commit that was worked out
-}
-
-// bot keeps the branch, with a pull request at the forge unless that is nil.
-func (b *bumper) bot(hub *forge.Forge, requireMerge bool) proposal.Bot {
-	return proposal.Bot{
-		Owner: "chart-bump", Remote: b.remote, Store: b.store, Forge: hub, Base: b.src.Branch, Branch: b.src.BotBranch,
-		By: b.src.Committer(time.Now()), Labels: b.src.Labels, Draft: b.src.Draft,
-		Merge: b.src.AutoMerge, RequireMerge: requireMerge, Logf: b.step.Logf,
-	}
 }
 
 // edit works out the change on top of a commit. What the bot's branch holds for images that the put does
@@ -72,12 +61,12 @@ func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (
 		c.edits[b.src.chartPath()] = git.Edit{Content: chart}
 	}
 	b.last = c
-	m := message{src: b.src, wish: b.wish, changes: c, build: b.step.Build}
+	m := message{src: b.src, wish: b.wish, changes: c}
 	return &proposal.Change{
 		Edits: c.edits, Kept: len(kept) > 0 || c.kept, Message: m.commit(), Trailers: b.step.Build.Trailers(),
 		Text: func(ctx context.Context) (proposal.Text, error) {
 			m.commits, m.reached = b.codeCommits(ctx, c)
-			return proposal.Text{Title: m.title(), Body: m.body(), Foot: m.foot()}, nil
+			return proposal.Text{Title: m.title(), Body: m.body(), Foot: proposal.Foot(b.step.Build.Pipeline(), b.step.Build.URL())}, nil
 		},
 	}, nil
 }

@@ -54,7 +54,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{"provenance unknown", nil, object{"images": object{"lana-bank": "unknown"}}, []string{"nothing says what it was built from: set params.source_repository"}},
 		{"labels broken", nil, object{"images": object{"lana-bank": "badlabels"}}, []string{"badlabels/labels.json"}},
 		{"from is not a place", nil, object{"images": object{"lana-bank": object{"digest": "x"}}}, []string{"params.images.lana-bank: want the name of an artifact"}},
-		{"nothing asked", nil, object{}, []string{"params: images: nothing is asked for"}},
+		{"nothing asked", nil, object{}, []string{"params: images: set at least one image"}},
 		{"path to a map", at("lanaBank.image"), object{"images": good}, []string{"charts/bank/values.yaml: image lana-bank: path lanaBank.image: ", "a map (line 4)", "digest"}},
 		{"path to nothing", at("lanaBank.image.digst"), object{"images": good}, []string{"has no key digst (did you mean digest?)", "repository"}},
 		{"path to another value", at("lanaBank.appVersion"), object{"images": good}, []string{"line 6", `"0.41.0" has no digest to replace`}},

@@ -209,7 +209,8 @@ func (d *delivery) compareURL() string {
 // describe adds what people want to see of a version.
 func (d *delivery) describe(out *Result) {
 	out.Metadata.Add("commit", "%s", d.at.Hash)
-	out.Metadata.Add("message", "%s", subject(d.at.Message))
+	title, _, _ := strings.Cut(d.at.Message, "\n")
+	out.Metadata.Add("message", "%s", title)
 	if web := d.remote.WebURL(); web != "" {
 		out.Metadata.Add("url", "%s/commit/%s", web, d.at.Hash)
 	}

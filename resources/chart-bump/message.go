@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/markdown"
 )
 
@@ -13,7 +12,6 @@ type message struct {
 	src  Source
 	wish wish
 	changes
-	build concourse.Build
 	// commits are those of the code between two bumps, newest first; reached says
 	// that the list goes back to the older one.
 	commits []codeCommit
@@ -69,19 +67,6 @@ func (m message) body() string {
 		}
 		b.WriteByte('\n')
 	}
-	return b.String()
-}
-
-// foot ends the text of the pull request.
-func (m message) foot() string {
-	var b strings.Builder
-	switch url := m.build.URL(); {
-	case url != "" && m.build.Pipeline() != "":
-		b.WriteString("Made by " + markdown.Link(m.build.Pipeline(), url) + ". ")
-	case url != "":
-		fmt.Fprintf(&b, "Made by %s. ", url)
-	}
-	b.WriteString("The branch belongs to this pull request: the next bump replaces its commit, and fails if someone else has committed to it.\n")
 	return b.String()
 }
 

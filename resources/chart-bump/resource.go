@@ -10,7 +10,6 @@ import (
 	"io"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
@@ -51,19 +50,18 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 		return Result{}, err
 	}
 	defer closeAll(store, remote)
-	hub, err := src.settings().Open(step.Logf)
+	bot, err := src.settings().Bot("chart-bump", src.Access, store, remote, step.Logf)
 	if err != nil {
 		return Result{}, err
 	}
-	if hub != nil {
-		defer hub.Disconnect()
-	}
+	defer bot.Close()
+	bot.RequireMerge = p.RequireAutoMerge
 	b := &bumper{src: src, step: step, remote: remote, store: store, wish: w, code: code}
-	done, err := b.bot(hub, p.RequireAutoMerge).Keep(ctx, b.edit)
+	done, err := bot.Keep(ctx, b.edit)
 	if err != nil {
 		return Result{}, err
 	}
-	return b.answer(done), nil
+	return b.answer(bot, done), nil
 }
 
 func open(src Source, step concourse.Step) (*git.Remote, *git.Store, error) {
@@ -159,63 +157,13 @@ func readVersion(step concourse.Step, name string) (version.Version, error) {
 }
 
 // answer tells what was done.
-func (b *bumper) answer(done *proposal.Outcome) Result {
-	if done.Commit == nil {
-		return b.nothing(done)
-	}
-	out := Result{Version: Version{Commit: done.Commit.Hash.String()}}
-	switch p := done.Pull; {
-	case p == nil:
-		b.step.Logf("%s is commit %s on branch %s", subject(done.Commit.Message), short(done.Commit.Hash.String()), b.src.Branch)
-	case done.Done.Created:
-		b.step.Logf("opened %s", p.URL)
-	case len(done.Done.Changed) > 0:
-		b.step.Logf("updated %s: %s", p.URL, strings.Join(done.Done.Changed, ", "))
-	default:
-		b.step.Logf("%s is already up to date", p.URL)
-	}
-	if p := done.Pull; p != nil {
-		out.Version.PR = strconv.Itoa(p.Number)
-		out.Metadata.Add("pull request", "%s", p.URL)
-		b.merged(done, &out)
-	}
-	b.describe(&out, done.Commit.Hash)
-	return out
-}
-
-// merged tells what became of auto-merge.
-func (b *bumper) merged(done *proposal.Outcome, out *Result) {
-	switch {
-	case !b.src.AutoMerge.On:
-	case done.MergeOff != nil:
-		out.Metadata.Add("auto-merge", "not possible: the pull request waits for a person or a workflow")
-	case done.Pull.Merged:
-		b.step.Logf("%s was merged at once", done.Pull.URL)
-		out.Metadata.Add("auto-merge", "merged at once")
-		out.Version = Version{Commit: done.Pull.MergeCommit}
-	default:
-		out.Metadata.Add("auto-merge", "on")
-	}
-}
-
-// nothing tells that the base branch has everything already.
-func (b *bumper) nothing(done *proposal.Outcome) Result {
-	out := Result{Version: Version{Commit: done.On.Hash.String()}}
-	out.Metadata.Add("changed", "nothing: %s is already up to date", b.src.Branch)
-	b.step.Logf("%s on branch %s is already up to date", b.src.Chart, b.src.Branch)
-	if p := done.Left; p != nil {
-		b.step.Logf("warning: %s stays open: %v", p.URL, done.LeftWhy)
-	}
-	if p := done.Closed; p != nil {
-		b.step.Logf("closed %s, which has nothing left to propose", p.URL)
-		out.Metadata.Add("closed", "%s", p.URL)
+func (b *bumper) answer(bot proposal.Bot, done *proposal.Outcome) Result {
+	var out Result
+	out.Version.Commit, out.Version.PR = bot.Report(done, out.Metadata.Add)
+	if done.Commit != nil {
+		b.describe(&out, done.Commit.Hash)
 	}
 	return out
-}
-
-func subject(message string) string {
-	first, _, _ := strings.Cut(message, "\n")
-	return first
 }
 
 // describe adds the metadata of a commit.

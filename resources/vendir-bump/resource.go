@@ -8,14 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 )
 
@@ -27,6 +28,8 @@ type Version struct {
 	Commit string `json:"commit"`
 	// Ref is the commit that was copied.
 	Ref string `json:"ref"`
+	// PR is the number of the open pull request; empty otherwise.
+	PR string `json:"pr,omitempty"`
 }
 
 // GetParams are the params of a get step: there are none.
@@ -39,6 +42,9 @@ type PutParams struct {
 	Repository string `json:"repository" concourse:"required"`
 	// Ref is a file with the whole hash of another commit of it.
 	Ref string `json:"ref"`
+	// RequireAutoMerge fails the put when the pull request can't be set to merge by itself; otherwise the
+	// put succeeds with a warning.
+	RequireAutoMerge bool `json:"require_auto_merge"`
 }
 
 // Result is the answer of a get or put.
@@ -69,13 +75,18 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 		return out, err
 	}
 	defer func() { _ = store.Close() }() // it is in memory
-	done, err := vendored.Bump{
-		Target: src.target(), Origin: origin, By: src.Committer(time.Now()), Trailers: step.Build.Trailers(), Logf: step.Logf,
-	}.Push(ctx, store, src.Branch)
+	bot, err := src.settings().Bot("vendir-bump", src.Access, store, remote, step.Logf)
 	if err != nil {
 		return out, err
 	}
-	return answer(step, remote.WebURL(), origin, done), nil
+	defer bot.Close()
+	bot.RequireMerge = p.RequireAutoMerge
+	b := &bumper{src: src, step: step, remote: remote, store: store, origin: origin}
+	done, err := bot.Keep(ctx, b.edit)
+	if err != nil {
+		return out, fmt.Errorf("bump %s in %s: %w", path.Join(src.Directory, src.Content), remote.URL(), err)
+	}
+	return b.answer(bot, done), nil
 }
 
 func open(ctx context.Context, step concourse.Step, p PutParams) (*vendored.Origin, error) {
@@ -116,31 +127,27 @@ func readRef(step concourse.Step, name string) (string, error) {
 	return commit, nil
 }
 
-func answer(step concourse.Step, web string, origin *vendored.Origin, done *vendored.Bumped) Result {
-	commit := done.Commit.Hash.String()
-	out := Result{Version: Version{Commit: commit, Ref: done.New}}
-	out.Metadata.Add("ref", "%s", done.New)
-	out.Metadata.Add("title", "%s", origin.Title())
-	if !done.Made {
-		step.Logf("%s is the copy of %.7s already", done.Dir, done.New)
-		out.Metadata.Add("made", "already")
+// answer tells what was done.
+func (b *bumper) answer(bot proposal.Bot, done *proposal.Outcome) Result {
+	out := Result{Version: Version{Ref: b.last.New}}
+	out.Metadata.Add("ref", "%s", b.last.New)
+	out.Metadata.Add("title", "%s", b.origin.Title())
+	out.Version.Commit, out.Version.PR = bot.Report(done, out.Metadata.Add)
+	if done.Commit == nil || len(b.last.Edits) == 0 {
+		b.step.Logf("%s is the copy of %.7s already", b.last.Dir, b.last.New)
 		return out
 	}
-	step.Logf("%s is the copy of %.7s now, in commit %.7s: %s", done.Dir, done.New, commit, counts(done.Plan))
-	out.Metadata.Add("before", "%s", done.Old)
-	out.Metadata.Add("commit", "%s", commit)
-	if web != "" {
-		out.Metadata.Add("url", "%s/commit/%s", web, commit)
+	b.step.Logf("%s is the copy of %.7s now, in commit %.7s: %s", b.last.Dir, b.last.New, out.Version.Commit, counts(b.last))
+	out.Metadata.Add("before", "%s", b.last.Old)
+	out.Metadata.Add("commit", "%s", out.Version.Commit)
+	if web := b.remote.WebURL(); web != "" {
+		out.Metadata.Add("url", "%s/commit/%s", web, out.Version.Commit)
 	}
-	if link := vendored.Compare(done.URL, done.Old, done.New); link != "" {
+	if link := vendored.Compare(b.last.URL, b.last.Old, b.last.New); link != "" {
 		out.Metadata.Add("compare", "%s", link)
 	}
-	out.Metadata.Add("files", "%s", counts(done.Plan))
+	out.Metadata.Add("files", "%s", counts(b.last))
 	return out
-}
-
-func counts(p *vendored.Plan) string {
-	return fmt.Sprintf("%d added, %d changed, %d removed", len(p.Added), len(p.Changed), len(p.Removed))
 }
 
 // In delivers the copy as it was in the version's commit.

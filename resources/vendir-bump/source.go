@@ -1,9 +1,10 @@
 package vendirbump
 
 import (
-	"errors"
+	"cmp"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 )
 
@@ -22,11 +23,29 @@ type Source struct {
 	// Content is the path of one of the directory's contents. It may be left out
 	// where there is only one.
 	Content string `json:"content"`
+
+	// A push to the branch itself is the default.
+	proposal.Settings
 }
 
 // Validate reports the first key that can't be right.
 func (s Source) Validate() error {
-	return errors.Join(s.Access.Validate(), s.target().Validate())
+	if err := s.Access.Validate(); err != nil {
+		return err
+	}
+	if err := s.target().Validate(); err != nil {
+		return err
+	}
+	return s.settings().Validate(s.Branch)
+}
+
+// Secrets are all values that nobody may see.
+func (s Source) Secrets() []string { return append(s.Access.Secrets(), s.Settings.Secrets()...) }
+
+// settings are those of the source, with the default mode.
+func (s Source) settings() proposal.Settings {
+	s.Mode = cmp.Or(s.Mode, proposal.ModePush)
+	return s.Settings
 }
 
 func (s Source) target() vendored.Target {

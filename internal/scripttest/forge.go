@@ -1,0 +1,69 @@
+package scripttest
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strconv"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
+)
+
+// forgeToken is what the stand-in for GitHub takes.
+const forgeToken = "t0ken"
+
+// forge starts a stand-in for GitHub with the repositories of git-server:
+//
+//	forge
+//
+// It sets API_URL and FORGE_TOKEN.
+func forge(ts *testscript.TestScript, neg bool, args []string) {
+	state := stateOf(ts)
+	if neg || len(args) > 0 || state.server == nil {
+		ts.Fatalf("usage: forge, after git-server")
+	}
+	server, err := github.New(github.Options{Git: state.server, Tokens: []string{forgeToken}})
+	ts.Check(err)
+	ts.Defer(func() { _ = server.Close() })
+	state.forge = server
+	ts.Setenv("API_URL", server.APIURL())
+	ts.Setenv("FORGE_TOKEN", forgeToken)
+}
+
+// pull looks at a pull request, or does to it what a person does:
+//
+//	pull show REPOSITORY NUMBER FILE
+//	pull merge REPOSITORY NUMBER merge|squash|rebase
+//	pull close REPOSITORY NUMBER
+//
+// show writes it as JSON; merge makes a draft ready first.
+func pull(ts *testscript.TestScript, neg bool, args []string) {
+	const least, most = 3, 4
+	state := stateOf(ts)
+	if neg || len(args) < least || len(args) > most || state.forge == nil {
+		ts.Fatalf("usage: pull show|merge|close REPOSITORY NUMBER [FILE|METHOD], after forge")
+	}
+	repo := state.forge.Repository(args[1])
+	number, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	switch verb := args[0]; {
+	case verb == "show" && len(args) == most:
+		p, err := repo.Pull(number)
+		ts.Check(err)
+		var text bytes.Buffer
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false)
+		ts.Check(enc.Encode(p))
+		ts.Check(os.WriteFile(ts.MkAbs(args[3]), text.Bytes(), 0o600))
+	case verb == "merge" && len(args) == most:
+		ts.Check(repo.Ready(number))
+		_, err = repo.Merge(number, args[3], "ana")
+		ts.Check(err)
+	case verb == "close" && len(args) == least:
+		ts.Check(repo.ClosePull(number))
+	default:
+		ts.Fatalf("pull %v is not a use of pull", args)
+	}
+}
