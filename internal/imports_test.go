@@ -26,6 +26,7 @@ const module = "github.com/taxiway-ci/taxiway/"
 func mayImport() map[string][]string {
 	return map[string][]string{
 		// the bottom: each of them knows one thing, and none of the others
+		"internal/artifact":   {},                   // files of a build's folder, and paths in a repository
 		"internal/memo":       {},                   // the answer of a check, for the next one
 		"internal/nearest":    {},                   // what a misspelt name means
 		"internal/secret":     {},                   // secrets, from where they are obtained to where text is masked
@@ -38,9 +39,9 @@ func mayImport() map[string][]string {
 		"internal/provenance": {},                   // the comment beside an image digest
 		"internal/pipeline":   {"internal/nearest"}, // Concourse's pipelines as data
 		// the protocol of resource types
-		"internal/concourse": {"internal/nearest", "internal/secret", "internal/visible"},
-		"internal/markdown":  {"internal/visible"},  // text from outside, in Markdown
-		"internal/version":   {"internal/markdown"}, // versions, conventional commits, release notes
+		"internal/concourse": {"internal/artifact", "internal/nearest", "internal/secret", "internal/visible"},
+		"internal/markdown":  {"internal/visible"},                       // text from outside, in Markdown
+		"internal/version":   {"internal/artifact", "internal/markdown"}, // versions, conventional commits, release notes
 
 		// git, from the ground up: the data model, a cache with a total weight, packs and
 		// their limits, the protocol as bytes, connections and credentials, repositories on
@@ -54,12 +55,12 @@ func mayImport() map[string][]string {
 		"internal/git/workdir":   {"internal/git/object", "internal/git/pack"},
 		"internal/git":           {"internal/git/cache", "internal/git/local", "internal/git/object", "internal/git/pack", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
 
-		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                      // an app's tokens, for git and the forge
-		"internal/forge":                 {"internal/githubapp", "internal/httpclient", "internal/retry"}, // GitHub's API
-		"internal/proposal":              {"internal/forge", "internal/git", "internal/markdown", "internal/retry"}, // a bot's branch and its pull request
-		"internal/vendored":              {"internal/git", "internal/yamledit", "internal/markdown"},      // vendir's git contents
-		"internal/nixcache":              {"internal/httpclient", "internal/retry"},                       // binary caches of Nix
-		"internal/deployments":           {"internal/cepler", "internal/git"},
+		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                      // an app's tokens, for git and the forge
+		"internal/forge":                 {"internal/githubapp", "internal/httpclient", "internal/retry"},                 // GitHub's API
+		"internal/proposal":              {"internal/forge", "internal/git", "internal/markdown", "internal/retry"},       // a bot's branch and its pull request
+		"internal/vendored":              {"internal/artifact", "internal/git", "internal/yamledit", "internal/markdown"}, // vendir's git contents
+		"internal/nixcache":              {"internal/httpclient", "internal/retry"},                                       // binary caches of Nix
+		"internal/deployments":           {"internal/artifact", "internal/cepler", "internal/git"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
@@ -80,13 +81,13 @@ func mayImport() map[string][]string {
 		"internal/standin/types":    {"internal/forge", "internal/ociimage", "internal/rehearsal"},
 
 		// one resource type: never another one
-		"resources/cepler-*":            {"internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
-		"resources/promote-rc":          {"internal/concourse", "internal/forge", "internal/git", "internal/proposal", "internal/release", "internal/version", "internal/markdown"},
-		"resources/semver-git":          {"internal/concourse", "internal/git", "internal/release", "internal/version", "internal/memo"},
-		"resources/chart-bump":          {"internal/concourse", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},
-		"resources/cachix-paths":        {"internal/concourse", "internal/httpclient", "internal/nixcache"},
-		"resources/pull-request-builds": {"internal/concourse", "internal/forge", "internal/git"},
-		"resources/vendir-bump":         {"internal/concourse", "internal/git", "internal/markdown", "internal/proposal", "internal/vendored"},
+		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
+		"resources/promote-rc":          {"internal/artifact", "internal/concourse", "internal/forge", "internal/git", "internal/proposal", "internal/release", "internal/version", "internal/markdown"},
+		"resources/semver-git":          {"internal/artifact", "internal/concourse", "internal/git", "internal/release", "internal/version", "internal/memo"},
+		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},
+		"resources/cachix-paths":        {"internal/artifact", "internal/concourse", "internal/httpclient", "internal/nixcache"},
+		"resources/pull-request-builds": {"internal/artifact", "internal/concourse", "internal/forge", "internal/git"},
+		"resources/vendir-bump":         {"internal/artifact", "internal/concourse", "internal/git", "internal/markdown", "internal/proposal", "internal/vendored"},
 		// its program is one line
 		"resources/vendir-bump/cmd/vendir-bump":                 {"internal/concourse", "resources/vendir-bump"},
 		"resources/pull-request-builds/cmd/pull-request-builds": {"internal/concourse", "resources/pull-request-builds"},

@@ -28,11 +28,9 @@ const oldDigest, newDigest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 
 // bot is a put of one resource type.
 type bot struct {
-	run    func(t *testing.T, p concourse.Process) int
-	source map[string]any
-	params map[string]any
-	files  string // that its pull request changes
-	title  string
+	putter
+	files string // that its pull request changes
+	title string
 }
 
 // Three bots, of three resource types, at once on one base that moves meanwhile: each has its pull request, of
@@ -40,15 +38,15 @@ type bot struct {
 func TestThreeBotsAtOnceOnOneBase(t *testing.T) {
 	repo, hub, dir := monorepo(t)
 	pulls := hub.Repository("acme/mono")
-	bots := botsOf(t)
+	bots := botsOf()
 	var group sync.WaitGroup
 	for name, b := range bots {
-		source := map[string]any{
+		source := object{
 			"uri": repo.URL(), "branch": "main", "bot_branch": name,
-			"github": map[string]any{"repository": "acme/mono", "api_url": hub.APIURL(), "access_token": "t0ken"},
+			"github": object{"repository": "acme/mono", "api_url": hub.APIURL(), "access_token": "t0ken"},
 		}
 		maps.Copy(source, b.source)
-		stdin, err := json.Marshal(map[string]any{"source": source, "params": b.params})
+		stdin, err := json.Marshal(object{"source": source, "params": b.params})
 		require.NoError(t, err)
 		for range 2 {
 			group.Go(func() {
@@ -83,35 +81,31 @@ func TestThreeBotsAtOnceOnOneBase(t *testing.T) {
 	require.NoError(t, repo.Fsck())
 }
 
-func botsOf(t *testing.T) map[string]bot {
-	t.Helper()
+func botsOf() map[string]bot {
 	return map[string]bot{
 		"bot-chart": {
-			run: func(t *testing.T, p concourse.Process) int {
-				t.Helper()
-				return concourse.Run(t.Context(), p, chartbump.Resource{})
+			putter: putter{
+				putTo(chartbump.Resource{}),
+				object{"chart": "charts/bank", "images": []map[string]string{{"name": "bank", "path": "digest", "repository": "https://github.com/acme/bank"}}},
+				object{"images": object{"bank": map[string]string{"digest_file": "image/digest"}}, "source_repository": "repo"},
 			},
-			source: map[string]any{"chart": "charts/bank", "images": []map[string]string{{"name": "bank", "path": "digest", "repository": "https://github.com/acme/bank"}}},
-			params: map[string]any{"images": map[string]any{"bank": map[string]string{"digest_file": "image/digest"}}, "source_repository": "repo"},
-			files:  "charts/bank/values.yaml", title: `^chore\(bank\): bump bank image to '` + newDigest + `'$`,
+			files: "charts/bank/values.yaml", title: `^chore\(bank\): bump bank image to '` + newDigest + `'$`,
 		},
 		"bot-promote": {
-			run: func(t *testing.T, p concourse.Process) int {
-				t.Helper()
-				return concourse.Run(t.Context(), p, promoterc.Resource{})
+			putter: putter{
+				putTo(promoterc.Resource{}),
+				object{"labels": []string{"promote-rc"}},
+				object{"version_file": "version/version", "repository": "repo"},
 			},
-			source: map[string]any{"labels": []string{"promote-rc"}},
-			params: map[string]any{"version_file": "version/version", "repository": "repo"},
-			files:  "CHANGELOG.md", title: `^ci: release 0\.1\.0$`,
+			files: "CHANGELOG.md", title: `^ci: release 0\.1\.0$`,
 		},
 		"bot-vendir": {
-			run: func(t *testing.T, p concourse.Process) int {
-				t.Helper()
-				return concourse.Run(t.Context(), p, vendirbump.Resource{})
+			putter: putter{
+				putTo(vendirbump.Resource{}),
+				object{"mode": "pull-request", "directory": "vendor"},
+				object{"repository": "repo"},
 			},
-			source: map[string]any{"mode": "pull-request", "directory": "vendor"},
-			params: map[string]any{"repository": "repo"},
-			files:  "vendir.lock.yml vendir.yml vendor/charts/bank/Chart.yaml vendor/charts/bank/values.yaml", title: `^chore\(deps\): bump vendor to '`,
+			files: "vendir.lock.yml vendir.yml vendor/charts/bank/Chart.yaml vendor/charts/bank/values.yaml", title: `^chore\(deps\): bump vendor to '`,
 		},
 	}
 }

@@ -2,8 +2,6 @@ package concourse_test
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -53,41 +51,3 @@ func TestBuild(t *testing.T) {
 }
 
 func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"` }
-
-func TestPathStaysInTheBuildsFolder(t *testing.T) {
-	outside := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(outside, "secret"), nil, 0o600))
-	dir := t.TempDir()
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "image", "deep"), 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "image", "digest"), nil, 0o600))
-	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "image", "out")))
-	require.NoError(t, os.Symlink("digest", filepath.Join(dir, "image", "link")))
-	require.NoError(t, os.Symlink("../image/../../"+filepath.Base(dir)+"/image", filepath.Join(dir, "around")))
-	step := concourse.Step{Dir: dir}
-	for path, want := range map[string]string{
-		"image/digest": "image/digest", "image": "image", "./image//deep/": "image/deep", "image/link": "image/digest", "image/deep/..": "image",
-	} {
-		got, err := step.Path(path)
-		require.NoError(t, err, path)
-		root, err := filepath.EvalSymlinks(dir)
-		require.NoError(t, err)
-		assert.Equal(t, filepath.Join(root, want), got)
-	}
-	for path, want := range map[string]string{
-		"":                  "is empty",
-		"../x":              "leaves the build's folder: write a path that starts with an artifact's name",
-		"image/../../x":     "leaves the build's folder",
-		"/etc/passwd":       "leaves the build's folder",
-		"image/out/secret":  "leaves the build's folder through a symbolic link",
-		"image/out":         "leaves the build's folder through a symbolic link",
-		"imgae/digest":      "does not exist; the build's artifacts here are around, image",
-		"image/digest/deep": "can't be followed",
-	} {
-		_, err := step.Path(path)
-		require.ErrorContains(t, err, want, path)
-	}
-	_, err := step.Path("nothing")
-	require.ErrorIs(t, err, os.ErrNotExist)
-	_, err = concourse.Step{Dir: t.TempDir()}.Path("x")
-	require.ErrorContains(t, err, "the build has no artifacts here")
-}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 )
 
 // Source is what a pipeline says under "source". Its JSON tags name the keys,
@@ -68,6 +70,9 @@ type Step struct {
 	// Build is the build that runs the step. It is the zero value in Check.
 	Build Build
 }
+
+// Artifacts is the build's folder of a put.
+func (s Step) Artifacts() artifact.Folder { return artifact.Folder(s.Dir) }
 
 // Command is a verb of the program besides check, in and out.
 type Command struct {

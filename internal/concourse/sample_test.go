@@ -97,7 +97,7 @@ func (sample) In(ctx context.Context, step concourse.Step, src source, v version
 }
 
 func (sample) Out(ctx context.Context, step concourse.Step, src source, p putParams) (result, error) {
-	dir, err := step.Path(p.Repository)
+	dir, err := step.Artifacts().Path(p.Repository)
 	if err != nil {
 		return result{}, fmt.Errorf("params.repository: %w", err)
 	}

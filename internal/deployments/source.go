@@ -12,8 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
@@ -47,8 +47,11 @@ func (s Source) Validate() error {
 		return errors.New("gates_branch is set but gates_file is not: name the gates file in that branch")
 	}
 	for key, p := range map[string]string{"config": s.Config, "gates_file": s.GatesFile} {
-		if p != "" && !plainPath(p) {
-			return fmt.Errorf("%s: %q is not a path inside the repository: write it relative to the repository's root, like cepler/lana-bank.yml", key, p)
+		if p == "" {
+			continue
+		}
+		if err := artifact.InRepository(p); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
 	return nil
@@ -71,13 +74,4 @@ func (s Source) gatesRef() string {
 		return s.BranchRef()
 	}
 	return "refs/heads/" + s.GatesBranch
-}
-
-// plainPath reports whether p stays inside the repository.
-func plainPath(p string) bool {
-	if path.IsAbs(p) || strings.ContainsRune(p, 0) {
-		return false
-	}
-	clean := path.Clean(p)
-	return clean != "." && clean != ".." && !strings.HasPrefix(clean, "../")
 }

@@ -1,6 +1,8 @@
 package git
 
 import (
+	"io/fs"
+
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 )
 
@@ -23,6 +25,20 @@ type Edit struct {
 	Content []byte
 	// Delete removes the path; it is not an error when there is nothing.
 	Delete bool
+}
+
+// AddFile is the edit that adds a file as it is on disk: regular, executable or a symbolic link, whose
+// content is its target.
+func AddFile(mode fs.FileMode, content []byte) Edit {
+	const ownerExecutes = 0o100
+	e := Edit{Mode: filemode.Regular, Content: content}
+	switch {
+	case mode&fs.ModeSymlink != 0:
+		e.Mode = filemode.Symlink
+	case mode&ownerExecutes != 0:
+		e.Mode = filemode.Executable
+	}
+	return e
 }
 
 // Built is a commit that exists here but not yet at the remote.

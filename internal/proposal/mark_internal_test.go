@@ -12,9 +12,9 @@ const hash = "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0"
 func TestSettings(t *testing.T) {
 	pull := Settings{Mode: ModePull, BotBranch: "bot"}
 	for want, s := range map[string]Settings{
-		`mode: "both" is not one of pull-request, push`:                                     {Mode: "both"},
+		`mode: "both" is not one of pull-request, push`:                                                                {Mode: "both"},
 		"mode: push makes no pull request: set mode: pull-request, or remove bot_branch, labels, draft and auto_merge": {Mode: ModePush, Draft: true},
-		"github: is required for a pull request, or set mode: push":                         pull,
+		"github: is required for a pull request, or set mode: push":                                                    pull,
 	} {
 		require.EqualError(t, s.Validate("main"), want)
 	}

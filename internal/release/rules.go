@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
@@ -60,30 +59,4 @@ func (c *Code) TagPrefix(ctx context.Context) (string, error) {
 	}
 	last := tags[0]
 	return last.Name[:len(last.Name)-len(last.Version.String())], nil
-}
-
-// maxFile is what a file with a version may have, in bytes.
-const maxFile = 4096
-
-// ReadVersion reads a file of a build that holds a version. name is how its
-// errors call the file.
-func ReadVersion(file, name string) (version.Version, error) {
-	info, err := os.Stat(file)
-	switch {
-	case err != nil:
-		return version.Version{}, err
-	case !info.Mode().IsRegular():
-		return version.Version{}, fmt.Errorf("%q is not a file: name the file that holds the version, as in %s/version", name, name)
-	case info.Size() > maxFile:
-		return version.Version{}, fmt.Errorf("%q has %d bytes, which is not a version", name, info.Size())
-	}
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return version.Version{}, err
-	}
-	v, err := version.Parse(string(content))
-	if err != nil {
-		return version.Version{}, fmt.Errorf("%s: %w", name, err)
-	}
-	return v, nil
 }

@@ -15,6 +15,7 @@ import (
 	yamlv2 "go.yaml.in/yaml/v2"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
 )
 
@@ -35,13 +36,13 @@ type Target struct {
 
 // Validate names the first field that can't be right, as the key of a source.
 func (t Target) Validate() error {
-	switch {
-	case !filepath.IsLocal(t.Config) || path.Clean(t.Config) == ".":
-		return fmt.Errorf("config: %q is not a path of a file in the repository", t.Config)
-	case !filepath.IsLocal(t.Directory) || path.Clean(t.Directory) == ".":
-		return fmt.Errorf("directory: %q is not a path of a directory below that of config", t.Directory)
-	case t.Content != "" && !filepath.IsLocal(t.Content):
-		return fmt.Errorf("content: %q is not a path in the directory", t.Content)
+	for _, f := range []struct{ key, value string }{{"config", t.Config}, {"directory", t.Directory}, {"content", t.Content}} {
+		if f.key == "content" && (f.value == "" || path.Clean(f.value) == ".") {
+			continue // the directory itself
+		}
+		if err := artifact.InRepository(f.value); err != nil {
+			return fmt.Errorf("%s: %w", f.key, err)
+		}
 	}
 	return nil
 }

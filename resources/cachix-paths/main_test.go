@@ -312,14 +312,14 @@ func TestPutLists(t *testing.T) {
 	w := newWorld(t, nixcache.Options{})
 	a := w.put("a")
 	for list, want := range map[string]string{
-		"":                            "it lists no paths: the step before it produced nothing; say allow_empty: true",
-		"\n# nothing\n":               "there is no path in it",
-		"[]":                          "there is no path in it",
+		"":                            "it lists no paths: the step before it produced nothing; set allow_empty: true",
+		"\n# nothing\n":               "it lists no paths",
+		"[]":                          "it lists no paths",
 		"error: it did not build":     `line 1: "error: it did not build" is not a store path`,
 		a + "\nxyz":                   `line 2: "xyz" is not a store path`,
 		a + ".drv":                    "is a derivation",
 		a + ".drv^out":                "names outputs",
-		strings.Repeat("\x00", 1<<20): "is no store path",
+		strings.Repeat("\x00", 1<<20): "is not a store path",
 	} {
 		_, log, status := w.out(list, nil)
 		assert.Equal(t, 1, status, want)

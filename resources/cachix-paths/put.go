@@ -4,19 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/nixcache"
 )
 
-const (
-	defaultTimeout = 30 * time.Minute
-	maxList        = 256 << 20 // bytes of a list of paths: some million lines
-)
+const defaultTimeout = 30 * time.Minute
 
 // PutParams are the params of a put step.
 type PutParams struct {
@@ -133,20 +130,7 @@ func wanted(step concourse.Step, p PutParams) ([]nixcache.Path, error) {
 	if p.PathsFile == "" {
 		return nixcache.ParseLines(p.Paths)
 	}
-	file, err := step.Path(p.PathsFile)
-	if err != nil {
-		return nil, fmt.Errorf("params.paths_file: %w", err)
-	}
-	info, err := os.Stat(file)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("params.paths_file: %w", err)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("params.paths_file: %s is not a file", p.PathsFile)
-	case info.Size() > maxList:
-		return nil, fmt.Errorf("params.paths_file: %s has %s, and a list may have %s", p.PathsFile, nixcache.Size(uint64(info.Size())), nixcache.Size(maxList)) //nolint:gosec // a size is not negative
-	}
-	data, err := os.ReadFile(file)
+	data, err := step.Artifacts().Read(p.PathsFile, artifact.MaxList)
 	if err != nil {
 		return nil, fmt.Errorf("params.paths_file: %w", err)
 	}

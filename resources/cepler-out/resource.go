@@ -66,7 +66,7 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 
 // Out records the deployed folder. It succeeds only when the remote has it.
 func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutParams) (Result, error) {
-	dir, err := step.Path(p.Repository)
+	dir, err := step.Artifacts().Path(p.Repository)
 	if err != nil {
 		return Result{}, fmt.Errorf("params.repository: %w", err)
 	}

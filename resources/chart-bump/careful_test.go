@@ -172,7 +172,7 @@ func TestHugeFilesAreNotRead(t *testing.T) {
 	}
 	grow("tf/a", 1)
 	grow("tf/b", 256<<20)
-	w.refused(t, w.source(nil), object{"images": good, "copy": []object{{"from": "tf", "to": "tf"}}}, "params.copy[0].from: with tf/b there are more than 268435456 bytes to copy")
+	w.refused(t, w.source(nil), object{"images": good, "copy": []object{{"from": "tf", "to": "tf"}}}, "params.copy[0].from: with b there are more than 256 MiB to copy")
 	for _, name := range []string{"labels.json", "tag", "digest"} {
 		grow("huge/"+name, 1<<32)
 		w.refused(t, w.source(nil), object{"images": object{"lana-bank": "huge"}}, "read huge/"+name+": it has 4294967296 bytes")

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
 	"github.com/taxiway-ci/taxiway/internal/version"
@@ -27,12 +26,7 @@ type wish struct {
 	// of which nothing else may stay.
 	extra map[string]git.Edit
 	whole []string
-	size  int64 // bytes of what is copied
 }
-
-// maxCopied is how many bytes a put may copy into a chart. They are in memory, and
-// a chart is not a place for as many.
-const maxCopied = 256 << 20
 
 // changes are the edits on top of a commit.
 type changes struct {
@@ -203,16 +197,22 @@ func increment(number, word string) (string, error) {
 	return version.Bump{Part: part}.Apply(v).String(), nil
 }
 
-// readCopies collects what copy and files ask for.
-func (w *wish) readCopies(step pathFinder, p PutParams) error {
+// readCopies collects what copy and files name.
+func (w *wish) readCopies(from artifact.Folder, p PutParams) error {
 	w.extra = map[string]git.Edit{}
+	copier := artifact.Copier{From: from}
 	for i, c := range p.Copy {
-		from, err := step.Path(c.From)
-		if err == nil {
-			err = w.readCopy(from, c.To)
-		}
+		to, whole := path.Clean(c.To), false
+		err := copier.Files(c.From, func(f artifact.File) error {
+			whole = whole || f.Name != "."
+			w.extra[path.Join(to, f.Name)] = git.AddFile(f.Mode, f.Content)
+			return nil
+		})
 		if err != nil {
 			return fmt.Errorf("params.copy[%d].from: %w", i, err)
+		}
+		if whole {
+			w.whole = append(w.whole, to)
 		}
 	}
 	for _, f := range p.Files {
@@ -220,72 +220,9 @@ func (w *wish) readCopies(step pathFinder, p PutParams) error {
 		if content != "" && !strings.HasSuffix(content, "\n") {
 			content += "\n"
 		}
-		w.extra[f.Path] = git.Edit{Content: []byte(content)}
+		w.extra[path.Clean(f.Path)] = git.Edit{Content: []byte(content)}
 	}
 	return nil
-}
-
-// pathFinder is what a step knows of the build's folder.
-type pathFinder interface {
-	Path(name string) (string, error)
-}
-
-func (w *wish) readCopy(from, to string) error {
-	info, err := os.Stat(from)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return w.readFile(from, to, info)
-	}
-	w.whole = append(w.whole, to)
-	files := 0
-	err = filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		switch {
-		case isGits(d.Name()) && d.IsDir():
-			return fs.SkipDir
-		case isGits(d.Name()) || d.IsDir(): // a submodule has a file of that name
-			return nil
-		}
-		rel, err := filepath.Rel(from, name)
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		files++
-		return w.readFile(name, path.Join(to, filepath.ToSlash(rel)), info)
-	})
-	if err == nil && files == 0 {
-		err = fmt.Errorf("the folder %s is empty, and would empty %s", filepath.Base(from), to)
-	}
-	return err
-}
-
-func (w *wish) readFile(name, to string, info fs.FileInfo) error {
-	e := git.Edit{Mode: filemode.Regular}
-	var err error
-	switch {
-	case info.Mode().IsRegular():
-		if info.Mode()&0o100 != 0 {
-			e.Mode = filemode.Executable
-		}
-		if w.size += info.Size(); w.size > maxCopied {
-			return fmt.Errorf("with %s there are more than %d bytes to copy: is it the right folder?", to, maxCopied)
-		}
-		e.Content, err = os.ReadFile(name)
-	case info.Mode()&fs.ModeSymlink != 0:
-		return fmt.Errorf("%s is a symbolic link: copy what it leads to instead", to)
-	default:
-		return fmt.Errorf("%s is not a file", to)
-	}
-	w.extra[to] = e
-	return err
 }
 
 // remove adds the deletion of what is below the whole folders and not asked for.

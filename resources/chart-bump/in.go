@@ -124,8 +124,8 @@ func (d *delivery) records(ctx context.Context) error {
 // chart writes the whole chart.
 func (d *delivery) chart(ctx context.Context) error {
 	tree := d.at.Tree
-	if d.src.Chart != "." {
-		e, err := d.store.Lookup(ctx, tree, d.src.Chart)
+	if d.src.chart() != "." {
+		e, err := d.store.Lookup(ctx, tree, d.src.chart())
 		if err != nil {
 			return err
 		}

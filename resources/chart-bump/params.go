@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 )
 
 // GetParams are the params of a get step: there are none.
@@ -39,12 +41,12 @@ type From struct {
 
 // UnmarshalJSON takes an artifact's name, or a map with one key.
 func (f *From) UnmarshalJSON(data []byte) error {
-	var artifact string
-	if json.Unmarshal(data, &artifact) == nil {
-		if artifact == "" {
+	var folder string
+	if json.Unmarshal(data, &folder) == nil {
+		if folder == "" {
 			return errors.New("is empty: name the folder of a registry-image, or write digest_file or image")
 		}
-		*f = From{Artifact: artifact}
+		*f = From{Artifact: folder}
 		return nil
 	}
 	var fields struct {
@@ -81,12 +83,12 @@ func (p PutParams) Validate() error {
 		return errors.New("images: set at least one image, with its digest_file or image")
 	}
 	for i, c := range p.Copy {
-		if err := inside(c.To); err != nil {
+		if err := artifact.InRepository(c.To); err != nil {
 			return fmt.Errorf("copy[%d].to: %w", i, err)
 		}
 	}
 	for i, f := range p.Files {
-		if err := inside(f.Path); err != nil {
+		if err := artifact.InRepository(f.Path); err != nil {
 			return fmt.Errorf("files[%d].path: %w", i, err)
 		}
 	}

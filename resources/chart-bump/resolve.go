@@ -1,18 +1,18 @@
 package chartbump
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
@@ -99,15 +99,11 @@ func (r resolver) target(ctx context.Context, img Image, from From) (target, err
 
 // digestFile reads a digest, and what registry-image has put beside it.
 func (r resolver) digestFile(name string) (found, error) {
-	file, err := r.step.Path(name)
+	text, err := r.step.Artifacts().Value(name)
 	if err != nil {
 		return found{}, err
 	}
-	data, err := readSmall(file)
-	if err != nil {
-		return found{}, fmt.Errorf("read %s: %w", name, err)
-	}
-	digest, err := parseDigest(string(data))
+	digest, err := parseDigest(text)
 	if err != nil {
 		return found{}, fmt.Errorf("%s %w", name, err)
 	}
@@ -116,59 +112,32 @@ func (r resolver) digestFile(name string) (found, error) {
 		return f, nil
 	}
 	beside := path.Dir(name)
-	if f.tag, err = r.optional(path.Join(beside, "tag")); err != nil {
+	if f.tag, err = r.beside(beside, "tag"); err != nil {
 		return found{}, err
 	}
 	if f.tag != "" && !tagForm.MatchString(f.tag) {
 		return found{}, fmt.Errorf("%s/tag holds %.80q, which is not a valid tag of an image", beside, f.tag)
 	}
-	if f.name, err = r.optional(path.Join(beside, "repository")); err != nil {
+	if f.name, err = r.beside(beside, "repository"); err != nil {
 		return found{}, err
 	}
 	if f.name != "" && !nameForm.MatchString(f.name) {
 		return found{}, fmt.Errorf("%s/repository holds %.80q, which is not a valid name of a repository in a registry", beside, f.name)
 	}
-	labels, err := r.optional(path.Join(beside, "labels.json"))
-	if err != nil || labels == "" {
+	labels, err := r.step.Artifacts().Optional(path.Join(beside, "labels.json"), artifact.MaxDocument)
+	if err != nil || len(bytes.TrimSpace(labels)) == 0 {
 		return f, err
 	}
-	if err := json.Unmarshal([]byte(labels), &f.labels); err != nil {
+	if err := json.Unmarshal(labels, &f.labels); err != nil {
 		return found{}, fmt.Errorf("%s/labels.json: %w", path.Dir(name), err)
 	}
 	return f, nil
 }
 
-// optional is the text of a file of the build, which need not be there.
-func (r resolver) optional(name string) (string, error) {
-	file, err := r.step.Path(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	data, err := readSmall(file)
-	if err != nil {
-		return "", fmt.Errorf("read %s: %w", name, err)
-	}
-	return strings.TrimSpace(string(data)), nil
-}
-
-// maxSmall is how many bytes a file of digests, labels or versions may have.
-const maxSmall = 4 << 20
-
-// readSmall reads a file of a build that has little to say.
-func readSmall(file string) ([]byte, error) {
-	info, err := os.Stat(file)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, errors.New("it is not a file")
-	case info.Size() > maxSmall:
-		return nil, fmt.Errorf("it has %d bytes, more than the %d that such a file may have", info.Size(), maxSmall)
-	}
-	return os.ReadFile(file)
+// beside is the value that registry-image has put into a file; empty when the file is missing.
+func (r resolver) beside(folder, name string) (string, error) {
+	data, err := r.step.Artifacts().Optional(path.Join(folder, name), artifact.MaxValue)
+	return string(bytes.TrimSpace(data)), err
 }
 
 // tagForm is that of https://github.com/opencontainers/distribution-spec.
@@ -181,7 +150,6 @@ var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 // parseDigest checks a digest as a file has it.
 func parseDigest(text string) (string, error) {
-	text = strings.TrimSpace(text)
 	switch {
 	case text == "":
 		return "", errors.New("is empty: it should hold a digest, sha256: and 64 hexadecimal digits")

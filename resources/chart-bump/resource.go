@@ -87,7 +87,7 @@ func codeOf(_ context.Context, step concourse.Step, p PutParams) (*sourceReposit
 	if p.SourceRepository == "" {
 		return nil, nil //nolint:nilnil // no repository is an answer
 	}
-	dir, err := step.Path(p.SourceRepository)
+	dir, err := step.Artifacts().Path(p.SourceRepository)
 	if err != nil {
 		return nil, fmt.Errorf("params.source_repository: %w", err)
 	}
@@ -106,7 +106,7 @@ func newWish(ctx context.Context, step concourse.Step, src Source, p PutParams, 
 		return w, err
 	}
 	if p.VersionFile != "" {
-		v, err := readVersion(step, p.VersionFile)
+		v, err := version.Read(step.Artifacts(), p.VersionFile)
 		if err != nil {
 			return w, fmt.Errorf("params.version_file: %w", err)
 		}
@@ -114,7 +114,7 @@ func newWish(ctx context.Context, step concourse.Step, src Source, p PutParams, 
 	} else if src.wantsVersion() {
 		return w, errors.New("params.version_file: is required, as the source has app_version_paths or chart_app_version")
 	}
-	if err := w.readCopies(step, p); err != nil {
+	if err := w.readCopies(step.Artifacts(), p); err != nil {
 		return w, err
 	}
 	var err error
@@ -126,34 +126,19 @@ func newWish(ctx context.Context, step concourse.Step, src Source, p PutParams, 
 func checkExtra(src Source, p PutParams) error {
 	own := []string{src.values(), "Chart.yaml"}
 	for i, c := range p.Copy {
+		to := path.Clean(c.To)
 		for _, name := range own {
-			if c.To == name || strings.HasPrefix(name, c.To+"/") {
+			if to == name || strings.HasPrefix(name, to+"/") {
 				return fmt.Errorf("params.copy[%d].to: %s is, or holds, the chart's %s", i, c.To, name)
 			}
 		}
 	}
 	for i, f := range p.Files {
-		if slices.Contains(own, f.Path) {
+		if slices.Contains(own, path.Clean(f.Path)) {
 			return fmt.Errorf("params.files[%d].path: %s is changed by path, in the source", i, f.Path)
 		}
 	}
 	return nil
-}
-
-func readVersion(step concourse.Step, name string) (version.Version, error) {
-	file, err := step.Path(name)
-	if err != nil {
-		return version.Version{}, err
-	}
-	data, err := readSmall(file)
-	if err != nil {
-		return version.Version{}, fmt.Errorf("read %s: %w", name, err)
-	}
-	v, err := version.Parse(string(data))
-	if err != nil {
-		return v, fmt.Errorf("%s: %w", name, err)
-	}
-	return v, nil
 }
 
 // answer tells what was done.

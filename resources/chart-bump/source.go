@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
@@ -74,10 +75,10 @@ func (s Source) Validate() error {
 	if err := s.Access.Validate(); err != nil {
 		return err
 	}
-	if err := inside(s.Chart); err != nil && s.Chart != "." {
+	if err := artifact.InRepository(s.Chart); err != nil && s.chart() != "." {
 		return fmt.Errorf("chart: %w", err)
 	}
-	if err := inside(s.values()); err != nil {
+	if err := artifact.InRepository(s.values()); err != nil {
 		return fmt.Errorf("values: %w", err)
 	}
 	if err := s.validateImages(); err != nil {
@@ -137,12 +138,9 @@ func (s Source) Secrets() []string {
 	return slices.DeleteFunc(out, func(v string) bool { return v == "" })
 }
 
-func (s Source) values() string {
-	if s.Values == "" {
-		return "values.yaml"
-	}
-	return s.Values
-}
+// chart is the folder of the chart, and values its values file in it, as git writes them.
+func (s Source) chart() string  { return path.Clean(s.Chart) }
+func (s Source) values() string { return path.Clean(cmp.Or(s.Values, "values.yaml")) }
 
 func (s Source) valuesPath() string { return path.Join(s.Chart, s.values()) }
 func (s Source) chartPath() string  { return path.Join(s.Chart, "Chart.yaml") }
@@ -150,7 +148,7 @@ func (s Source) baseRef() string    { return "refs/heads/" + s.Branch }
 
 // name is the chart's name in messages.
 func (s Source) name() string {
-	if s.Chart == "." {
+	if s.chart() == "." {
 		return "chart"
 	}
 	return path.Base(s.Chart)
@@ -166,21 +164,3 @@ func (s Source) image(name string) (Image, bool) {
 	}
 	return s.Images[i], true
 }
-
-// inside checks a path of the repository or of the chart.
-func inside(name string) error {
-	switch {
-	case name == "" || name == ".":
-		return fmt.Errorf("%q names nothing inside of the folder", name)
-	case !filepath.IsLocal(name) || strings.Contains(name, `\`):
-		return fmt.Errorf("%q leaves the folder it belongs in: write a path inside of it, without ../ and without / in front", name)
-	case path.Clean(name) != name:
-		return fmt.Errorf("%q is written as %q", name, path.Clean(name))
-	case slices.ContainsFunc(strings.Split(name, "/"), isGits):
-		return fmt.Errorf("%q is a part of git's own files", name)
-	}
-	return nil
-}
-
-// isGits reports whether git keeps a name for itself.
-func isGits(name string) bool { return strings.EqualFold(name, ".git") }

@@ -3,14 +3,10 @@ package promoterc
 import (
 	"context"
 	"fmt"
-	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing/filemode"
-
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
@@ -26,65 +22,33 @@ type ExtraFile struct {
 }
 
 // to is the path in the repository as git writes it.
-func (f ExtraFile) to() string { return strings.TrimSuffix(f.To, "/") }
+func (f ExtraFile) to() string { return path.Clean(f.To) }
 
 // extraFiles reads what extra_files name.
 func (p *promotion) extraFiles() (map[string]git.Edit, error) {
 	edits := map[string]git.Edit{}
-	for i, f := range p.params.ExtraFiles {
+	copier := artifact.Copier{From: p.step.Artifacts()}
+	for i, extra := range p.params.ExtraFiles {
 		key := fmt.Sprintf("params.extra_files[%d]", i)
-		from, err := p.step.Path(f.From)
-		if err != nil {
-			return nil, fmt.Errorf("%s.from: %w", key, err)
+		if err := artifact.InRepository(extra.To); err != nil {
+			return nil, fmt.Errorf("%s.to: %w", key, err)
 		}
-		to := f.to()
-		if !insideRepository(to) {
-			return nil, fmt.Errorf("%s.to: %q is not a path inside the repository", key, f.To)
-		}
-		err = filepath.WalkDir(from, func(file string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			below, err := filepath.Rel(from, file)
-			if err != nil {
-				return err
-			}
-			name := path.Join(to, filepath.ToSlash(below))
+		err := copier.Files(extra.From, func(f artifact.File) error {
+			name := path.Join(extra.to(), f.Name)
 			switch {
 			case name == p.src.changelog():
 				return fmt.Errorf("%s is the changelog, which this resource writes itself", name)
 			case !p.src.allows(name):
 				return fmt.Errorf("%s is not among source.allowed_files (%s), so that merging would release nothing", name, strings.Join(p.src.allowedFiles(), ", "))
 			}
-			edits[name], err = readEdit(file, d)
-			return err
+			edits[name] = git.AddFile(f.Mode, f.Content)
+			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("%s %s: %w", key, f.From, err)
+			return nil, fmt.Errorf("%s.from: %w", key, err)
 		}
 	}
 	return edits, nil
-}
-
-// readEdit takes a file as it is on disk; a symbolic link is not followed.
-func readEdit(file string, d fs.DirEntry) (git.Edit, error) {
-	info, err := d.Info()
-	if err != nil {
-		return git.Edit{}, err
-	}
-	if info.Mode()&fs.ModeSymlink != 0 {
-		target, err := os.Readlink(file)
-		return git.Edit{Mode: filemode.Symlink, Content: []byte(target)}, err
-	}
-	if !info.Mode().IsRegular() {
-		return git.Edit{}, fmt.Errorf("%s is not a file", d.Name())
-	}
-	content, err := os.ReadFile(file)
-	mode := filemode.Regular
-	if info.Mode()&0o100 != 0 {
-		mode = filemode.Executable
-	}
-	return git.Edit{Mode: mode, Content: content}, err
 }
 
 // clear adds the deletion of what a replaced folder has besides.

@@ -104,11 +104,7 @@ func prepare(ctx context.Context, step concourse.Step, src Source, params PutPar
 }
 
 func (p *promotion) readParams() error {
-	file, err := p.step.Path(p.params.VersionFile)
-	if err != nil {
-		return fmt.Errorf("params.version_file: %w", err)
-	}
-	v, err := release.ReadVersion(file, p.params.VersionFile)
+	v, err := version.Read(p.step.Artifacts(), p.params.VersionFile)
 	if err != nil {
 		return fmt.Errorf("params.version_file: %w", err)
 	}
@@ -121,7 +117,7 @@ func (p *promotion) readParams() error {
 }
 
 func (p *promotion) open(ctx context.Context) error {
-	dir, err := p.step.Path(p.params.Repository)
+	dir, err := p.step.Artifacts().Path(p.params.Repository)
 	if err != nil {
 		return fmt.Errorf("params.repository: %w", err)
 	}

@@ -440,11 +440,11 @@ func TestWhatAPutNeeds(t *testing.T) {
 	require.ErrorContains(t, err, `params.version_file: version/version: no semantic version: "0.42": it needs three numbers, as in 0.42.0`)
 
 	_, err = w.tryPut(w.build(strings.Repeat(" ", 1<<20)+"0.42.0-rc.1", nil), params())
-	require.ErrorContains(t, err, `params.version_file: "version/version" has 1048588 bytes, which is not a version`)
+	require.ErrorContains(t, err, `params.version_file: read version/version: it has 1048588 bytes, and such a file may have no more than 4 KiB`)
 	p := params()
 	p.VersionFile = "version"
 	_, err = w.tryPut(dir, p)
-	require.ErrorContains(t, err, `params.version_file: "version" is not a file: name the file that holds the version, as in version/version`)
+	require.ErrorContains(t, err, `params.version_file: read version: it is not a file: name the file itself, as in version/version`)
 
 	p = params()
 	p.Repository = "version"

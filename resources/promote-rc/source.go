@@ -9,6 +9,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
@@ -65,8 +66,11 @@ func (s Source) Validate() error {
 
 func (s Source) validateFiles() error {
 	for key, p := range map[string]string{"changelog": s.changelog(), "cog_toml": s.CogTOML} {
-		if p != "" && !insideRepository(p) {
-			return fmt.Errorf("%s: %q is not a path inside the repository, write it from the top, as in docs/CHANGELOG.md", key, p)
+		if p == "" {
+			continue
+		}
+		if err := artifact.InRepository(p); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
 	if err := release.CheckPaths(s.Paths); err != nil {
@@ -81,11 +85,6 @@ func (s Source) validateFiles() error {
 	return nil
 }
 
-// insideRepository takes paths as git writes them.
-func insideRepository(p string) bool {
-	return p == path.Clean(p) && !path.IsAbs(p) && p != "." && p != ".." && !strings.HasPrefix(p, "../") && !strings.ContainsAny(p, "\x00\\")
-}
-
 // Secrets lists the values that must never be shown.
 func (s Source) Secrets() []string { return append(s.Access.Secrets(), s.GitHub.Secrets()...) }
 
@@ -95,7 +94,7 @@ func (s Source) botBranch() string { return cmp.Or(s.BotBranch, defaultBotBranch
 
 func (s Source) mainRef() string { return "refs/heads/" + s.Branch }
 
-func (s Source) changelog() string { return cmp.Or(s.Changelog, "CHANGELOG.md") }
+func (s Source) changelog() string { return path.Clean(cmp.Or(s.Changelog, "CHANGELOG.md")) }
 
 func (s Source) draft() bool { return s.Draft == nil || *s.Draft }
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -243,13 +245,9 @@ func (p PutParams) status(step concourse.Step) forge.Status {
 // got reads what a get delivered.
 func got(step concourse.Step, name string) (Version, error) {
 	var v Version
-	path, err := step.Path(filepath.Join(name, filepath.FromSlash(resourceDir), "version.json"))
+	data, err := step.Artifacts().Read(path.Join(name, resourceDir, "version.json"), artifact.MaxDocument)
 	if err != nil {
 		return v, fmt.Errorf("%s is not a folder of a get of pull requests: %w", name, err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return v, fmt.Errorf("read the version: %w", err)
 	}
 	if err := json.Unmarshal(data, &v); err != nil {
 		return v, fmt.Errorf("read the version in %s: %w", name, err)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
-	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
 
@@ -67,7 +66,7 @@ type put struct {
 
 func (p *put) open(ctx context.Context) error {
 	if p.params.File != "" {
-		v, err := p.readFile()
+		v, err := version.Read(p.step.Artifacts(), p.params.File)
 		if err != nil {
 			return fmt.Errorf("params.file: %w", err)
 		}
@@ -76,7 +75,7 @@ func (p *put) open(ctx context.Context) error {
 	if p.params.Repository == "" {
 		return nil
 	}
-	dir, err := p.step.Path(p.params.Repository)
+	dir, err := p.step.Artifacts().Path(p.params.Repository)
 	if err != nil {
 		return fmt.Errorf("params.repository: %w", err)
 	}
@@ -91,14 +90,6 @@ func (p *put) close() error {
 		return nil
 	}
 	return p.code.Close()
-}
-
-func (p *put) readFile() (version.Version, error) {
-	name, err := p.step.Path(p.params.File)
-	if err != nil {
-		return version.Version{}, err
-	}
-	return release.ReadVersion(name, p.params.File)
 }
 
 // build makes the commit that the branch is to get, on top of tip; nothing when

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
 
@@ -113,8 +114,11 @@ func (p PutParams) Validate() error {
 	if !slices.Contains([]string{"", keep, fail, "patch"}, p.NoBump) {
 		return fmt.Errorf("no_bump: %q is not one of keep, fail and patch", p.NoBump)
 	}
-	if p.Changelog != "" && !insideRepository(p.Changelog) {
-		return fmt.Errorf("changelog: %q is not a path inside the repository, write it from the top, as in CHANGELOG.md", p.Changelog)
+	if p.Changelog == "" {
+		return nil
+	}
+	if err := artifact.InRepository(p.Changelog); err != nil {
+		return fmt.Errorf("changelog: %w", err)
 	}
 	return nil
 }

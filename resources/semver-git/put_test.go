@@ -234,8 +234,8 @@ func TestParamsThatDoNotGoTogether(t *testing.T) {
 		"repository: is missing, but tag":           {"bump": "patch", "tag": true},
 		"repository: is missing, but changelog":     {"bump": "patch", "changelog": "C.md"},
 		"no_bump: it is about":                      {"bump": "patch", "repository": "r", "no_bump": "fail"},
-		"none of keep, fail and patch":              {"bump": "conventional", "repository": "r", "no_bump": "no"},
-		"no path inside the repository":             {"bump": "patch", "repository": "r", "changelog": "../C.md"},
+		"not one of keep, fail and patch":           {"bump": "conventional", "repository": "r", "no_bump": "no"},
+		"not a path inside the repository":          {"bump": "patch", "repository": "r", "changelog": "../C.md"},
 		"pre_without_version: there is no pre":      {"bump": "patch", "pre_without_version": true},
 		"goes with pre here, but not with":          {"bump": "conventional", "repository": "r", "build": "x"},
 		`unknown key "bmup", did you mean "bump"?`:  {"bmup": "patch"},
@@ -249,13 +249,13 @@ func TestParamsThatDoNotGoTogether(t *testing.T) {
 func TestSourcesThatCanNotBeRight(t *testing.T) {
 	w := newWorld(t)
 	for want, source := range map[string]keys{
-		`driver: "s3" is not there, only git`:      {"driver": "s3"},
-		"initial_version: no semantic version":     {"initial_version": "1.2"},
-		"file: \"../x\" is not a path inside":      {"file": "../x"},
-		"commit_types: commit type feat":           {"commit_types": keys{"feat": "huge"}},
-		"paths: \"/a\" is not a valid pattern":     {"paths": []string{"/a"}},
-		`unknown key "bucket"`:                     {"bucket": "x"},
-		"git_user: \"nobody\" is not of the form:": {"git_user": "nobody"},
+		`driver: "s3" is not there, only git`:       {"driver": "s3"},
+		"initial_version: no semantic version":      {"initial_version": "1.2"},
+		"file: \"../x\" is not a path inside":       {"file": "../x"},
+		"commit_types: commit type feat":            {"commit_types": keys{"feat": "huge"}},
+		"paths: \"/a\" is not a valid path pattern": {"paths": []string{"/a"}},
+		`unknown key "bucket"`:                      {"bucket": "x"},
+		"git_user: \"nobody\" is not of the form:":  {"git_user": "nobody"},
 	} {
 		s := w.with(source).tryCheck(nil)
 		assert.Equal(t, 1, s.status)

@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
@@ -46,8 +47,11 @@ func (s Source) Validate() error {
 		return err
 	}
 	for key, p := range map[string]string{"file": s.File, "cog_toml": s.CogTOML} {
-		if p != "" && !insideRepository(p) {
-			return fmt.Errorf("%s: %q is not a path inside the repository, write it from the top, as in ci/version", key, p)
+		if p == "" {
+			continue
+		}
+		if err := artifact.InRepository(p); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
 	if s.Driver != "" && s.Driver != "git" {
@@ -91,8 +95,3 @@ func (s Source) ref() string { return "refs/heads/" + s.Branch }
 
 // file is the path of the version as git writes it.
 func (s Source) file() string { return path.Clean(s.File) }
-
-func insideRepository(p string) bool {
-	clean := path.Clean(p)
-	return !path.IsAbs(p) && clean != "." && clean != ".." && !strings.HasPrefix(clean, "../") && !strings.ContainsAny(p, "\x00\\")
-}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -90,7 +89,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 }
 
 func open(ctx context.Context, step concourse.Step, p PutParams) (*vendored.Origin, error) {
-	dir, err := step.Path(p.Repository)
+	dir, err := step.Artifacts().Path(p.Repository)
 	if err != nil {
 		return nil, fmt.Errorf("params.repository: %w", err)
 	}
@@ -112,15 +111,10 @@ func open(ctx context.Context, step concourse.Step, p PutParams) (*vendored.Orig
 }
 
 func readRef(step concourse.Step, name string) (string, error) {
-	file, err := step.Path(name)
+	commit, err := step.Artifacts().Value(name)
 	if err != nil {
 		return "", err
 	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	commit := strings.TrimSpace(string(text))
 	if !plumbing.IsHash(commit) {
 		return "", fmt.Errorf("%s holds %.80q, which is not a full commit hash", name, commit)
 	}
