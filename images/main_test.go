@@ -74,10 +74,10 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		"bad time":          {[]string{"build", "--module", dir, "--created", "today"}, `--created "today": want a time like`},
 		"bad platform":      {[]string{"build", "--module", dir, "--platform", "amd64"}, `--platform "amd64": want OS/ARCH`},
 		"push where":        {[]string{"push"}, "name a registry"},
-		"push to an URL":    {[]string{"push", "--module", dir, "--platform", "linux/amd64", "https://r.example.com"}, "leave the scheme away"},
+		"push to an URL":    {[]string{"push", "--module", dir, "--platform", "linux/amd64", "https://r.example.com"}, "omit the scheme"},
 		"inspect what":      {[]string{"inspect"}, "name a layout's folder or a reference"},
-		"inspect no layout": {[]string{"inspect", t.TempDir()}, "is no OCI layout"},
-		"inspect no path":   {[]string{"inspect", "./nowhere"}, "is no OCI layout"},
+		"inspect no layout": {[]string{"inspect", t.TempDir()}, "is not an OCI layout"},
+		"inspect no path":   {[]string{"inspect", "./nowhere"}, "is not an OCI layout"},
 	}
 	for what, c := range cases {
 		t.Run(what, func(t *testing.T) {

@@ -135,7 +135,7 @@ func TestTemplateRefuses(t *testing.T) {
 		"a misspelt value":         {"uri:", "url:", `did you mean "uri"?`},
 		"an empty address":         {"uri: https://github.com/acme-shop/deployments.git", `uri: ""`, "length >= 1"},
 		"a secret in plain text":   {"((deployments.token))", "hunter2", "must be: a ((reference)) to a secret"},
-		"a tag that moves":         {"tag: 1.4.0", "tag: latest", "is no pin"},
+		"a tag that moves":         {"tag: 1.4.0", "tag: latest", "is not a pin"},
 		"a short version":          {"tag: 1.0.0", `tag: "1.0"`, "a full version"},
 		"an unknown executor":      {"executor: script", "executor: kapp", `must be: one of ["terraform", "helm", "script"]`},
 		"an executor of its own":   {`directory: "{environment}"`, "environments: [{name: staging, executor: kapp}]", "one of"},

@@ -206,7 +206,7 @@ func TestTemplatesRefuse(t *testing.T) {
 		{"go-service", "release", "tools: *go", "- name: test\n  image: *go\n  command: go vet ./...\n\ntools: *go", "tests: two are called test"},
 		{"go-service", "release", "initial_version: 0.1.0", "no_bump: keep", `must be: one of ["fail", "patch"]`},
 		{"go-service", "release", "\nbuild:\n  image:\n    repository: concourse/oci-build-task\n    tag: 0.11.1", "\nbuild:", "build.image is missing"},
-		{"go-service", "release", "tag: 0.11.1", "tag: latest", "is no pin"},
+		{"go-service", "release", "tag: 0.11.1", "tag: latest", "is not a pin"},
 		{"go-service", "release", "  repository: ghcr.io/acme-tools/weatherd", "  repository: ghcr.io/acme-tools/weatherd\n  binary: true", "weatherd needs the binary, and binary.into does not say"},
 		{"go-service", "release", "- name: weatherd\n", "- name: weatherd\n  repository: a\n- name: weatherd\n", "images: two are called weatherd"},
 		{"go-service", "release", "  password: ((weatherd.token))", "  password: hunter2", "must be: a ((reference)) to a secret"},

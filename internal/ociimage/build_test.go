@@ -306,10 +306,10 @@ func TestLayoutsAreReplacedAndOtherFoldersAreNot(t *testing.T) {
 	other := t.TempDir()
 	writeFile(t, filepath.Join(other, "thesis.txt"), "the only copy")
 	err = ociimage.WriteLayout(other, sample(t))
-	require.ErrorContains(t, err, "is no OCI layout: choose another folder")
+	require.ErrorContains(t, err, "is not an OCI layout: choose another folder")
 	assert.FileExists(t, filepath.Join(other, "thesis.txt"))
 	_, err = ociimage.OpenLayout(other)
-	assert.ErrorContains(t, err, "is no OCI layout")
+	assert.ErrorContains(t, err, "is not an OCI layout")
 }
 
 func TestTheBillOfMaterialsListsWhatWasLinked(t *testing.T) {

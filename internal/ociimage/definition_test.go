@@ -22,7 +22,7 @@ func TestDefinitionsThatAreRefused(t *testing.T) {
 		"no source":       {"licenses: MIT\nvendor: X\nimages: {a: {}}\n", "source: is missing or empty"},
 		"no package":      {head + "images: {a: {title: a, description: a, documentation: a}}\n", "images.a.package: is missing or empty"},
 		"foreign package": {head + "images: {a: {package: example.com/a, title: a, description: a, documentation: a}}\n", "starts with ./"},
-		"bad name":        {head + "images: {A_b: {package: ./a}}\n", `"A_b" is not a name for an image`},
+		"bad name":        {head + "images: {A_b: {package: ./a}}\n", `"A_b" is not a valid image name`},
 		"name of a link":  {head + "images: {check: {package: ./a}}\n", "choose another one"},
 	}
 	for what, c := range cases {

@@ -40,7 +40,7 @@ func TestACogThatCannotBeUsedSaysWhere(t *testing.T) {
 		"[commit_types]\nfeat = { bump_minor = \"no\" }\n":    "cog.toml: line 2, column 23: ",
 		"tag_prefix = \"v\"\ntag_prefix = \"w\"\n":            "cog.toml: line 2, column 1: ",
 		"[commit_types\n":                                     "cog.toml: line 1, column ",
-		"[commit_types]\n\"two words\" = {bump_patch=true}\n": `cog.toml: "two words" is not a commit type`,
+		"[commit_types]\n\"two words\" = {bump_patch=true}\n": `cog.toml: "two words" is not a valid commit type`,
 	} {
 		_, err := version.ParseCog([]byte(text))
 		require.ErrorIs(t, err, version.ErrCog, text)

@@ -174,5 +174,5 @@ func TestTypesOfOnesOwn(t *testing.T) {
 	require.ErrorIs(t, err, version.ErrBump)
 	assert.EqualError(t, err, `commit type feat: no bump: "big", use major, minor, patch or none`)
 	_, err = version.Rules{}.With(map[string]string{"two words": "patch"})
-	require.ErrorContains(t, err, `"two words" is not a commit type`)
+	require.ErrorContains(t, err, `"two words" is not a valid commit type`)
 }

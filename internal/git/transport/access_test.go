@@ -62,7 +62,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"app_private_key: it is missing":   func(a *Access) { a.AppID = "1" },
 		"app_private_key: it is not a key": func(a *Access) { a.AppID, a.AppPrivateKey = "1", "x" },
 		"app_id: there is also":            func(a *Access) { a.AppID, a.AppPrivateKey, a.Password = "1", "x", "y" },
-		"ca_cert: there is no":             func(a *Access) { a.CACert = "x" },
+		"ca_cert: it has no":             func(a *Access) { a.CACert = "x" },
 		"git_user: \"me\"":                 func(a *Access) { a.GitUser = "me" },
 	} {
 		a := good

@@ -227,7 +227,7 @@ func TestGitPut(t *testing.T) {
 	tagged, err := r.RevParse("v1.0.0^{commit}")
 	require.NoError(t, err)
 	assert.Equal(t, tip, tagged)
-	assert.ErrorContains(t, d.fails(t, rehearsal.Out, build, asked{Source: source, Params: map[string]any{"repository": "../x"}}), "no path in the build's folder")
+	assert.ErrorContains(t, d.fails(t, rehearsal.Out, build, asked{Source: source, Params: map[string]any{"repository": "../x"}}), "not a path in the build's folder")
 }
 
 func build(t *testing.T, dir string, env ...string) error {

@@ -108,7 +108,7 @@ func TestPullRequests(t *testing.T) {
 	checkedOut := t.TempDir()
 	d.step(t, rehearsal.In, checkedOut, asked{Source: source, Version: versions[0], Params: map[string]any{"integration_tool": "checkout", "git_depth": 1}})
 	assert.NoFileExists(t, filepath.Join(checkedOut, "c"))
-	assert.ErrorContains(t, d.fails(t, rehearsal.Out, t.TempDir(), asked{Source: source, Params: map[string]any{"path": "none"}}), "no get of a pull request")
+	assert.ErrorContains(t, d.fails(t, rehearsal.Out, t.TempDir(), asked{Source: source, Params: map[string]any{"path": "none"}}), "not a get of a pull request")
 }
 
 func TestSlack(t *testing.T) {
