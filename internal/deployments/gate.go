@@ -29,7 +29,7 @@ type Gate struct {
 const headGate = "HEAD"
 
 // errNoCommit says that a name points to no commit.
-var errNoCommit = errors.New("no commit")
+var errNoCommit = errors.New("not a commit")
 
 // shortCommit is what a person copies from `git log --oneline`.
 var shortCommit = regexp.MustCompile(`^[0-9a-fA-F]{7,40}$`)
@@ -97,7 +97,7 @@ func (r *Repository) byRef(ctx context.Context, v *View, name string) (git.Hash,
 			return h, nil
 		}
 	}
-	return git.Hash{}, fmt.Errorf("%q is %w of branch %s, no tag and no branch of %s: write a full or short commit, a tag, a branch or HEAD", name, errNoCommit, r.src.Branch, r.store.URL())
+	return git.Hash{}, fmt.Errorf("%q is %w of branch %s, and not a tag or a branch of %s: write a full or short commit, a tag, a branch or HEAD", name, errNoCommit, r.src.Branch, r.store.URL())
 }
 
 // byPrefix is the nearest commit of the branch whose hash starts so.
