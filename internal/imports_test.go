@@ -27,7 +27,6 @@ func mayImport() map[string][]string {
 	return map[string][]string{
 		// the bottom: each of them knows one thing, and none of the others
 		"internal/artifact":   {},                   // files of a build's folder, and paths in a repository
-		"internal/memo":       {},                   // the answer of a check, for the next one
 		"internal/nearest":    {},                   // what a misspelt name means
 		"internal/secret":     {},                   // secrets, from where they are obtained to where text is masked
 		"internal/visible":    {},                   // text from outside, made safe to show
@@ -55,6 +54,7 @@ func mayImport() map[string][]string {
 		"internal/git/workdir":   {"internal/git/object", "internal/git/pack"},
 		"internal/git":           {"internal/git/cache", "internal/git/local", "internal/git/object", "internal/git/pack", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
 
+		"internal/memo":                  {"internal/git"},                                                                // what a check leaves for the next one
 		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                      // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/githubapp", "internal/httpclient", "internal/retry"},                 // GitHub's API
 		"internal/proposal":              {"internal/forge", "internal/git", "internal/markdown", "internal/retry"},       // a bot's branch and its pull request
@@ -81,7 +81,7 @@ func mayImport() map[string][]string {
 		"internal/standin/types":    {"internal/forge", "internal/ociimage", "internal/rehearsal"},
 
 		// one resource type: never another one
-		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git"},
+		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git", "internal/memo"},
 		"resources/promote-rc":          {"internal/artifact", "internal/concourse", "internal/forge", "internal/git", "internal/proposal", "internal/release", "internal/version", "internal/markdown"},
 		"resources/semver-git":          {"internal/artifact", "internal/concourse", "internal/git", "internal/release", "internal/version", "internal/memo"},
 		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},

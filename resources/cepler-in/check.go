@@ -2,15 +2,14 @@ package ceplerin
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/memo"
 )
 
 // Check offers the pending version of the environment after the given one. When
@@ -22,88 +21,34 @@ func (Resource) Check(ctx context.Context, step concourse.Step, src Source, give
 		return nil, err
 	}
 	defer func() { _ = remote.Close() }()
-	c := check{src: src.Source, given: given, now: time.Now(), logf: step.Logf, remote: remote}
-	cache, err := deployments.OpenCache(os.TempDir(), src.Source)
-	if err != nil {
-		step.Logf("checking without a cache: %v", err)
-		return c.uncached(ctx)
+	decides := src.Source
+	decides.Access = git.Access{URI: src.URI, Branch: src.Branch}
+	q := memo.Question{Kind: "cepler-in", Branch: src.Branch, Refs: src.RefNames(), Parts: []any{decides, given}, Logf: step.Logf}
+	now := time.Now()
+	answer, err := memo.Check(ctx, remote, q, now, func(ctx context.Context, store *git.Store, refs map[string]git.Hash) (memo.Answer[Version], error) {
+		return answer(ctx, deployments.NewRepository(src.Source, remote, store, step.Logf), src.Environment, given, refs, now)
+	})
+	for _, note := range answer.Notes {
+		step.Logf("%s", note)
 	}
-	defer func() { _ = cache.Close() }()
-	return c.cached(ctx, cache)
+	return answer.Versions, err
 }
 
-// check is one question to the repository.
-type check struct {
-	src    deployments.Source
-	given  *Version
-	now    time.Time
-	logf   deployments.Logf
-	remote *git.Remote
-}
-
-// outcome is what the repository says, and how long it holds.
-type outcome struct {
-	versions []Version
-	notes    []string
-	refs     deployments.Refs
-	until    time.Time
-}
-
-func (c check) uncached(ctx context.Context) ([]Version, error) {
-	refs, err := c.remote.Refs(ctx, c.src.RefNames()...)
+// answer is what the repository says at the time now. An error comes with the notes so far.
+func answer(ctx context.Context, r *deployments.Repository, environment string, given *Version, refs deployments.Refs, now time.Time) (memo.Answer[Version], error) {
+	view, err := r.View(ctx, refs)
 	if err != nil {
-		return nil, err
+		return memo.Answer[Version]{}, err
 	}
-	out, err := c.answer(ctx, refs, "")
-	return out.versions, err
-}
-
-func (c check) cached(ctx context.Context, cache *deployments.Cache) ([]Version, error) {
-	refs, err := c.remote.Refs(ctx, cache.RefNames(c.src, c.given)...)
+	plan, err := r.Plan(ctx, view, environment, now)
 	if err != nil {
-		return nil, err
+		return memo.Answer[Version]{}, err
 	}
-	if versions, notes, ok := cache.Answer(c.src, c.given, refs, c.now); ok {
-		c.print(notes)
-		return versions, nil
+	out := memo.Answer[Version]{Notes: explain(plan), Refs: view.Refs, Until: plan.Until}
+	if given == nil {
+		out.Notes = append(out.Notes, history(plan)...)
 	}
-	out, err := c.answer(ctx, refs, cache.StoreDir())
-	if errors.Is(err, git.ErrDamaged) || errors.Is(err, git.ErrNotFound) {
-		if err := cache.Forget(); err != nil {
-			return nil, fmt.Errorf("remove the cache: %w", err)
-		}
-		out, err = c.answer(ctx, refs, cache.StoreDir())
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := cache.Keep(c.src, c.given, out.refs, out.until, out.versions, out.notes); err != nil {
-		c.logf("the answer was not kept: %v", err)
-	}
-	return out.versions, nil
-}
-
-// answer reads the repository, with its objects in storeDir.
-func (c check) answer(ctx context.Context, refs deployments.Refs, storeDir string) (outcome, error) {
-	conn, err := deployments.Attach(c.src, c.remote, storeDir, c.logf)
-	if err != nil {
-		return outcome{}, err
-	}
-	defer func() { _ = conn.CloseStore() }()
-	view, err := conn.View(ctx, refs)
-	if err != nil {
-		return outcome{}, err
-	}
-	plan, err := conn.Plan(ctx, view, c.src.Environment, c.now)
-	if err != nil {
-		return outcome{}, err
-	}
-	out := outcome{notes: explain(plan), refs: view.Refs, until: plan.Until}
-	if c.given == nil {
-		out.notes = append(out.notes, history(plan)...)
-	}
-	out.versions, err = conn.Offer(ctx, plan, c.given)
-	c.print(out.notes)
+	out.Versions, err = r.Offer(ctx, plan, given)
 	return out, err
 }
 
@@ -119,12 +64,6 @@ func history(p *deployments.Plan) []string {
 	}
 	return []string{fmt.Sprintf("%s runs #%d (%.7s); to have its history in Concourse: fly -t TARGET check-resource -r PIPELINE/RESOURCE --from version:%d",
 		p.Environment, p.Own.Version, p.Own.Current.Head, first)}
-}
-
-func (c check) print(notes []string) {
-	for _, note := range notes {
-		c.logf("%s", note)
-	}
 }
 
 // explain is what a person wants to know about a plan, in a line or a few.

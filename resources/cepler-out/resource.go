@@ -55,7 +55,7 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 		step.Logf("recorded version %s; its environment is not known, so no files are delivered", v.Version)
 		return out, nil
 	}
-	conn, err := deployments.Connect(src, "", step.Logf)
+	conn, err := deployments.Connect(src, step.Logf)
 	if err != nil {
 		return out, err
 	}
@@ -77,7 +77,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	if src.Environment, err = environment(src, p, delivered); err != nil {
 		return Result{}, err
 	}
-	conn, err := deployments.Connect(src, "", step.Logf)
+	conn, err := deployments.Connect(src, step.Logf)
 	if err != nil {
 		return Result{}, err
 	}

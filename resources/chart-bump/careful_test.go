@@ -1,6 +1,7 @@
 package chartbump_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -142,20 +143,24 @@ func TestHalfOfARegistrysCredentialsIsRefused(t *testing.T) {
 	}
 }
 
-func TestADamagedAnswerOfACheckIsNotBelieved(t *testing.T) {
+// One changed digit in the cache is a miss: no check answers a commit that does not exist.
+func TestAFlippedDigitInTheCacheIsAMiss(t *testing.T) {
 	w := newWorld(t)
-	now := commits(w.head(t, "main"))
-	require.Equal(t, now, w.check(t, nil))
-	memos, err := filepath.Glob(filepath.Join(os.TempDir(), "taxiway-chart-bump-*"))
+	head := w.head(t, "main")
+	require.Equal(t, commits(head), w.check(t, nil))
+	answers, err := filepath.Glob(filepath.Join(os.TempDir(), "taxiway-chart-bump-*", "answer"))
 	require.NoError(t, err)
-	require.Len(t, memos, 1)
-	good, err := os.ReadFile(memos[0])
+	require.Len(t, answers, 1)
+	good, err := os.ReadFile(answers[0])
 	require.NoError(t, err)
-	head := `{"head":"` + now[0].Commit + `"`
-	for _, damaged := range []string{"", "null", head + "}", string(good[:len(good)-3]), head + `,"versions":[{"commit":"9.9"}]}`, head + `,"versions":[{"commit":"` + now[0].Commit + `","pr":"x"}]}`} {
-		require.NoError(t, os.WriteFile(memos[0], []byte(damaged), 0o600))
-		assert.Equal(t, now, w.warmCheck(t, nil), damaged)
-		again, err := os.ReadFile(memos[0])
+	at := bytes.Index(good, []byte(head))
+	require.Positive(t, at)
+	for i := range 40 {
+		bad := bytes.Clone(good)
+		bad[at+i] ^= 1
+		require.NoError(t, os.WriteFile(answers[0], bad, 0o600))
+		assert.Equal(t, commits(head), w.warmCheck(t, nil), "digit %d", i)
+		again, err := os.ReadFile(answers[0])
 		require.NoError(t, err)
 		assert.Equal(t, string(good), string(again))
 	}

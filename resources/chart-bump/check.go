@@ -5,57 +5,52 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/memo"
 )
 
 // Check lists the commits of the base branch that brought another digest of a
 // tracked image. When the branch has not moved it costs one look at its ref.
 func (Resource) Check(ctx context.Context, step concourse.Step, src Source, given *Version) ([]Version, error) {
-	remote, store, err := open(src, step)
+	remote, err := git.Open(src.Access, git.Options{Logf: step.Logf})
 	if err != nil {
 		return nil, err
 	}
-	defer closeAll(store, remote)
-	refs, err := remote.Refs(ctx, src.baseRef())
-	if err != nil {
-		return nil, err
+	defer closeAll(remote)
+	q := memo.Question{
+		Kind: "chart-bump", Branch: src.Branch, Refs: []string{src.baseRef()}, Logf: step.Logf,
+		Parts: []any{src.valuesPath(), src.Images, given},
 	}
-	head, ok := refs[src.baseRef()]
-	if !ok {
-		step.Logf("%s has no branch %s yet", remote.URL(), src.Branch)
-		return []Version{}, nil
-	}
-	if given != nil && given.PR == "" && given.Commit == head.String() {
-		return []Version{*given}, nil
-	}
-	m, err := openMemo(src, given)
-	if err != nil {
-		return nil, err
-	}
-	if versions, ok := m.Recall(head.String()); ok {
-		return versions, nil
-	}
-	if err := store.Advance(ctx, src.baseRef(), head); err != nil {
-		return nil, err
-	}
-	h := history{reader: reader{src, store, step.Logf}}
-	versions, err := h.since(ctx, head, given)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.Keep(head.String(), versions); err != nil {
-		step.Logf("the answer was not kept: %v", err)
-	}
-	return versions, nil
+	answer, err := memo.Check(ctx, remote, q, time.Time{}, func(ctx context.Context, store *git.Store, refs map[string]git.Hash) (memo.Answer[Version], error) {
+		versions, err := history{reader{src, store, step.Logf}}.answer(ctx, refs[src.baseRef()], given)
+		return memo.Answer[Version]{Versions: versions}, err
+	})
+	return answer.Versions, err
 }
 
 // history walks the base branch along first parents: what it was, commit by
 // commit, however pull requests were merged into it.
 type history struct{ reader }
+
+// answer lists the versions after the given one. The head is zero if there is no base branch.
+func (h history) answer(ctx context.Context, head git.Hash, given *Version) ([]Version, error) {
+	if head.IsZero() {
+		h.logf("%s has no branch %s yet", h.store.URL(), h.src.Branch)
+		return []Version{}, nil
+	}
+	if given != nil && given.PR == "" && given.Commit == head.String() {
+		return []Version{*given}, nil
+	}
+	if err := h.store.Advance(ctx, h.src.baseRef(), head); err != nil {
+		return nil, err
+	}
+	return h.since(ctx, head, given)
+}
 
 // since lists the versions after the given one, which is the first of them; the
 // newest alone when nothing is given, or when it can't be placed.

@@ -52,8 +52,9 @@ func (w *world) cost() (requests int, out, in int64) {
 }
 
 // A bump in a large repository fetches one commit with its trees, two files, and
-// nothing of the history; a second one the bot branch's commit, too.
-func TestBumpFetchesNoMoreThanItNeeds(t *testing.T) {
+// nothing of the history; a second one the bot branch's commit, too. A check after one commit fetches
+// that commit, its trees and its values file.
+func TestABumpAndACheckFetchNoMoreThanTheyNeed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes a repository of 10,000 commits")
 	}
@@ -83,4 +84,17 @@ func TestBumpFetchesNoMoreThanItNeeds(t *testing.T) {
 	requests, out, _ = w.cost()
 	assert.LessOrEqual(t, requests, 1)
 	assert.Less(t, out, int64(1024), "bytes of a check that finds nothing new")
+
+	given := &chartbump.Version{Commit: nowhere}
+	require.Len(t, w.warmCheck(t, given), 1)
+	requests, cold, _ := w.cost()
+	t.Logf("check: %d requests, %d bytes fetched", requests, cold)
+	head = w.commit(t, "a bump", map[string]string{"charts/bank/values.yaml": strings.Replace(values, digestA, digestB, 1)})
+	w.git.Reset()
+	assert.Equal(t, commits(head), w.warmCheck(t, given))
+	requests, out, _ = w.cost()
+	t.Logf("check after one commit: %d requests, %d bytes fetched", requests, out)
+	assert.LessOrEqual(t, requests, 4)
+	assert.Less(t, out, int64(16<<10), "bytes of a check after one commit")
+	assert.Less(t, out, cold/4)
 }

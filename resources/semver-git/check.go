@@ -5,50 +5,47 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/memo"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
 
 // Check lists the versions since the given one, or only the one that holds now.
 // When the branch has not moved, it costs one ref advertisement.
 func (Resource) Check(ctx context.Context, step concourse.Step, src Source, given *Version) ([]Version, error) {
-	b, err := openBranch(src, step.Logf)
+	remote, err := git.Open(src.access(), git.Options{Logf: step.Logf})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = b.Close() }()
-	refs, err := b.remote.Refs(ctx, src.ref())
-	if err != nil {
-		return nil, err
+	defer func() { _ = remote.Close() }()
+	q := memo.Question{
+		Kind: "semver-git", Branch: src.Branch, Refs: []string{src.ref()}, Logf: step.Logf,
+		Parts: []any{src.file(), src.InitialVersion, given},
 	}
-	tip, ok := refs[src.ref()]
-	if ok && given != nil && given.Commit == tip.String() {
-		return []Version{*given}, nil
-	}
-	if !ok {
-		step.Logf("%s has no branch %s yet: the version is the initial one", b.remote.URL(), src.Branch)
+	answer, err := memo.Check(ctx, remote, q, time.Time{}, func(ctx context.Context, store *git.Store, refs map[string]git.Hash) (memo.Answer[Version], error) {
+		b := &branch{src: src, remote: remote, store: store, logf: step.Logf}
+		versions, err := b.answer(ctx, refs[src.ref()], given)
+		return memo.Answer[Version]{Versions: versions}, err
+	})
+	return answer.Versions, err
+}
+
+// answer lists the versions since the given one. The tip is zero if there is no branch.
+func (b *branch) answer(ctx context.Context, tip git.Hash, given *Version) ([]Version, error) {
+	if tip.IsZero() {
+		b.logf("%s has no branch %s yet: the version is the initial one", b.remote.URL(), b.src.Branch)
 		v, err := b.current(ctx, nil)
 		return []Version{v}, err
 	}
-	m, err := openMemo(src, given)
-	if err != nil {
-		return nil, err
+	if given != nil && given.Commit == tip.String() {
+		return []Version{*given}, nil
 	}
-	if versions, ok := m.Recall(tip.String()); ok && len(versions) > 0 {
-		return versions, nil
-	}
-	versions, err := b.since(ctx, tip, given)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.Keep(tip.String(), versions); err != nil {
-		step.Logf("the answer was not kept for the next check: %v", err)
-	}
-	return versions, nil
+	return b.since(ctx, tip, given)
 }
 
 // since gives the versions since the given one, oldest first.

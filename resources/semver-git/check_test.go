@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -56,8 +58,8 @@ func TestUnchangedCheck(t *testing.T) {
 	}
 }
 
-// A memo that is damaged, or of another time, is as good as none.
-func TestMovedCheckIsAskedAnew(t *testing.T) {
+// One changed digit in the cache is a miss: no check answers a commit that does not exist.
+func TestAFlippedDigitInTheCacheIsAMiss(t *testing.T) {
 	w := newWorld(t)
 	w.is("1.2.3\n")
 	require.Len(t, w.check(nil), 1)
@@ -65,18 +67,45 @@ func TestMovedCheckIsAskedAnew(t *testing.T) {
 	now := []semvergit.Version{{Number: "1.2.4", Commit: h}}
 	assert.Equal(t, now, w.check(nil))
 
-	memos, err := filepath.Glob(filepath.Join(os.TempDir(), "taxiway-semver-git-*"))
+	answers, err := filepath.Glob(filepath.Join(os.TempDir(), "taxiway-semver-git-*", "answer"))
 	require.NoError(t, err)
-	require.Len(t, memos, 1)
-	good, err := os.ReadFile(memos[0])
+	require.Len(t, answers, 1)
+	good, err := os.ReadFile(answers[0])
 	require.NoError(t, err)
-	for _, damaged := range []string{"", "null", `{"head":"` + h + `"}`, string(good[:len(good)-3]), `{"head":"` + h + `","versions":[{"number":"9.9"}]}`} {
-		require.NoError(t, os.WriteFile(memos[0], []byte(damaged), 0o600))
-		assert.Equal(t, now, w.check(nil), damaged)
-		again, err := os.ReadFile(memos[0])
+	at := strings.Index(string(good), h)
+	require.Positive(t, at)
+	for i := range 40 {
+		bad := slices.Clone(good)
+		bad[at+i] ^= 1
+		require.NoError(t, os.WriteFile(answers[0], bad, 0o600))
+		assert.Equal(t, now, w.check(nil), "digit %d", i)
+		again, err := os.ReadFile(answers[0])
 		require.NoError(t, err)
 		assert.Equal(t, string(good), string(again))
 	}
+}
+
+// After one new commit, a second check fetches that commit and its file, whatever the history holds.
+func TestAWarmCheckFetchesWhatIsNew(t *testing.T) {
+	const count = 2000
+	w := newWorld(t)
+	manyVersions(t, w, count)
+	given := &semvergit.Version{Number: "1.0.0"}
+	w.server.Reset()
+	require.Len(t, w.check(given), count)
+	requests, _, bytes := cost(w.server)
+	t.Logf("cold: %d requests, %d bytes", requests, bytes)
+	require.Greater(t, bytes, int64(100_000))
+
+	w.is("2.0.0\n")
+	w.server.Reset()
+	got := w.check(given)
+	require.Len(t, got, count+1)
+	assert.Equal(t, "2.0.0", got[count].Number)
+	requests, _, bytes = cost(w.server)
+	t.Logf("after one commit: %d requests, %d bytes", requests, bytes)
+	assert.LessOrEqual(t, requests, 4)
+	assert.Less(t, bytes, int64(4<<10))
 }
 
 // manyVersions fills the branch with 1.0.0, 1.0.1 and so on.
