@@ -43,7 +43,7 @@ func TestWhomToTrust(t *testing.T) {
 		assert.Equal(t, http.StatusFound, status, "redirects are for the caller")
 	}
 	_, err := New(TLS{CACert: "none"})
-	require.ErrorContains(t, err, "ca_cert: it has no certificate in it")
+	require.ErrorContains(t, err, "ca_cert: it has no certificate")
 }
 
 func TestExplainLeavesOtherErrorsAlone(t *testing.T) {

@@ -81,7 +81,7 @@ func (a Access) validateHosts() error {
 	if a.KnownHosts == "" {
 		return nil
 	}
-	_, err := parseKnownHosts(a.KnownHosts)
+	_, _, err := checkedHosts(a.KnownHosts)
 	return err
 }
 

@@ -2,17 +2,17 @@ package transport
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // git and OpenSSH use this hash
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
-	"path"
+	"os"
 	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
@@ -31,136 +31,159 @@ bitbucket.org ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNT
 bitbucket.org ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQDQeJzhupRu0u0cdegZIa8e86EG2qOCsIsD1Xw0xSeiPDlCr7kq97NLmMbpKTX6Esc30NuoqEEHCuc7yWtwp8dI76EEEB1VqY9QJq6vk+aySyboD5QF61I/1WeTwu+deCbgKMGbUijeXhtfbxSxm6JwGrXrhBdofTsbKRUsrN1WoNgUa8uqN1Vx6WAJw1JHPhglEGGHea6QICwJOAr/6mrui/oB7pkaWKHj3z7d1IC4KWLtY47elvjbaTlkN04Kc/5LFEirorGYVbt15kAUlqGM65pk6ZBxtaO3+30LVlORZkxOh+LKL/BvbZ/iRNhItLqNyieoQj/uh/7Iv4uyH/cV/0b4WDSd3DptigWq84lJubb9t/DnZlrJazxyDCulTmKdOR7vs9gMTo+uoIrPSb8ScTtvw65+odKAlBj59dhnVp9zd7QUojOpXlL62Aw56U4oO+FALuevvMjiWeavKhJqlR7i5n9srYcrNV7ttmDw7kf/97P5zauIhxcjX+xHv4M=
 `
 
-// knownHost is one line of a known_hosts file, see sshd(8).
-type knownHost struct {
-	marker   string // @revoked, @cert-authority or ""
-	patterns []string
-	key      ssh.PublicKey
-}
-
-func parseKnownHosts(text string) ([]knownHost, error) {
-	var hosts []knownHost
+// checkedHosts is a known_hosts text, see sshd(8), with host names in lower case and with an empty
+// line for each line whose kind of key is not known here; skipped are the numbers and kinds of those.
+// A line that is not valid is an error.
+func checkedHosts(text string) (lines, skipped []string, err error) {
+	keys := 0
 	for n, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
+			lines = append(lines, "")
 			continue
 		}
-		marker, names, key, _, _, err := ssh.ParseKnownHosts([]byte(line))
+		_, _, _, _, _, err := ssh.ParseKnownHosts([]byte(line)) //nolint:dogsled // only the verdict counts
+		if kind := otherKind(line); err != nil && kind != "" {
+			skipped = append(skipped, fmt.Sprintf("line %d (%s)", n+1, kind))
+			lines = append(lines, "")
+			continue
+		}
 		if err != nil {
-			return nil, fmt.Errorf("known_hosts: line %d is not of the form: host key-type base64-key: %w", n+1, err)
+			return nil, nil, fmt.Errorf("known_hosts: line %d is not of the form: host key-type base64-key: %w", n+1, err)
 		}
-		if marker != "" {
-			marker = "@" + marker
-		}
-		hosts = append(hosts, knownHost{marker, names, key})
+		keys++
+		lines = append(lines, lowerHosts(line))
 	}
-	if len(hosts) == 0 {
-		return nil, errors.New("known_hosts: it has no key; it must have lines of the form: host key-type base64-key")
+	if keys == 0 && len(skipped) == 0 {
+		return nil, nil, errors.New("known_hosts: it has no key; it must have lines of the form: host key-type base64-key")
 	}
-	return hosts, nil
+	return lines, skipped, nil
 }
 
-// matches reports whether the line is about an address.
-func (k knownHost) matches(host, port string) bool {
-	name := strings.ToLower(host)
-	if port != "" && port != "22" {
-		name = "[" + name + "]:" + port
+// otherKind is the kind of key of a line that is well-formed: the key begins with the length and the
+// name of its kind. It is "" for any other line.
+func otherKind(line string) string {
+	fields := strings.Fields(line)
+	if strings.HasPrefix(line, "@") {
+		fields = fields[1:]
 	}
-	found := false
-	for _, p := range k.patterns {
-		p, not := strings.CutPrefix(p, "!")
-		if !matchesHost(p, name) {
-			continue
-		}
-		if not {
-			return false
-		}
-		found = true
+	if len(fields) < 3 {
+		return ""
 	}
-	return found
+	key, err := base64.StdEncoding.DecodeString(fields[2])
+	const length = 4 // bytes
+	name := fields[1]
+	if err != nil || len(key) < length || uint64(binary.BigEndian.Uint32(key)) != uint64(len(name)) || !bytes.HasPrefix(key[length:], []byte(name)) {
+		return ""
+	}
+	return name
 }
 
-func matchesHost(pattern, name string) bool {
-	if strings.HasPrefix(pattern, "|1|") {
-		return matchesHashed(pattern, name)
+// lowerHosts writes the host names of a line in lower case. Hashes of names stay as they are.
+func lowerHosts(line string) string {
+	fields := strings.Fields(line)
+	at := 0
+	if strings.HasPrefix(line, "@") {
+		at = 1
 	}
-	pattern = strings.ToLower(pattern)
-	if pattern == name {
-		return true
+	if !strings.HasPrefix(fields[at], "|") {
+		fields[at] = strings.ToLower(fields[at])
 	}
-	if !strings.ContainsAny(pattern, "*?") {
-		return false
-	}
-	// Brackets are part of addresses here, not of the pattern.
-	ok, err := path.Match(strings.NewReplacer("[", `\[`, "]", `\]`).Replace(pattern), name)
-	return ok && err == nil
-}
-
-func matchesHashed(pattern, name string) bool {
-	parts := strings.Split(pattern, "|")
-	if len(parts) != 4 {
-		return false
-	}
-	salt, err := base64.StdEncoding.DecodeString(parts[2])
-	if err != nil {
-		return false
-	}
-	want, err := base64.StdEncoding.DecodeString(parts[3])
-	if err != nil {
-		return false
-	}
-	mac := hmac.New(sha1.New, salt)
-	mac.Write([]byte(name))
-	return hmac.Equal(mac.Sum(nil), want)
+	return strings.Join(fields, " ")
 }
 
 // trust decides about the key of one host.
 type trust struct {
-	host, port string
-	given      bool // known_hosts is set
-	lines      []knownHost
+	name       string // as known_hosts writes it
+	address    string // with a port
+	given      bool   // known_hosts is set
+	check      ssh.HostKeyCallback
+	algorithms []string // of the keys that are known for the host; nil for any
+	known      bool     // known_hosts has a key for the host
 }
 
-func newTrust(knownHosts string, e *Address) (*trust, error) {
-	t := &trust{host: e.host, port: e.port, given: knownHosts != ""}
+// newTrust reads known_hosts, or the published keys. logf gets a warning for lines that are skipped.
+func newTrust(text string, e *Address, logf func(string, ...any)) (*trust, error) {
+	t := &trust{address: strings.ToLower(e.dialAddress("22")), given: text != ""}
+	t.name = knownhosts.Normalize(t.address)
 	if !t.given {
-		knownHosts = publishedKeys
+		text = publishedKeys
 	}
-	all, err := parseKnownHosts(knownHosts)
+	lines, skipped, err := checkedHosts(text)
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range all {
-		if k.matches(e.host, e.port) {
-			t.lines = append(t.lines, k)
-		}
+	if len(skipped) > 0 {
+		logf("warning: known_hosts: skipped, as this program does not know the kind of key: %s", strings.Join(skipped, ", "))
 	}
+	known, err := readHosts(lines)
+	if err != nil {
+		return nil, err
+	}
+	t.check = func(_ string, remote net.Addr, key ssh.PublicKey) error {
+		return t.judge(known(t.address, remote, key), key)
+	}
+	t.learn(known, lines)
 	return t, nil
 }
 
-// algorithms makes the server show a key of a kind that is known. Without that
-// a server with several keys may show one that is not.
-func (t *trust) algorithms() []string {
-	var all []string
-	add := func(names ...string) {
+// readHosts hands the lines to the library, which reads files only.
+func readHosts(lines []string) (ssh.HostKeyCallback, error) {
+	file, err := os.CreateTemp("", "known_hosts-")
+	if err != nil {
+		return nil, fmt.Errorf("known_hosts: %w", err)
+	}
+	defer func() { _ = os.Remove(file.Name()) }() // it holds no secret
+	_, err = file.WriteString(strings.Join(lines, "\n") + "\n")
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return nil, fmt.Errorf("known_hosts: %w", err)
+	}
+	known, err := knownhosts.New(file.Name())
+	if err != nil {
+		text := strings.TrimPrefix(err.Error(), "knownhosts: "+file.Name()+":")
+		return nil, errors.New("known_hosts: line " + text)
+	}
+	return known, nil
+}
+
+// noKey is not the key of any host.
+type noKey struct{}
+
+// Type is not the type of any key.
+func (noKey) Type() string { return "none" }
+
+// Marshal is not the form of any key.
+func (noKey) Marshal() []byte { return []byte("none") }
+
+// Verify accepts nothing.
+func (noKey) Verify([]byte, *ssh.Signature) error { return errors.New("not a key") }
+
+// learn finds the kinds of the host's keys. The server is asked for one of those: a server with
+// several keys may else show one that is not known.
+func (t *trust) learn(known ssh.HostKeyCallback, lines []string) {
+	var unknown *knownhosts.KeyError
+	if !errors.As(known(t.address, &net.TCPAddr{}, noKey{}), &unknown) {
+		return
+	}
+	t.known = len(unknown.Want) > 0
+	for _, k := range unknown.Want {
+		names := []string{k.Key.Type()}
+		switch {
+		case strings.HasPrefix(lines[k.Line-1], "@cert-authority"):
+			t.algorithms = nil // any kind of certificate
+			return
+		case k.Key.Type() == ssh.KeyAlgoRSA:
+			names = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
+		}
 		for _, name := range names {
-			if !slices.Contains(all, name) {
-				all = append(all, name)
+			if !slices.Contains(t.algorithms, name) {
+				t.algorithms = append(t.algorithms, name)
 			}
 		}
 	}
-	for _, k := range t.lines {
-		switch {
-		case k.marker == "@revoked":
-		case k.marker == "@cert-authority":
-			return nil // any kind of certificate
-		case k.key.Type() == ssh.KeyAlgoRSA:
-			add(ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
-		default:
-			add(k.key.Type())
-		}
-	}
-	return all
 }
 
 // hostKeyError is ErrHostKey with the key that was shown.
@@ -172,48 +195,30 @@ func (e *hostKeyError) Error() string { return object.ErrHostKey.Error() + ": " 
 // Is makes it an ErrHostKey.
 func (e *hostKeyError) Is(target error) bool { return target == object.ErrHostKey }
 
-func (t *trust) check(address string, remote net.Addr, key ssh.PublicKey) error {
-	for _, k := range t.lines {
-		if k.marker == "@revoked" && bytes.Equal(k.key.Marshal(), key.Marshal()) {
-			return &hostKeyError{fmt.Sprintf("%s shows a key that is marked as revoked: %s", t.host, ssh.FingerprintSHA256(key))}
-		}
-	}
-	if certificate, ok := key.(*ssh.Certificate); ok {
-		return t.checkCertificate(address, remote, certificate)
-	}
-	for _, k := range t.lines {
-		if k.marker == "" && bytes.Equal(k.key.Marshal(), key.Marshal()) {
-			return nil
-		}
-	}
-	return &hostKeyError{t.describe(key)}
-}
-
-func (t *trust) checkCertificate(address string, remote net.Addr, certificate *ssh.Certificate) error {
-	checker := ssh.CertChecker{IsHostAuthority: func(authority ssh.PublicKey, _ string) bool {
-		return slices.ContainsFunc(t.lines, func(k knownHost) bool {
-			return k.marker == "@cert-authority" && bytes.Equal(k.key.Marshal(), authority.Marshal())
-		})
-	}}
-	if err := checker.CheckHostKey(address, remote, certificate); err != nil {
-		return &hostKeyError{fmt.Sprintf("the certificate of %s: %v", t.host, err)}
-	}
-	return nil
-}
-
-// describe says what was shown and how to trust it.
-func (t *trust) describe(key ssh.PublicKey) string {
-	name := t.host
-	if t.port != "" && t.port != "22" {
-		name = "[" + t.host + "]:" + t.port
-	}
-	line := name + " " + strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
-	shown := fmt.Sprintf("%s shows the key %s (%s)", name, ssh.FingerprintSHA256(key), key.Type())
+// judge turns the library's verdict about a key into an error for people.
+func (t *trust) judge(err error, key ssh.PublicKey) error {
+	var unknown *knownhosts.KeyError
+	var revoked *knownhosts.RevokedError
 	switch {
-	case len(t.lines) > 0 && t.given:
+	case err == nil:
+		return nil
+	case errors.As(err, &revoked):
+		return &hostKeyError{fmt.Sprintf("%s shows a key that is marked as revoked: %s", t.name, ssh.FingerprintSHA256(key))}
+	case errors.As(err, &unknown):
+		return &hostKeyError{t.describe(key)}
+	}
+	return &hostKeyError{fmt.Sprintf("the key or certificate of %s: %v", t.name, err)}
+}
+
+// describe says which key was shown and how to trust it.
+func (t *trust) describe(key ssh.PublicKey) string {
+	line := knownhosts.Line([]string{t.address}, key)
+	shown := fmt.Sprintf("%s shows the key %s (%s)", t.name, ssh.FingerprintSHA256(key), key.Type())
+	switch {
+	case t.known && t.given:
 		return shown + ", which is not one of those in known_hosts for it: either the server has a new key, or somebody is in between. " +
 			"Compare it with what the server's owner publishes before you change known_hosts to:\n" + line
-	case len(t.lines) > 0:
+	case t.known:
 		return shown + ", which is not one of those that it publishes: somebody may be in between. " +
 			"If the owner has published a new key, set known_hosts to:\n" + line
 	case t.given:
@@ -222,17 +227,17 @@ func (t *trust) describe(key ssh.PublicKey) string {
 	return shown + ", and known_hosts is not set. Compare it with what the server's owner publishes, then set known_hosts to:\n" + line
 }
 
-// refused finds the reason in an error of the handshake: a key that check did
-// not like, or none of a kind that is known.
+// refused finds the reason in an error of the handshake: a key that is not accepted, or no key of
+// a kind that is known.
 func (t *trust) refused(err error) error {
 	var e *hostKeyError
 	if errors.As(err, &e) {
 		return e
 	}
 	var negotiation *ssh.AlgorithmNegotiationError
-	if errors.As(err, &negotiation) && len(t.lines) > 0 {
+	if errors.As(err, &negotiation) && t.known {
 		return &hostKeyError{fmt.Sprintf("%s has no key of a kind that known_hosts has for it (%s); it offers %s",
-			t.host, strings.Join(t.algorithms(), ", "), strings.Join(negotiation.SupportedAlgorithms, ", "))}
+			t.name, strings.Join(t.algorithms, ", "), strings.Join(negotiation.SupportedAlgorithms, ", "))}
 	}
 	return nil
 }

@@ -55,11 +55,11 @@ func newSSHDialer(a Access, e *Address, logf func(string, ...any)) (*sshDialer, 
 		d.config.HostKeyCallback = ssh.InsecureIgnoreHostKey() //nolint:gosec // asked for, and told
 		return d, nil
 	}
-	if d.trust, err = newTrust(a.KnownHosts, e); err != nil {
+	if d.trust, err = newTrust(a.KnownHosts, e, logf); err != nil {
 		return nil, err
 	}
 	d.config.HostKeyCallback = d.trust.check
-	d.config.HostKeyAlgorithms = d.trust.algorithms()
+	d.config.HostKeyAlgorithms = d.trust.algorithms
 	return d, nil
 }
 
