@@ -26,21 +26,22 @@ const module = "github.com/taxiway-ci/taxiway/"
 func mayImport() map[string][]string {
 	return map[string][]string{
 		// the bottom: each of them knows one thing, and none of the others
-		"internal/artifact":   {},                   // files of a build's folder, and paths in a repository
-		"internal/nearest":    {},                   // what a misspelt name means
-		"internal/secret":     {},                   // secrets, from where they are obtained to where text is masked
-		"internal/visible":    {},                   // text from outside, made safe to show
-		"internal/cepler":     {"internal/nearest"}, // cepler's model, without git and Concourse
-		"internal/yamledit":   {"internal/nearest"}, // single values of a YAML file
-		"internal/retry":      {},                   // what may pass is done again
-		"internal/httpclient": {},                   // clients as a source wants them
-		"internal/ociimage":   {"internal/nearest"}, // an image from a program
-		"internal/provenance": {},                   // the comment beside an image digest
-		"internal/pipeline":   {"internal/nearest"}, // Concourse's pipelines as data
+		"internal/artifact":   {},                                      // files of a build's folder, and paths in a repository
+		"internal/nearest":    {},                                      // what a misspelt name means
+		"internal/secret":     {},                                      // secrets, from where they are obtained to where text is masked
+		"internal/visible":    {},                                      // text from outside, made safe to show
+		"internal/strict":     {"internal/nearest"},                    // keys of files that people write
+		"internal/cepler":     {"internal/nearest", "internal/strict"}, // cepler's model, without git and Concourse
+		"internal/yamledit":   {"internal/nearest"},                    // single values of a YAML file
+		"internal/retry":      {},                                      // what may pass is done again
+		"internal/httpclient": {},                                      // clients as a source wants them
+		"internal/ociimage":   {"internal/nearest"},                    // an image from a program
+		"internal/provenance": {},                                      // the comment beside an image digest
+		"internal/pipeline":   {"internal/nearest"},                    // Concourse's pipelines as data
 		// the protocol of resource types
 		"internal/concourse": {"internal/artifact", "internal/nearest", "internal/secret", "internal/visible"},
-		"internal/markdown":  {"internal/visible"},                       // text from outside, in Markdown
-		"internal/version":   {"internal/artifact", "internal/markdown"}, // versions, conventional commits, release notes
+		"internal/markdown":  {"internal/visible"},                                          // text from outside, in Markdown
+		"internal/version":   {"internal/artifact", "internal/markdown", "internal/strict"}, // versions, conventional commits, release notes
 
 		// git, from the ground up: the data model, a cache with a total weight, packs and
 		// their limits, the protocol as bytes, connections and credentials, repositories on
@@ -54,13 +55,13 @@ func mayImport() map[string][]string {
 		"internal/git/workdir":   {"internal/git/object", "internal/git/pack"},
 		"internal/git":           {"internal/git/cache", "internal/git/local", "internal/git/object", "internal/git/pack", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
 
-		"internal/memo":                  {"internal/git"},                                                                // what a check leaves for the next one
-		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                      // an app's tokens, for git and the forge
-		"internal/forge":                 {"internal/githubapp", "internal/httpclient", "internal/retry"},                 // GitHub's API
-		"internal/proposal":              {"internal/forge", "internal/git", "internal/markdown", "internal/retry"},       // a bot's branch and its pull request
-		"internal/vendored":              {"internal/artifact", "internal/git", "internal/yamledit", "internal/markdown"}, // vendir's git contents
-		"internal/nixcache":              {"internal/httpclient", "internal/retry"},                                       // binary caches of Nix
-		"internal/deployments":           {"internal/artifact", "internal/cepler", "internal/git"},
+		"internal/memo":                  {"internal/git"},                                                                                   // what a check leaves for the next one
+		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                                         // an app's tokens, for git and the forge
+		"internal/forge":                 {"internal/githubapp", "internal/httpclient", "internal/retry"},                                    // GitHub's API
+		"internal/proposal":              {"internal/forge", "internal/git", "internal/markdown", "internal/retry"},                          // a bot's branch and its pull request
+		"internal/vendored":              {"internal/artifact", "internal/git", "internal/strict", "internal/yamledit", "internal/markdown"}, // vendir's git contents
+		"internal/nixcache":              {"internal/httpclient", "internal/retry"},                                                          // binary caches of Nix
+		"internal/deployments":           {"internal/artifact", "internal/cepler", "internal/git", "internal/nearest"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},

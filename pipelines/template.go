@@ -101,7 +101,11 @@ func (r rendering) addConfigs(files map[string][]byte, values []byte) error {
 		if err != nil {
 			return fmt.Errorf("read cepler config %s of %s (name the root of the repository with --repository): %w", d.Config, r.Values, err)
 		}
-		if _, err := cepler.ParseConfig(d.Config, data); err != nil {
+		config, err := cepler.ParseConfig(d.Config, data)
+		if err == nil {
+			err = config.Mistakes()
+		}
+		if err != nil {
 			return fmt.Errorf("read the cepler configs of %s: %w", r.Values, err)
 		}
 		files[path.Join(configsFolder, d.Config)+".data"] = data

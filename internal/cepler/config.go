@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // Config is cepler's config, usually cepler.yml.
@@ -19,6 +21,10 @@ type Config struct {
 	// config names none.
 	Deployment   string
 	Environments map[string]Environment
+
+	mistakes []string
+	// warnings are by environment, "" for the config beside its environments.
+	warnings map[string][]string
 }
 
 // Environment is what the config says about one environment.
@@ -41,6 +47,7 @@ type Environment struct {
 var ErrUnknownEnvironment = errors.New("no such environment")
 
 const (
+	environmentsKey   = "environments"
 	defaultDeployment = "default"
 	// maxConfig is far above any config of people; the largest known has 40 KB.
 	maxConfig = 1 << 20
@@ -71,10 +78,10 @@ func CleanConfigPath(p string) (string, error) {
 // ParseConfig reads the config that is at the path file. Its errors name the file and
 // the line.
 //
-// It is as lenient as cepler: unknown keys (merge keys among them) are
-// ignored, any scalar does where a text is wanted, and of two environments with
-// one name the later one counts. It is stricter in what would go wrong later:
-// patterns that cepler panics on, environments that wait for each other, and
+// It is as lenient as cepler, so that every commit of a history can be read: unknown keys (merge keys
+// among them) are ignored, any scalar is accepted where a text is expected, and of two environments with one
+// name the later one counts; Mistakes and Warnings have what a person should know of that. It is stricter
+// in what would go wrong later: patterns that cepler panics on, environments that wait for each other, and
 // names that break a state file's keys or paths are refused.
 func ParseConfig(file string, data []byte) (*Config, error) {
 	clean, err := CleanConfigPath(file)
@@ -83,8 +90,9 @@ func ParseConfig(file string, data []byte) (*Config, error) {
 	}
 	p := configParser{
 		document: document{path: clean},
-		config:   &Config{Path: clean, Deployment: defaultDeployment},
+		config:   &Config{Path: clean, Deployment: defaultDeployment, warnings: map[string][]string{}},
 		lines:    map[string]int{},
+		unpassed: map[string]int{},
 	}
 	root, err := p.root(data, maxConfig)
 	if err != nil {
@@ -93,7 +101,46 @@ func ParseConfig(file string, data []byte) (*Config, error) {
 	if err := p.top(root); err != nil {
 		return nil, err
 	}
+	p.judge(root)
 	return p.config, p.chains()
+}
+
+// Mistakes is an error with every misspelt key and every key that is there twice; nil without one. A
+// config with mistakes means something else than was written, so nothing new may be decided by it.
+func (c *Config) Mistakes() error {
+	if len(c.mistakes) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(c.mistakes, "; "))
+}
+
+// Warnings are what has no effect in one environment, or in the config beside its environments if the
+// name is "". Each names the file and the line.
+func (c *Config) Warnings(environment string) []string { return c.warnings[environment] }
+
+// configShape is the config as cepler 0.7 reads it.
+func configShape() *strict.Shape {
+	environment := strict.Keys("name", "passed", "propagated", "latest", "ignore_queue")
+	return strict.Keys("deployment").With(environmentsKey, &strict.Shape{Each: environment})
+}
+
+// judge notes what is misspelt, and what has no effect.
+func (p *configParser) judge(root *yaml.Node) {
+	mistakes, doubts := configShape().Judge(root)
+	for _, f := range mistakes {
+		p.config.mistakes = append(p.config.mistakes, p.faultf(f.Line, "%s", f).Error())
+	}
+	for _, f := range doubts {
+		name, _ := strings.CutPrefix(f.Path, environmentsKey+".")
+		p.warn(name, p.faultf(f.Line, "%s", f))
+	}
+	for name, line := range p.unpassed {
+		p.warn(name, p.faultf(line, "environments.%s: propagated has no effect without passed; set passed to the environment that must deploy these files first", name))
+	}
+}
+
+func (p *configParser) warn(environment string, about error) {
+	p.config.warnings[environment] = append(p.config.warnings[environment], about.Error())
 }
 
 type configParser struct {
@@ -101,6 +148,7 @@ type configParser struct {
 
 	config   *Config
 	lines    map[string]int // where each environment begins
+	unpassed map[string]int // where environments without passed have propagated files
 	patterns int
 }
 
@@ -223,6 +271,9 @@ func (p *configParser) environment(f field) (Environment, error) {
 	}
 	if f, ok := fields["propagated"]; ok {
 		env.Propagated, err = p.globs(f.value, what+".propagated", env.Passed != "")
+		if env.Passed == "" && len(resolve(f.value).Content) > 0 {
+			p.unpassed[env.Name] = f.line
+		}
 	}
 	return env, err
 }

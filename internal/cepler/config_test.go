@@ -155,6 +155,43 @@ func TestConfigFaultsAreNamed(t *testing.T) {
 	}
 }
 
+func TestConfigMistakesAndWarnings(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct{ mistake, warning string }{
+		"environments:\n  s: {latest: [a]}\n  p: {passed: s, propagated: [a]}\n": {},
+		"environments:\n  s: {}\n  p: {pased: s}\n":                              {mistake: `cepler.yml:3: environments.p: unknown key "pased"; did you mean "passed"?`},
+		"environments:\n  p: {propogated: [a]}\n":                                {mistake: `cepler.yml:2: environments.p: unknown key "propogated"; did you mean "propagated"?`},
+		"environments:\n  p: {lates: [a]}\n":                                     {mistake: `cepler.yml:2: environments.p: unknown key "lates"; did you mean "latest"?`},
+		"environments:\n  p: {ignoreQueue: true}\n":                              {mistake: `did you mean "ignore_queue"?`},
+		"deploymant: x\nenvironments: {}\n":                                      {mistake: `cepler.yml:1: unknown key "deploymant"; did you mean "deployment"?`},
+		"environments:\n  p: {}\n  p: {}\n":                                      {mistake: `cepler.yml:3: environments: the key "p" is there twice, first in line 2; remove one`},
+		"owner: ana\nenvironments: {}\n":                                         {warning: `cepler.yml:1: unknown key "owner" has no effect; known are deployment, environments`},
+		"environments:\n  p: {owner: ana}\n":                                     {warning: `p: cepler.yml:2: environments.p: unknown key "owner" has no effect`},
+		"environments:\n  p:\n    propagated: [a]\n":                             {warning: `p: cepler.yml:3: environments.p: propagated has no effect without passed; set passed`},
+		"b: &b {}\nenvironments: {p: {<<: *b}}\n":                                {warning: `p: cepler.yml:2: environments.p: unknown key "<<" has no effect`},
+	} {
+		c, err := cepler.ParseConfig("cepler.yml", []byte(text))
+		require.NoError(t, err, text)
+		if want.mistake == "" {
+			require.NoError(t, c.Mistakes(), text)
+		} else {
+			require.ErrorContains(t, c.Mistakes(), want.mistake, text)
+		}
+		name, warning, own := strings.Cut(want.warning, ": cepler")
+		switch {
+		case own:
+			require.Len(t, c.Warnings(name), 1, text)
+			assert.Contains(t, c.Warnings(name)[0], "cepler"+warning, text)
+		case want.warning != "":
+			require.Len(t, c.Warnings(""), 1, text)
+			assert.Contains(t, c.Warnings("")[0], want.warning, text)
+		default:
+			assert.Empty(t, c.Warnings(""), text)
+			assert.Empty(t, c.Warnings("p"), text)
+		}
+	}
+}
+
 func TestConfigThatAliasesBlowUpIsRefused(t *testing.T) {
 	t.Parallel()
 	text := []byte("l: &l [" + strings.Repeat("a,", 1000) + "]\nenvironments:\n")

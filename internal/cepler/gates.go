@@ -80,15 +80,13 @@ func ParseGates(path string, data []byte) (*Gates, error) {
 		return nil, err
 	}
 	out := &Gates{gates: make(map[string]Gate, len(fields))}
-	rules := map[string]bool{}
+	lines := map[string]int{}
 	for _, f := range fields {
-		// cepler lets the later of two plain gates count
-		if isRules := resolve(f.value).Kind == yaml.MappingNode; isRules || rules[f.name] {
-			if _, twice := out.gates[f.name]; twice {
-				return nil, p.faultf(f.line, "the gates file has %s twice", f.name)
-			}
-			rules[f.name] = true
+		// cepler lets the later one count, which opens a gate that somebody closed
+		if first, twice := lines[f.name]; twice {
+			return nil, p.faultf(f.line, "the gates file has %s twice, first in line %d; remove one", f.name, first)
 		}
+		lines[f.name] = f.line
 		if out.gates[f.name], err = p.gate(f); err != nil {
 			return nil, err
 		}

@@ -36,7 +36,7 @@ func at(t *testing.T, text string) time.Time {
 
 func TestPlainGatesAreCeplers(t *testing.T) {
 	t.Parallel()
-	gates, err := cepler.ParseGates("gates.yml", lines("staging: HEAD", "qa: 1fac1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c", "old: 1", "old: 1234567", "tag: v1.2.0"))
+	gates, err := cepler.ParseGates("gates.yml", lines("staging: HEAD", "qa: 1fac1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c", "old: 1234567", "tag: v1.2.0"))
 	require.NoError(t, err)
 	for env, commit := range map[string]string{"staging": "HEAD", "qa": "1fac1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c", "old": "1234567", "tag": "v1.2.0"} {
 		g, ok := gates.For(env)
@@ -84,6 +84,7 @@ func TestGatesFaultsAreNamed(t *testing.T) {
 		"a: b\nproduction:":              "gates.yml:2: production: nothing is given",
 		"production: ''":                 "gates.yml:1: production: nothing is given",
 		"production: {}":                 "gates.yml:1: production is empty; known are approvals, commit",
+		"a: 1234567\na: HEAD":            "gates.yml:2: the gates file has a twice, first in line 1; remove one",
 		"a: HEAD\na: {soak: 2h}":         "gates.yml:2: the gates file has a twice",
 		"a: {soak: 2h}\na: HEAD":         "gates.yml:2: the gates file has a twice",
 		"a: {soak: 2h}\na: {soak: 2}":    "gates.yml:2: the gates file has a twice",

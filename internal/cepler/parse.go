@@ -7,10 +7,12 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/nearest"
 )
 
 // ParseState reads the state file that is at path. Unknown fields are ignored,
-// as cepler does; the next record drops them. The error of a file that does
+// as cepler does, and the next record drops them; one that is nearly a known one is a mistake. The error of a file that does
 // not parse is ErrState and names the line.
 func ParseState(path string, data []byte) (*State, error) {
 	if len(data) > maxState {
@@ -59,7 +61,7 @@ func (d edited) state(data []byte) (*State, error) {
 	return s, err
 }
 
-// known are the fields with those names; others are ignored.
+// known are the fields with those names; others are ignored, unless they are a misspelt one.
 func (d edited) known(n *yaml.Node, what string, names ...string) (map[string]*yaml.Node, error) {
 	all, err := d.fields(n, what)
 	if err != nil {
@@ -67,6 +69,9 @@ func (d edited) known(n *yaml.Node, what string, names ...string) (map[string]*y
 	}
 	out := map[string]*yaml.Node{}
 	for _, f := range all {
+		if best := nearest.Of(f.name, names); best != "" && best != f.name {
+			return nil, d.faultf(f.line, "%s: unknown key %q; did you mean %q?", what, f.name, best)
+		}
 		for _, name := range names {
 			if f.name != name {
 				continue

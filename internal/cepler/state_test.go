@@ -174,6 +174,8 @@ func TestDamagedStateIsNamedWithItsLine(t *testing.T) {
 		"newer queue":          {"current: {head_commit: x}\npropagation_queue: {a: b}\n", path + ":2: propagation_queue: want a list, got a mapping"},
 		"bad queue":            {"current: {head_commit: x}\npropagation_queue:\n- {}\n", path + ":3: propagation_queue[0] has no field head_commit"},
 		"twice":                {"current: {head_commit: x}\ncurrent: {head_commit: y}\n", path + ":2: the state has current twice"},
+		"a misspelt key":       {"current: {head_commit: x}\npropagated_form: s\n", path + `:2: the state: unknown key "propagated_form"; did you mean "propagated_from"?`},
+		"a misspelt file key":  {"current:\n  head_commit: x\n  files: {'{latest}/a': {from_comit: x, message: y}}\n", `did you mean "from_commit"?`},
 		"two documents":        {"current: {head_commit: x}\n---\ncurrent: {head_commit: y}\n", path + ":2: a second document begins"},
 		"not UTF-8":            {"current: {head_commit: \xff}\n", path + ":"},
 		"unknown alias":        {"current: *x\n", "unknown anchor"},

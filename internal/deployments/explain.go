@@ -19,6 +19,8 @@ type Explanation struct {
 	Branch       string              `json:"branch"`
 	Head         string              `json:"head"`
 	Environments []EnvironmentReport `json:"environments"`
+	// Warnings are what has no effect in the config beside its environments.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // EnvironmentReport is one environment's part of an Explanation.
@@ -31,6 +33,8 @@ type EnvironmentReport struct {
 	Pending *Pending `json:"pending"`
 	// Waits are the reasons why nothing, or no more, is deployed now.
 	Waits []string `json:"waits,omitempty"`
+	// Warnings are what of the config has no effect on this environment.
+	Warnings []string `json:"warnings,omitempty"`
 	// Until is when a reason may end by itself.
 	Until *time.Time `json:"until,omitempty"`
 	// Rollback is the rollback that runs, if it holds anything back or could.
@@ -67,7 +71,7 @@ type Pending struct {
 // Explain looks at every environment of the view's config, or at those that
 // are named.
 func (r *Repository) Explain(ctx context.Context, v *View, now time.Time, environments ...string) (*Explanation, error) {
-	out := &Explanation{Deployment: v.Config.Deployment, Branch: r.src.Branch, Head: v.Head.Hash.String()}
+	out := &Explanation{Deployment: v.Config.Deployment, Branch: r.src.Branch, Head: v.Head.Hash.String(), Warnings: v.Config.Warnings("")}
 	if len(environments) == 0 {
 		environments = v.Config.InOrder()
 	}
@@ -90,7 +94,7 @@ func (r *Repository) report(ctx context.Context, v *View, out *EnvironmentReport
 	if err != nil {
 		return err
 	}
-	out.Plan, out.Waits, out.Rollback = plan, plan.Waits, plan.Rollback
+	out.Plan, out.Waits, out.Warnings, out.Rollback = plan, plan.Waits, plan.Warnings, plan.Rollback
 	if !plan.Until.IsZero() {
 		out.Until = &plan.Until
 	}
@@ -149,10 +153,16 @@ func (e *Explanation) JSON(w io.Writer) error {
 func (e *Explanation) Text(w io.Writer) error {
 	var rows, reasons strings.Builder
 	rows.WriteString("ENVIRONMENT\tRUNS\tSINCE\tPENDING\n")
+	for _, text := range e.Warnings {
+		fmt.Fprintf(&reasons, "\nwarning: %s", text)
+	}
 	for _, env := range e.Environments {
 		fmt.Fprintf(&rows, "%s\t%s\t%s\t%s\n", env.Name, env.Runs.String(), env.Runs.since(), env.Pending.String())
 		for _, why := range env.Waits {
 			fmt.Fprintf(&reasons, "\n%s waits: %s", env.Name, why)
+		}
+		for _, text := range env.Warnings {
+			fmt.Fprintf(&reasons, "\nwarning: %s", text)
 		}
 		if env.Error != "" {
 			fmt.Fprintf(&reasons, "\n%s can't be explained: %s", env.Name, env.Error)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/nearest"
 )
 
 // Gate is how far an environment may see, resolved to a commit of the branch.
@@ -42,7 +43,7 @@ func (r *Repository) gate(ctx context.Context, v *View, environment string) (*Ga
 	}
 	rule, ok := v.Gates.For(environment)
 	if !ok {
-		return nil, fmt.Errorf("%w: %s of branch %s has no gate for %s; add `%s: HEAD`, or the commit it may deploy up to", ErrNothingYet, r.src.GatesFile, v.gatesBranch(r.src), environment, environment)
+		return nil, fmt.Errorf("%w: %s of branch %s has no gate for %s%s; add `%s: HEAD`, or the commit it may deploy up to", ErrNothingYet, r.src.GatesFile, v.gatesBranch(r.src), environment, misspelt(v, environment), environment)
 	}
 	if rule.Commit == headGate {
 		return &Gate{Gate: rule, Commit: v.Head, Gated: rule.HasRules()}, nil
@@ -63,6 +64,21 @@ func (r *Repository) gate(ctx context.Context, v *View, environment string) (*Ga
 		return nil, fmt.Errorf("gate of %s: %w", environment, err)
 	}
 	return &Gate{Gate: rule, Commit: commit, Gated: true}, nil
+}
+
+// misspelt mentions a gate that may be meant for the environment: one with nearly its name, which is not
+// that of another environment.
+func misspelt(v *View, environment string) string {
+	var strangers []string
+	for _, name := range v.Gates.Environments() {
+		if _, err := v.Config.Environment(name); err != nil {
+			strangers = append(strangers, name)
+		}
+	}
+	if name := nearest.Of(environment, strangers); name != "" {
+		return fmt.Sprintf(", but one for %s (is that a misspelt %s?)", name, environment)
+	}
+	return ""
 }
 
 // resolve finds the commit that a person named.

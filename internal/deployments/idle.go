@@ -42,12 +42,12 @@ func (r *Repository) upstreamLag(ctx context.Context, u rules, g *Gate) ([]strin
 		deployed[p] = f.Hash
 	}
 	lagging := rules{config: u.config, environment: cepler.Environment{Name: u.environment.Name, Latest: u.environment.Propagated}}
-	blobs, _, err := r.latest(ctx, g.Commit, lagging)
+	branch, err := r.latest(ctx, g.Commit, lagging)
 	if err != nil {
 		return nil, err
 	}
 	var behind []string
-	for p, h := range blobs {
+	for p, h := range branch.blobs {
 		if was, ok := deployed[p]; ok && was != h {
 			behind = append(behind, p)
 		}

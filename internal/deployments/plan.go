@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,6 +27,9 @@ type Plan struct {
 	// Waits are the reasons why the pending state, or the next one, is not
 	// offered; empty when it is, or when there is none.
 	Waits []string
+	// Warnings are what of the config has no effect on this environment: a key, a pattern that matches
+	// nothing, a submodule.
+	Warnings []string
 	// Until is when Waits should be looked at again; zero when only a commit
 	// can change them.
 	Until time.Time
@@ -77,7 +81,7 @@ func (r *Repository) Plan(ctx context.Context, v *View, environment string, now 
 	if err != nil {
 		return nil, fmt.Errorf("source.environment: %w", err)
 	}
-	p := &Plan{Environment: environment, view: v}
+	p := &Plan{Environment: environment, Warnings: slices.Clone(v.Config.Warnings(environment)), view: v}
 	err = r.fill(ctx, v, p, env, now)
 	if errors.Is(err, ErrNothingYet) {
 		p.Waits = append(p.Waits, reason(err))
@@ -107,7 +111,14 @@ func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Envi
 	if err := r.upstreamDeployed(ctx, v, u, p.Gate); err != nil {
 		return err
 	}
-	pending, err := r.pending(ctx, p, u)
+	start, err := r.contentAt(ctx, p.Gate.Commit, u)
+	if err != nil {
+		return err
+	}
+	if err := r.warn(ctx, p, u, start); err != nil {
+		return err
+	}
+	pending, err := r.pending(ctx, p, u, start)
 	if err != nil {
 		return err
 	}
@@ -137,14 +148,12 @@ type pendingState struct {
 	changes []cepler.Change
 }
 
-// pending is what the environment would deploy by the rules u; nil when it has that already.
-func (r *Repository) pending(ctx context.Context, p *Plan, u rules) (*pendingState, error) {
-	start, err := r.contentAt(ctx, p.Gate.Commit, u)
-	if err != nil {
-		return nil, err
-	}
+// pending is what the environment would deploy by the rules u, by which it has the content start at its
+// gate; nil when it has that already.
+func (r *Repository) pending(ctx context.Context, p *Plan, u rules, start *content) (*pendingState, error) {
 	changes := cepler.Diff(current(p.Own), start.Snapshot)
 	if len(changes) == 0 && p.Own != nil {
+		var err error
 		if changes, err = r.modeChanges(ctx, p.Own, start); err != nil {
 			return nil, err
 		}
@@ -182,7 +191,11 @@ func (r *Repository) passBack(ctx context.Context, v *View, p *Plan, u rules, fi
 			return at, nil
 		}
 		u.skip[head] = true
-		next, err := r.pending(ctx, p, u)
+		start, err := r.contentAt(ctx, p.Gate.Commit, u)
+		if err != nil {
+			return nil, err
+		}
+		next, err := r.pending(ctx, p, u, start)
 		if err != nil {
 			return nil, err
 		}

@@ -228,7 +228,7 @@ func (r *Repository) versionOf(ctx context.Context, environment string, rec reco
 		return version, err
 	}
 	u := rules{config: out.Config, environment: out.Environment}
-	blobs, modes, err := r.latest(ctx, out.Trigger, u)
+	own, err := r.latest(ctx, out.Trigger, u)
 	if err != nil {
 		return version, err
 	}
@@ -237,7 +237,7 @@ func (r *Repository) versionOf(ctx context.Context, environment string, rec reco
 		return version, err
 	}
 	for _, candidate := range candidates {
-		c := &content{Snapshot: cepler.Compose(out.Environment, blobs, candidate.snapshot), modes: modes}
+		c := &content{Snapshot: cepler.Compose(out.Environment, own.blobs, candidate.snapshot), modes: own.modes}
 		if c.PropagatedHead == rec.state.Current.PropagatedHead && c.recordedAs(rec.state.Current) {
 			version.Files = c.contentDigest()
 			return version, nil

@@ -181,6 +181,8 @@ type content struct {
 	cepler.Snapshot
 	// modes has the mode of every file from the commit's own tree, by path.
 	modes map[string]filemode.FileMode
+	// submodules are at these paths, and would belong to it if they were files.
+	submodules []string
 }
 
 // rules are what decides which files an environment has: a config, read from
@@ -197,20 +199,32 @@ type rules struct {
 	skip map[string]bool
 }
 
-// latest is what the tree of c holds for the environment by itself, by path.
-func (r *Repository) latest(ctx context.Context, c *git.Commit, u rules) (blobs map[string]string, modes map[string]filemode.FileMode, err error) {
-	blobs, modes = map[string]string{}, map[string]filemode.FileMode{}
-	err = r.store.Walk(ctx, c.Tree, u.environment.Latest.Descend, func(p string, e git.Entry) error {
+// own is what the tree of a commit holds for an environment by itself, by path.
+type own struct {
+	blobs map[string]string
+	modes map[string]filemode.FileMode
+	// submodules are left out: their files are in another repository.
+	submodules []string
+}
+
+// latest is what the tree of c holds for the environment by itself.
+func (r *Repository) latest(ctx context.Context, c *git.Commit, u rules) (own, error) {
+	out := own{blobs: map[string]string{}, modes: map[string]filemode.FileMode{}}
+	globs := u.environment.Latest
+	err := r.store.Walk(ctx, c.Tree, globs.Descend, func(p string, e git.Entry) error {
 		if u.owns(p, e.Mode) {
-			blobs[p] = e.Hash.String()
-			modes[p] = e.Mode
+			out.blobs[p] = e.Hash.String()
+			out.modes[p] = e.Mode
+		}
+		if e.Mode == filemode.Submodule && (globs.Match(p) || globs.Descend(p)) {
+			out.submodules = append(out.submodules, p)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("list the files of %s at %s: %w", u.environment.Name, short(c.Hash), err)
+		return out, fmt.Errorf("list the files of %s at %s: %w", u.environment.Name, short(c.Hash), err)
 	}
-	return blobs, modes, nil
+	return out, nil
 }
 
 // owns reports whether the file at p is one of the environment's latest files:
@@ -244,7 +258,7 @@ func (u rules) queued(upstream *cepler.State) *cepler.State {
 // contentAt is the content of the environment as commit c has it: its latest
 // files and those that the upstream state recorded in c lets through.
 func (r *Repository) contentAt(ctx context.Context, c *git.Commit, u rules) (*content, error) {
-	blobs, modes, err := r.latest(ctx, c, u)
+	own, err := r.latest(ctx, c, u)
 	if err != nil {
 		return nil, err
 	}
@@ -255,10 +269,10 @@ func (r *Repository) contentAt(ctx context.Context, c *git.Commit, u rules) (*co
 			return nil, err
 		}
 		if upstream != nil {
-			target = u.environment.Target(u.own, u.queued(upstream), blobs, u.ignoreQueue)
+			target = u.environment.Target(u.own, u.queued(upstream), own.blobs, u.ignoreQueue)
 		}
 	}
-	return &content{Snapshot: cepler.Compose(u.environment, blobs, target), modes: modes}, nil
+	return &content{Snapshot: cepler.Compose(u.environment, own.blobs, target), modes: own.modes, submodules: own.submodules}, nil
 }
 
 // same reports whether two contents would be deployed alike.

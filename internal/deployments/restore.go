@@ -99,7 +99,7 @@ func (r *Repository) commit(ctx context.Context, h git.Hash) (*git.Commit, error
 // the content is the one that the version names.
 func (r *Repository) restoreNamed(ctx context.Context, out *Restored) error {
 	u := rules{config: out.Config, environment: out.Environment}
-	blobs, modes, err := r.latest(ctx, out.Trigger, u)
+	own, err := r.latest(ctx, out.Trigger, u)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (r *Repository) restoreNamed(ctx context.Context, out *Restored) error {
 		return err
 	}
 	for _, candidate := range candidates {
-		c := &content{Snapshot: cepler.Compose(out.Environment, blobs, candidate.snapshot), modes: modes}
+		c := &content{Snapshot: cepler.Compose(out.Environment, own.blobs, candidate.snapshot), modes: own.modes}
 		if c.contentDigest() == out.Version.Files {
 			out.content = c
 			out.upstream(candidate)

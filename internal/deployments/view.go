@@ -56,6 +56,9 @@ func (r *Repository) View(ctx context.Context, refs Refs) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := v.Config.Mistakes(); err != nil {
+		return nil, fmt.Errorf("config of branch %s at %s: %w", r.src.Branch, short(head.Hash), err)
+	}
 	return v, r.readGates(ctx, v)
 }
 

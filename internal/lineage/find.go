@@ -157,6 +157,9 @@ func (r *Reader) configs(ctx context.Context, head *git.Commit, named []string, 
 			return nil, err
 		}
 		config, err := cepler.ParseConfig(p, text)
+		if err == nil {
+			err = config.Mistakes()
+		}
 		switch {
 		case err == nil:
 			found = append(found, config)

@@ -49,6 +49,7 @@ type Code struct {
 	related   verdict             // whether the remote is the same repository
 	there     verdict             // whether it has head
 	lines     map[git.Hash]*line  // by the base's commit
+	packages  []version.Package   // of the rules
 }
 
 type verdict int

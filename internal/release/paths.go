@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/version"
 )
 
 // CheckPaths reports the first pattern that is none.
@@ -35,32 +37,66 @@ func matches(patterns []string, name string) bool {
 // errFound ends a comparison.
 var errFound = errors.New("found")
 
-// touches reports whether a commit changes one of the paths: a merge does only
-// when it is like none of its parents there.
+// touches reports whether a commit counts: it changes one of the paths or, without any, it is not about
+// private packages alone. A merge changes only what it has like none of its parents.
 func (c *Code) touches(ctx context.Context, s *git.Store, commit *git.Commit) (bool, error) {
+	counts := c.changesAPath
 	if len(c.o.Paths) == 0 {
-		return true, nil
+		if !slices.ContainsFunc(c.packages, func(p version.Package) bool { return p.Private }) {
+			return true, nil
+		}
+		counts = c.changesMoreThanPrivate
 	}
 	if len(commit.Parents) == 0 {
-		return c.differs(ctx, s, git.Hash{}, commit.Tree)
+		return counts(ctx, s, git.Hash{}, commit.Tree)
 	}
 	for _, p := range commit.Parents {
 		parent, err := s.Commit(ctx, p)
 		if err != nil {
 			return false, err
 		}
-		differs, err := c.differs(ctx, s, parent.Tree, commit.Tree)
-		if err != nil || !differs {
+		yes, err := counts(ctx, s, parent.Tree, commit.Tree)
+		if err != nil || !yes {
 			return false, err
 		}
 	}
 	return true, nil
 }
 
-func (c *Code) differs(ctx context.Context, s *git.Store, before, after git.Hash) (bool, error) {
+func (c *Code) changesAPath(ctx context.Context, s *git.Store, before, after git.Hash) (bool, error) {
+	return changesOne(ctx, s, before, after, func(name string) bool { return matches(c.o.Paths, name) })
+}
+
+// changesMoreThanPrivate is cocogitto's rule: a commit that changes a package belongs to the packages that
+// it changes, whatever else it changes; it counts unless all of these are private.
+func (c *Code) changesMoreThanPrivate(ctx context.Context, s *git.Store, before, after git.Hash) (bool, error) {
+	private := false
+	public, err := changesOne(ctx, s, before, after, func(name string) bool {
+		for _, p := range c.packages {
+			if !belongs(p, name) {
+				continue
+			}
+			if !p.Private {
+				return true
+			}
+			private = true
+		}
+		return false
+	})
+	return public || !private, err
+}
+
+// belongs reports whether a file is part of a package.
+func belongs(p version.Package, name string) bool {
+	inside := p.Path != "" && strings.HasPrefix(name, p.Path+"/") || matches(p.Include, name)
+	return inside && !matches(p.Ignore, name)
+}
+
+// changesOne reports whether a file for which is holds differs between two trees.
+func changesOne(ctx context.Context, s *git.Store, before, after git.Hash, is func(name string) bool) (bool, error) {
 	all := func(string) bool { return true }
 	err := s.Diff(ctx, before, after, all, func(name string, _, _ *git.Entry) error {
-		if matches(c.o.Paths, name) {
+		if is(name) {
 			return errFound
 		}
 		return nil

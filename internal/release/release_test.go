@@ -345,3 +345,45 @@ func TestEqualDatesCountNothingTwice(t *testing.T) {
 		assert.Equal(t, "1.0.1", d.Next.String(), name)
 	}
 }
+
+// Commits that are about packages with public_api = false alone do not count for the version of the whole
+// repository, as cocogitto has it; paths of the source go before packages.
+func TestPrivatePackagesDoNotCount(t *testing.T) {
+	for _, cog := range []string{
+		"[monorepo.packages]\napi = { path = \"api\" }\ntool = { path = \"tool\", public_api = false, include = [\"tool.lock\"], ignore = [\"tool/shared/**\"] }\n",
+		"[packages.api]\npath = \"api\"\n[packages.tool]\npath = \"./tool/\"\npublic_api = false\ninclude = [\"tool.lock\"]\nignore = [\"tool/shared/**\"]\n",
+	} {
+		_, repo := serve(t)
+		series := repo.Import()
+		first := series.Commit("main", "chore: first").Write("cog.toml", cog).Write("api/x", "1").Write("tool/x", "1").Write("tool.lock", "1")
+		series.Tag("1.0.0", "", first)
+		series.Commit("main", "feat: private").Write("tool/x", "2")
+		series.Commit("main", "feat: its lock").Write("tool.lock", "2")
+		series.Commit("main", "feat: private, and a file of nobody").Write("tool/x", "3").Write("README.md", "3")
+		series.Commit("main", "feat: shared").Write("tool/shared/y", "1")
+		series.Commit("main", "fix: both").Write("tool/x", "4").Write("api/x", "2")
+		series.Commit("main", "fix: nobody's").Write("README.md", "4")
+		require.NoError(t, series.Done())
+
+		for name, want := range map[string]struct {
+			paths    []string
+			subjects []string
+		}{
+			"packages": {nil, []string{"fix: nobody's", "fix: both", "feat: shared"}},
+			"paths":    {[]string{"tool/x"}, []string{"fix: both", "feat: private, and a file of nobody", "feat: private"}},
+		} {
+			c := open(t, clone(t, repo), release.Options{Paths: want.paths})
+			_, err := c.Rules(t.Context(), "cog.toml")
+			require.NoError(t, err)
+			base, err := c.Base(t.Context())
+			require.NoError(t, err)
+			commits, err := c.Since(t.Context(), base)
+			require.NoError(t, err)
+			var got []string
+			for _, commit := range commits {
+				got = append(got, commit.Subject())
+			}
+			assert.Equal(t, want.subjects, got, name)
+		}
+	}
+}

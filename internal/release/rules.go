@@ -11,7 +11,7 @@ import (
 
 // Rules are those of the cocogitto config that the commit has at a path, and
 // those that hold by themselves when the path is empty. The config's tag prefix
-// counts where the options set none.
+// counts where the options set none, and so do its packages where they set no paths.
 func (c *Code) Rules(ctx context.Context, cog string) (version.Rules, error) {
 	if cog == "" {
 		return version.Default(), nil
@@ -27,6 +27,10 @@ func (c *Code) Rules(ctx context.Context, cog string) (version.Rules, error) {
 	if err != nil {
 		return version.Rules{}, fmt.Errorf("%s: %w", cog, err)
 	}
+	for _, text := range rules.Warnings {
+		c.logf("warning: %s", text)
+	}
+	c.packages = rules.Packages
 	if c.o.TagPrefix == "" && rules.TagPrefix != "" {
 		err = c.setTagPrefix(ctx, rules.TagPrefix)
 	}

@@ -133,7 +133,7 @@ func contents(ctx context.Context, tree Tree, name string) (map[string]*Content,
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	config, _, err := readConfig(data)
+	config, _, _, err := readConfig(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

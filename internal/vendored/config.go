@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/artifact"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
 )
 
@@ -100,6 +101,8 @@ type (
 type Content struct {
 	// URL and Ref are those of its git section.
 	URL, Ref string
+	// Warnings are keys of vendir.yml that resemble none that vendir 0.40 knows.
+	Warnings []string
 
 	directory string // cleaned, as the lock file has it
 	path      string
@@ -111,7 +114,7 @@ type Content struct {
 // ReadContent finds a target in the text of its vendir.yml. Errors are
 // ErrNoContent, with those that there are, ErrUnsupported and ErrConfig.
 func ReadContent(data []byte, t Target) (*Content, error) {
-	config, document, err := readConfig(data)
+	config, document, warnings, err := readConfig(data)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +124,7 @@ func ReadContent(data []byte, t Target) (*Content, error) {
 	}
 	c := config.Directories[i].Contents[j]
 	c.Path = path.Clean(c.Path)
-	out := &Content{directory: path.Clean(config.Directories[i].Path), path: c.Path, config: c}
+	out := &Content{directory: path.Clean(config.Directories[i].Path), path: c.Path, config: c, Warnings: warnings}
 	switch {
 	case c.Git == nil:
 		return nil, fmt.Errorf("%s: it is not a git content: %w", out.where(), ErrUnsupported)
@@ -143,9 +146,23 @@ func ReadContent(data []byte, t Target) (*Content, error) {
 	return out, nil
 }
 
-// readConfig gives the one config of a file that may also have secrets, and the
-// number of its document.
-func readConfig(data []byte) (config *fileConfig, document int, err error) {
+// shape is the config as vendir 0.40 reads it, as far as git contents go.
+func shape() *strict.Shape {
+	name := strict.Keys("name")
+	gitSection := strict.Keys("url", "ref", "lfsSkipSmudge", "dangerousSkipTLSVerify", "skipInitSubmodules", "depth", "forceHTTPBasicAuth").
+		With("refSelection", strict.Keys("semver")).
+		With("verification", strict.Keys().With("publicKeysSecretRef", name)).
+		With("secretRef", name)
+	content := strict.Keys("path", "lazy", "hg", "http", "image", "imgpkgBundle", "githubRelease", "helmChart", "manual", "directory", "inline",
+		"includePaths", "excludePaths", "ignorePaths", "legalPaths", "newRootPath", "permissions").
+		With("git", gitSection)
+	directory := strict.Keys("path", "permissions").With("contents", &strict.Shape{Each: content})
+	return strict.Keys("apiVersion", "kind", "metadata", "minimumRequiredVersion").With("directories", &strict.Shape{Each: directory})
+}
+
+// readConfig gives the one config of a file that may also have secrets, the number of its document, and
+// what is odd in it.
+func readConfig(data []byte) (config *fileConfig, document int, warnings []string, err error) {
 	for dec, n := yaml.NewDecoder(bytes.NewReader(data)), 1; ; n++ {
 		var doc yaml.Node
 		err := dec.Decode(&doc)
@@ -153,7 +170,7 @@ func readConfig(data []byte) (config *fileConfig, document int, err error) {
 			break
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("%w: %w", ErrConfig, err)
+			return nil, 0, nil, fmt.Errorf("%w: %w", ErrConfig, err)
 		}
 		var head struct {
 			Kind string `yaml:"kind"`
@@ -162,20 +179,36 @@ func readConfig(data []byte) (config *fileConfig, document int, err error) {
 			continue
 		}
 		if config != nil {
-			return nil, 0, fmt.Errorf("it has two documents of kind %s: %w", configKind, ErrConfig)
+			return nil, 0, nil, fmt.Errorf("it has two documents of kind %s: %w", configKind, ErrConfig)
 		}
 		config, document = &fileConfig{}, n
+		if warnings, err = judge(&doc); err != nil {
+			return nil, 0, nil, err
+		}
 		if err := doc.Decode(config); err != nil {
-			return nil, 0, fmt.Errorf("%w: %w", ErrConfig, err)
+			return nil, 0, nil, fmt.Errorf("%w: %w", ErrConfig, err)
 		}
 	}
 	switch {
 	case config == nil:
-		return nil, 0, fmt.Errorf("it has no document of kind %s: %w", configKind, ErrConfig)
+		return nil, 0, nil, fmt.Errorf("it has no document of kind %s: %w", configKind, ErrConfig)
 	case config.APIVersion != apiVersion:
-		return nil, 0, fmt.Errorf("its apiVersion is %q, not %s: %w", config.APIVersion, apiVersion, ErrConfig)
+		return nil, 0, nil, fmt.Errorf("its apiVersion is %q, not %s: %w", config.APIVersion, apiVersion, ErrConfig)
 	}
-	return config, document, nil
+	return config, document, warnings, nil
+}
+
+// judge refuses misspelt keys and keys that are there twice, and returns what vendir may know and this
+// program does not.
+func judge(doc *yaml.Node) (warnings []string, err error) {
+	mistakes, doubts := shape().Judge(doc)
+	if len(mistakes) > 0 {
+		return nil, fmt.Errorf("line %d: %s: %w", mistakes[0].Line, mistakes[0], ErrConfig)
+	}
+	for _, f := range doubts {
+		warnings = append(warnings, fmt.Sprintf("line %d: %s", f.Line, f))
+	}
+	return warnings, nil
 }
 
 func (c *fileConfig) find(t Target) (directory, content int, err error) {

@@ -33,6 +33,8 @@ type Plan struct {
 	Edits map[string]git.Edit
 	// Added, Changed and Removed are files of the copy, sorted.
 	Added, Changed, Removed []string
+	// Warnings are keys of vendir.yml that have no effect here.
+	Warnings []string
 }
 
 // Make works out the plan for one target in a tree.
@@ -49,7 +51,7 @@ func plan(ctx context.Context, tree Tree, t Target, o *Origin) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Edits: map[string]git.Edit{}, Moved: Moved{Dir: c.dir(t), URL: c.URL, Old: c.Ref, New: o.Commit()}}
+	p := &Plan{Edits: map[string]git.Edit{}, Moved: Moved{Dir: c.dir(t), URL: c.URL, Old: c.Ref, New: o.Commit()}, Warnings: c.Warnings}
 	after, err := c.SetRef(o.Commit())
 	if err != nil {
 		return nil, err

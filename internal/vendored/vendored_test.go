@@ -171,3 +171,30 @@ func FuzzWriteLock(f *testing.F) {
 		require.Equal(t, string(out), string(again), "the same again is not a change")
 	})
 }
+
+func TestAMisspeltKeyOfAVendirFileIsAMistake(t *testing.T) {
+	const good = "apiVersion: vendir.k14s.io/v1alpha1\nkind: Config\ndirectories:\n- path: vendor\n  contents:\n  - path: chart\n    git:\n      url: https://example.org/a\n      ref: main\n"
+	target := Target{Config: "vendir.yml", Directory: "vendor", Content: "chart"}
+	for name, c := range map[string]struct{ old, now, mistake, warning string }{
+		"as it is":            {},
+		"a misspelt path":     {old: "kind: Config", now: "kind: Config\ndirectores: []", mistake: `line 3: unknown key "directores"; did you mean "directories"?`},
+		"a misspelt pattern":  {old: "    git:", now: "    includePath: [a]\n    git:", mistake: `directories[0].contents[0]: unknown key "includePath"; did you mean "includePaths"?`},
+		"a misspelt git key":  {old: "      ref: main", now: "      ref: main\n      skipInitSubmodule: true", mistake: `directories[0].contents[0].git: unknown key "skipInitSubmodule"; did you mean "skipInitSubmodules"?`},
+		"a key twice":         {old: "      ref: main", now: "      ref: main\n      ref: next", mistake: `the key "ref" is there twice, first in line 9; remove one`},
+		"a key of the future": {old: "    git:", now: "    weather: sunny\n    git:", warning: `line 7: directories[0].contents[0]: unknown key "weather" has no effect`},
+	} {
+		content, err := ReadContent([]byte(strings.Replace(good, c.old, c.now, 1)), target)
+		if c.mistake != "" {
+			require.ErrorIs(t, err, ErrConfig, name)
+			require.ErrorContains(t, err, c.mistake, name)
+			continue
+		}
+		require.NoError(t, err, name)
+		if c.warning == "" {
+			assert.Empty(t, content.Warnings, name)
+			continue
+		}
+		require.Len(t, content.Warnings, 1, name)
+		assert.Contains(t, content.Warnings[0], c.warning)
+	}
+}

@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // ErrCog says that a cog.toml can't be used.
@@ -15,10 +19,73 @@ var ErrCog = errors.New("cog.toml")
 
 // cogFile are the keys that matter here; a cog.toml has many others.
 type cogFile struct {
-	IgnoreMerges bool               `toml:"ignore_merge_commits"`
-	TagPrefix    string             `toml:"tag_prefix"`
-	Scopes       []string           `toml:"scopes"`
-	Types        map[string]cogType `toml:"commit_types"`
+	IgnoreMerges bool                  `toml:"ignore_merge_commits"`
+	TagPrefix    string                `toml:"tag_prefix"`
+	Scopes       []string              `toml:"scopes"`
+	Types        map[string]cogType    `toml:"commit_types"`
+	Packages     map[string]cogPackage `toml:"packages"` // cocogitto 6
+	Monorepo     struct {
+		Packages map[string]cogPackage `toml:"packages"` // cocogitto 7
+	} `toml:"monorepo"`
+}
+
+type cogPackage struct {
+	Path    string   `toml:"path"`
+	Include []string `toml:"include"`
+	Ignore  []string `toml:"ignore"`
+	Public  *bool    `toml:"public_api"`
+}
+
+// cogShape is the config as cocogitto 6 and 7 read it. It is about keys only: cocogitto refuses unknown
+// ones, and so a misspelt one is a mistake here as well.
+func cogShape() *strict.Shape {
+	hooks := []string{"pre_bump_hooks", "post_bump_hooks", "pre_package_bump_hooks", "post_package_bump_hooks"}
+	profiles := &strict.Shape{Each: strict.Keys(hooks...)}
+	each := &strict.Shape{Each: strict.Keys("path", "include", "ignore", "changelog_path", "public_api", "bump_order", "pre_bump_hooks", "post_bump_hooks").
+		With("bump_profiles", profiles)}
+	return strict.Keys(slices.Concat(hooks, []string{
+		"from_latest_tag", "ignore_merge_commits", "ignore_fixup_commits", "disable_changelog", "disable_bump_commit",
+		"generate_mono_repository_global_tag", "generate_mono_repository_package_tags", "monorepo_version_separator",
+		"branch_whitelist", "tag_prefix", "skip_ci", "skip_untracked", "scopes", "git_hooks",
+	})...).
+		With("commit_types", &strict.Shape{Each: strict.Keys("changelog_title", "omit_from_changelog", "bump_minor", "bump_patch", "order")}).
+		With("changelog", strict.Keys("path", "template", "package_template", "remote", "repository", "owner").
+			With("authors", &strict.Shape{Each: strict.Keys("signature", "username")})).
+		With("bump_profiles", profiles).
+		With("packages", each).
+		With("monorepo", strict.Keys().With("packages", each))
+}
+
+// judgeCog refuses misspelt keys, and returns those that resemble no known one.
+func judgeCog(data []byte) (warnings []string, err error) {
+	var whole map[string]any
+	if err := toml.Unmarshal(data, &whole); err != nil {
+		return nil, explainTOML(err)
+	}
+	var root yaml.Node
+	if err := root.Encode(whole); err != nil {
+		return nil, err
+	}
+	mistakes, doubts := cogShape().Judge(&root)
+	if len(mistakes) > 0 {
+		return nil, errors.New(mistakes[0].String())
+	}
+	for _, f := range doubts {
+		warnings = append(warnings, fmt.Sprintf("%v: %s", ErrCog, f))
+	}
+	return warnings, nil
+}
+
+// packages are those of a monorepo.
+func (f cogFile) packages() []Package {
+	var out []Package
+	for _, packages := range []map[string]cogPackage{f.Packages, f.Monorepo.Packages} {
+		for _, name := range slices.Sorted(maps.Keys(packages)) {
+			p := packages[name]
+			out = append(out, Package{Name: name, Path: strings.TrimPrefix(path.Clean("/"+p.Path), "/"), Include: p.Include, Ignore: p.Ignore, Private: p.Public != nil && !*p.Public})
+		}
+	}
+	return out
 }
 
 type cogType struct {
@@ -38,7 +105,12 @@ func ParseCog(data []byte) (Rules, error) {
 	if err := toml.Unmarshal(data, &file); err != nil {
 		return Rules{}, fmt.Errorf("%w: %w", ErrCog, explainTOML(err))
 	}
+	warnings, err := judgeCog(data)
+	if err != nil {
+		return Rules{}, fmt.Errorf("%w: %w", ErrCog, err)
+	}
 	r := Rules{
+		Packages: file.packages(), Warnings: warnings,
 		OnlyTypes: true, IgnoreMerges: file.IgnoreMerges, TagPrefix: file.TagPrefix, Scopes: file.Scopes,
 		Types: map[string]Level{}, Titles: map[string]string{}, Omit: map[string]bool{},
 	}

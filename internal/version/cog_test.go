@@ -49,6 +49,37 @@ func TestACogThatCannotBeUsedSaysWhere(t *testing.T) {
 	}
 }
 
+func TestAMisspeltKeyOfACogIsAMistake(t *testing.T) {
+	for text, want := range map[string]struct{ mistake, warning string }{
+		"tag_prefix = \"v\"\n":                           {},
+		"tag_prefx = \"v\"\n":                            {mistake: `cog.toml: unknown key "tag_prefx"; did you mean "tag_prefix"?`},
+		"ignore_merge_commit = true\n":                   {mistake: `did you mean "ignore_merge_commits"?`},
+		"[commit_type]\nfeat = {}\n":                     {mistake: `did you mean "commit_types"?`},
+		"[commit_types]\nfeat = { bump_minr = true }\n":  {mistake: `cog.toml: commit_types.feat: unknown key "bump_minr"; did you mean "bump_minor"?`},
+		"[packages.cli]\npublic_ap = false\n":            {mistake: `cog.toml: packages.cli: unknown key "public_ap"; did you mean "public_api"?`},
+		"[monorepo.packages.cli]\npubic_api = false\n":   {mistake: `cog.toml: monorepo.packages.cli: unknown key "pubic_api"; did you mean "public_api"?`},
+		"[monorepo.package.cli]\npath = \"cli\"\n":       {mistake: `cog.toml: monorepo: unknown key "package"; did you mean "packages"?`},
+		"tag_prefix = \"v\"\ntag_prefix = \"w\"\n":       {mistake: "cog.toml: line 2"},
+		"[packages.cli]\npath = \"a\"\n[packages.cli]\n": {mistake: "cog.toml: line 3"},
+		"weather = 1\n":                                  {warning: `cog.toml: unknown key "weather" has no effect`},
+		"[changelog]\nweather = 1\n":                     {warning: `cog.toml: changelog: unknown key "weather" has no effect`},
+	} {
+		rules, err := version.ParseCog([]byte(text))
+		if want.mistake != "" {
+			require.ErrorIs(t, err, version.ErrCog, text)
+			require.ErrorContains(t, err, want.mistake)
+			continue
+		}
+		require.NoError(t, err, text)
+		if want.warning == "" {
+			assert.Empty(t, rules.Warnings, text)
+			continue
+		}
+		require.Len(t, rules.Warnings, 1, text)
+		assert.Contains(t, rules.Warnings[0], want.warning)
+	}
+}
+
 func FuzzParseCog(f *testing.F) {
 	for _, text := range []string{
 		"", "ignore_merge_commits = true\n[commit_types]\nfeat = { bump_patch = true }\n", "[commit_types]\nfix = {}\n", "[commit_types.fix]\nbump_minor = false",

@@ -56,6 +56,21 @@ type Rules struct {
 	// and Omit the types that are left out there unless they break something.
 	Titles map[string]string
 	Omit   map[string]bool
+	// Packages are the parts of a monorepo that have versions of their own.
+	Packages []Package
+	// Warnings are keys of the config that resemble none that is known.
+	Warnings []string
+}
+
+// Package is a part of a monorepo, as cocogitto's configuration describes it.
+type Package struct {
+	Name string
+	// Path is its folder. Include are globs of what else belongs to it, Ignore of what does not.
+	Path            string
+	Include, Ignore []string
+	// Private says that the version of the whole repository does not follow this package
+	// (public_api = false).
+	Private bool
 }
 
 // Default is what holds when nothing is configured.

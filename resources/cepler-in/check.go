@@ -3,6 +3,7 @@ package ceplerin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +46,9 @@ func answer(ctx context.Context, r *deployments.Repository, environment string, 
 		return memo.Answer[Version]{}, err
 	}
 	out := memo.Answer[Version]{Notes: explain(plan), Refs: view.Refs, Until: plan.Until}
+	for _, text := range slices.Concat(view.Config.Warnings(""), plan.Warnings) {
+		out.Notes = append(out.Notes, "warning: "+text)
+	}
 	if given == nil {
 		out.Notes = append(out.Notes, history(plan)...)
 	}

@@ -127,6 +127,9 @@ func (b *bumper) answer(bot proposal.Bot, done *proposal.Outcome) Result {
 	out.Metadata.Add("ref", "%s", b.last.New)
 	out.Metadata.Add("title", "%s", b.origin.Title())
 	out.Version.Commit, out.Version.PR = bot.Report(done, out.Metadata.Add)
+	for _, text := range b.last.Warnings {
+		b.step.Logf("warning: %s: %s", b.src.target().Config, text)
+	}
 	if done.Commit == nil || len(b.last.Edits) == 0 {
 		b.step.Logf("%s is the copy of %.7s already", b.last.Dir, b.last.New)
 		return out

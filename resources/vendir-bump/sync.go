@@ -57,6 +57,9 @@ func runSync(ctx context.Context, p concourse.Process) (err error) {
 	if err != nil {
 		return err
 	}
+	for _, text := range plan.Warnings {
+		_, _ = fmt.Fprintf(p.Stderr, "warning: %s: %s\n", src.target().Config, text)
+	}
 	if err := disk.Apply(plan); err != nil {
 		return err
 	}
