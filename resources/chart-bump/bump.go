@@ -2,14 +2,9 @@ package chartbump
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -93,17 +88,13 @@ func (b *bumper) tree(ctx context.Context, on *git.Commit, edits map[string]git.
 // read fetches the chart's two files, and what the values are on the bot's branch, with one request.
 func (b *bumper) read(ctx context.Context, tree git.Hash, held proposal.Held) (chartFiles, error) {
 	out := chartFiles{src: b.src}
-	chart, err := b.lookup(ctx, tree, b.src.chartPath(), "source.chart names the folder of a chart")
-	if err != nil {
-		return out, err
-	}
-	values, err := b.lookup(ctx, tree, b.src.valuesPath(), "source.values names the file")
+	r := reader{b.src, b.store, b.step.Logf}
+	chart, values, err := r.files(ctx, tree)
 	if err != nil {
 		return out, err
 	}
 	blobs := map[*[]byte]git.Hash{&out.chart: chart, &out.values: values}
 	if !held.IsZero() {
-		r := reader{b.src, b.store, b.step.Logf}
 		for into, at := range map[*[]byte]git.Hash{&out.before: held.Before, &out.after: held.After} {
 			if blobs[into], err = r.values(ctx, &git.Commit{Tree: at}); err != nil {
 				return out, err
@@ -134,21 +125,6 @@ func (b *bumper) fill(ctx context.Context, blobs map[*[]byte]git.Hash) error {
 		}
 	}
 	return nil
-}
-
-// lookup finds a regular file of the chart.
-func (b *bumper) lookup(ctx context.Context, tree git.Hash, name, advice string) (git.Hash, error) {
-	e, err := b.store.Lookup(ctx, tree, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return git.Hash{}, fmt.Errorf("branch %s of %s has no file %s: %s%s", b.src.Branch, b.remote.URL(), name, advice, b.store.Beside(ctx, tree, name))
-	}
-	if err != nil {
-		return git.Hash{}, err
-	}
-	if e.Mode != filemode.Regular && e.Mode != filemode.Executable {
-		return git.Hash{}, fmt.Errorf("%s on branch %s of %s is not a regular file", name, b.src.Branch, b.remote.URL())
-	}
-	return e.Hash, nil
 }
 
 // codeCommits lists what is new in the code since the oldest of the bumped images. It is for people, so

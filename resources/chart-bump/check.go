@@ -55,6 +55,13 @@ func (h history) answer(ctx context.Context, head git.Hash, given *Version) ([]V
 // since lists the versions after the given one, which is the first of them; the
 // newest alone when nothing is given, or when it can't be placed.
 func (h history) since(ctx context.Context, head git.Hash, given *Version) ([]Version, error) {
+	tip, err := h.store.Commit(ctx, head)
+	if err == nil {
+		err = h.checkPlaces(ctx, tip.Tree)
+	}
+	if err != nil {
+		return nil, err
+	}
 	stop, err := h.place(ctx, given)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
@@ -74,6 +76,53 @@ func (r reader) values(ctx context.Context, c *git.Commit) (git.Hash, error) {
 		return git.Hash{}, nil
 	}
 	return e.Hash, err
+}
+
+// files are the blobs of Chart.yaml and of the values file in a tree of the base branch.
+func (r reader) files(ctx context.Context, tree git.Hash) (chart, values git.Hash, err error) {
+	if chart, err = r.lookup(ctx, tree, r.src.chartPath(), "source.chart names the folder of a chart"); err != nil {
+		return chart, values, err
+	}
+	values, err = r.lookup(ctx, tree, r.src.valuesPath(), "source.values names the file")
+	return chart, values, err
+}
+
+// lookup finds a regular file of the chart.
+func (r reader) lookup(ctx context.Context, tree git.Hash, name, advice string) (git.Hash, error) {
+	e, err := r.store.Lookup(ctx, tree, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return git.Hash{}, fmt.Errorf("branch %s of %s has no file %s: %s%s", r.src.Branch, r.store.URL(), name, advice, r.store.Beside(ctx, tree, name))
+	}
+	if err != nil {
+		return git.Hash{}, err
+	}
+	if e.Mode != filemode.Regular && e.Mode != filemode.Executable {
+		return git.Hash{}, fmt.Errorf("%s on branch %s of %s is not a regular file", name, r.src.Branch, r.store.URL())
+	}
+	return e.Hash, nil
+}
+
+// checkPlaces returns an error if the values of a tree of the base branch lack the place of an image: no
+// commit could bring a digest there, and a check would find nothing for ever.
+func (r reader) checkPlaces(ctx context.Context, tree git.Hash) error {
+	_, values, err := r.files(ctx, tree)
+	if err != nil {
+		return err
+	}
+	data, err := r.store.Blob(ctx, values)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", r.src.valuesPath(), err)
+	}
+	f, err := yamledit.Parse(data, yamledit.Options{})
+	if err != nil {
+		return fmt.Errorf("%s on branch %s: %w", r.src.valuesPath(), r.src.Branch, err)
+	}
+	for _, img := range r.src.Images {
+		if _, err := f.Scalar(img.Path); err != nil {
+			return fmt.Errorf("%s on branch %s: image %s: %w", r.src.valuesPath(), r.src.Branch, img.Name, err)
+		}
+	}
+	return nil
 }
 
 // record reads a blob of the values file, which may be zero.

@@ -119,7 +119,7 @@ func TestCheckOfManyBumpsCostsNoMore(t *testing.T) {
 		_, err := w.repo.Git("tag", "kept", orphan)
 		require.NoError(t, err)
 		again := w.repo.Import()
-		again.Commit("main", "begin anew").Orphan().Write("charts/bank/values.yaml", values)
+		again.Commit("main", "begin anew").Orphan().Write("charts/bank/values.yaml", values).Write("charts/bank/Chart.yaml", chartYAML)
 		var last *gittest.Commit
 		for i := range bumps {
 			digest := fmt.Sprintf("sha256:%064x", i+1)
