@@ -77,6 +77,9 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 		if tip == nil {
 			return nil, fmt.Errorf("branch %s: %w: it was there when this version was made", r.src.Branch, git.ErrNoBranch)
 		}
+		if err := r.mustBeOn(ctx, rec.Restored.Trigger.Hash, tip.Hash); err != nil {
+			return nil, err
+		}
 		own, err := r.stateAt(ctx, tip, statePath)
 		if err != nil {
 			return nil, err
@@ -110,6 +113,19 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 	}
 	out.Version.Version = strconv.FormatUint(number, 10)
 	return out, nil
+}
+
+// mustBeOn refuses a commit that the branch does not have, although the server may still have it: the
+// branch was rewritten after the version was offered.
+func (r *Repository) mustBeOn(ctx context.Context, commit, tip git.Hash) error {
+	on, err := r.isAncestor(ctx, commit, tip)
+	if err != nil {
+		return err
+	}
+	if !on {
+		return fmt.Errorf("%w: commit %s is not on branch %s, which was rewritten since; deploy the version that a check finds now", ErrVersion, short(commit), r.src.Branch)
+	}
+	return nil
 }
 
 func current(s *cepler.State) *cepler.Snapshot {
