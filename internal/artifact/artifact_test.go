@@ -3,9 +3,11 @@ package artifact_test
 import (
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,16 +25,16 @@ func TestPathStaysInTheBuildsFolder(t *testing.T) {
 	require.NoError(t, os.Symlink("digest", filepath.Join(dir, "image", "link")))
 	require.NoError(t, os.Symlink("../image/../../"+filepath.Base(dir)+"/image", filepath.Join(dir, "around")))
 	folder := artifact.Folder(dir)
-	for path, want := range map[string]string{
+	for name, want := range map[string]string{
 		"image/digest": "image/digest", "image": "image", "./image//deep/": "image/deep", "image/link": "image/digest", "image/deep/..": "image",
 	} {
-		got, err := folder.Path(path)
-		require.NoError(t, err, path)
+		got, err := folder.Path(name)
+		require.NoError(t, err, name)
 		root, err := filepath.EvalSymlinks(dir)
 		require.NoError(t, err)
 		assert.Equal(t, filepath.Join(root, want), got)
 	}
-	for path, want := range map[string]string{
+	for name, want := range map[string]string{
 		"":                  "is empty",
 		"../x":              "leaves the build's folder: write a path that starts with an artifact's name",
 		"image/../../x":     "leaves the build's folder",
@@ -43,8 +45,8 @@ func TestPathStaysInTheBuildsFolder(t *testing.T) {
 		"imgae/digest":      "does not exist; the build's artifacts here are around, image",
 		"image/digest/deep": "can't be followed",
 	} {
-		_, err := folder.Path(path)
-		require.ErrorContains(t, err, want, path)
+		_, err := folder.Path(name)
+		require.ErrorContains(t, err, want, name)
 	}
 	_, err := folder.Path("nothing")
 	require.ErrorIs(t, err, os.ErrNotExist)
@@ -148,6 +150,23 @@ func TestPathsInARepository(t *testing.T) {
 	for _, bad := range []string{".git", ".git/config", "a/.GIT/x"} {
 		require.ErrorContains(t, artifact.InRepository(bad), "is a part of git's own files", bad)
 	}
+}
+
+// A path that is accepted is below the root of the repository, however it is written, and no part of it is git's.
+func FuzzInRepository(f *testing.F) {
+	for _, seed := range []string{"docs/a.md", "a/../../x", "/etc/passwd", ".git/config", "./a//b/", `..\x`, "a/..", "...", "a/.GIT", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if artifact.InRepository(name) != nil || !utf8.ValidString(name) { // JSON has no other text
+			return
+		}
+		clean := path.Clean(name)
+		assert.True(t, fs.ValidPath(clean) && clean != ".", "%q", name)
+		for part := range strings.SplitSeq(clean, "/") {
+			assert.False(t, part == ".." || strings.EqualFold(part, ".git"), "%q", name)
+		}
+	})
 }
 
 func TestSizesInWords(t *testing.T) {

@@ -55,6 +55,29 @@ func (h Held) Rest(ctx context.Context, base git.Hash, edits map[string]git.Edit
 	return kept, outdated, h.add(ctx, edits, files)
 }
 
+// Replace adds to edits the deletion of what a tree has at a path or below it, and edits do not have.
+func Replace(ctx context.Context, store *git.Store, tree git.Hash, name string, edits map[string]git.Edit) error {
+	remove := func(name string) {
+		if _, stays := edits[name]; !stays {
+			edits[name] = git.Edit{Delete: true}
+		}
+	}
+	e, err := store.Lookup(ctx, tree, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case e.Mode != filemode.Dir:
+		remove(name)
+		return nil
+	}
+	return store.Walk(ctx, e.Hash, everywhere, func(below string, _ git.Entry) error {
+		remove(path.Join(name, below))
+		return nil
+	})
+}
+
 // add makes edits of entries; nil deletes.
 func (h Held) add(ctx context.Context, edits map[string]git.Edit, files map[string]*git.Entry) error {
 	var need []git.Hash

@@ -34,8 +34,10 @@ func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (
 	if err != nil {
 		return nil, err
 	}
-	if err := b.wish.remove(ctx, b.store, on.Tree, b.src, c.edits); err != nil {
-		return nil, err
+	for _, dir := range b.wish.whole {
+		if err := proposal.Replace(ctx, b.store, on.Tree, path.Join(b.src.Chart, dir), c.edits); err != nil {
+			return nil, err
+		}
 	}
 	kept, outdated, err := held.Rest(ctx, on.Tree, c.edits, b.spoken)
 	if err != nil {

@@ -1,15 +1,11 @@
 package chartbump
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -223,40 +219,4 @@ func (w *wish) readCopies(from artifact.Folder, p PutParams) error {
 		w.extra[path.Clean(f.Path)] = git.Edit{Content: []byte(content)}
 	}
 	return nil
-}
-
-// remove adds the deletion of what is below the whole folders and not asked for.
-func (w wish) remove(ctx context.Context, store *git.Store, tree git.Hash, src Source, edits map[string]git.Edit) error {
-	for _, dir := range w.whole {
-		top := path.Join(src.Chart, dir)
-		e, err := store.Lookup(ctx, tree, top)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if e.Mode != filemode.Dir {
-			if _, ok := edits[top]; !ok {
-				edits[top] = git.Edit{Delete: true}
-			}
-			continue
-		}
-		all := func(string) bool { return true }
-		err = store.Walk(ctx, e.Hash, all, func(name string, _ git.Entry) error {
-			if p := path.Join(top, name); !has(edits, p) {
-				edits[p] = git.Edit{Delete: true}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func has[V any](m map[string]V, key string) bool {
-	_, ok := m[key]
-	return ok
 }

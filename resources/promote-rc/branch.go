@@ -39,8 +39,16 @@ func (p *promotion) edit(ctx context.Context, on *git.Commit, held proposal.Held
 	edits := map[string]git.Edit{name: {Content: changelog}}
 	maps.Copy(edits, p.files)
 	for _, f := range p.params.ExtraFiles {
-		if err := p.clear(ctx, f, edits); err != nil {
+		if !f.Replace {
+			continue
+		}
+		if err := proposal.Replace(ctx, p.store, on.Tree, f.to(), edits); err != nil {
 			return nil, err
+		}
+	}
+	for name := range edits {
+		if !p.src.allows(name) {
+			return nil, fmt.Errorf("extra_files would delete %s, which is not among source.allowed_files, so that merging would release nothing", name)
 		}
 	}
 	kept, outdated, err := held.Rest(ctx, on.Tree, edits, p.spoken)

@@ -1,7 +1,6 @@
 package promoterc
 
 import (
-	"context"
 	"fmt"
 	"path"
 	"strings"
@@ -49,25 +48,4 @@ func (p *promotion) extraFiles() (map[string]git.Edit, error) {
 		}
 	}
 	return edits, nil
-}
-
-// clear adds the deletion of what a replaced folder has besides.
-func (p *promotion) clear(ctx context.Context, f ExtraFile, edits map[string]git.Edit) error {
-	to := f.to()
-	if !f.Replace {
-		return nil
-	}
-	descend := func(dir string) bool {
-		return strings.HasPrefix(to+"/", dir+"/") || strings.HasPrefix(dir, to+"/")
-	}
-	return p.store.Walk(ctx, p.head.Tree, descend, func(name string, _ git.Entry) error {
-		if _, stays := edits[name]; stays || !strings.HasPrefix(name, to+"/") {
-			return nil
-		}
-		if !p.src.allows(name) {
-			return fmt.Errorf("replace %s: %s is not among source.allowed_files", to, name)
-		}
-		edits[name] = git.Edit{Delete: true}
-		return nil
-	})
 }

@@ -367,7 +367,12 @@ func TestExtraFilesThatMayNotBeThere(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
-	_, err := w.repo.Git().RevParse("refs/heads/bot-promote-rc")
+	w.src.AllowedFiles = []string{"CHANGELOG.md", "src/*.md"}
+	p := params()
+	p.ExtraFiles = []promoterc.ExtraFile{{From: "out/site", To: "src", Replace: true}}
+	_, err := w.tryPut(w.build("0.42.0-rc.1", map[string]string{"out/site/new.md": "new\n"}), p)
+	require.ErrorContains(t, err, "extra_files would delete src/")
+	_, err = w.repo.Git().RevParse("refs/heads/bot-promote-rc")
 	require.Error(t, err, "nothing was pushed")
 }
 
