@@ -21,37 +21,17 @@ type Options struct {
 
 // File is a YAML file with the edits that it is to have.
 type File struct {
-	data  []byte
-	opts  Options
-	lines lines
-	parts []*part
-	// long is set while only the entries of the top map that are asked for are
-	// parsed.
-	long   []section
-	done   []request
+	data   []byte
+	opts   Options
+	lines  lines
+	docs   []*yaml.Node
+	root   *yaml.Node // of the document that is meant
 	values map[*yaml.Node]edit
 	// comments are by their places. asked are those that values on a place's line
 	// asked for, by the ends of the values.
 	comments map[int]edit
 	asked    map[int]map[int]string
 }
-
-// part is what was parsed at once: the whole file, or one entry of its top map.
-type part struct {
-	span
-	docs []*yaml.Node
-	root *yaml.Node
-}
-
-// request is a call of Set or SetComment.
-type request struct {
-	path, text string
-	comment    bool
-}
-
-// longFile is from which length on, in bytes, a file is not parsed whole if that
-// can be avoided. Below, it makes no difference that anybody notices.
-const longFile = 64 << 10
 
 // edit replaces a part of the file.
 type edit struct {
@@ -69,83 +49,20 @@ type Value struct {
 	Comment string
 }
 
-// Parse reads a file. Data must not be changed afterwards. Of a file of more than
-// 64 KiB only those entries of its top map are parsed that are asked for, where
-// it is certain which lines these are.
+// Parse reads a file. Data must not be changed afterwards.
 func Parse(data []byte, o Options) (*File, error) {
-	f := &File{data: data, opts: o, lines: newLines(data), values: map[*yaml.Node]edit{}, comments: map[int]edit{}, asked: map[int]map[int]string{}}
-	if len(data) > longFile && o.Document == 0 {
-		if sections, ok := split(data, f.lines); ok {
-			f.long = sections
-			return f, nil
-		}
-	}
-	if err := f.whole(); err != nil {
+	docs, err := documents(data)
+	if err != nil {
 		return nil, err
 	}
-	return f, nil
-}
-
-// whole parses the file whole, and makes the edits again that were made so far.
-func (f *File) whole() error {
-	docs, err := documents(f.data)
+	root, err := choose(docs, o.Document)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	root, err := choose(docs, f.opts.Document)
-	if err != nil {
-		return err
-	}
-	f.long, f.parts = nil, []*part{{span{0, len(f.data)}, docs, root}}
-	clear(f.values)
-	clear(f.comments)
-	clear(f.asked)
-	for _, r := range f.done {
-		again := f.set
-		if r.comment {
-			again = f.setComment
-		}
-		if err := again(r.path, r.text); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// part gives what a path leads through. It is nil when the file must be parsed
-// whole to know.
-func (f *File) part(path Path) *part {
-	if f.long == nil {
-		return f.parts[0]
-	}
-	if path[0].Item {
-		return nil
-	}
-	var found *section
-	for i := range f.long {
-		switch {
-		case f.long[i].key != path[0].Key:
-		case found != nil:
-			return nil
-		default:
-			found = &f.long[i]
-		}
-	}
-	if found == nil {
-		return nil
-	}
-	for _, p := range f.parts {
-		if p.span == found.span {
-			return p
-		}
-	}
-	doc, ok := found.parse(f.data)
-	if !ok {
-		return nil
-	}
-	p := &part{found.span, []*yaml.Node{doc}, doc.Content[0]}
-	f.parts = append(f.parts, p)
-	return p
+	return &File{
+		data: data, opts: o, lines: newLines(data), docs: docs, root: root,
+		values: map[*yaml.Node]edit{}, comments: map[int]edit{}, asked: map[int]map[int]string{},
+	}, nil
 }
 
 // choose gives the content of the document that is meant.
@@ -180,14 +97,6 @@ func (f *File) Scalar(path string) (Value, error) {
 // Set makes the value at a path be a text. It keeps its quotes; a value without
 // quotes gets them where the text would otherwise be read as a number or worse.
 func (f *File) Set(path, text string) error {
-	if err := f.set(path, text); err != nil {
-		return err
-	}
-	f.done = append(f.done, request{path: path, text: text})
-	return nil
-}
-
-func (f *File) set(path, text string) error {
 	v, p, t, err := f.locate(path)
 	if err != nil {
 		return err
@@ -210,14 +119,6 @@ func (f *File) set(path, text string) error {
 // SetComment makes the comment at the end of the value's line be this one, with
 // or without its #; an empty one is none.
 func (f *File) SetComment(path, comment string) error {
-	if err := f.setComment(path, comment); err != nil {
-		return err
-	}
-	f.done = append(f.done, request{path: path, text: comment, comment: true})
-	return nil
-}
-
-func (f *File) setComment(path, comment string) error {
 	v, p, t, err := f.locate(path)
 	if err != nil {
 		return err
@@ -268,51 +169,32 @@ func (f *File) Bytes() ([]byte, error) {
 		return f.data, nil
 	}
 	wanted := map[*yaml.Node]string{}
+	var edits []edit // those of values first
 	for n, e := range f.values {
 		wanted[n] = e.text
-	}
-	edits := f.edits(span{0, len(f.data)})
-	for _, p := range f.parts {
-		if err := f.verify(p, wanted); err != nil {
-			return nil, err
-		}
-	}
-	return apply(f.data, edits), nil
-}
-
-// edits are those inside of a part of the file, those of values first.
-func (f *File) edits(in span) []edit {
-	var out []edit
-	add := func(e edit) {
-		if e.start >= in.start && e.end <= in.end {
-			out = append(out, e)
-		}
-	}
-	for _, e := range f.values {
-		add(e)
+		edits = append(edits, e)
 	}
 	for _, e := range f.comments {
-		add(e)
+		edits = append(edits, e)
 	}
-	return out
+	out := apply(f.data, edits)
+	if err := f.verify(out, wanted); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
-// verify parses what becomes of a part.
-func (f *File) verify(p *part, wanted map[*yaml.Node]string) error {
-	edits := f.edits(p.span)
-	for i := range edits {
-		edits[i].start -= p.start
-		edits[i].end -= p.start
-	}
-	after, err := documents(apply(f.data[p.start:p.end], edits))
+// verify parses what the file would become.
+func (f *File) verify(data []byte, wanted map[*yaml.Node]string) error {
+	after, err := documents(data)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnsafe, err)
 	}
-	if len(after) != len(p.docs) {
-		return fmt.Errorf("%d documents would become %d: %w", len(p.docs), len(after), ErrUnsafe)
+	if len(after) != len(f.docs) {
+		return fmt.Errorf("%d documents would become %d: %w", len(f.docs), len(after), ErrUnsafe)
 	}
 	for i := range after {
-		if err := same(p.docs[i], after[i], wanted); err != nil {
+		if err := same(f.docs[i], after[i], wanted); err != nil {
 			return err
 		}
 	}
@@ -340,12 +222,7 @@ func (f *File) locate(text string) (Value, place, token, error) {
 	if err != nil {
 		return Value{}, place{}, token{}, err
 	}
-	p, t, err := f.locateIn(f.part(path), path)
-	if f.long != nil && (err != nil || p.anchored()) { // the whole file knows why, and who else uses it
-		if err = f.whole(); err == nil {
-			p, t, err = f.locateIn(f.parts[0], path)
-		}
-	}
+	p, t, err := f.find(path)
 	if err != nil {
 		return Value{}, place{}, token{}, fmt.Errorf("path %s: %w", text, err)
 	}
@@ -356,15 +233,11 @@ func (f *File) locate(text string) (Value, place, token, error) {
 	return v, p, t, nil
 }
 
-func (f *File) locateIn(in *part, path Path) (place, token, error) {
-	if in == nil {
-		return place{}, token{}, ErrMissing
-	}
-	p, err := find(in.root, path)
+func (f *File) find(path Path) (place, token, error) {
+	p, err := find(f.root, path)
 	if err != nil {
 		return place{}, token{}, err
 	}
-	p.root = in.root
 	t, err := f.lines.scan(f.data, p)
 	return p, t, err
 }
@@ -385,7 +258,7 @@ func (f *File) unshared(path string, p place) error {
 	if len(anchored) == 0 {
 		return nil
 	}
-	if alias := aliasOf(p.root, anchored); alias != nil {
+	if alias := aliasOf(f.root, anchored); alias != nil {
 		return fmt.Errorf("%s: line %d: the alias *%s on line %d uses it too, so both would change: %w", path, p.node.Line, alias.Value, alias.Line, ErrShared)
 	}
 	return nil

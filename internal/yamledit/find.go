@@ -14,12 +14,6 @@ type place struct {
 	flow bool       // inside of {} or []
 	// chain are the nodes from the top to this one.
 	chain []*yaml.Node
-	root  *yaml.Node // of the part that was parsed
-}
-
-// anchored reports whether anything on the way could be used through an alias.
-func (p place) anchored() bool {
-	return slices.ContainsFunc(p.chain, func(n *yaml.Node) bool { return n.Anchor != "" })
 }
 
 // find follows a path. In its errors at is the path so far.
