@@ -240,9 +240,13 @@ func TestSetShowsOrRunsFly(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, string(want), string(written))
 
-	out, err = pipelines(t, append(args, "--execute")...)
+	// fly asks, and asks again for ever where nobody can answer
+	_, err = pipelines(t, append(args, "--execute")...)
+	require.ErrorContains(t, err, "there is no terminal on which fly could ask; add --non-interactive")
+
+	out, err = pipelines(t, append(args, "--execute", "--non-interactive", "--load-vars-from", "a.yml", "--load-vars-from", "b.yml", "--var", "x=y", "--check-creds")...)
 	require.NoError(t, err)
-	assert.Equal(t, "ran "+command+"\n", out)
+	assert.Equal(t, "ran "+command+" --load-vars-from a.yml --load-vars-from b.yml --var x=y --check-creds --non-interactive\n", out)
 
 	_, err = pipelines(t, "set", "deployments", "--values", small.rendering().Values)
 	require.ErrorContains(t, err, "--target TARGET")

@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 )
@@ -17,6 +19,9 @@ type setFlags struct {
 	renderFlags
 	target, team, name, output string
 	execute                    bool
+	// handed on to fly as they are
+	varsFiles, vars                  []string
+	checkCredentials, noninteractive bool
 }
 
 func setCommand() *cobra.Command {
@@ -35,6 +40,10 @@ func setCommand() *cobra.Command {
 	cmd.Flags().StringVar(&flags.name, "pipeline", "", "name of the pipeline (default: the template's)")
 	cmd.Flags().StringVar(&flags.output, "output", "", "file for the pipeline (default: TEMPLATE.yml in the current folder)")
 	cmd.Flags().BoolVar(&flags.execute, "execute", false, "run fly, which shows the difference and asks")
+	cmd.Flags().BoolVar(&flags.noninteractive, "non-interactive", false, "let fly apply the difference without a question, as without a terminal")
+	cmd.Flags().StringArrayVar(&flags.varsFiles, "load-vars-from", nil, "file with values of ((vars)), for fly; may be repeated")
+	cmd.Flags().StringArrayVar(&flags.vars, "var", nil, "NAME=VALUE of a ((var)), for fly; may be repeated")
+	cmd.Flags().BoolVar(&flags.checkCredentials, "check-creds", false, "let fly check that the credential manager has every ((var))")
 	return cmd
 }
 
@@ -79,10 +88,7 @@ func (f *setFlags) fly(cmd *cobra.Command, template, file string) error {
 	if name == "" {
 		name = template
 	}
-	args := []string{"--target", f.target, "set-pipeline", "--pipeline", name, "--config", file}
-	if f.team != "" {
-		args = append(args, "--team", f.team)
-	}
+	args := f.flyArgs(name, file)
 	if !f.execute {
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), "fly", strings.Join(args, " "))
 		return err
@@ -91,10 +97,41 @@ func (f *setFlags) fly(cmd *cobra.Command, template, file string) error {
 	if err != nil {
 		return fmt.Errorf("set %s: fly is not on PATH: download it from your Concourse's web page, or omit --execute to see the command", template)
 	}
+	if !f.noninteractive && !isTerminal(cmd.InOrStdin()) {
+		return fmt.Errorf("set %s: there is no terminal on which fly could ask; add --non-interactive, or omit --execute to see the command", template)
+	}
 	run := exec.CommandContext(cmd.Context(), program, args...)
 	run.Stdin, run.Stdout, run.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	if err := run.Run(); err != nil {
 		return fmt.Errorf("set %s: fly did not set the pipeline (%w): see above; a target that it does not know needs fly --target %s login --concourse-url ADDRESS", template, err, f.target)
 	}
 	return nil
+}
+
+// flyArgs are the arguments of fly set-pipeline.
+func (f *setFlags) flyArgs(name, file string) []string {
+	args := []string{"--target", f.target, "set-pipeline", "--pipeline", name, "--config", file}
+	if f.team != "" {
+		args = append(args, "--team", f.team)
+	}
+	for _, vars := range f.varsFiles {
+		args = append(args, "--load-vars-from", vars)
+	}
+	for _, v := range f.vars {
+		args = append(args, "--var", v)
+	}
+	if f.checkCredentials {
+		args = append(args, "--check-creds")
+	}
+	if f.noninteractive {
+		args = append(args, "--non-interactive")
+	}
+	return args
+}
+
+// isTerminal reports whether a person can answer a question that is asked on r. fly asks again and again
+// where nobody can.
+func isTerminal(r io.Reader) bool {
+	file, ok := r.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -6,13 +6,15 @@ import (
 	"slices"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
 // explainIdle adds to a plan with nothing pending why that is so, if somebody
 // is waited for: an upstream that has not deployed what the branch already has,
-// or a gate that ends before it.
+// or a gate that ends before it. What the upstream has deployed since the gate is the
+// gate's to hold back, so the branch's newest commit says whether the upstream is waited for.
 func (r *Repository) explainIdle(ctx context.Context, v *View, u rules, p *Plan) error {
-	lag, err := r.upstreamLag(ctx, u, p.Gate)
+	lag, err := r.upstreamLag(ctx, u, v.Head)
 	if err != nil {
 		return err
 	}
@@ -26,13 +28,13 @@ func (r *Repository) explainIdle(ctx context.Context, v *View, u rules, p *Plan)
 }
 
 // upstreamLag names what the environment propagates and its upstream has not
-// deployed as the branch has it.
-func (r *Repository) upstreamLag(ctx context.Context, u rules, g *Gate) ([]string, error) {
+// deployed as commit at has it.
+func (r *Repository) upstreamLag(ctx context.Context, u rules, at *git.Commit) ([]string, error) {
 	statePath := u.upstreamPath()
 	if statePath == "" {
 		return nil, nil
 	}
-	upstream, err := r.stateAt(ctx, g.Commit, statePath)
+	upstream, err := r.stateAt(ctx, at, statePath)
 	if err != nil || upstream == nil {
 		return nil, err
 	}
@@ -42,7 +44,7 @@ func (r *Repository) upstreamLag(ctx context.Context, u rules, g *Gate) ([]strin
 		deployed[p] = f.Hash
 	}
 	lagging := rules{config: u.config, environment: cepler.Environment{Name: u.environment.Name, Latest: u.environment.Propagated}}
-	branch, err := r.latest(ctx, g.Commit, lagging)
+	branch, err := r.latest(ctx, at, lagging)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +58,7 @@ func (r *Repository) upstreamLag(ctx context.Context, u rules, g *Gate) ([]strin
 		return nil, nil
 	}
 	slices.Sort(behind)
-	origins, err := cepler.Origins(ctx, history{r.store}, g.Commit.Hash.String(), behind[:1], nil)
+	origins, err := cepler.Origins(ctx, history{r.store}, at.Hash.String(), behind[:1], nil)
 	if err != nil {
 		return nil, fmt.Errorf("find the commit that changed %s: %w", behind[0], err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -168,45 +167,4 @@ func (r *Repository) onFirstParents(ctx context.Context, wanted git.Hash, from *
 		}
 	}
 	return false, nil
-}
-
-// ExplainLocal explains a clone, without a network.
-func ExplainLocal(ctx context.Context, src Source, clone *git.Clone, now time.Time, environments ...string) (*Explanation, error) {
-	r := NewRepository(src, localRefs{clone}, clone.Store, func(string, ...any) {})
-	refs, err := r.refs(ctx, src.RefNames()...)
-	if err != nil {
-		return nil, err
-	}
-	view, err := r.View(ctx, refs)
-	if err != nil {
-		return nil, err
-	}
-	return r.Explain(ctx, view, now, environments...)
-}
-
-// localRefs are the refs of a clone, as the repository has them that it was cloned from.
-type localRefs struct{ clone *git.Clone }
-
-// Refs returns those of the refs that exist, with the commits of annotated tags.
-func (l localRefs) Refs(_ context.Context, names ...string) (map[string]git.Hash, error) {
-	all, err := l.clone.Refs()
-	if err != nil {
-		return nil, err
-	}
-	branches, err := l.clone.Branches()
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]git.Hash{}
-	for _, name := range names {
-		for _, full := range []string{name, name + "^{}"} {
-			if h, ok := all[full]; ok {
-				found[full] = h
-			}
-		}
-		if short, ok := strings.CutPrefix(name, "refs/heads/"); ok && !branches[short].IsZero() {
-			found[name] = branches[short]
-		}
-	}
-	return found, nil
 }

@@ -268,9 +268,22 @@ func (r *Repository) upstreamDeployed(ctx context.Context, v *View, u rules, g *
 		return err
 	}
 	if gated == nil {
-		return fmt.Errorf("%w: at the gate %s %s had not been deployed yet; move the gate to a later commit", ErrNothingYet, short(g.Commit.Hash), passed)
+		return r.gateBeforeRecord(ctx, v, u, g)
 	}
 	return nil
+}
+
+// gateBeforeRecord says which commit the gate must be at for the environment to see what the upstream runs:
+// the one with the record, as the commit that was deployed is older than its record.
+func (r *Repository) gateBeforeRecord(ctx context.Context, v *View, u rules, g *Gate) error {
+	for c, err := range r.historyOf(ctx, v.Head.Hash, u.upstreamPath()) {
+		if err != nil {
+			return fmt.Errorf("find the record of %s: %w", u.environment.Passed, err)
+		}
+		return fmt.Errorf("%w: at the gate %s %s had not been deployed yet; to open it set %s to %s, the commit that recorded the deployment, in %s of branch %s",
+			ErrNothingYet, short(g.Commit.Hash), u.environment.Passed, u.environment.Name, short(c.Hash), r.src.GatesFile, v.gatesBranch(r.src))
+	}
+	return fmt.Errorf("%w: at the gate %s %s had not been deployed yet; move the gate to a later commit", ErrNothingYet, short(g.Commit.Hash), u.environment.Passed)
 }
 
 // nameConfig notes the config's commit when a later reader could not find out

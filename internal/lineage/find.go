@@ -220,7 +220,7 @@ func (r *Reader) gates(ctx context.Context, src *deployments.Source, config *cep
 	}
 	file = strings.ReplaceAll(file, "{deployment}", config.Deployment)
 	asked := q.GatesBranch != "" || q.GatesFile != ""
-	head, err := r.head(ctx, branch)
+	head, err := r.gatesHead(ctx, branch)
 	if errors.Is(err, git.ErrNoBranch) && !asked {
 		return nil
 	}

@@ -173,15 +173,24 @@ func (r *Reader) config(ctx context.Context, src deployments.Source) (*git.Commi
 // head is the newest commit of a branch; one that was not checked out is the
 // remote's.
 func (r *Reader) head(ctx context.Context, branch string) (*git.Commit, error) {
+	return r.tip(ctx, branch, deployments.LocalBranch)
+}
+
+// gatesHead is the newest commit of the gates branch that was fetched.
+func (r *Reader) gatesHead(ctx context.Context, branch string) (*git.Commit, error) {
+	return r.tip(ctx, branch, deployments.FetchedBranch)
+}
+
+func (r *Reader) tip(ctx context.Context, branch string, of func(refs map[string]git.Hash, name string) (git.Hash, bool)) (*git.Commit, error) {
 	store, err := r.open()
 	if err != nil {
 		return nil, err
 	}
-	branches, err := store.Branches()
+	refs, err := store.Refs()
 	if err != nil {
 		return nil, err
 	}
-	h, ok := branches[branch]
+	h, ok := of(refs, branch)
 	if !ok {
 		return nil, fmt.Errorf("branch %s of %s: %w", branch, store.URL(), git.ErrNoBranch)
 	}

@@ -1,0 +1,78 @@
+package deployments
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// ExplainLocal explains a clone, without a network.
+func ExplainLocal(ctx context.Context, src Source, clone *git.Clone, now time.Time, environments ...string) (*Explanation, error) {
+	r := NewRepository(src, localRefs{clone, src}, clone.Store, func(string, ...any) {})
+	refs, err := r.refs(ctx, src.RefNames()...)
+	if err != nil {
+		return nil, err
+	}
+	view, err := r.View(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	return r.Explain(ctx, view, now, environments...)
+}
+
+// localRefs are the refs of a clone, as the repository has them that it was cloned from.
+type localRefs struct {
+	clone *git.Clone
+	src   Source
+}
+
+// Refs returns those of the refs that exist, with the commits of annotated tags.
+func (l localRefs) Refs(_ context.Context, names ...string) (map[string]git.Hash, error) {
+	all, err := l.clone.Refs()
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]git.Hash{}
+	for _, name := range names {
+		for _, full := range []string{name, name + "^{}"} {
+			if h, ok := all[full]; ok {
+				found[full] = h
+			}
+		}
+		short, ok := strings.CutPrefix(name, "refs/heads/")
+		if !ok {
+			continue
+		}
+		of := LocalBranch
+		if name == l.src.gatesRef() && name != l.src.BranchRef() {
+			of = FetchedBranch
+		}
+		if h, ok := of(all, short); ok {
+			found[name] = h
+		}
+	}
+	return found, nil
+}
+
+// LocalBranch is the commit of a branch among the refs of a clone: the local branch or, where it was never
+// checked out, that of the remote "origin". A name like origin/main is the remote's branch.
+func LocalBranch(refs map[string]git.Hash, name string) (git.Hash, bool) {
+	return firstRef(refs, "refs/heads/"+name, "refs/remotes/origin/"+name, "refs/remotes/"+name)
+}
+
+// FetchedBranch is LocalBranch with the remote's branch first. It is for branches that pipelines read and
+// that people seldom check out, as that of the gates: a local one is usually older.
+func FetchedBranch(refs map[string]git.Hash, name string) (git.Hash, bool) {
+	return firstRef(refs, "refs/remotes/origin/"+name, "refs/heads/"+name, "refs/remotes/"+name)
+}
+
+func firstRef(refs map[string]git.Hash, names ...string) (git.Hash, bool) {
+	for _, name := range names {
+		if h, ok := refs[name]; ok && !h.IsZero() {
+			return h, true
+		}
+	}
+	return git.Hash{}, false
+}
