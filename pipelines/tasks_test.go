@@ -412,5 +412,7 @@ func TestWebhookTask(t *testing.T) {
 
 	_, out, err = runTask(t, "webhook.sh", nil, nil, "URL="+server.URL+"/s3cret", "MESSAGE={}")
 	require.Error(t, err, "a refused message must fail the task")
+	assert.Contains(t, out, "the webhook did not take the message about this job: ")
+	assert.True(t, strings.HasSuffix(strings.TrimSpace(out), "this is not why the job failed: the reason is above, before this message"), out)
 	assert.NotContains(t, out, "s3cret")
 }

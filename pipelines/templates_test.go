@@ -102,6 +102,22 @@ func TestSeveralCharts(t *testing.T) {
 }
 
 // A build of a pull request stops as soon as nobody waits for it: before each of its steps that builds.
+// The status for all builds of a pull request is a required check: two jobs that write it would set it back to
+// pending after its success when one of them runs again.
+func TestOneJobWritesTheStatusForAll(t *testing.T) {
+	t.Parallel()
+	p := rendered(t, "lana-bank", "nix-cache")
+	writers := map[string]bool{}
+	for _, job := range p.Jobs {
+		walk(job.Steps(), func(s pipeline.Step) {
+			if s.Kind == pipeline.KindPut && s.Put.Params.Field("context").Data() == "all" {
+				writers[job.Name] = true
+			}
+		})
+	}
+	assert.Equal(t, map[string]bool{"populate-nix-cache-pr": true}, writers)
+}
+
 func TestOutdatedBuildsStop(t *testing.T) {
 	t.Parallel()
 	asked, builds := 0, 0

@@ -97,6 +97,20 @@ func TestSubjectsHideNothingFromTheReader(t *testing.T) {
 	}
 }
 
+// A pull request that is not a draft cannot be marked as ready.
+func TestOnlyADraftIsToBeMarkedAsReady(t *testing.T) {
+	w := newWorld(t)
+	w.put("0.42.0-rc.1")
+	assert.Contains(t, w.pull().Body, "try the candidate, mark this pull request as ready, and merge it.")
+
+	open := newWorld(t)
+	draft := false
+	open.src.Draft = &draft
+	open.put("0.42.0-rc.1")
+	assert.False(t, open.pull().Draft)
+	assert.Contains(t, open.pull().Body, "try the candidate, and merge it.")
+}
+
 // A pull request that is updated ten times keeps its number, its reviews, its
 // draft state, and one entry in the changelog.
 func TestTenCandidatesAreOnePullRequest(t *testing.T) {

@@ -49,7 +49,11 @@ func (p *promotion) body() string {
 	if url := p.step.Build.URL(); url != "" {
 		row("build", "%s", markdown.Cell(markdown.URL(url)))
 	}
-	b.WriteString("\n**To promote:** read the notes below, try the candidate, mark this pull request as ready and merge it. What is released is the commit above, " +
+	ready := ""
+	if p.src.draft() {
+		ready = "mark this pull request as ready, "
+	}
+	b.WriteString("\n**To promote:** read the notes below, try the candidate, " + ready + "and merge it. What is released is the commit above, " +
 		"whatever was committed after it.\n\n")
 	var allowed []string
 	for _, glob := range p.src.allowedFiles() {
