@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -114,9 +112,8 @@ func TestBuildAndInspect(t *testing.T) {
 }
 
 func TestPushPrintsWhatToPin(t *testing.T) {
-	server, err := registry.New(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, server.Close()) })
+	server := registry.New("")
+	t.Cleanup(server.Close)
 	status, stdout, stderr := images(t, "push", server.Host+"/team", "--module", module(t), "--version", "0.3.0")
 	require.Zero(t, status, stderr)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
@@ -133,12 +130,9 @@ func TestPushPrintsWhatToPin(t *testing.T) {
 }
 
 func TestPushWithoutRightIsDenied(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="team"`)
-		w.WriteHeader(http.StatusUnauthorized)
-	}))
+	server := registry.New("s3cr3t")
 	t.Cleanup(server.Close)
-	host := strings.TrimPrefix(server.URL, "http://")
+	host := server.Host
 	status, stdout, stderr := images(t, "push", host, "--module", module(t), "--platform", "linux/amd64")
 	assert.Equal(t, 1, status)
 	assert.Empty(t, stdout)

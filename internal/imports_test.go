@@ -70,14 +70,15 @@ func mayImport() map[string][]string {
 		"internal/rehearsal/world":       {"internal/deployments", "internal/git", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
 		"internal/scripttest":            {"internal/concourse", "internal/git/gittest", "internal/standin/github"},
-		"internal/git/gittest":           {},
+		"internal/git/gittest":           {"internal/standin/server"},
 		"internal/ociimage/imagetest":    {"internal/ociimage"},
 		"internal/concourse/conformance": {"internal/concourse"},
 
 		// what stands in for the outside in tests and rehearsals: no package that is shipped in an image may use it
-		"internal/standin/github":   {"internal/git/gittest"},
-		"internal/standin/nixcache": {},
-		"internal/standin/registry": {},
+		"internal/standin/server":   {}, // faults and counted requests for all of them, and for gittest
+		"internal/standin/github":   {"internal/git/gittest", "internal/standin/server"},
+		"internal/standin/nixcache": {"internal/standin/server"},
+		"internal/standin/registry": {"internal/standin/server"},
 		"internal/standin/tools":    {"internal/standin/nixcache"},
 		"internal/standin/types":    {"internal/forge", "internal/ociimage", "internal/rehearsal"},
 

@@ -126,9 +126,8 @@ func monorepo(t *testing.T) (*gittest.Repository, *github.Server, string) {
 		"vendir.yml": "apiVersion: vendir.k14s.io/v1alpha1\nkind: Config\ndirectories:\n- path: vendor\n  contents:\n  - {path: ., git: {url: x, ref: old}, includePaths: [charts/**/*]}\n",
 	})
 	require.NoError(t, err)
-	hub, err := github.New(github.Options{Git: server, Tokens: []string{"t0ken"}})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = hub.Close() })
+	hub := github.New(github.Options{Git: server, Tokens: []string{"t0ken"}})
+	t.Cleanup(hub.Close)
 	dir := t.TempDir()
 	for name, text := range map[string]string{"image/digest": newDigest, "version/version": "0.1.0-rc.1"} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))

@@ -31,7 +31,7 @@ func TestWrongToken(t *testing.T) {
 
 func TestNoPermission(t *testing.T) {
 	w := start(t)
-	w.server.Inject(github.Fault{Method: http.MethodPost, Status: http.StatusForbidden, Message: "Resource not accessible by integration"})
+	w.server.Inject(github.Refused(http.StatusForbidden, "Resource not accessible by integration"))
 	w.branch("bot", "one")
 	_, _, err := w.Ensure(t.Context(), w.wish())
 	require.ErrorIs(t, err, ErrForbidden)
@@ -56,7 +56,7 @@ func TestServerThatIsUnwellForAWhile(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, w.waits, 2)
 
-	w.server.Inject(github.Fault{Status: http.StatusServiceUnavailable, Message: "down for maintenance"})
+	w.server.Inject(github.Refused(http.StatusServiceUnavailable, "down for maintenance"))
 	_, err = w.OpenPulls(t.Context())
 	require.ErrorContains(t, err, "HTTP 503 Service Unavailable; GitHub says: down for maintenance")
 	assert.Len(t, w.waits, 2+retry.Tries-1)
@@ -217,7 +217,8 @@ func TestRenamedRepositoryIsFollowed(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, open, 1)
 	for _, r := range w.server.Requests() {
-		assert.Equal(t, "ghp_right", r.Token, r.Path)
+		_, token := r.Credentials()
+		assert.Equal(t, "ghp_right", token, r.Path)
 	}
 }
 

@@ -277,7 +277,9 @@ func TestAutoMergeOfWhatNeedsNoWaiting(t *testing.T) {
 	w.repo.Set(func(s *github.Settings) { s.AllowAutoMerge, s.AllowMerge = true, false })
 	p := w.pull()
 	// another merge is in the way for a moment
-	w.server.Inject(github.Fault{Method: "PUT", Times: 1, Status: 405, Message: "Base branch was modified. Review and try the merge again."})
+	fault := github.Refused(405, "Base branch was modified. Review and try the merge again.")
+	fault.Method, fault.Times = "PUT", 1
+	w.server.Inject(fault)
 	require.NoError(t, w.AutoMerge(t.Context(), p, ""))
 	assert.True(t, p.Merged)
 	seen, err := w.repo.Pull(1)

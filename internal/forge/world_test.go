@@ -60,9 +60,8 @@ func newWorld(t *testing.T, o github.Options) *world {
 	if o.Now == nil {
 		o.Now = w.clock.Now
 	}
-	w.server, err = github.New(o)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = w.server.Close() })
+	w.server = github.New(o)
+	t.Cleanup(w.server.Close)
 	w.repo = w.server.Repository("team/code")
 	w.access = Access{Repository: "team/code", APIURL: w.server.APIURL(), AccessToken: "ghp_right", CACert: w.server.CA()}
 	w.Forge = w.open(w.access)

@@ -19,7 +19,7 @@ func TestChangeMovesFurtherRefsInTheSamePush(t *testing.T) {
 	second, err := repo.Commit("side", "two", map[string]string{"b": "1\n"})
 	require.NoError(t, err)
 	tries := 0
-	server.Inject(gittest.Fault{Service: gittest.ReceivePack, Times: 1, Before: func() {
+	server.Inject(gittest.Fault{Path: gittest.ReceivePack, Times: 1, Before: func() {
 		assert.NoError(t, repo.UpdateRef(tag, second))
 	}})
 	_, err = s.Change(t.Context(), "refs/heads/version", func(ctx context.Context, was *Commit) (*Built, error) {

@@ -117,7 +117,7 @@ func TestRefusalsOfAServer(t *testing.T) {
 		assert.Len(t, server.Requests(), 1)
 	}
 	server.Heal()
-	server.Inject(gittest.Fault{Service: gittest.ReceivePack, Status: http.StatusForbidden})
+	server.Inject(gittest.Fault{Path: gittest.ReceivePack, Status: http.StatusForbidden})
 	r := open(t, Access{URI: repo.URL()})
 	s := openIn(t, r, "")
 	_, err := s.Change(t.Context(), mainRef, appending(s, "no"))
@@ -130,9 +130,8 @@ func TestFaultsThatPass(t *testing.T) {
 	history(t, repo, 30)
 	for name, fault := range map[string]gittest.Fault{
 		"overloaded":     {Status: http.StatusServiceUnavailable, Times: 2},
-		"too many":       {Status: http.StatusTooManyRequests, RetryAfter: "1", Times: 2},
-		"broken":         {Method: "POST", CutPack: 100, Times: 1},
-		"one bit flips":  {Method: "POST", Corrupt: true, Times: 1},
+		"too many":       {Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}, Times: 2},
+		"broken":         {Method: "POST", Skip: 1, Change: gittest.CutPack(100), Times: 1},
 		"error of fetch": {Method: "POST", Skip: 1, Status: http.StatusBadGateway, Times: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -151,6 +150,20 @@ func TestFaultsThatPass(t *testing.T) {
 	})
 }
 
+// A damaged pack is an error, and nothing of it stays: the next fetch is whole.
+func TestDamagedPackIsNotKept(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	repo := served(t, server)
+	history(t, repo, 30)
+	r := open(t, Access{URI: repo.URL()})
+	s := openIn(t, r, t.TempDir())
+	server.Inject(gittest.Fault{Method: "POST", Skip: 1, Change: gittest.CorruptPack(), Times: 1})
+	refs, err := r.Refs(t.Context(), mainRef)
+	require.NoError(t, err)
+	require.ErrorContains(t, s.Advance(t.Context(), mainRef, refs[mainRef]), "the pack is damaged")
+	readAll(t, s, 31)
+}
+
 func TestHungServerEndsWithTheContext(t *testing.T) {
 	server := serve(t, gittest.Options{})
 	repo := served(t, server)
@@ -165,20 +178,18 @@ func TestHungServerEndsWithTheContext(t *testing.T) {
 func TestServersThatOfferLittle(t *testing.T) {
 	for name, c := range map[string]struct {
 		options gittest.Options
-		fault   gittest.Fault
 		filter  bool
 	}{
-		"old protocol":                   {gittest.Options{NoV2: true}, gittest.Fault{}, true},
-		"no filter":                      {gittest.Options{}, gittest.Fault{}, false},
-		"old and no filter":              {gittest.Options{NoV2: true}, gittest.Fault{}, false},
-		"no wants by hash":               {gittest.Options{}, gittest.Fault{RefuseWants: true, Method: "POST", Service: gittest.UploadPack}, true},
-		"no wants by hash and no filter": {gittest.Options{}, gittest.Fault{RefuseWants: true, Method: "POST", Service: gittest.UploadPack}, false},
+		"old protocol":                   {gittest.Options{NoV2: true}, true},
+		"no filter":                      {gittest.Options{}, false},
+		"old and no filter":              {gittest.Options{NoV2: true}, false},
+		"no wants by hash":               {gittest.Options{RefuseWants: true}, true},
+		"no wants by hash and no filter": {gittest.Options{RefuseWants: true}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, c.options)
 			repo := served(t, server)
 			history(t, repo, 130)
-			server.Inject(c.fault)
 			if !c.filter {
 				require.NoError(t, repo.RefuseFilter())
 			}
@@ -226,7 +237,7 @@ func TestCredentialsStayWithTheirHost(t *testing.T) {
 	_, err := s.Change(t.Context(), mainRef, appending(s, "elsewhere"))
 	require.NoError(t, err)
 	for _, q := range server.Requests() {
-		assert.Empty(t, q.Auth, "%s %s", q.Method, q.Path)
+		assert.Empty(t, q.Header.Get("Authorization"), "%s %s", q.Method, q.Path)
 	}
 	assert.NotEmpty(t, server.Requests())
 }

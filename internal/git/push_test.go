@@ -137,14 +137,14 @@ func TestPushOfWhichTheAnswerIsLost(t *testing.T) {
 	withLog(t, repo)
 	r := open(t, Access{URI: repo.URL()})
 	s := openIn(t, r, "")
-	server.Inject(gittest.Fault{Service: gittest.ReceivePack, Method: "POST", CutAfterPush: true, Times: 1})
+	server.Inject(gittest.Fault{Path: gittest.ReceivePack, Method: "POST", Lose: true, Times: 1})
 	_, err := s.Change(t.Context(), mainRef, appending(s, "once"))
 	require.NoError(t, err)
 	assert.Equal(t, "start\nonce\n", logged(t, repo))
 
 	// The answer is lost, and before one can look someone else has gone on.
-	server.Inject(gittest.Fault{Service: gittest.ReceivePack, Method: "POST", CutAfterPush: true, Times: 1})
-	server.Inject(gittest.Fault{Service: gittest.UploadPack, Skip: 1, Times: 1, Before: func() {
+	server.Inject(gittest.Fault{Path: gittest.ReceivePack, Method: "POST", Lose: true, Times: 1})
+	server.Inject(gittest.Fault{Path: gittest.UploadPack, Skip: 1, Times: 1, Before: func() {
 		_, err := repo.Commit("main", "someone else", map[string]string{"else": "1"})
 		assert.NoError(t, err)
 	}})
@@ -159,7 +159,7 @@ func TestPushOfWhichTheRequestIsLost(t *testing.T) {
 	withLog(t, repo)
 	r := open(t, Access{URI: repo.URL()})
 	s := openIn(t, r, "")
-	server.Inject(gittest.Fault{Service: gittest.ReceivePack, Method: "POST", Status: 502, Times: 1})
+	server.Inject(gittest.Fault{Path: gittest.ReceivePack, Method: "POST", Status: 502, Times: 1})
 	_, err := s.Change(t.Context(), mainRef, appending(s, "later"))
 	require.NoError(t, err)
 	assert.Equal(t, "start\nlater\n", logged(t, repo))

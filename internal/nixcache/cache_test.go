@@ -15,6 +15,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
 	"github.com/taxiway-ci/taxiway/internal/nixcache"
 	standin "github.com/taxiway-ci/taxiway/internal/standin/nixcache"
+	base "github.com/taxiway-ci/taxiway/internal/standin/server"
 )
 
 // fixture is a small cache that nix wrote, with its key.
@@ -192,7 +193,7 @@ func TestRefusalsAreToldApart(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, report.Missing, 1)
 	}
-	private.Break(standin.Fault{Status: http.StatusForbidden})
+	private.Inject(standin.Fault{Status: http.StatusForbidden})
 	_, err := plain(t, private, set).Wait(t.Context(), wish)
 	require.ErrorIs(t, err, nixcache.ErrAuth)
 
@@ -204,7 +205,7 @@ func TestRefusalsAreToldApart(t *testing.T) {
 	require.ErrorIs(t, err, nixcache.ErrNoCache)
 	assert.Contains(t, err.Error(), "is url right?")
 
-	open.Break(standin.Fault{Status: http.StatusTeapot, Body: "I take no narinfo"})
+	open.Inject(standin.Fault{Status: http.StatusTeapot, Body: "I take no narinfo"})
 	_, err = plain(t, open, nil).Wait(t.Context(), wish)
 	require.ErrorContains(t, err, "HTTP 418")
 	assert.Contains(t, err.Error(), "I take no narinfo")
@@ -248,26 +249,26 @@ func TestTheTokenStaysAtHome(t *testing.T) {
 			if strings.HasPrefix(r.Path, "/api/") {
 				kind = "Bearer "
 			}
-			assert.True(t, strings.HasPrefix(r.Authorization, kind), r.Path)
+			assert.True(t, strings.HasPrefix(r.Header.Get("Authorization"), kind), r.Path)
 		}
 		require.Len(t, elsewhere.Requests(), 1)
-		assert.Empty(t, elsewhere.Requests()[0].Authorization)
+		assert.Empty(t, elsewhere.Requests()[0].Header.Get("Authorization"))
 	}
 
 	// a store of files that refuses to say what it lacks is not a refusal of the token
-	elsewhere.Break(standin.Fault{Status: http.StatusForbidden, Times: 1})
+	elsewhere.Inject(standin.Fault{Status: http.StatusForbidden, Times: 1})
 	report, err := plain(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNar})
 	require.NoError(t, err)
 	assert.Contains(t, report.Table(), "its NAR is not")
 
 	// a signed address is a secret too
-	elsewhere.Break(standin.Fault{Status: http.StatusBadRequest})
+	elsewhere.Inject(standin.Fault{Status: http.StatusBadRequest})
 	_, err = plain(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNar})
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "s3cr3t")
 
 	server.Heal()
-	server.Break(standin.Fault{Redirect: "/round"})
+	server.Inject(standin.Fault{Status: http.StatusFound, Header: http.Header{"Location": {"/round"}}})
 	_, err = plain(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path})
 	require.ErrorContains(t, err, "redirects more than 5 times")
 	_, err = cachix(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path})
@@ -277,7 +278,7 @@ func TestTheTokenStaysAtHome(t *testing.T) {
 func TestBrokenConnections(t *testing.T) {
 	server := serve(t, standin.Options{})
 	path := parse(t, put(t, server, standin.Item{Name: "here"})...)
-	server.Break(standin.Fault{Cut: true, Times: 1})
+	server.Inject(standin.Fault{Change: base.Cut(18), Times: 1})
 	report, err := plain(t, server, nil).Look(t.Context(), nixcache.Wish{Paths: path})
 	require.NoError(t, err)
 	assert.Empty(t, report.Missing, "half an answer is asked for again")
@@ -335,13 +336,13 @@ func TestPins(t *testing.T) {
 
 func TestOpenNamesTheOptionThatIsWrong(t *testing.T) {
 	for want, o := range map[string]nixcache.Options{
-		"cache or url: one of them is required":                {},
-		"cache and url: give one of them":                      {Name: "a", URL: "https://a.example"},
-		`cache: "https://a.cachix.org" is not a valid name`:          {Name: "https://a.cachix.org"},
-		`url: "cache.example.org" is not the address of a web server`:      {URL: "cache.example.org"},
-		"url: remove user and password":                     {URL: "https://ann:secret@cache.example.org"},
-		`api_url: "ftp://x" is not the address of a web server`:            {Name: "a", APIURL: "ftp://x"},
-		`public_keys: "cache.example.org" is not a public key`: {Name: "a", PublicKeys: []string{"cache.example.org"}},
+		"cache or url: one of them is required":                       {},
+		"cache and url: give one of them":                             {Name: "a", URL: "https://a.example"},
+		`cache: "https://a.cachix.org" is not a valid name`:           {Name: "https://a.cachix.org"},
+		`url: "cache.example.org" is not the address of a web server`: {URL: "cache.example.org"},
+		"url: remove user and password":                               {URL: "https://ann:secret@cache.example.org"},
+		`api_url: "ftp://x" is not the address of a web server`:       {Name: "a", APIURL: "ftp://x"},
+		`public_keys: "cache.example.org" is not a public key`:        {Name: "a", PublicKeys: []string{"cache.example.org"}},
 		"public_keys: ": {Name: "a", PublicKeys: []string{"a:AAAA"}},
 	} {
 		_, err := nixcache.Open(o)

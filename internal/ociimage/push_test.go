@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -31,10 +30,9 @@ var update = flag.Bool("update", false, "write the golden files")
 
 func loopback(t *testing.T) *standin.Server {
 	t.Helper()
-	registry, err := standin.New(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, registry.Close()) })
-	return registry
+	server := standin.New("")
+	t.Cleanup(server.Close)
+	return server
 }
 
 func anonymous() ociimage.Registry {
@@ -53,14 +51,9 @@ func TestPushIsRefused(t *testing.T) {
 	}
 	for what, c := range cases {
 		t.Run(what, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Path == "/v2/" {
-					return
-				}
-				w.WriteHeader(c.status)
-			}))
-			t.Cleanup(server.Close)
-			_, err := anonymous().Push(t.Context(), strings.TrimPrefix(server.URL, "http://")+"/team", sample(t))
+			server := loopback(t)
+			server.Inject(standin.Fault{Path: "/team/", Status: c.status})
+			_, err := anonymous().Push(t.Context(), server.Host+"/team", sample(t))
 			require.ErrorIs(t, err, c.cause)
 			assert.ErrorContains(t, err, "push 127.0.0.1:")
 			assert.ErrorContains(t, err, "/team/sample")
@@ -70,8 +63,8 @@ func TestPushIsRefused(t *testing.T) {
 }
 
 func TestPushToADeadRegistry(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
-	host := strings.TrimPrefix(server.URL, "http://")
+	server := standin.New("")
+	host := server.Host
 	server.Close()
 	_, err := anonymous().Push(t.Context(), host, sample(t))
 	require.ErrorIs(t, err, ociimage.ErrUnreachable)
@@ -90,19 +83,19 @@ func TestPlacesThatAreNoRegistry(t *testing.T) {
 }
 
 func TestOpenWhatIsNotThere(t *testing.T) {
-	registry := loopback(t)
-	_, err := anonymous().Open(t.Context(), registry.Host+"/team/sample:9")
+	server := loopback(t)
+	_, err := anonymous().Open(t.Context(), server.Host+"/team/sample:9")
 	require.ErrorIs(t, err, ociimage.ErrNotFound)
 }
 
 func TestPushedImagesCanBePulledByDigestAndTags(t *testing.T) {
-	registry := loopback(t)
-	pushed, err := anonymous().Push(t.Context(), registry.Host+"/team", sample(t))
+	server := loopback(t)
+	pushed, err := anonymous().Push(t.Context(), server.Host+"/team", sample(t))
 	require.NoError(t, err)
-	assert.Equal(t, registry.Host+"/team/sample", pushed.Repository)
+	assert.Equal(t, server.Host+"/team/sample", pushed.Repository)
 	assert.Equal(t, []string{"1.4.2", "1.4", "latest"}, pushed.Tags)
 
-	again, err := anonymous().Push(t.Context(), registry.Host+"/team/", sample(t))
+	again, err := anonymous().Push(t.Context(), server.Host+"/team/", sample(t))
 	require.NoError(t, err)
 	assert.Equal(t, pushed, again)
 
@@ -126,8 +119,8 @@ func TestPushedImagesCanBePulledByDigestAndTags(t *testing.T) {
 }
 
 func TestTheBillOfMaterialsIsAReferrer(t *testing.T) {
-	registry := loopback(t)
-	pushed, err := anonymous().Push(t.Context(), registry.Host, sample(t))
+	server := loopback(t)
+	pushed, err := anonymous().Push(t.Context(), server.Host, sample(t))
 	require.NoError(t, err)
 	reference, err := name.NewDigest(pushed.Repository + "@" + pushed.SBOM.String())
 	require.NoError(t, err)
@@ -171,7 +164,7 @@ func TestAPreReleaseMovesNoOtherTag(t *testing.T) {
 
 // A release of an older line, made after a newer one, gets its own tags and moves no other release's.
 func TestTagsNeverMoveBack(t *testing.T) {
-	registry := loopback(t)
+	server := loopback(t)
 	points := map[string]v1.Hash{}
 	for _, step := range []struct {
 		version string
@@ -190,7 +183,7 @@ func TestTagsNeverMoveBack(t *testing.T) {
 		var ok bool
 		image.Index, ok = mutate.Annotations(image.Index, map[string]string{"version": step.version}).(v1.ImageIndex)
 		require.True(t, ok)
-		pushed, err := anonymous().Push(t.Context(), registry.Host+"/team", &image)
+		pushed, err := anonymous().Push(t.Context(), server.Host+"/team", &image)
 		require.NoError(t, err, step.version)
 		assert.Equal(t, step.tags, pushed.Tags, step.version)
 		for _, tag := range step.tags {
@@ -211,8 +204,8 @@ func TestInspectShowsTheSameOfALayoutAndARegistry(t *testing.T) {
 	require.NoError(t, ociimage.WriteLayout(dir, sample(t)))
 	local, err := ociimage.OpenLayout(dir)
 	require.NoError(t, err)
-	registry := loopback(t)
-	pushed, err := anonymous().Push(t.Context(), registry.Host, sample(t))
+	server := loopback(t)
+	pushed, err := anonymous().Push(t.Context(), server.Host, sample(t))
 	require.NoError(t, err)
 	pulled, err := anonymous().Open(t.Context(), pushed.Repository+":1.4.2")
 	require.NoError(t, err)

@@ -58,9 +58,8 @@ func newWorld(t *testing.T) *world {
 	_, err = repo.Commit("main", "start", map[string]string{"long": long(nil), "keys/a": "0\n", "keys/b": "0\n", "old/x": "x\n"})
 	require.NoError(t, err)
 	w := &world{t: t, git: repo}
-	w.hub, err = github.New(github.Options{Git: server, Tokens: []string{"t0ken"}})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = w.hub.Close() })
+	w.hub = github.New(github.Options{Git: server, Tokens: []string{"t0ken"}})
+	t.Cleanup(w.hub.Close)
 	w.pulls = w.hub.Repository("team/code")
 	w.bot = w.newBot()
 	return w

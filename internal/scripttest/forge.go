@@ -24,9 +24,8 @@ func forge(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 || state.server == nil {
 		ts.Fatalf("usage: forge, after git-server")
 	}
-	server, err := github.New(github.Options{Git: state.server, Tokens: []string{forgeToken}})
-	ts.Check(err)
-	ts.Defer(func() { _ = server.Close() })
+	server := github.New(github.Options{Git: state.server, Tokens: []string{forgeToken}})
+	ts.Defer(server.Close)
 	state.forge = server
 	ts.Setenv("API_URL", server.APIURL())
 	ts.Setenv("FORGE_TOKEN", forgeToken)

@@ -5,11 +5,10 @@ import (
 	"flag"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -160,40 +159,32 @@ func gitHook(ts *testscript.TestScript, neg bool, args []string) {
 //
 //	git-fault [-service NAME] [-method M] [-skip N] [-times N] FAULT
 //
-// FAULT is an HTTP status, "hang", "cut-push", "refuse-wants", "corrupt",
-// "delay=1s", or "heal", which ends all of them.
+// FAULT is an HTTP status, "hang", "cut-push", which carries a push out and then
+// breaks the connection, or "heal", which ends all of them.
 func gitFault(ts *testscript.TestScript, neg bool, args []string) {
 	var f gittest.Fault
 	flags := newFlags("git-fault")
-	flags.StringVar(&f.Service, "service", "", "")
+	flags.StringVar(&f.Path, "service", "", "")
 	flags.StringVar(&f.Method, "method", "", "")
 	flags.StringVar(&f.Body, "body", "", "")
-	flags.StringVar(&f.RetryAfter, "retry-after", "", "")
 	flags.IntVar(&f.Skip, "skip", 0, "")
 	flags.IntVar(&f.Times, "times", 0, "")
 	if err := flags.Parse(args); err != nil || neg || flags.NArg() != 1 {
-		ts.Fatalf("usage: git-fault [-service NAME] [-method M] [-skip N] [-times N] [-body TEXT] [-retry-after T] STATUS|hang|cut-push|refuse-wants|corrupt|delay=T|heal")
+		ts.Fatalf("usage: git-fault [-service NAME] [-method M] [-skip N] [-times N] [-body TEXT] STATUS|hang|cut-push|heal")
 	}
 	server := stateOf(ts).server
 	if server == nil {
 		ts.Fatalf("no server: start one with git-server")
 	}
-	what, value, _ := strings.Cut(flags.Arg(0), "=")
 	var err error
-	switch what {
+	switch what := flags.Arg(0); what {
 	case "heal":
 		server.Heal()
 		return
 	case "hang":
 		f.Hang = true
 	case "cut-push":
-		f.CutAfterPush = true
-	case "refuse-wants":
-		f.RefuseWants = true
-	case "corrupt":
-		f.Corrupt = true
-	case "delay":
-		f.Delay, err = time.ParseDuration(value)
+		f.Path, f.Method, f.Lose = gittest.ReceivePack, http.MethodPost, true
 	default:
 		f.Status, err = strconv.Atoi(what)
 	}

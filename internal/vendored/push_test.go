@@ -74,7 +74,7 @@ func (w *world) push(directory string) (*Plan, error) {
 
 func TestBranchThatMovesMeanwhile(t *testing.T) {
 	w := newWorld(t, map[string]string{"vendir.yml": many(1), "README.md": "1\n"})
-	w.server.Inject(gittest.Fault{Service: gittest.ReceivePack, Method: http.MethodPost, Times: 1, Before: func() {
+	w.server.Inject(gittest.Fault{Path: gittest.ReceivePack, Method: http.MethodPost, Times: 1, Before: func() {
 		_, err := w.repo.Commit("main", "by a person", map[string]string{"README.md": "2\n", "vendir.yml": "# a person was here\n" + many(1)})
 		assert.NoError(t, err)
 	}})

@@ -53,7 +53,7 @@ func benchmarkLook(b *testing.B, n int, delay time.Duration) {
 		require.NoError(b, err)
 	}
 	if delay > 0 {
-		server.Break(nixcache.Fault{Delay: delay})
+		server.Inject(nixcache.Fault{Delay: delay})
 	}
 	dir := b.TempDir()
 	list := filepath.Join(dir, "list", "paths")

@@ -109,7 +109,7 @@ func TestRejectedPush(t *testing.T) {
 
 func TestCutPushIsLookedAt(t *testing.T) {
 	w := newWorld(t)
-	w.git.Inject(gittest.Fault{Service: gittest.ReceivePack, Method: http.MethodPost, Times: 1, CutAfterPush: true})
+	w.git.Inject(gittest.Fault{Path: gittest.ReceivePack, Method: http.MethodPost, Times: 1, Lose: true})
 	a := w.bumped(t, w.source(nil), digestB, revision2)
 	assert.Equal(t, "1", a.version.PR)
 	assert.Equal(t, a.version.Commit+"\n", must(w.repo.Git("rev-parse", "bot-bump")))
@@ -119,7 +119,7 @@ func TestBaseMovedBeforeThePush(t *testing.T) {
 	w := newWorld(t)
 	var once sync.Once
 	moved := ""
-	w.git.Inject(gittest.Fault{Service: gittest.ReceivePack, Method: http.MethodPost, Times: 1, Before: func() {
+	w.git.Inject(gittest.Fault{Path: gittest.ReceivePack, Method: http.MethodPost, Times: 1, Before: func() {
 		once.Do(func() { moved = w.commit(t, "meanwhile", map[string]string{"charts/other/values.yaml": "x: 1\n"}) })
 	}})
 	a := w.bumped(t, w.source(nil), digestB, revision2)
@@ -132,7 +132,7 @@ func TestBaseMovedBeforeThePush(t *testing.T) {
 func TestBotBranchMovedBeforeThePush(t *testing.T) {
 	w := newWorld(t)
 	w.bumped(t, w.source(nil), digestB, revision2)
-	w.git.Inject(gittest.Fault{Service: gittest.ReceivePack, Method: http.MethodPost, Times: 1, Before: func() {
+	w.git.Inject(gittest.Fault{Path: gittest.ReceivePack, Method: http.MethodPost, Times: 1, Before: func() {
 		_, err := w.pulls.Push("bot-bump", "ana", "by hand", map[string]string{"charts/bank/NOTES.txt": "mine\n"})
 		assert.NoError(t, err)
 	}})
@@ -339,7 +339,7 @@ func TestTwoPutsAtOnceOfOneBranch(t *testing.T) {
 
 func TestNoPermissionToPush(t *testing.T) {
 	w := newWorld(t)
-	w.git.Inject(gittest.Fault{Service: gittest.ReceivePack, Status: http.StatusForbidden, Body: "read only"})
+	w.git.Inject(gittest.Fault{Path: gittest.ReceivePack, Status: http.StatusForbidden, Body: "read only"})
 	w.image(t, "lana-bank", digestB, revision2)
 	w.refused(t, w.source(nil), object{"images": object{"lana-bank": "lana-bank"}}, "no permission")
 }

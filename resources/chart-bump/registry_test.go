@@ -1,15 +1,9 @@
 package chartbump_test
 
 import (
-	"io"
-	"log" //nolint:depguard // the registry takes no other logger
-	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -17,22 +11,16 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/standin/registry"
 )
 
 // newRegistry serves images on loopback, behind a password when one is given.
 func newRegistry(t *testing.T, password string) (host string) {
 	t.Helper()
-	images := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, given, _ := r.BasicAuth(); given != password {
-			w.Header().Set("WWW-Authenticate", `Basic realm="images"`)
-			http.Error(w, `{"errors":[{"code":"UNAUTHORIZED","message":"who are you"}]}`, http.StatusUnauthorized)
-			return
-		}
-		images.ServeHTTP(w, r)
-	}))
+	server := registry.New(password)
 	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
+	return server.Host
 }
 
 func labelled(t *testing.T, revision string) v1.Image {

@@ -54,9 +54,8 @@ func newWorld(tb testing.TB) *world {
 	tb.Cleanup(func() { _ = server.Close() })
 	repo, err := server.Create("acme/charts")
 	require.NoError(tb, err)
-	hub, err := github.New(github.Options{Git: server, Tokens: []string{"t0ken"}})
-	require.NoError(tb, err)
-	tb.Cleanup(func() { _ = hub.Close() })
+	hub := github.New(github.Options{Git: server, Tokens: []string{"t0ken"}})
+	tb.Cleanup(hub.Close)
 	w := &world{git: server, repo: repo, hub: hub, pulls: hub.Repository("acme/charts"), dir: tb.TempDir()}
 	w.commit(tb, "init", map[string]string{
 		"README.md": "charts\n", "charts/bank/values.yaml": values, "charts/bank/Chart.yaml": chartYAML,

@@ -99,7 +99,7 @@ func TestPullRequestsThatAreNoReleases(t *testing.T) {
 func TestACheckThatIsRefused(t *testing.T) {
 	for status, want := range map[int]error{401: forge.ErrAuth, 403: forge.ErrForbidden, 404: forge.ErrNotFound} {
 		w := newWorld(t)
-		w.server.Inject(github.Fault{Status: status, Message: "no"})
+		w.server.Inject(github.Refused(status, "no"))
 		_, err := promoterc.Resource{}.Check(t.Context(), w.step(""), w.src, nil)
 		require.ErrorIs(t, err, want)
 	}

@@ -410,7 +410,7 @@ func TestAForgeThatRefuses(t *testing.T) {
 	for status, want := range map[int]error{401: forge.ErrAuth, 403: forge.ErrForbidden} {
 		w := newWorld(t)
 		dir := w.build("0.42.0-rc.1", nil)
-		w.server.Inject(github.Fault{Status: status, Message: "no"})
+		w.server.Inject(github.Refused(status, "no"))
 		_, err := w.tryPut(dir, params())
 		require.ErrorIs(t, err, want)
 		assert.ErrorContains(t, err, "team/code")

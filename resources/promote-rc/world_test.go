@@ -57,12 +57,11 @@ func newWorld(t *testing.T) *world {
 
 	w := &world{t: t, git: server}
 	clock := time.Now().Add(-time.Hour)
-	w.server, err = github.New(github.Options{Git: server, Tokens: []string{token}, Now: func() time.Time {
+	w.server = github.New(github.Options{Git: server, Tokens: []string{token}, Now: func() time.Time {
 		clock = clock.Add(time.Second)
 		return clock
 	}})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = w.server.Close() })
+	t.Cleanup(w.server.Close)
 	w.repo = w.server.Repository("team/code")
 	w.src = promoterc.Source{
 		Access: git.Access{URI: content.URL(), Branch: "main"},

@@ -73,9 +73,8 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	_, err = code.Commit("main", "init", map[string]string{"README.md": "hello\n"})
 	require.NoError(t, err)
-	server, err := github.New(github.Options{Git: git, Tokens: []string{"t0k3n"}})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = server.Close() })
+	server := github.New(github.Options{Git: git, Tokens: []string{"t0k3n"}})
+	t.Cleanup(server.Close)
 	return &world{server, server.Repository("team/code"), map[string]any{
 		"repository": "team/code", "access_token": "t0k3n", "api_url": server.APIURL(), "uri": code.URL(),
 	}}

@@ -108,7 +108,7 @@ func TestConnectionDiesAfterThePush(t *testing.T) {
 func TestConnectionDiesBeforeThePush(t *testing.T) {
 	w := newWorld(t)
 	w.is("1.2.3\n")
-	w.server.Inject(gittest.Fault{Service: gittest.ReceivePack, Method: http.MethodPost, Status: http.StatusBadGateway, Times: 1})
+	w.server.Inject(gittest.Fault{Path: gittest.ReceivePack, Method: http.MethodPost, Status: http.StatusBadGateway, Times: 1})
 	assert.Equal(t, "1.2.4", w.put(keys{"bump": "patch"}).version.Number)
 	history, err := w.repo.Log("%s", "version")
 	require.NoError(t, err)
@@ -120,7 +120,7 @@ func TestConnectionDiesBeforeThePush(t *testing.T) {
 func TestBumpsAgainWhenTheBranchMoved(t *testing.T) {
 	w := newWorld(t)
 	w.is("1.2.3\n")
-	w.server.Inject(gittest.Fault{Service: gittest.ReceivePack, Times: 1, Before: func() { w.is("2.0.0\n") }})
+	w.server.Inject(gittest.Fault{Path: gittest.ReceivePack, Times: 1, Before: func() { w.is("2.0.0\n") }})
 	s := w.put(keys{"bump": "minor"})
 	assert.Equal(t, "2.1.0", s.version.Number)
 	assert.Equal(t, "2.0.0", s.meta["previous"])

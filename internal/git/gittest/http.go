@@ -12,7 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/standin/server"
 )
 
 // The services a client can ask for.
@@ -21,101 +22,81 @@ const (
 	ReceivePack = "git-receive-pack" // push
 )
 
-// Fault is one way for the HTTP side of a server to misbehave.
-type Fault struct {
-	// Service and Method restrict the fault to UploadPack or ReceivePack, and to
-	// GET (the advertisement) or POST; empty matches both.
-	Service, Method string
-	// Skip lets so many matching requests pass first.
-	Skip int
-	// Times is how often the fault strikes; 0 means until Heal.
-	Times int
+// Fault is one way for the HTTP side of a server to misbehave. The path that it
+// matches may be UploadPack or ReceivePack: both are part of every request to the
+// service, of the advertisement (GET) and of the work itself (POST).
+type Fault = server.Fault
 
-	// Before is called before anything else, for instance to move a branch
-	// between a client's two requests.
-	Before func()
-	// Delay holds the answer back.
-	Delay time.Duration
-	// Hang never answers; the request ends with the client's patience.
-	Hang bool
-	// Status answers with this status and Body; RetryAfter becomes the header of
-	// that name.
-	Status     int
-	Body       string
-	RetryAfter string
-	// CutAfterPush carries a push out and then breaks the connection instead of
-	// sending the result.
-	CutAfterPush bool
-	// CutPack breaks the connection after so many bytes of a pack that is sent.
-	CutPack int64
-	// RefuseWants answers a fetch of anything but the tip of a ref with
-	// "not our ref", as servers do which do not allow wants by hash.
-	RefuseWants bool
-	// Corrupt flips one bit of the pack that is sent.
-	Corrupt bool
+// CutPack is a [Fault.Change] that breaks the connection after so many bytes of
+// the pack that is sent.
+func CutPack(n int) func() server.Change {
+	return inPack(server.Cut(n))
 }
 
-func (f *Fault) matches(r *http.Request, service string) bool {
-	return (f.Service == "" || f.Service == service) && (f.Method == "" || f.Method == r.Method)
+// CorruptPack is a [Fault.Change] that flips one bit of the pack that is sent.
+func CorruptPack() func() server.Change {
+	const at = 20 // behind the pack's own header
+	return inPack(func() server.Change {
+		sent := 0
+		return func(p []byte) ([]byte, bool) {
+			if i := at - sent; i >= 0 && i < len(p) {
+				p = slices.Clone(p)
+				p[i] ^= 0x10
+			}
+			sent += len(p)
+			return p, false
+		}
+	})
+}
+
+// inPack applies a change from the first byte of a pack on.
+func inPack(change func() server.Change) func() server.Change {
+	return func() server.Change {
+		inside, begun := change(), false
+		return func(p []byte) ([]byte, bool) {
+			start := 0
+			if !begun {
+				if start = bytes.Index(p, []byte("PACK")); start < 0 {
+					return p, false
+				}
+				begun = true
+			}
+			pack, broken := inside(p[start:])
+			return slices.Concat(p[:start], pack), broken
+		}
+	}
 }
 
 // Request is what the server saw of one HTTP request.
 type Request struct {
-	Method, Path string
+	server.Request
+
 	Service      string // UploadPack, ReceivePack or "" for anything else
 	Command      string // of protocol version 2: ls-refs or fetch
-	Auth         string // basic, bearer or "" for none
-	Protocol     string // the Git-Protocol header
-	Status       int
-	In, Out      int64 // bytes of the two bodies as sent
-	Wants, Haves int   // of a fetch
-	Body         string
+	Wants, Haves int    // of a fetch
 }
 
-func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	seen := s.observe(r)
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return
+// Requests are the HTTP requests since the start or the last Reset, see
+// [server.Server.Requests].
+func (s *Server) Requests() []Request {
+	var all []Request
+	for _, r := range s.Server.Requests() {
+		all = append(all, described(r))
 	}
-	s.note(func() { seen.describe(r, body) })
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	r.TransferEncoding = nil
-	out := &answer{ResponseWriter: w, server: s, seen: seen, fault: s.take(r, seen.Service)}
-	s.answer(out, r, seen)
-	if out.cut {
-		panic(http.ErrAbortHandler) // the only way to break a connection
-	}
+	return all
 }
 
-func (s *Server) observe(r *http.Request) *Request {
-	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	seen := &Request{
-		Method: r.Method, Path: r.URL.Path, Service: r.URL.Query().Get("service"),
-		Auth: strings.ToLower(scheme), Protocol: r.Header.Get("Git-Protocol"),
-	}
+func described(r server.Request) Request {
+	q := Request{Request: r}
 	for _, name := range []string{UploadPack, ReceivePack} {
-		if strings.HasSuffix(r.URL.Path, "/"+name) {
-			seen.Service = name
+		if r.Query == "service="+name || strings.HasSuffix(r.Path, "/"+name) {
+			q.Service = name
 		}
 	}
-	s.note(func() { s.requests = append(s.requests, seen) })
-	return seen
-}
-
-func (s *Server) note(f func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f()
-}
-
-func (q *Request) describe(r *http.Request, body []byte) {
-	q.In = int64(len(body))
 	if q.Service != UploadPack || r.Method != http.MethodPost {
-		return
+		return q
 	}
-	text := plain(r, body)
-	q.Body = string(text)
+	text := plain(r.Header, r.Body)
 	q.Wants, q.Haves = bytes.Count(text, []byte("want ")), bytes.Count(text, []byte("have "))
 	if _, after, ok := bytes.Cut(text, []byte("command=")); ok {
 		line, _, _ := bytes.Cut(after, []byte("\n"))
@@ -124,75 +105,37 @@ func (q *Request) describe(r *http.Request, body []byte) {
 		}
 		q.Command = string(line)
 	}
+	return q
 }
 
 // plain is the body of a request without its compression.
-func plain(r *http.Request, body []byte) []byte {
-	if r.Header.Get("Content-Encoding") != "gzip" {
+func plain(header http.Header, body []byte) []byte {
+	if header.Get("Content-Encoding") != "gzip" {
 		return body
 	}
 	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return body
 	}
-	text, err := io.ReadAll(z)
-	if err != nil {
-		return body
-	}
+	text, _ := io.ReadAll(z) // only the beginning of a long body is there
 	return text
 }
 
-func (s *Server) answer(w *answer, r *http.Request, seen *Request) {
-	f := w.fault
-	if f.Before != nil {
-		f.Before()
-	}
-	if !s.wait(r, f) {
-		w.cut = true
-		return
-	}
-	if f.Status != 0 {
-		if f.RetryAfter != "" {
-			w.Header().Set("Retry-After", f.RetryAfter)
-		}
-		if f.Status == http.StatusUnauthorized {
-			w.Header().Set("Www-Authenticate", `Basic realm="gittest"`)
-		}
-		w.WriteHeader(f.Status)
-		_, _ = io.WriteString(w, f.Body)
-		return
-	}
-	if !s.allowed(r, seen.Service) {
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	receive := strings.Contains(r.URL.Path+r.URL.RawQuery, ReceivePack)
+	if !s.allowed(r, receive) {
 		w.Header().Set("Www-Authenticate", `Basic realm="gittest"`)
 		http.Error(w, "credentials wanted", http.StatusUnauthorized)
 		return
 	}
-	if f.RefuseWants && s.refuseWants(w, r, seen) {
+	s.completePath(r)
+	if s.options.RefuseWants && s.refuseWants(w, r) {
 		return
 	}
 	s.backend(w, r)
 }
 
-// wait reports whether the request is still wanted afterwards.
-func (s *Server) wait(r *http.Request, f *Fault) bool {
-	var after <-chan time.Time
-	switch {
-	case f.Hang:
-	case f.Delay > 0:
-		after = time.After(f.Delay)
-	default:
-		return true
-	}
-	select {
-	case <-after:
-		return true
-	case <-r.Context().Done():
-	case <-s.ctx.Done():
-	}
-	return false
-}
-
-func (s *Server) allowed(r *http.Request, service string) bool {
+func (s *Server) allowed(r *http.Request, receive bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.passwords) == 0 && len(s.tokens) == 0 {
@@ -200,7 +143,7 @@ func (s *Server) allowed(r *http.Request, service string) bool {
 	}
 	header := r.Header.Get("Authorization")
 	if header == "" {
-		return s.options.AnonymousRead && service != ReceivePack
+		return s.options.AnonymousRead && !receive
 	}
 	if token, ok := strings.CutPrefix(header, "Bearer "); ok {
 		return slices.Contains(s.tokens, token)
@@ -211,7 +154,7 @@ func (s *Server) allowed(r *http.Request, service string) bool {
 }
 
 // backend lets git answer.
-func (s *Server) backend(w *answer, r *http.Request) {
+func (s *Server) backend(w http.ResponseWriter, r *http.Request) {
 	h := &cgi.Handler{
 		Path: s.git, Args: []string{"http-backend"}, Dir: s.dir,
 		Env: append(environment(s.dir),
@@ -222,12 +165,6 @@ func (s *Server) backend(w *answer, r *http.Request) {
 		h.Env = append(h.Env, "GIT_PROTOCOL="+r.Header.Get("Git-Protocol"))
 	}
 	r.Header.Del("Git-Protocol")
-	s.completePath(r)
-	if w.fault.CutAfterPush && r.Method == http.MethodPost && w.seen.Service == ReceivePack {
-		h.ServeHTTP(&discard{header: http.Header{}}, r)
-		w.cut = true
-		return
-	}
 	h.ServeHTTP(w, r)
 }
 
@@ -244,98 +181,29 @@ func (s *Server) completePath(r *http.Request) {
 	}
 }
 
-func (s *Server) refuseWants(w *answer, r *http.Request, seen *Request) bool {
-	if seen.Wants == 0 {
+// refuseWants refuses a fetch of anything but tips, and reports whether it did.
+func (s *Server) refuseWants(w http.ResponseWriter, r *http.Request) bool {
+	name, post := strings.CutSuffix(r.URL.Path, ".git/"+UploadPack)
+	if !post {
 		return false
 	}
-	s.completePath(r)
-	name := strings.TrimPrefix(strings.TrimSuffix(r.URL.Path, ".git/"+UploadPack), "/")
-	refs, err := run(s.ctx, s.path(name), nil, "for-each-ref", "--format=%(objectname) %(*objectname)")
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return false
 	}
-	for _, m := range regexp.MustCompile(`want ([0-9a-f]{40})`).FindAllStringSubmatch(seen.Body, -1) {
-		if strings.Contains(refs, m[1]) {
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	refs, err := run(s.ctx, s.path(strings.TrimPrefix(name, "/")), nil, "for-each-ref", "--format=%(objectname) %(*objectname)")
+	if err != nil {
+		return false
+	}
+	for _, m := range regexp.MustCompile(`want ([0-9a-f]{40})`).FindAllSubmatch(plain(r.Header, body), -1) {
+		if strings.Contains(refs, string(m[1])) {
 			continue
 		}
-		line := "ERR upload-pack: not our ref " + m[1]
+		line := "ERR upload-pack: not our ref " + string(m[1])
 		w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
 		_, _ = fmt.Fprintf(w, "%04x%s", len(line)+4, line) //nolint:gosec // a hash, to a test
 		return true
 	}
 	return false
 }
-
-// answer counts what is sent and applies the faults of a running answer.
-type answer struct {
-	http.ResponseWriter
-	server *Server
-	seen   *Request
-	fault  *Fault
-	inPack bool
-	sent   int64 // bytes of the pack
-	cut    bool
-}
-
-// WriteHeader notes the status.
-func (a *answer) WriteHeader(status int) {
-	a.server.note(func() { a.seen.Status = status })
-	a.ResponseWriter.WriteHeader(status)
-}
-
-// Write counts and, when a fault says so, stops in the middle of a pack.
-func (a *answer) Write(p []byte) (int, error) {
-	if a.cut {
-		return 0, io.ErrClosedPipe
-	}
-	start := 0
-	if !a.inPack && (a.fault.CutPack > 0 || a.fault.Corrupt) {
-		if start = bytes.Index(p, []byte("PACK")); start >= 0 {
-			a.inPack = true
-		}
-	}
-	if a.inPack {
-		p = a.spoil(p, start)
-	}
-	n, err := a.ResponseWriter.Write(p)
-	a.server.note(func() {
-		if a.seen.Status == 0 {
-			a.seen.Status = http.StatusOK
-		}
-		a.seen.Out += int64(n)
-	})
-	if a.cut {
-		_ = http.NewResponseController(a.ResponseWriter).Flush()
-		return n, io.ErrClosedPipe
-	}
-	return n, err
-}
-
-func (a *answer) spoil(p []byte, start int) []byte {
-	length := int64(len(p) - start)
-	if left := a.fault.CutPack - a.sent; a.fault.CutPack > 0 && left < length {
-		p, a.cut = p[:start+int(max(left, 0))], true
-	}
-	const at = 20 // behind the pack's own header
-	if i := start + int(at-a.sent); a.fault.Corrupt && a.sent <= at && i < len(p) {
-		p = slices.Clone(p)
-		p[i] ^= 0x10
-	}
-	a.sent += length
-	return p
-}
-
-// Unwrap gives http.ResponseController the writer below.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
-
-// discard is a response nobody gets.
-type discard struct{ header http.Header }
-
-// Header is kept, for the CGI handler.
-func (d *discard) Header() http.Header { return d.header }
-
-// Write swallows p.
-func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
-
-// WriteHeader does nothing.
-func (d *discard) WriteHeader(int) {}

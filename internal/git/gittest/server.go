@@ -3,23 +3,21 @@
 // (sshd). It needs the git program and does not need package testing, so that
 // programs which rehearse a pipeline can use it too.
 //
-// Servers can be made to misbehave while they run, see [Fault], and count what
-// they are asked, see [Server.Requests].
+// The HTTP side can be made to misbehave while it runs, see [Fault]; both sides
+// count what they are asked, see [Server.Requests] and [Server.SSHConnections].
 package gittest
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"sync"
-	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/standin/server"
 )
 
 // ErrNoSSHD says that this machine has no sshd program; tests skip on it.
@@ -41,31 +39,30 @@ type Options struct {
 	Token string
 	// AnonymousRead lets everybody read although credentials are configured.
 	AnonymousRead bool
-	// TLS serves https with a certificate of an own authority, see CA.
+	// TLS serves https with a certificate of its own authority, see CA.
 	TLS bool
-	// NoV2 ignores a client's wish for protocol version 2, on HTTP and SSH.
+	// NoV2 ignores that a client asks for protocol version 2, on HTTP and SSH.
 	NoV2 bool
+	// RefuseWants answers a fetch over HTTP of anything but the tip of a ref
+	// with "not our ref", as servers do that do not allow wants by hash.
+	RefuseWants bool
 	// SSH also starts sshd; New returns ErrNoSSHD when there is none.
 	SSH bool
 }
 
 // Server is a running server. Its methods are safe for concurrent use.
 type Server struct {
+	*server.Server
+
 	options Options
 	git     string
 	dir     string
 	ownDir  bool
 	ctx     context.Context
 	cancel  context.CancelFunc
+	ssh     *sshServer
 
-	listener net.Listener
-	http     *http.Server
-	ca       []byte
-	ssh      *sshServer
-
-	mu        sync.Mutex
-	faults    []*Fault
-	requests  []*Request
+	mu        sync.Mutex // guards what follows
 	passwords map[string]string
 	tokens    []string
 }
@@ -78,6 +75,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{options: o, git: program, dir: o.Dir, passwords: map[string]string{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.Server = server.New(http.HandlerFunc(s.serve), o.TLS)
 	if err := s.start(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -96,13 +94,10 @@ func (s *Server) start() error {
 		return err
 	}
 	if s.options.Password != "" {
-		s.passwords[s.options.Username] = s.options.Password
+		s.AddPassword(s.options.Username, s.options.Password)
 	}
 	if s.options.Token != "" {
-		s.tokens = append(s.tokens, s.options.Token)
-	}
-	if err := s.startHTTP(); err != nil {
-		return err
+		s.AddToken(s.options.Token)
 	}
 	if !s.options.SSH {
 		return nil
@@ -112,58 +107,23 @@ func (s *Server) start() error {
 	return err
 }
 
-func (s *Server) startHTTP() error {
-	var lc net.ListenConfig
-	l, err := lc.Listen(s.ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	if s.options.TLS {
-		ca, cert, err := newAuthority()
-		if err != nil {
-			return errors.Join(err, l.Close())
-		}
-		s.ca = ca
-		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
-	}
-	s.listener = l
-	s.http = &http.Server{Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: 30 * time.Minute}
-	go func() { _ = s.http.Serve(l) }() // ends with Close
-	return nil
-}
-
 // Close stops the server and, when New made the folder, removes it.
 func (s *Server) Close() error {
 	s.cancel()
-	var errs []error
-	if s.http != nil {
-		errs = append(errs, s.http.Close())
-	}
+	s.Server.Close()
 	if s.ssh != nil {
 		s.ssh.close()
 	}
 	if s.ownDir {
-		errs = append(errs, os.RemoveAll(s.dir))
+		return os.RemoveAll(s.dir)
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 func (s *Server) repositories() string { return filepath.Join(s.dir, "repositories") }
 
 // Dir is the folder of the server.
 func (s *Server) Dir() string { return s.dir }
-
-// CA is the certificate authority of a TLS server in PEM, else empty.
-func (s *Server) CA() string { return string(s.ca) }
-
-// BaseURL is the server's address without a trailing slash.
-func (s *Server) BaseURL() string {
-	scheme := "http"
-	if s.options.TLS {
-		scheme = "https"
-	}
-	return scheme + "://" + s.listener.Addr().String()
-}
 
 // URL is the HTTP address of a repository, without credentials.
 func (s *Server) URL(name string) string { return s.BaseURL() + "/" + name + ".git" }
@@ -215,59 +175,10 @@ func (s *Server) AddToken(token string) {
 	s.tokens = append(s.tokens, token)
 }
 
-// Inject adds a fault; the first one that matches a request and is not used up
-// decides.
-func (s *Server) Inject(f Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, &f)
-}
-
-// Heal removes all faults.
-func (s *Server) Heal() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = nil
-}
-
-// Requests are the HTTP requests since the start or the last Reset, in the
-// order of their arrival. Requests that are being answered are in it with the
-// numbers reached so far.
-func (s *Server) Requests() []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := make([]Request, 0, len(s.requests))
-	for _, r := range s.requests {
-		all = append(all, *r)
-	}
-	return all
-}
-
 // Reset forgets the requests counted so far, on HTTP and SSH.
 func (s *Server) Reset() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requests = nil
+	s.Server.Reset()
 	if s.ssh != nil {
 		s.ssh.reset()
 	}
-}
-
-func (s *Server) take(r *http.Request, service string) *Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.faults, func(f *Fault) bool { return f.matches(r, service) })
-	if i < 0 {
-		return &Fault{}
-	}
-	f := s.faults[i]
-	if f.Skip > 0 {
-		f.Skip--
-		return &Fault{}
-	}
-	f.Times--
-	if f.Times == 0 {
-		s.faults = slices.Delete(s.faults, i, i+1)
-	}
-	return f
 }

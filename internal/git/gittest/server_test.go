@@ -1,7 +1,6 @@
 package gittest_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"os"
@@ -9,12 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/standin/server"
 )
 
 func start(t *testing.T, o gittest.Options) *gittest.Server {
@@ -110,7 +109,8 @@ func TestCredentials(t *testing.T) {
 	require.NoError(t, err, out)
 	out, err = git(t, dir, nil, "-c", "http.extraHeader=Authorization: Bearer abd", "ls-remote", r.URL())
 	require.Error(t, err, out)
-	assert.Equal(t, "bearer", s.Requests()[len(s.Requests())-1].Auth)
+	scheme, token := s.Requests()[len(s.Requests())-1].Credentials()
+	assert.Equal(t, "bearer abd", scheme+" "+token)
 }
 
 func TestTLSNeedsTheAuthority(t *testing.T) {
@@ -125,84 +125,53 @@ func TestTLSNeedsTheAuthority(t *testing.T) {
 	assert.Contains(t, out, "refs/heads/main")
 }
 
-func TestFaults(t *testing.T) {
+func TestPacksThatBreak(t *testing.T) {
 	s := start(t, gittest.Options{})
 	r := create(t, s, "a")
-	get := func(ctx context.Context) (int, error) {
-		q, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL()+"/info/refs?service=git-upload-pack", http.NoBody)
-		require.NoError(t, err)
-		p, err := (&http.Client{}).Do(q)
-		if err != nil {
-			return 0, err
-		}
-		require.NoError(t, p.Body.Close())
-		return p.StatusCode, nil
-	}
-	t.Run("a status so many times after so many requests", func(t *testing.T) {
-		s.Inject(gittest.Fault{Skip: 1, Times: 2, Status: 429, RetryAfter: "1"})
-		var got []int
-		for range 4 {
-			status, err := get(t.Context())
-			require.NoError(t, err)
-			got = append(got, status)
-		}
-		assert.Equal(t, []int{200, 429, 429, 200}, got)
-	})
-	t.Run("hang", func(t *testing.T) {
-		s.Inject(gittest.Fault{Hang: true})
-		defer s.Heal()
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		defer cancel()
-		_, err := get(ctx)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-	})
-	t.Run("before", func(t *testing.T) {
-		called := false
-		s.Inject(gittest.Fault{Before: func() { called = true }, Times: 1})
-		_, err := get(t.Context())
-		require.NoError(t, err)
-		assert.True(t, called)
-	})
-	for name, f := range map[string]gittest.Fault{
-		"cut pack":     {Service: gittest.UploadPack, Method: http.MethodPost, CutPack: 20},
-		"corrupt pack": {Service: gittest.UploadPack, Method: http.MethodPost, Corrupt: true},
-	} {
+	for name, change := range map[string]func() server.Change{"cut": gittest.CutPack(20), "corrupt": gittest.CorruptPack()} {
 		t.Run(name, func(t *testing.T) {
-			s.Inject(f)
+			s.Inject(gittest.Fault{Path: gittest.UploadPack, Method: http.MethodPost, Change: change})
 			defer s.Heal()
 			out, err := git(t, t.TempDir(), nil, "clone", "-q", r.URL(), "c")
 			require.Error(t, err, out)
 		})
 	}
-	t.Run("refuse wants", func(t *testing.T) {
+	clone(t, r.URL(), nil)
+}
+
+func TestRefuseWants(t *testing.T) {
+	for _, refuse := range []bool{false, true} {
+		s := start(t, gittest.Options{RefuseWants: refuse})
+		r := create(t, s, "a")
 		old, err := r.RevParse("main")
 		require.NoError(t, err)
 		_, err = r.Commit("main", "feat: two", map[string]string{"a.txt": "two\n"})
 		require.NoError(t, err)
-		fetch := func() (string, error) {
+		for _, wanted := range []string{"main", old} {
 			dir := t.TempDir()
 			out, err := git(t, dir, nil, "init", "-q")
 			require.NoError(t, err, out)
-			return git(t, dir, nil, "fetch", "-q", r.URL(), old)
+			out, err = git(t, dir, nil, "fetch", "-q", r.URL(), wanted)
+			if refuse && wanted == old {
+				require.Error(t, err)
+				assert.Contains(t, out, "not our ref")
+			} else {
+				require.NoError(t, err, out)
+			}
 		}
-		out, err := fetch()
-		require.NoError(t, err, out)
-		s.Inject(gittest.Fault{RefuseWants: true})
-		defer s.Heal()
-		out, err = fetch()
-		require.Error(t, err)
-		assert.Contains(t, out, "not our ref")
-	})
-	t.Run("cut after push", func(t *testing.T) {
-		dir := clone(t, r.URL(), nil)
-		s.Inject(gittest.Fault{CutAfterPush: true})
-		defer s.Heal()
-		out, err := pushOne(t, dir, nil)
-		require.Error(t, err, out)
-		log, err := r.Log("%s", "-1", "main")
-		require.NoError(t, err)
-		assert.Equal(t, []string{"pushed"}, log)
-	})
+	}
+}
+
+func TestAPushWhoseAnswerIsLost(t *testing.T) {
+	s := start(t, gittest.Options{})
+	r := create(t, s, "a")
+	dir := clone(t, r.URL(), nil)
+	s.Inject(gittest.Fault{Path: gittest.ReceivePack, Method: http.MethodPost, Lose: true})
+	out, err := pushOne(t, dir, nil)
+	require.Error(t, err, out)
+	log, err := r.Log("%s", "-1", "main")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"pushed"}, log)
 }
 
 func TestHookRefusesAPush(t *testing.T) {

@@ -64,12 +64,8 @@ func open(ctx context.Context, dir, cacheName string, show *timeline.Timeline) (
 	if w.git, err = gittest.New(gittest.Options{Dir: filepath.Join(dir, "git")}); err != nil {
 		return w, err
 	}
-	if w.forge, err = github.New(github.Options{Git: w.git, Tokens: []string{forgeToken}}); err != nil {
-		return w, err
-	}
-	if w.registry, err = registry.New(ctx); err != nil {
-		return w, err
-	}
+	w.forge = github.New(github.Options{Git: w.git, Tokens: []string{forgeToken}})
+	w.registry = registry.New("")
 	if w.cache, err = nixcache.New(nixcache.Options{Name: cacheName}); err != nil {
 		return w, err
 	}
@@ -88,10 +84,10 @@ func (w *World) close() error {
 		w.cache.Close()
 	}
 	if w.registry != nil {
-		errs = append(errs, w.registry.Close())
+		w.registry.Close()
 	}
 	if w.forge != nil {
-		errs = append(errs, w.forge.Close())
+		w.forge.Close()
 	}
 	if w.git != nil {
 		errs = append(errs, w.git.Close())

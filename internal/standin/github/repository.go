@@ -62,7 +62,9 @@ func (r *Repository) Git() *gittest.Repository {
 
 // Set changes the settings.
 func (r *Repository) Set(change func(*Settings)) {
-	r.server.note(func() { change(&r.settings) })
+	r.server.mu.Lock()
+	defer r.server.mu.Unlock()
+	change(&r.settings)
 }
 
 func (r *Repository) owner() string {

@@ -2,13 +2,10 @@ package github
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -18,15 +15,10 @@ import (
 
 const (
 	hourly       = 5000 // requests an hour that GitHub allows a user
-	keptBody     = 64 << 10
 	docs         = "https://docs.github.com/rest"
 	defaultPages = 30
 	maxPages     = 100
 )
-
-func pemOf(c *x509.Certificate) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
-}
 
 // failure is an answer other than success.
 type failure struct {
@@ -92,56 +84,6 @@ func (c *call) number(name string) int64 {
 	return n
 }
 
-func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	seen, body, err := s.observe(r)
-	if err != nil {
-		return
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	f := s.take(r)
-	if f.Before != nil {
-		f.Before()
-	}
-	switch {
-	case f.Hang:
-		select {
-		case <-r.Context().Done():
-		case <-s.ctx.Done():
-		}
-		panic(http.ErrAbortHandler) // the only way to break a connection
-	case f.Status != 0:
-		s.note(func() { seen.Status = f.Status })
-		s.limits(w.Header())
-		maps.Copy(w.Header(), f.Header)
-		text := []byte(f.Body)
-		if f.Body == "" {
-			text = (&failure{status: f.Status, message: f.Message}).body()
-		}
-		write(w, f.Status, text)
-	case f.Lose:
-		s.handler.ServeHTTP(&lost{header: http.Header{}}, r)
-		panic(http.ErrAbortHandler)
-	default:
-		s.handler.ServeHTTP(&noting{w, func(status int) { s.note(func() { seen.Status = status }) }}, r)
-	}
-}
-
-func (s *Server) observe(r *http.Request) (*Request, []byte, error) {
-	body, err := io.ReadAll(r.Body)
-	seen := &Request{
-		Method: r.Method, Path: strings.TrimPrefix(r.URL.Path, "/api/v3"), Query: r.URL.RawQuery,
-		Token: tokenOf(r), Body: string(body[:min(len(body), keptBody)]),
-	}
-	s.note(func() { s.requests, s.used = append(s.requests, seen), s.used+1 })
-	return seen, body, err
-}
-
-func (s *Server) note(f func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f()
-}
-
 func tokenOf(r *http.Request) string {
 	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(kind, "bearer") && !strings.EqualFold(kind, "token") {
@@ -153,6 +95,7 @@ func tokenOf(r *http.Request) string {
 func (s *Server) limits(h http.Header) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.used++
 	left := max(0, hourly-s.used)
 	h.Set("X-Ratelimit-Limit", strconv.Itoa(hourly))
 	h.Set("X-Ratelimit-Remaining", strconv.Itoa(max(1, left)))
@@ -168,30 +111,6 @@ func write(w http.ResponseWriter, status int, body []byte) {
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client may have gone
 }
-
-// noting sees the status that is sent.
-type noting struct {
-	http.ResponseWriter
-	note func(status int)
-}
-
-// WriteHeader notes the status.
-func (n *noting) WriteHeader(status int) {
-	n.note(status)
-	n.ResponseWriter.WriteHeader(status)
-}
-
-// lost takes an answer that nobody gets.
-type lost struct{ header http.Header }
-
-// Header is thrown away.
-func (l *lost) Header() http.Header { return l.header }
-
-// Write throws away.
-func (l *lost) Write(p []byte) (int, error) { return len(p), nil }
-
-// WriteHeader throws away.
-func (l *lost) WriteHeader(int) {}
 
 // handle makes a handler of a route.
 func (s *Server) handle(do route) http.HandlerFunc {

@@ -14,18 +14,12 @@
 package github
 
 import (
-	"context"
-	"crypto/tls"
-	"errors"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/standin/server"
 )
 
 // Options say what a server offers.
@@ -46,13 +40,9 @@ type Options struct {
 
 // Server is a running server. Its methods are safe for concurrent use.
 type Server struct {
-	options  Options
-	handler  http.Handler
-	listener net.Listener
-	http     *http.Server
-	ca       string
-	ctx      context.Context
-	cancel   context.CancelFunc
+	*server.Server
+
+	options Options
 
 	mu           sync.Mutex // guards all that follows, and the repositories
 	repositories map[string]*Repository
@@ -61,16 +51,11 @@ type Server struct {
 	tokenLife    time.Duration
 	unknownFor   int // requests for which a new token is not known
 	lastID       int64
-	faults       []*Fault
-	requests     []*Request
 	used         int // requests since the start
 }
 
-// New starts a server on loopback.
-func New(o Options) (*Server, error) {
-	if o.Git == nil {
-		return nil, errors.New("github stand-in: no git server is given")
-	}
+// New starts a server on loopback. Close ends it.
+func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -81,55 +66,8 @@ func New(o Options) (*Server, error) {
 	for _, t := range o.Tokens {
 		s.tokens[t] = time.Time{}
 	}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.handler = s.routes()
-	if err := s.listen(); err != nil {
-		s.cancel()
-		return nil, err
-	}
-	return s, nil
-}
-
-func (s *Server) listen() error {
-	var lc net.ListenConfig
-	l, err := lc.Listen(s.ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	if s.options.TLS {
-		l = s.secure(l)
-	}
-	s.listener = l
-	s.http = &http.Server{Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: 30 * time.Minute}
-	go func() { _ = s.http.Serve(l) }() // ends with Close
-	return nil
-}
-
-// secure serves with the certificate that net/http/httptest has built in.
-func (s *Server) secure(l net.Listener) net.Listener {
-	t := httptest.NewUnstartedServer(nil)
-	t.StartTLS()
-	defer t.Close()
-	s.ca = pemOf(t.Certificate())
-	return tls.NewListener(l, &tls.Config{Certificates: t.TLS.Certificates, MinVersion: tls.VersionTLS12})
-}
-
-// Close stops the server.
-func (s *Server) Close() error {
-	s.cancel()
-	return s.http.Close()
-}
-
-// CA is the certificate authority of a TLS server in PEM, else empty.
-func (s *Server) CA() string { return s.ca }
-
-// BaseURL is the address of the pages for people, without a trailing slash.
-func (s *Server) BaseURL() string {
-	scheme := "http"
-	if s.options.TLS {
-		scheme = "https"
-	}
-	return scheme + "://" + s.listener.Addr().String()
+	s.Server = server.New(s.routes(), o.TLS)
+	return s
 }
 
 // APIURL is what a source has as api_url.
@@ -158,55 +96,12 @@ func (s *Server) nextID() int64 {
 	return s.lastID
 }
 
-// Requests are the requests since the start or the last Reset, in the order of
-// their arrival.
-func (s *Server) Requests() []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := make([]Request, 0, len(s.requests))
-	for _, r := range s.requests {
-		all = append(all, *r)
+// Requests returns the requests since the start or the last Reset, see [server.Server.Requests]. Paths are without /api/v3, as in
+// "/repos/team/code/pulls".
+func (s *Server) Requests() []server.Request {
+	all := s.Server.Requests()
+	for i := range all {
+		all[i].Path = strings.TrimPrefix(all[i].Path, "/api/v3")
 	}
 	return all
-}
-
-// Reset forgets the requests counted so far.
-func (s *Server) Reset() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requests = nil
-}
-
-// Inject adds a fault; the first one that matches a request and is not used up
-// decides.
-func (s *Server) Inject(f Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, &f)
-}
-
-// Heal removes all faults.
-func (s *Server) Heal() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = nil
-}
-
-func (s *Server) take(r *http.Request) *Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.faults, func(f *Fault) bool { return f.matches(r) })
-	if i < 0 {
-		return &Fault{}
-	}
-	f := s.faults[i]
-	if f.Skip > 0 {
-		f.Skip--
-		return &Fault{}
-	}
-	f.Times--
-	if f.Times == 0 {
-		s.faults = slices.Delete(s.faults, i, i+1)
-	}
-	return f
 }

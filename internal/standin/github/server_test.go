@@ -25,9 +25,8 @@ func serve(t *testing.T, o Options) (*Server, *Repository) {
 	_, err = git.Create("team/code")
 	require.NoError(t, err)
 	o.Git = git
-	s, err := New(o)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close() })
+	s := New(o)
+	t.Cleanup(s.Close)
 	r := s.Repository("team/code")
 	_, err = r.Push("main", "ann", "start", map[string]string{"a": "1\n"})
 	require.NoError(t, err)

@@ -2,8 +2,6 @@ package nixcache
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -84,11 +82,4 @@ func (n *Nix) Push(ctx context.Context, secretKey string, storePaths ...string) 
 	}
 	_, err := n.Run(ctx, append([]string{"copy", "--to", "file://" + n.Dir() + "?secret-key=" + file}, storePaths...)...)
 	return err
-}
-
-func pemOf(certificate *x509.Certificate) string {
-	if certificate == nil {
-		return ""
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}))
 }

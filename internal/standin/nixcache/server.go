@@ -10,9 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -20,6 +18,8 @@ import (
 
 	"github.com/nix-community/go-nix/pkg/narinfo/signature"
 	"github.com/nix-community/go-nix/pkg/nixbase32"
+
+	"github.com/taxiway-ci/taxiway/internal/standin/server"
 )
 
 // Options say what a server is like.
@@ -42,61 +42,27 @@ type Options struct {
 	NarsAt string
 }
 
-// Server is a binary cache.
+// Server is a binary cache. Its methods are safe for concurrent use.
 type Server struct {
+	*server.Server
+
 	options Options
-	http    *httptest.Server
 	key     signature.SecretKey
 
-	mu          sync.Mutex
-	files       map[string][]byte // in addition to those in Options.Dir
-	pins        []pin
-	faults      []*Fault
-	requests    []Request
-	connections int
-	peak        int
-	asked       int // requests being answered
-	peakAsked   int
-	stop        chan struct{}
+	mu    sync.Mutex
+	files map[string][]byte // in addition to those in Options.Dir
+	pins  []pin
 }
 
-// Request is what a server was asked.
-type Request struct {
-	Method, Path  string
-	Authorization string // the header
-	Hashes        int    // in a bulk look-up
-}
-
-// Fault is a misbehaviour.
-type Fault struct {
-	// Method and Path say which requests are meant: Path is a part of the
-	// address; empty ones mean all.
-	Method, Path string
-	// Skip lets the first ones through, Times ends the fault after that many; 0
-	// means never.
-	Skip, Times int
-	// Status answers with an error.
-	Status int
-	// RetryAfter is a header that goes with it.
-	RetryAfter string
-	// Hang never answers.
-	Hang bool
-	// Cut breaks the connection in the middle of the answer.
-	Cut bool
-	// Delay answers late.
-	Delay time.Duration
-	// Body is the answer instead of the right one, with Status or 200.
-	Body string
-	// Redirect sends the client elsewhere.
-	Redirect string
-}
+// Fault is one way for a cache to misbehave.
+type Fault = server.Fault
 
 // New starts a server. Close ends it.
 func New(o Options) (*Server, error) {
 	if o.Name == "" {
 		o.Name = "cache"
 	}
-	s := &Server{options: o, files: map[string][]byte{}, stop: make(chan struct{})}
+	s := &Server{options: o, files: map[string][]byte{}}
 	var err error
 	if o.Key == "" {
 		s.key, _, err = signature.GenerateKeypair(o.Name+".example.org-1", nil)
@@ -107,26 +73,12 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("the cache's key: %w", err)
 	}
 	s.files["nix-cache-info"] = []byte("StoreDir: /nix/store\nWantMassQuery: 1\nPriority: 40\n")
-	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
-	s.http.Config.ConnState = s.count
-	s.http.Config.ErrorLog = nil
-	if o.TLS {
-		s.http.StartTLS()
-	} else {
-		s.http.Start()
-	}
+	s.Server = server.New(http.HandlerFunc(s.serve), o.TLS)
 	return s, nil
 }
 
-// Close ends the server and everything that hangs.
-func (s *Server) Close() {
-	close(s.stop)
-	s.http.CloseClientConnections()
-	s.http.Close()
-}
-
-// URL is the address, as a plain cache and as Cachix's API.
-func (s *Server) URL() string { return s.http.URL }
+// URL returns the address, as a plain cache and as Cachix's API.
+func (s *Server) URL() string { return s.BaseURL() }
 
 // Name is the cache's name at Cachix.
 func (s *Server) Name() string { return s.options.Name }
@@ -136,69 +88,6 @@ func (s *Server) PublicKey() string { return s.key.ToPublicKey().String() }
 
 // SecretKey is what the cache signs with, in nix's form, for nix copy.
 func (s *Server) SecretKey() string { return s.key.String() }
-
-// CA is the certificate of a TLS server, PEM.
-func (s *Server) CA() string { return pemOf(s.http.Certificate()) }
-
-// Handler answers without a network, for tests with a clock of their own.
-func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
-
-// count keeps an eye on the number of connections.
-func (s *Server) count(_ net.Conn, state http.ConnState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch state {
-	case http.StateNew:
-		s.connections++
-		s.peak = max(s.peak, s.connections)
-	case http.StateClosed, http.StateHijacked:
-		s.connections--
-	case http.StateActive, http.StateIdle:
-	}
-}
-
-// Requests lists what was asked since the start, or Reset.
-func (s *Server) Requests() []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Request(nil), s.requests...)
-}
-
-// PeakRequests is how many requests were being answered at once, at most.
-func (s *Server) PeakRequests() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.peakAsked
-}
-
-// PeakConnections is how many connections there were at once, at most. That a
-// client has closed one is noticed a little late.
-func (s *Server) PeakConnections() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.peak
-}
-
-// Reset forgets the requests.
-func (s *Server) Reset() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requests = nil
-}
-
-// Break makes the server misbehave.
-func (s *Server) Break(f Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, &f)
-}
-
-// Heal ends all misbehaviour.
-func (s *Server) Heal() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = nil
-}
 
 // Set puts a file into the cache; nil removes one that was set before.
 func (s *Server) Set(name string, content []byte) {
@@ -235,13 +124,7 @@ func (s *Server) has(name string) bool {
 	return err == nil
 }
 
-// serve notes a request, misbehaves if it shall, and answers.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	fault := s.note(r)
-	defer s.answered()
-	if fault != nil && s.misbehave(w, r, fault) {
-		return
-	}
 	if s.options.Token != "" && !s.authorised(r) {
 		w.Header().Set("Www-Authenticate", "Basic")
 		http.Error(w, "this cache is private", http.StatusUnauthorized)
@@ -252,73 +135,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.serveFile(w, r, strings.TrimPrefix(r.URL.Path, "/"))
-}
-
-func (s *Server) answered() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asked--
-}
-
-// note counts a request and finds the fault it shall meet.
-func (s *Server) note(r *http.Request) *Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asked++
-	s.peakAsked = max(s.peakAsked, s.asked)
-	s.requests = append(s.requests, Request{Method: r.Method, Path: r.URL.Path, Authorization: r.Header.Get("Authorization")})
-	for _, f := range s.faults {
-		if f.Times < 0 || f.Method != "" && f.Method != r.Method || !strings.Contains(r.URL.Path, f.Path) {
-			continue
-		}
-		if f.Skip > 0 {
-			f.Skip--
-			continue
-		}
-		found := *f
-		if f.Times > 0 {
-			f.Times--
-			if f.Times == 0 {
-				f.Times = -1
-			}
-		}
-		return &found
-	}
-	return nil
-}
-
-// misbehave says whether the request has been dealt with.
-func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, f *Fault) bool {
-	if f.Delay > 0 {
-		select {
-		case <-time.After(f.Delay):
-		case <-s.stop:
-		case <-r.Context().Done():
-		}
-	}
-	if f.RetryAfter != "" {
-		w.Header().Set("Retry-After", f.RetryAfter)
-	}
-	switch {
-	case f.Hang:
-		select {
-		case <-s.stop:
-		case <-r.Context().Done():
-		}
-	case f.Cut:
-		w.Header().Set("Content-Length", "100")
-		_, _ = w.Write([]byte("StorePath: /nix/st"))
-		panic(http.ErrAbortHandler)
-	case f.Redirect != "":
-		http.Redirect(w, r, f.Redirect, http.StatusFound)
-	case f.Status != 0:
-		http.Error(w, f.Body, f.Status)
-	case f.Body != "":
-		_, _ = w.Write([]byte(f.Body))
-	default:
-		return false
-	}
-	return true
 }
 
 func (s *Server) authorised(r *http.Request) bool {
@@ -353,7 +169,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, rest string) {
 	switch r.Method + " " + what {
 	case "GET ":
 		answer(w, map[string]any{
-			"name": name, "uri": s.http.URL, "isPublic": s.options.Token == "", "permission": "Read",
+			"name": name, "uri": s.BaseURL(), "isPublic": s.options.Token == "", "permission": "Read",
 			"publicSigningKeys": []string{s.PublicKey()}, "githubUsername": "", "preferredCompressionMethod": "ZSTD",
 		})
 	case "POST narinfo":
@@ -389,9 +205,6 @@ func (s *Server) serveBulk(w http.ResponseWriter, r *http.Request) {
 			missing = append(missing, hash)
 		}
 	}
-	s.mu.Lock()
-	s.requests[len(s.requests)-1].Hashes = len(hashes)
-	s.mu.Unlock()
 	answer(w, missing)
 }
 

@@ -2,44 +2,38 @@
 package registry
 
 import (
-	"context"
-	"fmt"
 	"io"
 	"log" //nolint:depguard // the registry's handler takes nothing else to be silent
-	"net"
 	"net/http"
-	"time"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/registry"
+
+	"github.com/taxiway-ci/taxiway/internal/standin/server"
 )
 
-// Server is a registry on a free port of 127.0.0.1.
+// Fault is one way for a registry to misbehave.
+type Fault = server.Fault
+
+// Server is a registry.
 type Server struct {
+	*server.Server
+
 	// Host is "127.0.0.1:PORT", the registry's name in references.
 	Host string
-
-	server *http.Server
 }
 
-// New starts a registry that serves referrers. Close ends it.
-func New(ctx context.Context) (*Server, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("registry on loopback: %w", err)
-	}
-	silent := log.New(io.Discard, "", 0)
-	server := &http.Server{
-		Handler:           registry.New(registry.WithReferrersSupport(true), registry.Logger(silent)),
-		ReadHeaderTimeout: 30 * time.Minute, ErrorLog: silent,
-	}
-	go func() { _ = server.Serve(listener) }()
-	return &Server{Host: listener.Addr().String(), server: server}, nil
-}
-
-// Close ends the registry and forgets what it held.
-func (l *Server) Close() error {
-	if err := l.server.Close(); err != nil {
-		return fmt.Errorf("registry on loopback: %w", err)
-	}
-	return nil
+// New starts a registry that serves referrers. With a password it answers only those who send it, whatever their name. Close
+// ends it.
+func New(password string) *Server {
+	images := registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0)))
+	s := server.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, given, _ := r.BasicAuth(); password != "" && given != password {
+			w.Header().Set("Www-Authenticate", `Basic realm="images"`)
+			http.Error(w, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`, http.StatusUnauthorized)
+			return
+		}
+		images.ServeHTTP(w, r)
+	}), false)
+	return &Server{s, strings.TrimPrefix(s.BaseURL(), "http://")}
 }
