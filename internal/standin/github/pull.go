@@ -2,7 +2,6 @@ package github
 
 import (
 	"cmp"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -349,82 +348,4 @@ func listPullsOf(s *Server, c *call) (status int, body any, err error) {
 		}
 	}
 	return http.StatusOK, page(s, c, out), nil
-}
-
-func graphQL(s *Server, c *call) (status int, body any, err error) {
-	var wish struct {
-		Query     string `json:"query"`
-		Variables struct {
-			Input struct {
-				Pull   string `json:"pullRequestId"`
-				Method string `json:"mergeMethod"`
-				Head   string `json:"expectedHeadOid"`
-			} `json:"input"`
-		} `json:"variables"`
-	}
-	if err := c.decode(&wish); err != nil {
-		return 0, nil, err
-	}
-	input := wish.Variables.Input
-	r, p := s.byNode(input.Pull)
-	if p == nil {
-		return http.StatusOK, graphError("NOT_FOUND", "Could not resolve to a node with the global id of '"+input.Pull+"'"), nil
-	}
-	if err := r.refresh(); err != nil {
-		return 0, nil, err
-	}
-	switch {
-	case strings.Contains(wish.Query, "enablePullRequestAutoMerge("):
-		method := cmp.Or(strings.ToLower(input.Method), "merge")
-		if why := r.noAutoMerge(p, method, input.Head); why != "" {
-			return http.StatusOK, graphError("UNPROCESSABLE", "Pull request "+why), nil
-		}
-		p.auto, p.autoBy, p.updated = method, c.login, s.now()
-		p.events = append(p.events, "auto-merge")
-	case strings.Contains(wish.Query, "convertPullRequestToDraft("):
-		if r.settings.NoDrafts {
-			return http.StatusOK, graphError("UNPROCESSABLE", "Draft pull requests are not supported in this repository."), nil
-		}
-		p.draft, p.updated = true, s.now()
-	case strings.Contains(wish.Query, "markPullRequestReadyForReview("):
-		p.draft, p.updated = false, s.now()
-	default:
-		return http.StatusOK, graphError("undefinedField", "Field doesn't exist on type 'Mutation'"), nil
-	}
-	return http.StatusOK, json.RawMessage(`{"data":{}}`), nil
-}
-
-func (s *Server) byNode(node string) (*Repository, *pull) {
-	for _, r := range s.repositories {
-		for _, p := range r.pulls {
-			if r.node(p) == node {
-				return r, p
-			}
-		}
-	}
-	return nil, nil
-}
-
-func (r *Repository) noAutoMerge(p *pull, method, head string) string {
-	switch {
-	case !r.settings.AllowAutoMerge:
-		return "Auto merge is not allowed for this repository"
-	case method == "merge" && !r.settings.AllowMerge, method == "squash" && !r.settings.AllowSquash, method == "rebase" && !r.settings.AllowRebase:
-		return "Merge method " + method + " merging is not allowed on this repository"
-	case !p.open():
-		return "is closed"
-	case head != "" && head != p.headCommit:
-		return "Head sha is out of date"
-	}
-	switch state := r.state(p); state {
-	case "clean", "unstable", "has_hooks":
-		return "Pull request is in " + state + " status"
-	case "draft":
-		return "Pull request is in draft"
-	}
-	return ""
-}
-
-func graphError(kind, message string) any {
-	return map[string]any{"data": nil, "errors": []any{map[string]any{"type": kind, "message": message}}}
 }

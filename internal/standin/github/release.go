@@ -261,3 +261,37 @@ func uploadAsset(s *Server, c *call) (status int, body any, err error) {
 	l.assets = append(l.assets, a)
 	return http.StatusCreated, c.repository.assetBody(l, a), nil
 }
+
+// getTagRef answers with what a tag points to: a commit, or an annotated tag.
+func getTagRef(_ *Server, c *call) (status int, body any, err error) {
+	name := "refs/tags/" + c.PathValue("tag")
+	object, err := c.repository.object(name)
+	if err != nil {
+		return 0, nil, notFound()
+	}
+	return http.StatusOK, map[string]any{"ref": name, "object": object}, nil
+}
+
+// getTag answers with what an annotated tag points to.
+func getTag(_ *Server, c *call) (status int, body any, err error) {
+	sha := c.PathValue("sha")
+	object, err := c.repository.object(sha + "^{tag}^{}")
+	if err != nil {
+		return 0, nil, notFound()
+	}
+	name, err := c.repository.line("for-each-ref", "--points-at", sha, "--format=%(refname:short)", "refs/tags")
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, map[string]any{"tag": name, "sha": sha, "object": object}, nil
+}
+
+// object is the hash and type of what a revision names.
+func (r *Repository) object(revision string) (map[string]any, error) {
+	hash, err := r.Git().RevParse(revision)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := r.line("cat-file", "-t", hash)
+	return map[string]any{"sha": hash, "type": kind}, err
+}

@@ -2,8 +2,7 @@ package github
 
 import "net/http"
 
-// routes are the requests that package forge makes, and some that scripts of
-// people do.
+// routes are the requests that package forge makes, those of Concourse's github-release resource, and some of people's scripts.
 func (s *Server) routes() http.Handler {
 	const repository = "/api/v3/repos/{owner}/{repo}"
 	mux := http.NewServeMux()
@@ -26,6 +25,8 @@ func (s *Server) routes() http.Handler {
 		"GET " + repository + "/labels":                               listLabels,
 		"POST " + repository + "/labels":                              createLabel,
 		"GET " + repository + "/labels/{name}":                        getLabel,
+		"GET " + repository + "/git/ref/tags/{tag...}":                getTagRef,
+		"GET " + repository + "/git/tags/{sha}":                       getTag,
 		"GET " + repository + "/commits/{ref}/pulls":                  listPullsOf,
 		"GET " + repository + "/commits/{ref}/status":                 getStatus,
 		"GET " + repository + "/commits/{ref}/statuses":               listStatuses,

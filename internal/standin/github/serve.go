@@ -156,15 +156,20 @@ func (s *Server) carryOut(w http.ResponseWriter, r *http.Request, do route) (sta
 		return 0, nil, err
 	}
 	if owner, name := r.PathValue("owner"), r.PathValue("repo"); owner != "" {
-		if _, ok := s.options.Git.Find(owner + "/" + name); !ok || !s.maySee(r, owner+"/"+name) {
-			return 0, nil, notFound()
-		}
-		c.repository = s.repository(owner + "/" + name)
-		if err := c.repository.refresh(); err != nil {
+		if c.repository, err = s.see(r, owner+"/"+name); err != nil {
 			return 0, nil, err
 		}
 	}
 	return do(s, c)
+}
+
+// see returns a repository after a look at what was pushed. One that does not exist or that the caller may not see is not found.
+func (s *Server) see(r *http.Request, name string) (*Repository, error) {
+	if _, ok := s.options.Git.Find(name); !ok || !s.maySee(r, name) {
+		return nil, notFound()
+	}
+	repository := s.repository(name)
+	return repository, repository.refresh()
 }
 
 // page cuts a list to the page that is asked for, and links to the others.
