@@ -224,6 +224,24 @@ func TestTLS(t *testing.T) {
 	require.ErrorContains(t, Access{URI: repo.URL(), Branch: "main", CACert: "nonsense"}.Validate(), "ca_cert")
 }
 
+// Credentials are not sent to the address that a uri is redirected to. The error says which one to write.
+func TestARedirectThatLosesTheCredentialsIsNamed(t *testing.T) {
+	server := serve(t, gittest.Options{TLS: true, Username: "ana", Password: "correct horse"})
+	repo := served(t, server)
+	withLog(t, repo)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, server.BaseURL()+r.URL.RequestURI(), http.StatusMovedPermanently)
+	}))
+	defer front.Close()
+	a := Access{URI: front.URL + "/team/deployments.git", CACert: server.CA(), Username: "ana", Password: "correct horse"}
+	_, err := open(t, a).Refs(t.Context(), mainRef)
+	require.ErrorIs(t, err, ErrAuth)
+	require.ErrorContains(t, err, "write the address with "+server.BaseURL()+" as the uri")
+	a.Username, a.Password = "", ""
+	_, err = open(t, a).Refs(t.Context(), mainRef)
+	require.ErrorContains(t, err, "set username and password")
+}
+
 func TestCredentialsStayWithTheirHost(t *testing.T) {
 	server := serve(t, gittest.Options{})
 	repo := served(t, server)

@@ -160,7 +160,8 @@ func TestAnswersOtherThanATokenAreExplained(t *testing.T) {
 		"HTTP 403 Forbidden": func(h *hub) {
 			h.status, h.header = 403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {fmt.Sprint(reset.Unix())}, "Retry-After": {"4"}}
 		},
-		"the answer is not JSON":     func(h *hub) { h.status, h.body = 200, "<html>" },
+		"the answer is not JSON":     func(h *hub) { h.status, h.body = 200, "token" },
+		"it answers a web page":      func(h *hub) { h.status, h.body = 200, "<html>" },
 		"the answer has no token":    func(h *hub) { h.status, h.body = 200, "{}" },
 		"HTTP 502 Bad Gateway":       func(h *hub) { h.status = 502 },
 		"HTTP 301 Moved Permanently": func(h *hub) { h.status, h.header = 301, http.Header{"Location": {"https://elsewhere.example"}} },

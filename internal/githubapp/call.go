@@ -117,6 +117,9 @@ func (a *App) call(ctx context.Context, method string, u *url.URL, into any) err
 	if response.StatusCode/100 != 2 {
 		return newStatusError(response, body)
 	}
+	if err := httpclient.NotAPage(response); err != nil {
+		return err
+	}
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(into); err != nil {
 		return fmt.Errorf("the answer is not JSON as GitHub's API gives it: %w", err)
 	}

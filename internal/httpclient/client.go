@@ -4,6 +4,7 @@
 package httpclient
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -55,12 +56,42 @@ func New(t TLS) (*http.Client, error) {
 		IdleConnTimeout:       time.Minute,
 		MaxIdleConnsPerHost:   2,
 		ForceAttemptHTTP2:     true,
+
+		OnProxyConnectResponse: refusedByProxy,
 	}
 	return &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
 }
+
+// refusedByProxy names the proxy that does not connect to a server. net/http has only the text of the
+// status, as if the server had said it.
+func refusedByProxy(_ context.Context, proxy *url.URL, request *http.Request, response *http.Response) error {
+	if response.StatusCode == http.StatusOK {
+		return nil
+	}
+	advice := "check https_proxy and no_proxy"
+	if response.StatusCode == http.StatusProxyAuthRequired {
+		advice = "it wants credentials: put them into https_proxy"
+	}
+	return &proxyError{fmt.Sprintf("the proxy %s does not connect to %s: HTTP %s: %s", proxy.Host, request.Host, response.Status, advice), response.StatusCode}
+}
+
+// proxyError is a refusal of a proxy. A fault of its server may pass.
+type proxyError struct {
+	text   string
+	status int
+}
+
+// Error names the proxy and the server.
+func (e *proxyError) Error() string { return e.text }
+
+// Timeout makes it a net.Error that may be over at the next try.
+func (e *proxyError) Timeout() bool { return e.status >= http.StatusInternalServerError }
+
+// Temporary is part of net.Error.
+func (e *proxyError) Temporary() bool { return e.Timeout() }
 
 // Explain leaves out the address that net/http repeats in its errors, and says
 // what to do about a certificate that is not trusted.

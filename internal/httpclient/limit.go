@@ -5,14 +5,27 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // ErrTooLarge says that an answer is larger than a program reads. The same question
 // has the same answer, so trying again does not help.
 var ErrTooLarge = errors.New("the server's answer is too large")
 
+// ErrPage says that an address is one for people.
+var ErrPage = errors.New("it answers a web page, not an API: check the address of the API")
+
+// NotAPage returns ErrPage for a success that is a web page, as from a wrong address of an API.
+func NotAPage(response *http.Response) error {
+	if response.StatusCode/100 == 2 && strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") {
+		return fmt.Errorf("%s://%s%s: %w", response.Request.URL.Scheme, response.Request.URL.Host, response.Request.URL.Path, ErrPage)
+	}
+	return nil
+}
+
 // LimitBodies returns a transport whose answers have at most limit bytes each;
-// reading on is [ErrTooLarge]. It is for APIs, whose answers are read as a whole.
+// reading on is [ErrTooLarge]. It is for APIs, whose answers are read as a whole. A web page
+// is [ErrPage].
 func LimitBodies(below http.RoundTripper, limit int64) http.RoundTripper {
 	return &limited{below, limit}
 }
@@ -25,10 +38,14 @@ type limited struct {
 // RoundTrip makes the request below.
 func (l *limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := l.below.RoundTrip(r)
-	if err == nil {
-		response.Body = &limitedBody{response.Body, l.limit, l.limit}
+	if err != nil {
+		return response, err
 	}
-	return response, err
+	if err := NotAPage(response); err != nil {
+		return nil, errors.Join(err, response.Body.Close())
+	}
+	response.Body = &limitedBody{response.Body, l.limit, l.limit}
+	return response, nil
 }
 
 // CloseIdleConnections closes those of the transport below.

@@ -19,6 +19,11 @@ func TestEndpoints(t *testing.T) {
 		{"git@github.com:o/r.git", "ssh://git@github.com/o/r.git", "https://github.com/o/r"},
 		{"ssh://git@gitlab.com:22/g/s/r.git", "ssh://git@gitlab.com:22/g/s/r.git", "https://gitlab.com/g/s/r"},
 		{"ssh://git@[::1]:2222/o/r", "ssh://git@[::1]:2222/o/r", ""},
+		{"git@[::1]:a/b", "ssh://git@[::1]/a/b", ""},
+		{"[::1]:/a/b", "ssh://[::1]/a/b", ""},
+		{"[git@host:2222]:a/b", "ssh://git@host:2222/a/b", ""},
+		{"git@[host:2222]:a/b", "ssh://git@host:2222/a/b", ""},
+		{"[host]:a/b", "ssh://host/a/b", ""},
 		{"git://example.com/r", "git://example.com/r", ""},
 		{"HTTP://example.com/r", "http://example.com/r", ""},
 		{"/srv/git/r.git", "/srv/git/r.git", ""},
@@ -32,7 +37,8 @@ func TestEndpoints(t *testing.T) {
 	}
 	for _, uri := range []string{
 		"ftp://example.com/r", "https:///r", "https://example.com", "https://example.com/", "https://example.com/r?x=1", "https://example.com/r#main",
-		"https://exa mple.com/r", "ssh://-oProxyCommand=x/r", "git@-x:r", "https://example.com/r\n", " https://example.com/r", "git@host:", "[git@host:22]:r",
+		"https://exa mple.com/r", "ssh://-oProxyCommand=x/r", "git@-x:r", "https://example.com/r\n", " https://example.com/r", "git@host:", "[git@host:x]:r", "[::1:r", "git@[::1]", "[a@b@c]:r", "a@[b@c]:r", "[]:r", "[-x]:r", "[::1]:",
+		"a@b@c:r",
 	} {
 		_, err := ParseAddress(uri)
 		require.Error(t, err, uri)

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -75,21 +77,52 @@ func (e *Address) check() error {
 	return nil
 }
 
-// parseShort understands the form of scp: a colon before the first slash.
+// parseShort understands the forms of scp, which have a colon before the first slash: user@host:path,
+// and with brackets around an IPv6 address, or around a host and its port: user@[::1]:path,
+// [user@host:port]:path.
 func parseShort(uri string) (*Address, error) {
-	head, p, ok := strings.Cut(uri, ":")
-	if !ok || strings.Contains(head, "/") || head == "" {
+	e := &Address{Scheme: "ssh"}
+	rest := uri
+	if user, host, ok := strings.Cut(uri, "@"); ok && !strings.ContainsAny(user, "/:[") {
+		e.user, rest = user, host
+	}
+	var ok bool
+	if inside, bracketed := strings.CutPrefix(rest, "["); bracketed {
+		var host string
+		if host, e.Path, ok = strings.Cut(inside, "]:"); !ok || !e.bracketed(host) {
+			return nil, errors.New("uri: it begins with a bracket but is not of the form user@[IPv6 address]:path or [user@host:port]:path; ssh://user@host:port/path does the same")
+		}
+		err := e.check()
+		return e, err
+	}
+	e.host, e.Path, ok = strings.Cut(rest, ":")
+	if !ok || strings.Contains(e.host, "/") || e.host == "" {
 		return nil, nil //nolint:nilnil // it is none
 	}
-	e := &Address{Scheme: "ssh", host: head, Path: p}
-	if user, host, ok := strings.Cut(head, "@"); ok {
-		e.user, e.host = user, host
-	}
-	if strings.HasPrefix(head, "[") || strings.Contains(e.host, "@") {
-		return nil, errors.New("uri: write ssh://user@host:port/path for addresses with a port or an IPv6 host")
+	if strings.Contains(e.host, "@") {
+		return nil, errors.New("uri: it has two @ before the path; write ssh://user@host/path")
 	}
 	err := e.check()
 	return e, err
+}
+
+// bracketed reads what stands in the brackets, and reports whether it is valid.
+func (e *Address) bracketed(text string) bool {
+	if user, host, ok := strings.Cut(text, "@"); ok && e.user == "" {
+		e.user, text = user, host
+	}
+	if _, err := netip.ParseAddr(text); err == nil {
+		e.host = text
+		return true
+	}
+	host, port, ok := strings.Cut(text, ":")
+	e.host = host
+	if !ok {
+		return host != "" && !strings.ContainsAny(host, "@/[]")
+	}
+	e.port = port
+	_, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && host != "" && !strings.ContainsAny(host, "@/[]")
 }
 
 // String is the address without a password, and without a user where that is

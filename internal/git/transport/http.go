@@ -243,12 +243,22 @@ func (d *httpDialer) checked(response *http.Response, kind string) (io.ReadClose
 	return nil, e
 }
 
+// hasLogin reports whether there are credentials for the host of the uri.
+func (d *httpDialer) hasLogin() bool {
+	fixed, ok := d.login.(fixedLogin)
+	return !ok || fixed.password != ""
+}
+
 func (d *httpDialer) explain(e *statusError, response *http.Response) {
 	withLogin := response.Request.Header.Get("Authorization") != ""
 	switch e.status {
 	case http.StatusUnauthorized:
 		e.kind, e.advice = object.ErrAuth, "check username and password (or the token): are they valid, and may they see this repository?"
-		if !withLogin {
+		switch to := response.Request.URL; {
+		case withLogin:
+		case d.hasLogin() && origin(to) != d.origin:
+			e.advice = fmt.Sprintf("the uri was redirected to %s, where the credentials are not sent: write the address with %s://%s as the uri", to.Host, to.Scheme, to.Host)
+		default:
 			e.advice = "the server wants credentials: set username and password, or app_id and app_private_key"
 		}
 	case http.StatusForbidden:
