@@ -97,6 +97,9 @@ func (d edited) version(n *yaml.Node) (uint64, error) {
 	if err != nil || !isPlain(resolve(n)) {
 		return 0, d.faultf(n.Line, "version: want a whole number, got %s", describe(n))
 	}
+	if version > lastVersion {
+		return 0, d.faultf(n.Line, "version: %d is the largest number that can be recorded; write the number of the environment's deployments", version)
+	}
 	return version, nil
 }
 

@@ -33,7 +33,7 @@ func (r *scanner) version(n *uint64) bool {
 	r.rest = rest
 	var err error
 	*n, err = strconv.ParseUint(digits, 10, 64)
-	return ok && err == nil
+	return ok && err == nil && *n <= lastVersion
 }
 
 func (r *scanner) queue(s *State) bool {

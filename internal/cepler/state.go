@@ -2,8 +2,12 @@ package cepler
 
 import (
 	"errors"
+	"math"
 	"strings"
 )
+
+// lastVersion is the largest number of a record that has a next one.
+const lastVersion = math.MaxUint64 - 1
 
 // State is what a state file holds: what an environment runs, and what it ran
 // before as far as environments after it have not taken that yet.

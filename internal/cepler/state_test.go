@@ -76,6 +76,26 @@ func TestStateIsReadBack(t *testing.T) {
 	assert.Equal(t, everything(), got)
 }
 
+// The number after the largest one would be 0.
+func TestAVersionWithoutANextOneIsRefused(t *testing.T) {
+	t.Parallel()
+	const most, tooMuch = "version: 18446744073709551614\n", "version: 18446744073709551615\n"
+	_, rest, _ := strings.Cut(everythingText, "\n")
+	require.True(t, strings.HasPrefix(everythingText, "---\n") || strings.HasPrefix(everythingText, "version: "), everythingText[:20])
+	head := ""
+	if strings.HasPrefix(everythingText, "---\n") {
+		head = "---\n"
+		_, rest, _ = strings.Cut(rest, "\n")
+	}
+	got, err := cepler.ParseState("tf.state", []byte(head+most+rest))
+	require.NoError(t, err)
+	assert.Equal(t, uint64(18446744073709551614), got.Version)
+	for _, text := range []string{head + tooMuch + rest, "# edited\n" + tooMuch + rest} {
+		_, err = cepler.ParseState("tf.state", []byte(text))
+		require.ErrorContains(t, err, "version: 18446744073709551615")
+	}
+}
+
 // message is the state text of a commit message.
 func message(t *testing.T, text string) string {
 	t.Helper()

@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -44,7 +43,7 @@ func checkUpdates(updates []Update) error {
 	}
 	seen := map[string]bool{}
 	for _, u := range updates {
-		if !strings.HasPrefix(u.Ref, "refs/") || object.CheckBranch(u.Ref) != nil || seen[u.Ref] {
+		if object.CheckRef(u.Ref) != nil || seen[u.Ref] {
 			return fmt.Errorf("%q is not a full ref name, or is listed twice", u.Ref)
 		}
 		seen[u.Ref] = true

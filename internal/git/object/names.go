@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 )
 
@@ -96,14 +97,23 @@ func WrittenMode(m filemode.FileMode) filemode.FileMode {
 	return filemode.Regular
 }
 
-// CheckBranch keeps what is not a valid ref name out of files made of lines.
+// CheckBranch refuses what git does not accept as the short name of a branch, see
+// git-check-ref-format(1): such a ref is ignored (x.lock, a@{b}), and one with a dash in
+// front reads as an option. An empty name is accepted: it stands for no branch.
 func CheckBranch(branch string) error {
-	bad := strings.HasPrefix(branch, "/") || strings.HasSuffix(branch, "/") || strings.Contains(branch, "..") || strings.Contains(branch, "//")
-	for _, r := range branch {
-		bad = bad || r <= ' ' || r == 0x7f || strings.ContainsRune(`~^:?*[\`, r)
+	if branch == "" {
+		return nil
 	}
-	if bad {
+	if branch == "HEAD" || CheckRef("refs/heads/"+branch) != nil {
 		return fmt.Errorf("%q is not a valid branch name", branch)
+	}
+	return nil
+}
+
+// CheckRef refuses what git does not accept as the full name of a ref.
+func CheckRef(ref string) error {
+	if !strings.HasPrefix(ref, "refs/") || plumbing.ReferenceName(ref).Validate() != nil {
+		return fmt.Errorf("%q is not the full name of a ref", ref)
 	}
 	return nil
 }

@@ -32,3 +32,20 @@ func FuzzCheckName(f *testing.F) {
 		require.Equal(t, name, found[0].Name())
 	})
 }
+
+// git ignores refs with some names, and reads a name with a dash in front as an option.
+func TestBranchesThatGitDoesNotHave(t *testing.T) {
+	for _, name := range []string{"", "main", "release/1.2", "a-b", "a@b", "x/-y", "lock", "x.locked"} {
+		require.NoError(t, CheckBranch(name), name)
+	}
+	for _, name := range []string{
+		"x.lock", "a.lock/b", "a@{b}", "@{", "@", "-d", "--force", "HEAD", "a..b", "a.", "a/", "/a", "a//b", ".a", "a/.b",
+		"a b", "a~1", "a^", "a:b", "a?", "a*", "a[", `a\b`, "a\nb", "a\x7f", "a\x00",
+	} {
+		require.Error(t, CheckBranch(name), name)
+	}
+	require.NoError(t, CheckRef("refs/tags/v1.0.0"))
+	for _, ref := range []string{"", "main", "heads/main", "HEAD", "refs/", "refs/tags/-v", "refs/heads/x.lock"} {
+		require.Error(t, CheckRef(ref), ref)
+	}
+}
