@@ -11,6 +11,7 @@ import (
 // ExplainLocal explains a clone, without a network.
 func ExplainLocal(ctx context.Context, src Source, clone *git.Clone, now time.Time, environments ...string) (*Explanation, error) {
 	r := NewRepository(src, localRefs{clone, src}, clone.Store, func(string, ...any) {})
+	r.allEnvironments = true
 	refs, err := r.refs(ctx, src.RefNames()...)
 	if err != nil {
 		return nil, err

@@ -85,7 +85,7 @@ func (e Environment) runs() fact {
 func recorderName(r Recorder) string {
 	switch r {
 	case Cepler:
-		return "the Rust cepler"
+		return "cepler without a build"
 	case Taxiway:
 		return string(Taxiway)
 	case Somebody:

@@ -249,7 +249,7 @@ func (r *Reader) recordOf(ctx context.Context, row *Environment, head *git.Commi
 	switch row.Recorder {
 	case Taxiway:
 	case Cepler:
-		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("commit %.7s is a record of the Rust cepler: it does not say which build deployed the state", found.Hash)})
+		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("commit %.7s is a record without a build, of the Rust cepler or of cepler-out outside of Concourse: which build deployed the state is not known", found.Hash)})
 	case Somebody:
 		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("commit %.7s (%s) changed it last and is not a record of a deployment: whether this was ever deployed is not known", found.Hash, row.Record.Subject)})
 	}

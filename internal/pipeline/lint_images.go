@@ -53,7 +53,7 @@ func (l *linter) pinned(what string, line int, kind string, source, version Valu
 	switch text := textOf(tag); {
 	case tag.IsZero():
 		l.errorf(line, "unpinned-image", mend, "the image of %s has no tag, which means latest", what)
-	case slices.Contains(moving(), text):
+	case slices.Contains(moving(), text), strings.HasPrefix(text, "latest-"), strings.HasSuffix(text, "-latest"):
 		l.errorf(tag.Line(), "unpinned-image", mend, "the image of %s has the tag %s, which moves", what, quote(text))
 	case shortVersion.MatchString(text):
 		l.warnf(tag.Line(), "unpinned-image", mend, "the image of %s has the tag %s, which moves with every small release", what, quote(text))

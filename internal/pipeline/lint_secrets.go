@@ -57,7 +57,7 @@ func (l *linter) plain(what string, v Value) {
 	for _, f := range v.Fields() {
 		text, isText := f.Value.Text()
 		switch {
-		case isText && !HasRef(text) && text != "" && (secretName(f.Name) || secretLooks(text)):
+		case isText && !HasRef(text) && text != "" && (secretName(f.Name) && !standsForSecret(text) || secretLooks(text)):
 			l.errorf(f.Line, "plain-secret", "write a ((reference)) and replace the secret, since the file may have been seen", "%s of %s is a secret in plain text", quote(f.Name), what)
 		default:
 			l.plain(what, f.Value)
@@ -78,6 +78,15 @@ func (l *linter) plainTexts(what string, run Run) {
 		}
 	}
 }
+
+// standsForSecret reports whether a text is not itself a secret, whatever its key is called: the absolute
+// path of a file that holds it, or an operator of another tool that fills it in, like (( grab x )).
+func standsForSecret(text string) bool {
+	return secretPath.MatchString(text) || strings.HasPrefix(text, "(( ") && strings.HasSuffix(text, " ))")
+}
+
+// secretPath is an absolute path of at least two parts, or one below the current folder or home.
+var secretPath = regexp.MustCompile(`^(~|\.{1,2}|/[\w.-]+)(/[\w.-]+)+$`)
 
 // secretName goes by the last word of a key: github_token is one, token_url and access_key_id are none.
 func secretName(key string) bool { return secretKey.MatchString(key) }

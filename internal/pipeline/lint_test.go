@@ -150,3 +150,44 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What fly takes is no finding, and what it refuses is one.
+func TestLintReadsWhatFlyReads(t *testing.T) {
+	const head = "resource_types:\n- name: slack\n  type: registry-image\n  source: {repository: a/b, tag: TAG}\njobs:\n- name: j\n  SERIAL\n  plan:\n  - task: t\n    config:\n      platform: linux\n      image_resource: {type: registry-image, source: {repository: a/b, tag: 1.2.3}}\n      params: {PARAMS}\n      run: {path: sh}\n"
+	lint := func(tag, serial, params string) string {
+		text := strings.NewReplacer("TAG", tag, "SERIAL", serial, "PARAMS", params).Replace(head)
+		var found []string
+		for _, f := range pipeline.Lint("p.yml", []byte(text), types()) {
+			found = append(found, f.String())
+		}
+		return strings.Join(found, "\n")
+	}
+	for name, c := range map[string]struct{ tag, serial, params, want string }{
+		"YAML 1.1":                    {serial: "serial: yes"},
+		"YAML 1.1, false":             {serial: "serial: off"},
+		"a word in quotes":            {serial: "serial: 'yes'", want: "true or false"},
+		"the path of a kubeconfig":    {params: "KUBECONFIG: /tmp/kubeconfig"},
+		"an operator of another tool": {params: "GITHUB_TOKEN: (( grab github.token ))"},
+		"a secret":                    {params: "GITHUB_TOKEN: hunter2", want: "is a secret in plain text"},
+		"a secret with a slash":       {params: "GITHUB_TOKEN: /hunter2", want: "is a secret in plain text"},
+		"a tag that moves":            {tag: "latest-x86_64", want: `has the tag "latest-x86_64", which moves`},
+		"two merges":                  {serial: "<<: {serial: true}\n  <<: {public: true}", want: "p.yml:8: a mapping has << twice, which fly refuses; write one << with a list"},
+	} {
+		tag, serial := c.tag, c.serial
+		if tag == "" {
+			tag = "1.2.3"
+		}
+		if serial == "" {
+			serial = "serial: true"
+		}
+		got := lint(tag, serial, c.params)
+		if c.want == "" {
+			assert.NotContains(t, got, "error", name)
+			assert.NotContains(t, got, "plain-secret", name)
+			assert.NotContains(t, got, "true or false", name)
+			assert.NotContains(t, got, "plain text", name)
+			continue
+		}
+		assert.Contains(t, got, c.want, name)
+	}
+}

@@ -22,6 +22,8 @@ var (
 	errTooLarge = errors.New("the document is too large once its aliases are written out")
 	errTooDeep  = errors.New("the document is nested too deeply")
 	errMerge    = errors.New("only a mapping, or a list of mappings, can be merged with <<")
+
+	errMergeTwice = errors.New("a mapping has << twice, which fly refuses; write one << with a list")
 )
 
 // load reads one YAML document and writes out its aliases and merge keys, so that readers meet plain trees.
@@ -86,6 +88,9 @@ func (e *expander) expand(n *yaml.Node, depth int) (*yaml.Node, error) {
 	if n.Kind == yaml.MappingNode {
 		return out, e.mapping(out, n, depth)
 	}
+	if word, ok := oldBoolean(n); ok {
+		out.Tag, out.Value = "!!bool", word
+	}
 	for _, c := range n.Content {
 		copied, err := e.expand(c, depth+1)
 		if err != nil {
@@ -94,6 +99,21 @@ func (e *expander) expand(n *yaml.Node, depth int) (*yaml.Node, error) {
 		out.Content = append(out.Content, copied)
 	}
 	return out, nil
+}
+
+// oldBoolean is what fly, which reads YAML 1.1, makes of the words for true and false that YAML 1.2 does not
+// have.
+func oldBoolean(n *yaml.Node) (word string, ok bool) {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" || n.Style != 0 {
+		return "", false
+	}
+	switch n.Value {
+	case "yes", "Yes", "YES", "on", "On", "ON":
+		return "true", true
+	case "no", "No", "NO", "off", "Off", "OFF":
+		return "false", true
+	}
+	return "", false
 }
 
 // mapping copies entries; what << brings in comes after them and never replaces one.
@@ -109,6 +129,10 @@ func (e *expander) mapping(out, n *yaml.Node, depth int) error {
 			return err
 		}
 		if key.ShortTag() == "!!merge" {
+			if len(merges) > 0 {
+				e.line = key.Line
+				return errMergeTwice
+			}
 			merges = append(merges, value)
 			continue
 		}
