@@ -52,3 +52,26 @@ func (f *Forge) SetStatus(ctx context.Context, commit string, s Status) error {
 		return err
 	})
 }
+
+// StatusOf returns what a context says about a commit: ErrNotFound if it says nothing yet. Of the contexts
+// of one commit, the first hundred are read.
+func (f *Forge) StatusOf(ctx context.Context, commit, name string) (Status, error) {
+	const perPage = 100
+	out, what := Status{}, fmt.Sprintf("read status %s of commit %s", name, commit)
+	err := f.call(ctx, what, func(ctx context.Context) error {
+		all, _, err := f.client.Repositories.GetCombinedStatus(ctx, f.owner, f.name, commit, &github.ListOptions{PerPage: perPage})
+		if err != nil {
+			return err
+		}
+		for _, s := range all.GetStatuses() {
+			if s.GetContext() == name {
+				out = Status{State: State(s.GetState()), Context: name, Description: s.GetDescription(), URL: s.GetTargetURL()}
+			}
+		}
+		return nil
+	})
+	if err == nil && out.Context == "" {
+		err = fmt.Errorf("%s: %w", what, ErrNotFound)
+	}
+	return out, err
+}

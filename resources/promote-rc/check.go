@@ -13,7 +13,8 @@ import (
 )
 
 // Check lists the pull requests that were merged since the given one, or only the
-// newest. It asks the forge and never git: two requests when nothing was merged.
+// newest. It asks the forge and never git: three requests when nothing was
+// merged, and one more while a pull request is open.
 func (Resource) Check(ctx context.Context, step concourse.Step, src Source, given *Version) ([]Version, error) {
 	f, err := src.GitHub.Open(forge.Options{Logf: step.Logf})
 	if err != nil {
@@ -29,6 +30,7 @@ func (Resource) Check(ctx context.Context, step concourse.Step, src Source, give
 	if err != nil {
 		return nil, err
 	}
+	j.guardOpen(ctx)
 	if !placed {
 		return j.newest(ctx, merged)
 	}
@@ -108,7 +110,7 @@ func (j judge) version(ctx context.Context, p *forge.Pull) (v Version, ok bool, 
 		j.logf("warning: pull request %d is not a release: its description does not say any more which candidate it is about (%s)", p.Number, p.URL)
 		return v, false, nil
 	}
-	files, err := j.forge.Files(ctx, p.Number)
+	others, err := j.others(ctx, p)
 	if errors.Is(err, forge.ErrTooManyFiles) {
 		j.logf("warning: pull request %d is not a release: %v (%s)", p.Number, err, p.URL)
 		return v, false, nil
@@ -116,7 +118,7 @@ func (j judge) version(ctx context.Context, p *forge.Pull) (v Version, ok bool, 
 	if err != nil {
 		return v, false, err
 	}
-	if others := slices.DeleteFunc(files, j.src.allows); len(others) > 0 {
+	if len(others) > 0 {
 		j.logf("warning: pull request %d is not a release of %s: it changes %s, and only %s may be changed (%s)",
 			p.Number, m.version, listed(others), strings.Join(j.src.allowedFiles(), ", "), p.URL)
 		return v, false, nil

@@ -2,6 +2,7 @@ package promoterc_test
 
 import (
 	"maps"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,7 +43,7 @@ func TestMergedPullRequestsAreTheVersions(t *testing.T) {
 	assert.Equal(t, want[2:], w.check(&promoterc.Version{}))
 }
 
-// A check where nothing was merged asks the forge twice, and git never.
+// A check where nothing was merged asks the forge three times, once more while a pull request is open, and git never.
 func TestACheckIsCheap(t *testing.T) {
 	w := newWorld(t)
 	v := w.release("0.42.0", "squash")
@@ -50,9 +51,52 @@ func TestACheckIsCheap(t *testing.T) {
 		w.server.Reset()
 		w.git.Reset()
 		require.Equal(t, []promoterc.Version{v}, w.check(&v))
-		assert.Len(t, w.server.Requests(), 2)
+		assert.Len(t, w.server.Requests(), 3)
 		assert.Empty(t, w.git.Requests())
 	}
+	w.commit("feat: next", map[string]string{"src/api.rs": "next\n"})
+	w.put("0.43.0-rc.1")
+	w.server.Reset()
+	w.check(&v)
+	assert.Len(t, w.server.Requests(), 4)
+}
+
+// The head of the pull request says whether merging it releases something, so that a rule can require it.
+func TestTheFileCheckIsAStatusOfThePullRequest(t *testing.T) {
+	const context = "promote-rc-file-check"
+	w := newWorld(t)
+	w.repo.Set(func(s *github.Settings) { s.RequiredChecks = []string{context} })
+	v := w.put("0.42.0-rc.1").Version
+	assert.Equal(t, github.Status{Context: context, State: "success", Description: "changes only CHANGELOG.md, docs-site/**"}, w.repo.Statuses(v.Commit)[context])
+
+	bad, err := w.repo.Push("bot-promote-rc", "mallory", "ci: tidy", map[string]string{"src/main.rs": "evil\n"})
+	require.NoError(t, err)
+	w.check(nil)
+	assert.Equal(t, github.Status{Context: context, State: "failure", Description: "merging releases nothing: it changes src/main.rs"}, w.repo.Statuses(bad)[context])
+	require.NoError(t, w.repo.Ready(1))
+	_, err = w.repo.Merge(1, "merge", "jane")
+	require.Error(t, err, "the rule holds")
+
+	w.src.AllowedFiles = []string{"CHANGELOG.md", "src/**"}
+	w.check(nil)
+	assert.Equal(t, "success", w.repo.Statuses(bad)[context].State)
+	history := len(w.repo.History(bad))
+	w.check(nil)
+	assert.Len(t, w.repo.History(bad), history, "it is set once")
+	_, err = w.repo.Merge(1, "merge", "jane")
+	require.NoError(t, err)
+}
+
+// A token without the right to set statuses still opens pull requests and finds releases.
+func TestAStatusThatIsRefusedIsAWarning(t *testing.T) {
+	w := newWorld(t)
+	refused := github.Refused(http.StatusForbidden, "Resource not accessible by integration")
+	refused.Path = "/status"
+	w.server.Inject(refused)
+	v := w.put("0.42.0-rc.1").Version
+	assert.Contains(t, w.logged(), "warning: the commit status promote-rc-file-check of pull request 1 is not set: ")
+	v.Commit = w.merge(v.PR, "squash")
+	assert.Equal(t, []promoterc.Version{v}, w.check(nil))
 }
 
 // A pull request that also touches src/main.rs is never a version, and that is

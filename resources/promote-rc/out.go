@@ -62,6 +62,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, params
 		return Result{}, fmt.Errorf("write release %s to %s: %w", p.next, src.botBranch(), err)
 	}
 	p.pull = done.Pull
+	judge{forge: p.forge, src: p.src, logf: p.step.Logf}.guard(ctx, p.pull)
 	return p.answer(&Version{
 		PR: strconv.Itoa(p.pull.Number), Version: p.next.String(), Commit: done.Commit.Hash.String(), Candidate: p.code.Head().String(),
 	}, done.Done), nil
