@@ -44,7 +44,7 @@ func TestCommandsSayWhatTheyLack(t *testing.T) {
 		"rehearse: name the pipeline files":                         {"rehearse"},
 		"set: name one template":                                    {"set", "--target", "ci"},
 		"there is no such template, there are: charts, deployments": {"set", "relase", "--target", "ci", "--values", "v.yml"},
-		"--repository app=absent: use the path of a clone":              {"rehearse", "p.yml", "--repository", "app=absent"},
+		"--repository app=absent: use the path of a clone":          {"rehearse", "p.yml", "--repository", "app=absent"},
 	} {
 		_, err := pipelines(t, args...)
 		require.ErrorContains(t, err, want)

@@ -107,7 +107,7 @@ func TestTraceRefuses(t *testing.T) {
 	t.Parallel()
 	deployments, source := traced(t)
 	for want, args := range map[string][]string{
-		"set --deployments":                    nil,
+		"set --deployments":                         nil,
 		"no such repository":                        {"--deployments", t.TempDir()},
 		"there is no environment production; there": {"--deployments", deployments, "--env", "production"},
 		"has no remote called origin":               {"--deployments", deployments, "--clone", deployments},

@@ -124,6 +124,15 @@ func configShape() *strict.Shape {
 	return strict.Keys("deployment").With(environmentsKey, &strict.Shape{Each: environment})
 }
 
+type configParser struct {
+	document
+
+	config   *Config
+	lines    map[string]int // where each environment begins
+	unpassed map[string]int // where environments without passed have propagated files
+	patterns int
+}
+
 // judge notes what is misspelt, and what has no effect.
 func (p *configParser) judge(root *yaml.Node) {
 	mistakes, doubts := configShape().Judge(root)
@@ -141,15 +150,6 @@ func (p *configParser) judge(root *yaml.Node) {
 
 func (p *configParser) warn(environment string, about error) {
 	p.config.warnings[environment] = append(p.config.warnings[environment], about.Error())
-}
-
-type configParser struct {
-	document
-
-	config   *Config
-	lines    map[string]int // where each environment begins
-	unpassed map[string]int // where environments without passed have propagated files
-	patterns int
 }
 
 func (p *configParser) top(root *yaml.Node) error {

@@ -127,6 +127,7 @@ func (j *judge) keys(n *yaml.Node, s *Shape, at string) {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			j.key(n.Content[i], n.Content[i+1], s, at)
 		}
+	default:
 	}
 }
 

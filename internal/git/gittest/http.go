@@ -202,7 +202,7 @@ func (s *Server) refuseWants(w http.ResponseWriter, r *http.Request) bool {
 		}
 		line := "ERR upload-pack: not our ref " + string(m[1])
 		w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
-		_, _ = fmt.Fprintf(w, "%04x%s", len(line)+4, line) //nolint:gosec // a hash, to a test
+		_, _ = fmt.Fprintf(w, "%04x%s", len(line)+4, line)
 		return true
 	}
 	return false

@@ -22,8 +22,7 @@ func graphQL(s *Server, c *call) (status int, body any, err error) {
 		return 0, nil, err
 	}
 	if strings.Contains(wish.Query, "releases(") {
-		body, err = s.queryReleases(c, wish.Query, wish.Variables)
-		return http.StatusOK, body, err
+		return http.StatusOK, s.queryReleases(c, wish.Query, wish.Variables), nil
 	}
 	var input mutation
 	if err := json.Unmarshal([]byte(cmp.Or(string(wish.Variables["input"]), "{}")), &input); err != nil {
@@ -105,25 +104,25 @@ func graphError(kind, message string) any {
 }
 
 // queryReleases answers repository(owner, name){releases(first, after)}, newest first, with the fields that the query names.
-func (s *Server) queryReleases(c *call, query string, variables map[string]json.RawMessage) (any, error) {
+func (s *Server) queryReleases(c *call, query string, variables map[string]json.RawMessage) any {
 	arguments := map[string]any{}
 	for _, m := range regexp.MustCompile(`(\w+)\s*:\s*\$(\w+)`).FindAllStringSubmatch(query, -1) {
 		var value any
-		if err := json.Unmarshal(variables[m[2]], &value); err != nil {
-			return graphError("missingRequiredVariable", "Variable $"+m[2]+" was not provided"), nil
+		if json.Unmarshal(variables[m[2]], &value) != nil {
+			return graphError("missingRequiredVariable", "Variable $"+m[2]+" was not provided")
 		}
 		arguments[m[1]] = value
 	}
 	owner, _ := arguments["owner"].(string)
 	name, _ := arguments["name"].(string)
-	r, err := s.see(c.Request, owner+"/"+name)
-	if err != nil {
-		return graphError("NOT_FOUND", "Could not resolve to a Repository with the name '"+owner+"/"+name+"'."), nil
+	r, hidden := s.see(c.Request, owner+"/"+name)
+	if hidden != nil {
+		return graphError("NOT_FOUND", "Could not resolve to a Repository with the name '"+owner+"/"+name+"'.")
 	}
 	first, _ := arguments["first"].(float64)
 	after, _ := arguments["after"].(string)
 	if first < 1 || first > maxPages {
-		return graphError("EXCESSIVE_PAGINATION", "first has to be between 1 and 100"), nil
+		return graphError("EXCESSIVE_PAGINATION", "first must be between 1 and 100")
 	}
 	from := 1 + slices.IndexFunc(r.releases, func(l *release) bool { return l.cursor() == after })
 	to := min(len(r.releases), from+int(first))
@@ -144,7 +143,7 @@ func (s *Server) queryReleases(c *call, query string, variables map[string]json.
 	} else {
 		connection["nodes"] = nodes
 	}
-	return map[string]any{"data": map[string]any{"repository": map[string]any{"releases": connection}}}, nil
+	return map[string]any{"data": map[string]any{"repository": map[string]any{"releases": connection}}}
 }
 
 // cursor says where a release is in the list of releases.

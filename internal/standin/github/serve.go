@@ -169,7 +169,10 @@ func (s *Server) see(r *http.Request, name string) (*Repository, error) {
 		return nil, notFound()
 	}
 	repository := s.repository(name)
-	return repository, repository.refresh()
+	if err := repository.refresh(); err != nil {
+		return nil, err
+	}
+	return repository, nil
 }
 
 // page cuts a list to the page that is asked for, and links to the others.
