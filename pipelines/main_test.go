@@ -133,10 +133,13 @@ func TestTemplateRefuses(t *testing.T) {
 	require.NoError(t, err)
 	for name, tc := range map[string]struct{ old, replacement, want string }{
 		"a misspelt value":         {"uri:", "url:", `did you mean "uri"?`},
+		"a value twice":            {"executor: script", "executor: script\n  executor: helm", `deployments[0]: the key "executor" is there twice`},
 		"an empty address":         {"uri: https://github.com/acme-shop/deployments.git", `uri: ""`, "length >= 1"},
 		"a secret in plain text":   {"((deployments.token))", "hunter2", "must be: a ((reference)) to a secret"},
 		"a tag that moves":         {"tag: 1.4.0", "tag: latest", "is not a pin"},
 		"a short version":          {"tag: 1.0.0", `tag: "1.0"`, "a full version"},
+		"a registry with a scheme": {"registry: ghcr.io/taxiway-ci", "registry: https://ghcr.io/taxiway-ci", "a registry without https:// in front"},
+		"a placeholder of nothing": {`directory: "{environment}"`, "directory: envs/{env}/{deployment}", "envs/{env}/{deployment}: unknown placeholder; known ones: {deployment}, {environment}, {cloud}, {place}"},
 		"an unknown executor":      {"executor: script", "executor: kapp", `must be: one of ["terraform", "helm", "script"]`},
 		"an executor of its own":   {`directory: "{environment}"`, "environments: [{name: staging, executor: kapp}]", "one of"},
 		"an executor without":      {"executor: script", "executor: terraform", "executors.terraform.image is missing"},
