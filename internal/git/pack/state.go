@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strconv"
@@ -18,7 +19,7 @@ type State struct {
 	Tips    map[string]object.Hash // what refs had when they were fetched
 }
 
-const stateFormat = "taxiway git objects 1"
+const stateFormat = "taxiway git objects 2"
 
 func (st *State) text() string {
 	var b strings.Builder
@@ -32,16 +33,19 @@ func (st *State) text() string {
 	for ref, h := range st.Tips {
 		fmt.Fprintf(&b, "tip %s %s\n", h, ref)
 	}
-	b.WriteString("end\n")
-	return b.String()
+	return b.String() + stateEnd(b.String())
 }
 
+// stateEnd is the last line of a state: the SHA-256 of all before it.
+func stateEnd(text string) string { return fmt.Sprintf("end %x\n", sha256.Sum256([]byte(text))) }
+
 func (st *State) parse(text string) error {
-	lines := strings.Split(text, "\n")
-	if lines[0] != stateFormat || len(lines) < 3 || lines[len(lines)-2] != "end" {
-		return errors.New("its file state is cut short or of another program")
+	body := text[:strings.LastIndex(strings.TrimSuffix(text, "\n"), "\n")+1]
+	if text != body+stateEnd(body) || !strings.HasPrefix(body, stateFormat+"\n") {
+		return errors.New("its file state is cut short, changed or of another program")
 	}
-	for _, line := range lines[1 : len(lines)-2] {
+	for line := range strings.Lines(body[len(stateFormat)+1:]) {
+		line = strings.TrimSuffix(line, "\n")
 		if err := st.parseLine(line); err != nil {
 			return err
 		}
