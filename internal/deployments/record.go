@@ -97,7 +97,7 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 		if out.RollbackOf, err = r.takes(ctx, tip, statePath, own, next, rec.Restored.Version.number()); err != nil {
 			return nil, err
 		}
-		return r.store.Build(ctx, git.Change{
+		return r.store.Build(ctx, git.NewCommit{
 			Parent:    tip.Hash,
 			Edits:     map[string]git.Edit{statePath: {Mode: filemode.Regular, Content: state.Marshal()}},
 			Author:    r.identity(rec.Now),

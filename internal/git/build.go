@@ -20,7 +20,7 @@ import (
 // only the trees on the way to the edited paths are read, and all other entries
 // keep exactly the mode they have. A folder without files goes away. The commit
 // exists in the result only; Push sends it.
-func (s *Store) Build(ctx context.Context, spec Change) (*Built, error) {
+func (s *Store) Build(ctx context.Context, spec NewCommit) (*Built, error) {
 	b := &builder{store: s, objects: map[Hash]Object{}}
 	root, err := newEditTree(spec.Edits)
 	if err != nil {
@@ -280,7 +280,7 @@ func (b *builder) list() []Object {
 	return all
 }
 
-func newCommit(spec Change, tree Hash) (*Commit, error) {
+func newCommit(spec NewCommit, tree Hash) (*Commit, error) {
 	c := &Commit{Tree: tree, Author: spec.Author, Committer: spec.Committer, Message: spec.Message}
 	if c.Author == (Signature{}) {
 		c.Author = c.Committer

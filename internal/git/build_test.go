@@ -21,8 +21,8 @@ func signature() Signature {
 	return Signature{Name: "Ana", Email: "ana@example.com", When: time.Date(2026, 3, 1, 12, 30, 0, 0, time.FixedZone("", 5*3600+1800))}
 }
 
-func change(parent Hash, edits map[string]Edit) Change {
-	return Change{Parent: parent, Edits: edits, Committer: signature(), Message: "feat: change\n\nwith a body\n"}
+func change(parent Hash, edits map[string]Edit) NewCommit {
+	return NewCommit{Parent: parent, Edits: edits, Committer: signature(), Message: "feat: change\n\nwith a body\n"}
 }
 
 // install writes what was built into a repository, as a push would, and gives
@@ -221,23 +221,23 @@ func TestBuildRefuses(t *testing.T) {
 	require.NoError(t, i.Done())
 	tip := plumbing.NewHash(c.Hash())
 	tests := map[string]struct {
-		alter func(*Change)
+		alter func(*NewCommit)
 		want  string
 	}{
-		"a path that leads out":       {func(c *Change) { c.Edits = map[string]Edit{"../x": write("")} }, "leads elsewhere"},
-		"a path into .git":            {func(c *Change) { c.Edits = map[string]Edit{".git/config": write("")} }, "git keeps"},
-		"an absolute path":            {func(c *Change) { c.Edits = map[string]Edit{"/x": write("")} }, "empty name"},
-		"deleting an empty name":      {func(c *Change) { c.Edits = map[string]Edit{"a//b": {Delete: true}} }, "empty name"},
-		"a mode that is none":         {func(c *Change) { c.Edits = map[string]Edit{"x": {Mode: filemode.Dir}} }, "not one of a file"},
-		"a file where a folder is":    {func(c *Change) { c.Edits = map[string]Edit{"dir": write("")} }, "there is a folder in its place"},
-		"a file below a file":         {func(c *Change) { c.Edits = map[string]Edit{"f/x": write("")} }, "it is a file"},
-		"a file and a folder at once": {func(c *Change) { c.Edits = map[string]Edit{"n": write(""), "n/x": write("")} }, "at once"},
-		"writing through a link":      {func(c *Change) { c.Edits = map[string]Edit{"link": write("")} }, "symbolic link"},
-		"an empty message":            {func(c *Change) { c.Message = " \n" }, "message is empty"},
-		"a message with a zero byte":  {func(c *Change) { c.Message = "a\x00b" }, "zero byte"},
-		"nobody":                      {func(c *Change) { c.Committer.Name, c.Committer.Email = "<>", " " }, "no author"},
-		"a time git can't store":      {func(c *Change) { c.Committer.When = time.Time{} }, "before 1970"},
-		"a parent that is not there":  {func(c *Change) { c.Parent = Hash{1} }, "not"},
+		"a path that leads out":       {func(c *NewCommit) { c.Edits = map[string]Edit{"../x": write("")} }, "leads elsewhere"},
+		"a path into .git":            {func(c *NewCommit) { c.Edits = map[string]Edit{".git/config": write("")} }, "git keeps"},
+		"an absolute path":            {func(c *NewCommit) { c.Edits = map[string]Edit{"/x": write("")} }, "empty name"},
+		"deleting an empty name":      {func(c *NewCommit) { c.Edits = map[string]Edit{"a//b": {Delete: true}} }, "empty name"},
+		"a mode that is none":         {func(c *NewCommit) { c.Edits = map[string]Edit{"x": {Mode: filemode.Dir}} }, "not one of a file"},
+		"a file where a folder is":    {func(c *NewCommit) { c.Edits = map[string]Edit{"dir": write("")} }, "there is a folder in its place"},
+		"a file below a file":         {func(c *NewCommit) { c.Edits = map[string]Edit{"f/x": write("")} }, "it is a file"},
+		"a file and a folder at once": {func(c *NewCommit) { c.Edits = map[string]Edit{"n": write(""), "n/x": write("")} }, "at once"},
+		"writing through a link":      {func(c *NewCommit) { c.Edits = map[string]Edit{"link": write("")} }, "symbolic link"},
+		"an empty message":            {func(c *NewCommit) { c.Message = " \n" }, "message is empty"},
+		"a message with a zero byte":  {func(c *NewCommit) { c.Message = "a\x00b" }, "zero byte"},
+		"nobody":                      {func(c *NewCommit) { c.Committer.Name, c.Committer.Email = "<>", " " }, "no author"},
+		"a time git can't store":      {func(c *NewCommit) { c.Committer.When = time.Time{} }, "before 1970"},
+		"a parent that is not there":  {func(c *NewCommit) { c.Parent = Hash{1} }, "not"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -19,7 +19,7 @@ const mainRef = "refs/heads/main"
 // appending gives a change that adds a line to the file "log".
 func appending(s *Store, line string) func(context.Context, *Commit) (*Built, error) {
 	return func(ctx context.Context, tip *Commit) (*Built, error) {
-		spec := Change{
+		spec := NewCommit{
 			Committer: Signature{Name: "Writer", Email: "w@example.com", When: time.Unix(1700000000, 0)},
 			Message:   "add " + line + "\n", Edits: map[string]Edit{},
 		}

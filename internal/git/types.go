@@ -6,8 +6,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 )
 
-// Change describes a commit on top of another one.
-type Change struct {
+// NewCommit describes a commit on top of another one.
+type NewCommit struct {
 	// Parent is the commit to build on; zero makes a first commit.
 	Parent Hash
 	// Edits are by path from the top, with slashes.
@@ -48,7 +48,7 @@ type Built struct {
 	// Objects are those that the remote needs to have for the commit to be
 	// complete, given that it has the parent.
 	Objects []Object
-	// Also are further refs that Store.Change moves in the same push, for
+	// Also are further refs that Store.UpdateRef moves in the same push, for
 	// instance a tag.
 	Also []Update
 }

@@ -165,7 +165,7 @@ func (b Bot) build(ctx context.Context, edit Edit, on *git.Commit, held Held, ma
 	if err != nil || len(c.Edits) == 0 {
 		return c, nil, err
 	}
-	spec := git.Change{Parent: on.Hash, Edits: c.Edits, Committer: b.By, Message: message(c.Message, c.Trailers)}
+	spec := git.NewCommit{Parent: on.Hash, Edits: c.Edits, Committer: b.By, Message: message(c.Message, c.Trailers)}
 	built, err := b.Store.Build(ctx, spec)
 	if err != nil || built.Commit.Tree == on.Tree {
 		return c, nil, err

@@ -67,7 +67,7 @@ func (w *world) push(directory string) (*Plan, error) {
 		if plan, err = Make(ctx, At(store, tip.Tree), Target{Config: "vendir.yml", Directory: directory}, origin); err != nil {
 			return nil, err
 		}
-		return store.Build(ctx, git.Change{Parent: tip.Hash, Edits: plan.Edits, Committer: by, Message: "bump\n"})
+		return store.Build(ctx, git.NewCommit{Parent: tip.Hash, Edits: plan.Edits, Committer: by, Message: "bump\n"})
 	})
 	return plan, err
 }

@@ -80,7 +80,7 @@ func (b *bumper) tree(ctx context.Context, on *git.Commit, edits map[string]git.
 	if len(edits) == 0 {
 		return on.Tree, nil
 	}
-	built, err := b.store.Build(ctx, git.Change{Parent: on.Hash, Edits: edits, Committer: on.Committer, Message: "the tree alone\n"})
+	built, err := b.store.Build(ctx, git.NewCommit{Parent: on.Hash, Edits: edits, Committer: on.Committer, Message: "the tree alone\n"})
 	if err != nil {
 		return git.Hash{}, err
 	}

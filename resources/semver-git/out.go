@@ -162,7 +162,7 @@ func (p *put) commitOf(ctx context.Context, tip *git.Commit, d decision) (*git.B
 			}
 		}
 	}
-	spec := git.Change{Edits: edits, Committer: p.src.access().Committer(p.now), Message: m.String()}
+	spec := git.NewCommit{Edits: edits, Committer: p.src.access().Committer(p.now), Message: m.String()}
 	if tip != nil {
 		spec.Parent = tip.Hash
 	}
