@@ -174,7 +174,7 @@ func (w *rollbackWorld) push(branch, message string, edits map[string]git.Edit) 
 	store, err := w.connect(w.stages[0]).Remote.Store("")
 	require.NoError(w.t, err)
 	defer func() { _ = store.Close() }()
-	made, err := store.Change(w.t.Context(), "refs/heads/"+branch, func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
+	made, err := store.UpdateRef(w.t.Context(), "refs/heads/"+branch, func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
 		change := git.NewCommit{Edits: edits, Author: by, Committer: by, Message: message}
 		if tip != nil {
 			change.Parent = tip.Hash

@@ -22,7 +22,7 @@ func TestChangeMovesFurtherRefsInTheSamePush(t *testing.T) {
 	server.Inject(gittest.Fault{Path: gittest.ReceivePack, Times: 1, Before: func() {
 		assert.NoError(t, repo.UpdateRef(tag, second))
 	}})
-	_, err = s.Change(t.Context(), "refs/heads/version", func(ctx context.Context, was *Commit) (*Built, error) {
+	_, err = s.UpdateRef(t.Context(), "refs/heads/version", func(ctx context.Context, was *Commit) (*Built, error) {
 		assert.Nil(t, was, "a tag that was moved says nothing about the branch")
 		tries++
 		b, err := s.Build(ctx, change(Hash{}, map[string]Edit{"version": write("1\n")}))
@@ -44,7 +44,7 @@ func TestChangeMovesFurtherRefsInTheSamePush(t *testing.T) {
 // What is there already needs no commit, but a tag that is missing is still set.
 func TestChangeOfATagAlone(t *testing.T) {
 	_, repo, s, tip := servePartial(t, withMain(t))
-	got, err := s.Change(t.Context(), "refs/heads/main", func(_ context.Context, tip *Commit) (*Built, error) {
+	got, err := s.UpdateRef(t.Context(), "refs/heads/main", func(_ context.Context, tip *Commit) (*Built, error) {
 		return &Built{Hash: tip.Hash, Commit: tip, Also: []Update{{Ref: "refs/tags/v1", New: tip.Hash}}}, nil
 	})
 	require.NoError(t, err)

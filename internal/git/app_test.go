@@ -107,7 +107,7 @@ func TestAppReadsAndWrites(t *testing.T) {
 	hub := newGitHub(t)
 	r := open(t, hub.access(repo.URL()))
 	s := openIn(t, r, "")
-	_, err := s.Change(t.Context(), mainRef, appending(s, "by an app"))
+	_, err := s.UpdateRef(t.Context(), mainRef, appending(s, "by an app"))
 	require.NoError(t, err)
 	assert.Equal(t, "start\nby an app\n", logged(t, repo))
 	assert.EqualValues(t, 1, hub.tokens.Load(), "one token is enough")

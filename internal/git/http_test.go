@@ -120,7 +120,7 @@ func TestRefusalsOfAServer(t *testing.T) {
 	server.Inject(gittest.Fault{Path: gittest.ReceivePack, Status: http.StatusForbidden})
 	r := open(t, Access{URI: repo.URL()})
 	s := openIn(t, r, "")
-	_, err := s.Change(t.Context(), mainRef, appending(s, "no"))
+	_, err := s.UpdateRef(t.Context(), mainRef, appending(s, "no"))
 	require.ErrorIs(t, err, ErrForbidden)
 }
 
@@ -252,7 +252,7 @@ func TestCredentialsStayWithTheirHost(t *testing.T) {
 	defer front.Close()
 	r := open(t, Access{URI: front.URL + "/team/deployments.git", Username: "ana", Password: "correct horse"})
 	s := openIn(t, r, "")
-	_, err := s.Change(t.Context(), mainRef, appending(s, "elsewhere"))
+	_, err := s.UpdateRef(t.Context(), mainRef, appending(s, "elsewhere"))
 	require.NoError(t, err)
 	for _, q := range server.Requests() {
 		assert.Empty(t, q.Header.Get("Authorization"), "%s %s", q.Method, q.Path)

@@ -198,29 +198,29 @@ func (p *push) once(ctx context.Context) (sent, unclear bool, err error) {
 	return true, unclear, err
 }
 
-// Change commits on top of whatever a ref has. build is called with the commit
+// UpdateRef commits on top of whatever a ref has. build is called with the commit
 // that the ref has now, nil when there is none, and again each time when someone
 // else was faster; it gives nil when there is nothing to do. Refs in Built.Also
-// move in the same push, all of them or none. What Change gives is the commit
+// move in the same push, all of them or none. It returns the commit
 // that the remote has afterwards.
-func (s *Store) Change(ctx context.Context, ref string, build func(ctx context.Context, tip *Commit) (*Built, error)) (*Commit, error) {
+func (s *Store) UpdateRef(ctx context.Context, ref string, build func(ctx context.Context, tip *Commit) (*Built, error)) (*Commit, error) {
 	if s.remote == nil {
-		return nil, fmt.Errorf("change %s of %s: it was opened for reading only", ref, s.name)
+		return nil, fmt.Errorf("update %s of %s: it was opened for reading only", ref, s.name)
 	}
 	var moved *object.MovedError
 	loop := retry.Loop{
-		What: fmt.Sprintf("change %s of %s", ref, s.name), Logf: s.remote.logf,
+		What: fmt.Sprintf("update %s of %s", ref, s.name), Logf: s.remote.logf,
 		Again: func(err error) (time.Duration, bool) { return 0, errors.As(err, &moved) },
 	}
 	return retry.Win(ctx, loop, func(paused bool) (*Commit, error) {
 		if paused {
 			moved = nil
 		}
-		return s.changeOnce(ctx, ref, moved, build)
+		return s.updateRefOnce(ctx, ref, moved, build)
 	})
 }
 
-func (s *Store) changeOnce(ctx context.Context, ref string, moved *object.MovedError, build func(context.Context, *Commit) (*Built, error)) (*Commit, error) {
+func (s *Store) updateRefOnce(ctx context.Context, ref string, moved *object.MovedError, build func(context.Context, *Commit) (*Built, error)) (*Commit, error) {
 	tip, err := s.tip(ctx, ref, moved)
 	if err != nil {
 		return nil, err

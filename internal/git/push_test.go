@@ -68,7 +68,7 @@ func manyWriters(t *testing.T, repo *gittest.Repository, a Access, writers int) 
 		wg.Go(func() {
 			r := open(t, a)
 			s := openIn(t, r, "")
-			c, err := s.Change(t.Context(), mainRef, appending(s, fmt.Sprintf("writer %02d", i)))
+			c, err := s.UpdateRef(t.Context(), mainRef, appending(s, fmt.Sprintf("writer %02d", i)))
 			if assert.NoError(t, err) {
 				assert.NotNil(t, c)
 			}
@@ -123,7 +123,7 @@ func TestPushRejectedByHook(t *testing.T) {
 	require.NoError(t, repo.Hook("pre-receive", "echo 'main is frozen until Monday'; exit 1"))
 	r := open(t, Access{URI: repo.URL()})
 	s := openIn(t, r, "")
-	_, err := s.Change(t.Context(), mainRef, appending(s, "no"))
+	_, err := s.UpdateRef(t.Context(), mainRef, appending(s, "no"))
 	var rejected *Rejected
 	require.ErrorAs(t, err, &rejected)
 	assert.Equal(t, mainRef, rejected.Ref)
@@ -138,7 +138,7 @@ func TestPushOfWhichTheAnswerIsLost(t *testing.T) {
 	r := open(t, Access{URI: repo.URL()})
 	s := openIn(t, r, "")
 	server.Inject(gittest.Fault{Path: gittest.ReceivePack, Method: "POST", Lose: true, Times: 1})
-	_, err := s.Change(t.Context(), mainRef, appending(s, "once"))
+	_, err := s.UpdateRef(t.Context(), mainRef, appending(s, "once"))
 	require.NoError(t, err)
 	assert.Equal(t, "start\nonce\n", logged(t, repo))
 
@@ -148,7 +148,7 @@ func TestPushOfWhichTheAnswerIsLost(t *testing.T) {
 		_, err := repo.Commit("main", "someone else", map[string]string{"else": "1"})
 		assert.NoError(t, err)
 	}})
-	_, err = s.Change(t.Context(), mainRef, appending(s, "twice"))
+	_, err = s.UpdateRef(t.Context(), mainRef, appending(s, "twice"))
 	require.NoError(t, err)
 	assert.Equal(t, "start\nonce\ntwice\n", logged(t, repo))
 }
@@ -160,7 +160,7 @@ func TestPushOfWhichTheRequestIsLost(t *testing.T) {
 	r := open(t, Access{URI: repo.URL()})
 	s := openIn(t, r, "")
 	server.Inject(gittest.Fault{Path: gittest.ReceivePack, Method: "POST", Status: 502, Times: 1})
-	_, err := s.Change(t.Context(), mainRef, appending(s, "later"))
+	_, err := s.UpdateRef(t.Context(), mainRef, appending(s, "later"))
 	require.NoError(t, err)
 	assert.Equal(t, "start\nlater\n", logged(t, repo))
 }
@@ -199,10 +199,10 @@ func TestFirstPush(t *testing.T) {
 	refs, err := r.Refs(t.Context(), mainRef)
 	require.NoError(t, err)
 	assert.Empty(t, refs)
-	c, err := s.Change(t.Context(), mainRef, appending(s, "first"))
+	c, err := s.UpdateRef(t.Context(), mainRef, appending(s, "first"))
 	require.NoError(t, err)
 	assert.Equal(t, "first\n", logged(t, repo))
-	again, err := s.Change(t.Context(), mainRef, func(context.Context, *Commit) (*Built, error) { return nil, nil })
+	again, err := s.UpdateRef(t.Context(), mainRef, func(context.Context, *Commit) (*Built, error) { return nil, nil })
 	require.NoError(t, err)
 	assert.Equal(t, c.Hash, again.Hash)
 }

@@ -298,7 +298,7 @@ func TestLocalRepositories(t *testing.T) {
 	}
 	r := open(t, Access{URI: work})
 	s := openIn(t, r, "")
-	_, err = s.Change(t.Context(), mainRef, appending(s, "no"))
+	_, err = s.UpdateRef(t.Context(), mainRef, appending(s, "no"))
 	require.ErrorContains(t, err, "checked out")
 }
 

@@ -137,7 +137,7 @@ func (b Bot) noBase() error {
 // push commits on top of the base branch itself.
 func (b Bot) push(ctx context.Context, edit Edit) (*Outcome, error) {
 	out := &Outcome{}
-	done, err := b.Store.Change(ctx, b.baseRef(), func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
+	done, err := b.Store.UpdateRef(ctx, b.baseRef(), func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
 		if tip == nil {
 			return nil, b.noBase()
 		}

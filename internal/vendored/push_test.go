@@ -63,7 +63,7 @@ func (w *world) push(directory string) (*Plan, error) {
 	}
 	var plan *Plan
 	by := git.Signature{Name: "bot", Email: "bot@example.com", When: time.Now()}
-	_, err = store.Change(w.t.Context(), "refs/heads/main", func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
+	_, err = store.UpdateRef(w.t.Context(), "refs/heads/main", func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
 		if plan, err = Make(ctx, At(store, tip.Tree), Target{Config: "vendir.yml", Directory: directory}, origin); err != nil {
 			return nil, err
 		}

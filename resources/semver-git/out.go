@@ -26,7 +26,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 		return Result{}, err
 	}
 	defer func() { _ = put.close() }()
-	tip, err := b.store.Change(ctx, src.ref(), put.build)
+	tip, err := b.store.UpdateRef(ctx, src.ref(), put.build)
 	if err != nil {
 		return Result{}, put.explain(err)
 	}
