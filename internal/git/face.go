@@ -25,16 +25,16 @@ type (
 
 // One sentinel for each decision that a caller can take, see package object.
 var (
-	ErrNotFound     = object.ErrNotFound
-	ErrNoBranch     = object.ErrNoBranch
-	ErrMoved        = object.ErrMoved
-	ErrAuth         = object.ErrAuth
-	ErrForbidden    = object.ErrForbidden
-	ErrNoRepository = object.ErrNoRepository
-	ErrHostKey      = object.ErrHostKey
-	ErrEmpty        = object.ErrEmpty
-	ErrShallow      = object.ErrShallow
-	ErrDamaged      = object.ErrDamaged
+	ErrNotFound       = object.ErrNotFound
+	ErrNoBranch       = object.ErrNoBranch
+	ErrNonFastForward = object.ErrNonFastForward
+	ErrAuth           = object.ErrAuth
+	ErrForbidden      = object.ErrForbidden
+	ErrNoRepository   = object.ErrNoRepository
+	ErrHostKey        = object.ErrHostKey
+	ErrEmpty          = object.ErrEmpty
+	ErrShallow        = object.ErrShallow
+	ErrDamaged        = object.ErrDamaged
 )
 
 // HashBlob is the hash that git gives to a file with the content of r, see package

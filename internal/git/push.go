@@ -19,7 +19,7 @@ import (
 
 // Push sends what was built, which may be nothing, and moves refs, all of them
 // or none. It is nil only if the remote really has it. Refs that have another
-// value than Old are not touched: ErrMoved. A refusal is *Rejected, with what
+// value than Old are not touched: ErrNonFastForward. A refusal is *Rejected, with what
 // the server said. When the connection breaks after sending, the refs are read
 // again to find out.
 func (r *Remote) Push(ctx context.Context, s *Store, b *Built, updates ...Update) error {
@@ -125,7 +125,7 @@ func (p *push) try(ctx context.Context) error {
 }
 
 // verdict decides from the values that the refs have now: done, not done (the
-// same may be tried again), or ErrMoved.
+// same may be tried again), or ErrNonFastForward.
 func (p *push) verdict(ctx context.Context) (done bool, err error) {
 	names := make([]string, 0, len(p.updates))
 	for _, u := range p.updates {
@@ -151,7 +151,7 @@ func (p *push) judge(ctx context.Context, refs map[string]Hash) (done bool, err 
 				return false, err
 			}
 			if !landed {
-				return false, &object.MovedError{Ref: u.Ref, Old: u.Old, Seen: now}
+				return false, &object.NonFastForwardError{Ref: u.Ref, Old: u.Old, Seen: now}
 			}
 		}
 	}
@@ -207,7 +207,7 @@ func (s *Store) UpdateRef(ctx context.Context, ref string, build func(ctx contex
 	if s.remote == nil {
 		return nil, fmt.Errorf("update %s of %s: it was opened for reading only", ref, s.name)
 	}
-	var moved *object.MovedError
+	var moved *object.NonFastForwardError
 	loop := retry.Loop{
 		What: fmt.Sprintf("update %s of %s", ref, s.name), Logf: s.remote.logf,
 		Again: func(err error) (time.Duration, bool) { return 0, errors.As(err, &moved) },
@@ -220,7 +220,7 @@ func (s *Store) UpdateRef(ctx context.Context, ref string, build func(ctx contex
 	})
 }
 
-func (s *Store) updateRefOnce(ctx context.Context, ref string, moved *object.MovedError, build func(context.Context, *Commit) (*Built, error)) (*Commit, error) {
+func (s *Store) updateRefOnce(ctx context.Context, ref string, moved *object.NonFastForwardError, build func(context.Context, *Commit) (*Built, error)) (*Commit, error) {
 	tip, err := s.tip(ctx, ref, moved)
 	if err != nil {
 		return nil, err
@@ -247,7 +247,7 @@ func (s *Store) updateRefOnce(ctx context.Context, ref string, moved *object.Mov
 
 // tip is the commit that a ref has, nil when there is none. A push that came too
 // late has seen it already.
-func (s *Store) tip(ctx context.Context, ref string, moved *object.MovedError) (*Commit, error) {
+func (s *Store) tip(ctx context.Context, ref string, moved *object.NonFastForwardError) (*Commit, error) {
 	refs := map[string]Hash{}
 	if moved != nil && moved.Ref == ref && !moved.Seen.IsZero() {
 		refs[ref] = moved.Seen

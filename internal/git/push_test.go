@@ -111,7 +111,7 @@ func TestPushToMovedBranch(t *testing.T) {
 		_, err := repo.Commit("main", "first", map[string]string{"else": uri})
 		require.NoError(t, err)
 		err = r.Push(t.Context(), s, b, Update{Ref: mainRef, Old: tip, New: b.Hash})
-		require.ErrorIs(t, err, ErrMoved)
+		require.ErrorIs(t, err, ErrNonFastForward)
 		assert.NotContains(t, logged(t, repo), "late")
 	}
 }
@@ -177,7 +177,7 @@ func TestPushBranchAndTagTogether(t *testing.T) {
 		b := build(t, s, tip, "release "+uri)
 		branch := Update{Ref: mainRef, Old: tip, New: b.Hash}
 		err := r.Push(t.Context(), s, b, branch, Update{Ref: "refs/tags/v1", New: b.Hash})
-		require.ErrorIs(t, err, ErrMoved, "the tag is there")
+		require.ErrorIs(t, err, ErrNonFastForward, "the tag is there")
 		assert.NotContains(t, logged(t, repo), "release "+uri)
 
 		require.NoError(t, r.Push(t.Context(), s, b, branch, Update{Ref: "refs/tags/v2", New: b.Hash}))

@@ -92,7 +92,7 @@ func (b Bot) Keep(ctx context.Context, edit Edit) (*Outcome, error) {
 	}
 	loop := retry.Loop{
 		What: fmt.Sprintf("update %s of %s", b.Branch, b.Remote.URL()), Logf: b.Logf,
-		Again: func(err error) (time.Duration, bool) { return 0, errors.Is(err, git.ErrMoved) },
+		Again: func(err error) (time.Duration, bool) { return 0, errors.Is(err, git.ErrNonFastForward) },
 	}
 	out, err := retry.Win(ctx, loop, func(bool) (*Outcome, error) { return b.once(ctx, edit) })
 	if err != nil || out.Commit == nil {
@@ -102,7 +102,7 @@ func (b Bot) Keep(ctx context.Context, edit Edit) (*Outcome, error) {
 }
 
 // once is one attempt. Both branches are read again at its end: when the bot's has moved, the pull request
-// may have the text of another commit. ErrMoved says so.
+// may have the text of another commit. ErrNonFastForward says so.
 func (b Bot) once(ctx context.Context, edit Edit) (*Outcome, error) {
 	seen, err := b.refs(ctx)
 	if err != nil {
@@ -114,7 +114,7 @@ func (b Bot) once(ctx context.Context, edit Edit) (*Outcome, error) {
 	}
 	now, err := b.refs(ctx)
 	if err == nil && (now.bot != out.Commit.Hash || now.base != seen.base && b.On.IsZero()) {
-		err = git.ErrMoved
+		err = git.ErrNonFastForward
 	}
 	return out, err
 }

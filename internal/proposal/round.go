@@ -19,7 +19,7 @@ type round struct {
 	on   *git.Commit
 }
 
-// run leaves the branch and the pull request as wanted, given that nobody else moves them. ErrMoved
+// run leaves the branch and the pull request as wanted, given that nobody else moves them. ErrNonFastForward
 // says that somebody did.
 func (r *round) run(ctx context.Context) (*Outcome, error) {
 	if err := r.open(ctx); err != nil {

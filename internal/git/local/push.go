@@ -79,7 +79,7 @@ func (l *Repository) update(updates []object.Update) error {
 			return err
 		}
 		if now != u.Old && now != u.New {
-			return &object.MovedError{Ref: u.Ref, Old: u.Old, Seen: now}
+			return &object.NonFastForwardError{Ref: u.Ref, Old: u.Old, Seen: now}
 		}
 	}
 	for i, u := range updates {

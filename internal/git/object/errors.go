@@ -12,9 +12,9 @@ var (
 	ErrNotFound = errors.New("not in the repository")
 	// ErrNoBranch says that the repository has no such branch or ref.
 	ErrNoBranch = errors.New("no such branch")
-	// ErrMoved says that a ref has another value than the decision was based on:
+	// ErrNonFastForward says that a ref has another value than the decision was based on:
 	// read again and decide again.
-	ErrMoved = errors.New("the ref was moved by someone else")
+	ErrNonFastForward = errors.New("the ref was moved by someone else")
 	// ErrAuth says that the credentials were not accepted, or that there are none.
 	ErrAuth = errors.New("the credentials were refused")
 	// ErrForbidden says that the credentials are good but do not allow this.
@@ -55,19 +55,19 @@ func (e *Rejected) Error() string {
 	return text
 }
 
-// MovedError is ErrMoved with the value that was found.
-type MovedError struct {
+// NonFastForwardError is ErrNonFastForward with the value that was found.
+type NonFastForwardError struct {
 	Ref       string
 	Old, Seen Hash
 }
 
 // Error names both values.
-func (e *MovedError) Error() string {
-	return fmt.Sprintf("%s: %s: it is %s, not %s", e.Ref, ErrMoved.Error(), describe(e.Seen), describe(e.Old))
+func (e *NonFastForwardError) Error() string {
+	return fmt.Sprintf("%s: %s: it is %s, not %s", e.Ref, ErrNonFastForward.Error(), describe(e.Seen), describe(e.Old))
 }
 
-// Is makes it an ErrMoved.
-func (e *MovedError) Is(target error) bool { return target == ErrMoved }
+// Is makes it an ErrNonFastForward.
+func (e *NonFastForwardError) Is(target error) bool { return target == ErrNonFastForward }
 
 func describe(h Hash) string {
 	if h.IsZero() {
