@@ -47,15 +47,6 @@ type indexed struct {
 	delta             bool
 }
 
-// indexPack gives git's index of a pack in memory.
-func indexPack(content []byte, ext external) ([]byte, error) {
-	x := newIndexer()
-	if err := x.scan(bytes.NewReader(content)); err != nil {
-		return nil, err
-	}
-	return x.index(inMemory(content), "", ext)
-}
-
 func newIndexer() *indexer {
 	return &indexer{byHash: map[object.Hash]int32{}, unpacked: &atomic.Int64{}}
 }

@@ -1,9 +1,19 @@
 package pack
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
+
+// indexPack gives git's index of a pack in memory.
+func indexPack(content []byte, ext external) ([]byte, error) {
+	x := newIndexer()
+	if err := x.scan(bytes.NewReader(content)); err != nil {
+		return nil, err
+	}
+	return x.index(inMemory(content), "", ext)
+}
 
 func FuzzIndexPack(f *testing.F) {
 	f.Add([]byte("PACK\x00\x00\x00\x02\x00\x00\x00\x00" + strings.Repeat("x", 20)))
