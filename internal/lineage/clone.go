@@ -76,7 +76,7 @@ func (c *clone) open(ctx context.Context) error {
 	if info, err := os.Stat(c.place); err == nil && info.IsDir() {
 		return c.openFolder()
 	}
-	remote, err := git.Open(git.Access{URI: c.place, Branch: "HEAD"}, git.Options{})
+	remote, err := git.Open(git.Access{URI: c.place, Branch: "main"}, git.Options{}) // all refs are read; an access must name one
 	if err != nil {
 		return err
 	}
