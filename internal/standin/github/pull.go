@@ -330,22 +330,3 @@ func listReviews(s *Server, c *call) (status int, body any, err error) {
 	}
 	return http.StatusOK, out, nil
 }
-
-func listPullsOf(s *Server, c *call) (status int, body any, err error) {
-	r := c.repository
-	commit, err := r.Git().RevParse(c.PathValue("ref") + "^{commit}")
-	if err != nil {
-		return 0, nil, invalid(detail{Resource: "Commit", Code: "custom", Message: "No commit found for SHA: " + c.PathValue("ref")})
-	}
-	out := []any{}
-	for _, p := range r.pulls {
-		from := p.fork
-		if from == "" {
-			from = p.baseCommit
-		}
-		if p.mergeCommit == commit || (r.reaches(p.headCommit, commit) && !r.reaches(from, commit)) {
-			out = append(out, r.entry(p))
-		}
-	}
-	return http.StatusOK, page(s, c, out), nil
-}

@@ -27,7 +27,6 @@ func (s *Server) routes() http.Handler {
 		"GET " + repository + "/labels/{name}":                        getLabel,
 		"GET " + repository + "/git/ref/tags/{tag...}":                getTagRef,
 		"GET " + repository + "/git/tags/{sha}":                       getTag,
-		"GET " + repository + "/commits/{ref}/pulls":                  listPullsOf,
 		"GET " + repository + "/commits/{ref}/status":                 getStatus,
 		"GET " + repository + "/commits/{ref}/statuses":               listStatuses,
 		"POST " + repository + "/statuses/{ref}":                      createStatus,
