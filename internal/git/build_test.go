@@ -228,7 +228,7 @@ func TestBuildRefuses(t *testing.T) {
 		"a path into .git":            {func(c *NewCommit) { c.Edits = map[string]Edit{".git/config": write("")} }, "git keeps"},
 		"an absolute path":            {func(c *NewCommit) { c.Edits = map[string]Edit{"/x": write("")} }, "empty name"},
 		"deleting an empty name":      {func(c *NewCommit) { c.Edits = map[string]Edit{"a//b": {Delete: true}} }, "empty name"},
-		"a mode that is none":         {func(c *NewCommit) { c.Edits = map[string]Edit{"x": {Mode: filemode.Dir}} }, "not one of a file"},
+		"a mode that no file has":     {func(c *NewCommit) { c.Edits = map[string]Edit{"x": {Mode: filemode.Dir}} }, "not one of a file"},
 		"a file where a folder is":    {func(c *NewCommit) { c.Edits = map[string]Edit{"dir": write("")} }, "there is a folder in its place"},
 		"a file below a file":         {func(c *NewCommit) { c.Edits = map[string]Edit{"f/x": write("")} }, "it is a file"},
 		"a file and a folder at once": {func(c *NewCommit) { c.Edits = map[string]Edit{"n": write(""), "n/x": write("")} }, "at once"},

@@ -23,7 +23,7 @@ type Edit struct {
 	// regular file where there is none.
 	Mode    filemode.FileMode
 	Content []byte
-	// Delete removes the path; it is not an error when there is nothing.
+	// Delete removes the path; a path that does not exist is not an error.
 	Delete bool
 }
 

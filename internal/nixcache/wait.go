@@ -90,8 +90,8 @@ type Report struct {
 	there []Path
 }
 
-// There is what was requested and is available, once the wish has come true: of a
-// wish for closures, with everything that it refers to.
+// There returns the paths that satisfied the request; if it was for closures, with
+// everything that they refer to.
 func (r Report) There() []Path { return r.there }
 
 // NarSize is the size of what was found, unpacked, in bytes.

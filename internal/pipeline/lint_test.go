@@ -151,7 +151,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// What fly takes is no finding, and what it refuses is one.
+// Lint accepts what fly accepts, and has a finding for what fly refuses.
 func TestLintReadsWhatFlyReads(t *testing.T) {
 	const head = "resource_types:\n- name: slack\n  type: registry-image\n  source: {repository: a/b, tag: TAG}\njobs:\n- name: j\n  SERIAL\n  plan:\n  - task: t\n    config:\n      platform: linux\n      image_resource: {type: registry-image, source: {repository: a/b, tag: 1.2.3}}\n      params: {PARAMS}\n      run: {path: sh}\n"
 	lint := func(tag, serial, params string) string {

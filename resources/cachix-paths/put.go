@@ -166,8 +166,8 @@ func describe(p PutParams, n int) string {
 	return text
 }
 
-// answer is the version and what people see beside it. The version is what was
-// wished for and is there.
+// answer is the version and its metadata. The version lists the paths that satisfied
+// the request.
 func answer(cache *nixcache.Cache, r nixcache.Report) Result {
 	paths := r.There()
 	out := Result{Version: newVersion(paths, now()), Metadata: about(cache, len(paths), r.Narinfos())}

@@ -97,7 +97,7 @@ func parseShort(uri string) (*Address, error) {
 	}
 	e.host, e.Path, ok = strings.Cut(rest, ":")
 	if !ok || strings.Contains(e.host, "/") || e.host == "" {
-		return nil, nil //nolint:nilnil // it is none
+		return nil, nil //nolint:nilnil // nil: not a short address
 	}
 	if strings.Contains(e.host, "@") {
 		return nil, errors.New("uri: it has two @ before the path; write ssh://user@host/path")

@@ -161,8 +161,8 @@ func (noKey) Marshal() []byte { return []byte("none") }
 // Verify accepts nothing.
 func (noKey) Verify([]byte, *ssh.Signature) error { return errors.New("not a key") }
 
-// learn finds the kinds of the host's keys. The server is asked for one of those: a server with
-// several keys may else show one that is not known.
+// learn finds the kinds of keys that are known for the host. The handshake offers only those, because
+// a server with several keys might otherwise present an unknown one.
 func (t *trust) learn(known ssh.HostKeyCallback, lines []string) {
 	var unknown *knownhosts.KeyError
 	if !errors.As(known(t.address, &net.TCPAddr{}, noKey{}), &unknown) {

@@ -14,21 +14,21 @@ import (
 
 // graphQL answers the queries and mutations of package forge and of Concourse's github-release resource.
 func graphQL(s *Server, c *call) (status int, body any, err error) {
-	var wish struct {
+	var request struct {
 		Query     string                     `json:"query"`
 		Variables map[string]json.RawMessage `json:"variables"`
 	}
-	if err := c.decode(&wish); err != nil {
+	if err := c.decode(&request); err != nil {
 		return 0, nil, err
 	}
-	if strings.Contains(wish.Query, "releases(") {
-		return http.StatusOK, s.queryReleases(c, wish.Query, wish.Variables), nil
+	if strings.Contains(request.Query, "releases(") {
+		return http.StatusOK, s.queryReleases(c, request.Query, request.Variables), nil
 	}
 	var input mutation
-	if err := json.Unmarshal([]byte(cmp.Or(string(wish.Variables["input"]), "{}")), &input); err != nil {
+	if err := json.Unmarshal([]byte(cmp.Or(string(request.Variables["input"]), "{}")), &input); err != nil {
 		return 0, nil, err
 	}
-	body, err = s.mutate(c, wish.Query, input)
+	body, err = s.mutate(c, request.Query, input)
 	return http.StatusOK, body, err
 }
 
