@@ -43,7 +43,7 @@ help: ## say what the targets do (default)
 	@echo '  FUZZ_TIME=$(FUZZ_TIME) IMAGES=$(IMAGES) BENCH=$(BENCH) BENCH_FLAGS=$(BENCH_FLAGS) TEST_FLAGS=$(TEST_FLAGS) can be changed, see Makefile'
 
 demo: ## build everything and rehearse the pipelines end to end on this machine
-	go run ./pipelines demo --html demo.html
+	go run ./pipelines/taxiway demo --html demo.html
 
 test: ## every test, in random order, with the race detector where goroutines share memory
 	@tested='{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}'; \

@@ -1,4 +1,4 @@
-package main
+package pipelines
 
 import (
 	"crypto/sha256"

@@ -1,11 +1,10 @@
-package main
+package pipelines
 
 import (
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 func TestComplaintsSpeakOfTheUsersFile(t *testing.T) {
@@ -34,19 +33,5 @@ func TestComplaintsSpeakOfTheUsersFile(t *testing.T) {
 		},
 	} {
 		assert.Equal(t, tc.want, complaint(tc.said, filepath.Join("my", "team.yml")), name)
-	}
-}
-
-func TestCommandsSayWhatTheyLack(t *testing.T) {
-	t.Parallel()
-	for want, args := range map[string][]string{
-		"lint: name the pipeline files":                             {"lint"},
-		"rehearse: name the pipeline files":                         {"rehearse"},
-		"set: name one template":                                    {"set", "--target", "ci"},
-		"there is no such template, there are: charts, deployments": {"set", "relase", "--target", "ci", "--values", "v.yml"},
-		"--repository app=absent: use the path of a clone":          {"rehearse", "p.yml", "--repository", "app=absent"},
-	} {
-		_, err := pipelines(t, args...)
-		require.ErrorContains(t, err, want)
 	}
 }

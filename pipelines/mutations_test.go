@@ -1,4 +1,4 @@
-package main
+package pipelines
 
 import (
 	"os"
@@ -24,11 +24,11 @@ func TestLintNamesWhatBroke(t *testing.T) {
 	for _, m := range mutations() {
 		t.Run(m.template+": "+m.want, func(t *testing.T) {
 			t.Parallel()
-			good, err := os.ReadFile(exampleOf(m.user, m.template).want())
+			good, err := os.ReadFile(exampleOf(m.user, m.template).Want())
 			require.NoError(t, err)
 			require.Contains(t, string(good), m.old)
 			broken := strings.Replace(string(good), m.old, m.new, 1)
-			assert.Contains(t, pipeline.Lint("want.yml", []byte(broken), ownTypes()).String(), m.want)
+			assert.Contains(t, pipeline.Lint("want.yml", []byte(broken), OwnTypes()).String(), m.want)
 		})
 	}
 }

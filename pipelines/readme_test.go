@@ -1,4 +1,4 @@
-package main
+package pipelines
 
 import (
 	"bytes"
@@ -36,7 +36,7 @@ func TestPipelinesInReadmesLintClean(t *testing.T) {
 			whole[file] = true
 			// so that a finding has the README's line
 			lines := bytes.Repeat([]byte("\n"), bytes.Count(text[:at[2]], []byte("\n")))
-			findings := pipeline.Lint(file, append(lines, example...), ownTypes())
+			findings := pipeline.Lint(file, append(lines, example...), OwnTypes())
 			assert.Empty(t, findings, "%s", findings)
 		}
 		if to := elsewhere.FindSubmatch(text); to != nil {
@@ -51,7 +51,7 @@ func TestPipelinesInReadmesLintClean(t *testing.T) {
 // A key that a type takes stands in its README, or in the one that it points to for what they share.
 func TestReadmesNameEveryKey(t *testing.T) {
 	t.Parallel()
-	for name, own := range ownTypes() {
+	for name, own := range OwnTypes() {
 		described, ok := own.(concourse.Schema)
 		require.True(t, ok, name)
 		text, err := os.ReadFile(filepath.Join("..", "resources", name, "README.md"))

@@ -1,4 +1,4 @@
-package main
+package pipelines
 
 import (
 	"fmt"
@@ -58,14 +58,14 @@ func renderedTasks(t *testing.T) map[string]pipeline.TaskConfig {
 }
 
 var readTasks = sync.OnceValues(func() (map[string]pipeline.TaskConfig, error) {
-	cases, err := exampleCases(examplesFolder)
+	cases, err := Examples(examplesFolder)
 	tasks := map[string]pipeline.TaskConfig{}
 	for _, c := range cases {
-		data, err := os.ReadFile(c.want())
+		data, err := os.ReadFile(c.Want())
 		if err != nil {
 			return nil, err
 		}
-		p, err := pipeline.Parse(c.want(), data)
+		p, err := pipeline.Parse(c.Want(), data)
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,6 @@
-package main
+// Package pipelines has the templates of the suite's pipelines, renders them with ytt, and knows the resource types that
+// they use. The program taxiway, one folder below, is its command line.
+package pipelines
 
 import (
 	"bytes"
@@ -30,24 +32,41 @@ const (
 	sharedFolder  = "shared"
 	configsFolder = "configs"
 	valuesFile    = "values.yml"
-	wantFile      = "want.yml"
 )
 
-// deploymentsTemplate is the one template that reads cepler configs.
-const deploymentsTemplate = "deployments"
+// WantFile is the name of a committed rendering.
+const WantFile = "want.yml"
 
-// rendering is one pipeline template with the values of one user.
-type rendering struct {
+// Deployments is the one template that reads cepler configs.
+const Deployments = "deployments"
+
+// Rendering is one pipeline template with the values of one user.
+type Rendering struct {
 	Template   string // folder of the template, such as deployments
 	Values     string // path of the data values
 	Repository string // root of the repository that holds the cepler configs; default: the folder of Values
 }
 
-// errNoYtt is what render says on a machine without ytt.
-var errNoYtt = errors.New("ytt is not on PATH: it is Carvel's templating program; get it from your package manager, for example with `nix shell nixpkgs#ytt` or `brew install ytt`")
+// ErrNoYtt is what render says on a machine without ytt.
+var ErrNoYtt = errors.New("ytt is not on PATH: it is Carvel's templating program; get it from your package manager, for example with `nix shell nixpkgs#ytt` or `brew install ytt`")
+
+// Templates are the folders that hold a pipeline.
+func Templates() ([]string, error) {
+	entries, err := templates.ReadDir(".")
+	if err != nil {
+		return nil, fmt.Errorf("list the templates: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.Name() != sharedFolder {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
 
 // inputs is everything that the rendering depends on, by the names that ytt gets to see.
-func (r rendering) inputs() (map[string][]byte, error) {
+func (r Rendering) inputs() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, folder := range []string{sharedFolder, r.Template} {
 		if err := addTemplates(files, folder); err != nil {
@@ -62,7 +81,7 @@ func (r rendering) inputs() (map[string][]byte, error) {
 		return nil, err
 	}
 	files[valuesFile] = values
-	if r.Template == deploymentsTemplate {
+	if r.Template == Deployments {
 		err = r.addConfigs(files, values)
 	}
 	return files, err
@@ -98,7 +117,7 @@ func addTemplates(files map[string][]byte, folder string) error {
 }
 
 // addConfigs takes the cepler configs that the values name, each one read as cepler-in would. The ending .data keeps ytt from taking them for templates.
-func (r rendering) addConfigs(files map[string][]byte, values []byte) error {
+func (r Rendering) addConfigs(files map[string][]byte, values []byte) error {
 	var named struct {
 		Deployments []struct {
 			Config string `yaml:"config"`
@@ -151,7 +170,7 @@ const digestLine = "# Made from: "
 
 // head is the comment on top of a rendering.
 func head(files map[string][]byte) string {
-	return "# Rendered by `go run ./pipelines render`. Change the values or the templates, not this file.\n" +
+	return "# Rendered by `taxiway render`. Change the values or the templates, not this file.\n" +
 		digestLine + digest(files) + "\n"
 }
 
@@ -168,15 +187,15 @@ func digestOf(rendered []byte) string {
 	return ""
 }
 
-// render runs ytt and returns the pipeline with its head.
-func (r rendering) render(ctx context.Context) ([]byte, error) {
+// Render runs ytt and returns the pipeline with its head.
+func (r Rendering) Render(ctx context.Context) ([]byte, error) {
 	files, err := r.inputs()
 	if err != nil {
 		return nil, err
 	}
 	ytt, err := exec.LookPath("ytt")
 	if err != nil {
-		return nil, errNoYtt
+		return nil, ErrNoYtt
 	}
 	dir, err := os.MkdirTemp("", "pipelines-")
 	if err != nil {

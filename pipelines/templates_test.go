@@ -1,4 +1,4 @@
-package main
+package pipelines
 
 import (
 	"os"
@@ -14,7 +14,7 @@ import (
 
 func rendered(t *testing.T, user, template string) *pipeline.Pipeline {
 	t.Helper()
-	file := exampleOf(user, template).want()
+	file := exampleOf(user, template).Want()
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
 	p, err := pipeline.Parse(file, data)
@@ -194,7 +194,7 @@ func TestEveryTaskPassesAnAbortOn(t *testing.T) {
 	require.NoError(t, err)
 	tasks := 0
 	for _, c := range allExamples(t) {
-		for _, job := range rendered(t, filepath.Base(filepath.Dir(c.dir)), c.template()).Jobs {
+		for _, job := range rendered(t, filepath.Base(filepath.Dir(c.Dir)), c.Template()).Jobs {
 			walk(job.Steps(), func(s pipeline.Step) {
 				if s.Kind != pipeline.KindTask || s.Task.Config.Run.Path == "build" {
 					return
@@ -203,7 +203,7 @@ func TestEveryTaskPassesAnAbortOn(t *testing.T) {
 				run := s.Task.Config.Run
 				assert.Equal(t, "bash", run.Path)
 				require.Len(t, run.Args, 4)
-				assert.Equal(t, []string{"-c", string(abortable)}, run.Args[:2], "%s: task %s", c.want(), s.Name())
+				assert.Equal(t, []string{"-c", string(abortable)}, run.Args[:2], "%s: task %s", c.Want(), s.Name())
 			})
 		}
 	}
@@ -233,7 +233,7 @@ func TestTemplatesRefuse(t *testing.T) {
 		{"lana-bank", "charts", "- name: lana-bank\n", "- name: lana-bank\n- name: lana-bank\n", "charts: two are called lana-bank"},
 		{"lana-bank", "charts", "program: tofu", "program: pulumi", `must be: one of ["terraform", "tofu"]`},
 		{"lana-bank", "charts", "kubeconfig: ((testflight.kubeconfig))", "kubeconfig: 'clusters: []'", "must be: a ((reference)) to a secret"},
-		{"lana-bank", "charts", "program: tofu", "program: tofu\n  timeout: 30m", "testflight.limit: 30m must be longer than testflight.timeout: 30m"},
+		{"lana-bank", "charts", "  timeout: 15m", "  timeout: 30m", "testflight.limit: 30m must be longer than testflight.timeout: 30m"},
 		{"lana-bank", "charts", "program: tofu", "program: tofu\n  limit: 1d", "testflight.limit: 1d is not a duration like 90s, 15m or 1h30m"},
 		{"small-team", "deployments", "\nexecutors:", "\ntimeout: 10m\n\nexecutors:", "timeout: 10m must be longer than executors.helm.timeout: 5m (helm may take it twice"},
 		{"lana-bank", "nix-cache", "  access_token: ((github.access_token))", "  app_private_key: ((key))", "needs an access_token, or an app_id"},
@@ -241,12 +241,12 @@ func TestTemplatesRefuse(t *testing.T) {
 	} {
 		t.Run(tc.template+": "+tc.want, func(t *testing.T) {
 			t.Parallel()
-			good, err := os.ReadFile(exampleOf(tc.user, tc.template).rendering().Values)
+			good, err := os.ReadFile(exampleOf(tc.user, tc.template).Rendering().Values)
 			require.NoError(t, err)
 			require.Contains(t, string(good), tc.old)
 			values := filepath.Join(t.TempDir(), valuesFile)
 			require.NoError(t, os.WriteFile(values, []byte(strings.Replace(string(good), tc.old, tc.replacement, 1)), 0o644))
-			out, err := pipelines(t, "render", tc.template, "--values", values, "--repository", exampleOf(tc.user, tc.template).rendering().Repository)
+			out, err := Rendering{Template: tc.template, Values: values, Repository: exampleOf(tc.user, tc.template).Rendering().Repository}.Render(t.Context())
 			require.Error(t, err)
 			require.ErrorContains(t, err, tc.want)
 			assert.Empty(t, out)
@@ -259,12 +259,12 @@ func TestTemplatesRefuseUnknownValues(t *testing.T) {
 	t.Parallel()
 	without(t, "ytt")
 	for _, c := range allExamples(t) {
-		r := c.rendering()
+		r := c.Rendering()
 		good, err := os.ReadFile(r.Values)
 		require.NoError(t, err)
 		values := filepath.Join(t.TempDir(), valuesFile)
 		require.NoError(t, os.WriteFile(values, append(good, "\nnotfy: {}\n"...), 0o644))
-		_, err = pipelines(t, "render", r.Template, "--values", values, "--repository", r.Repository)
+		_, err = Rendering{Template: r.Template, Values: values, Repository: r.Repository}.Render(t.Context())
 		require.Error(t, err, r.Values)
 		require.ErrorContains(t, err, `did you mean "notify"?`)
 	}

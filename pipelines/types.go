@@ -1,4 +1,4 @@
-package main
+package pipelines
 
 import (
 	"github.com/taxiway-ci/taxiway/internal/concourse"
@@ -13,8 +13,8 @@ import (
 	vendirbump "github.com/taxiway-ci/taxiway/resources/vendir-bump"
 )
 
-// ownTypes says what the suite's resource types accept, taken from the programs' own types.
-func ownTypes() pipeline.Types {
+// OwnTypes says what the suite's resource types accept, taken from the programs' own types.
+func OwnTypes() pipeline.Types {
 	return pipeline.Types{
 		"cachix-paths":        concourse.Describe(cachixpaths.Resource{}),
 		"cepler-in":           concourse.Describe(ceplerin.Resource{}),

@@ -1,4 +1,4 @@
-// Package demo has what `go run ./pipelines demo` plays: a scenario, the values
+// Package demo has what `go run ./pipelines/taxiway demo` plays: a scenario, the values
 // of its variables, and a deployments repository of realistic size and shape
 // that is made anew each time, always the same.
 package demo

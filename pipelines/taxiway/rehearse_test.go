@@ -14,6 +14,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/world"
+	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
 // The plays share the images: building them takes longer than most plays.
@@ -39,7 +40,7 @@ func TestPlays(t *testing.T) {
 			require.NoError(t, p.Run(t.Context(), &out, false), "%s", &out)
 			assert.Contains(t, out.String(), "Act 1 of ")
 			assert.NotContains(t, out.String(), "\x1b", "no colours where there is no terminal")
-			if slices.ContainsFunc(p.Pipelines, func(l world.Pipeline) bool { return l.Name == deploymentsTemplate }) {
+			if slices.ContainsFunc(p.Pipelines, func(l world.Pipeline) bool { return l.Name == pipelines.Deployments }) {
 				page, err := os.ReadFile(p.Page)
 				require.NoError(t, err)
 				assert.True(t, bytes.Contains(page, []byte("<title>What every environment runs</title>")))
@@ -55,7 +56,7 @@ func TestRehearseACopy(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds images")
 	}
-	config, err := os.ReadFile("examples/two-environments/cepler/cepler.yml")
+	config, err := os.ReadFile("../examples/two-environments/cepler/cepler.yml")
 	require.NoError(t, err)
 	repository, err := gittest.Init(filepath.Join(t.TempDir(), "own.git"))
 	require.NoError(t, err)
@@ -69,7 +70,7 @@ func TestRehearseACopy(t *testing.T) {
 	vars := filepath.Join(t.TempDir(), "vars.yml")
 	require.NoError(t, os.WriteFile(vars, []byte("api_token: x\n"), 0o644))
 
-	out, err := pipelines(t, "rehearse", "examples/two-environments/deployments/want.yml", "--repository", repository.Dir, "--vars", vars)
+	out, err := taxiway(t, "rehearse", "../examples/two-environments/deployments/want.yml", "--repository", repository.Dir, "--vars", vars)
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "deploy-staging #1")
 	assert.Contains(t, out, "deploy-production #1")
@@ -80,13 +81,13 @@ func TestRehearseACopy(t *testing.T) {
 
 func TestRehearseSaysWhatItLacks(t *testing.T) {
 	t.Parallel()
-	_, err := pipelines(t, "rehearse", "examples/lana-bank/deployments/want.yml")
+	_, err := taxiway(t, "rehearse", "../examples/lana-bank/deployments/want.yml")
 	require.ErrorContains(t, err, "--repository")
 	file := filepath.Join(t.TempDir(), "s.yml")
 	require.NoError(t, os.WriteFile(file, []byte("acts: []\n"), 0o644))
-	_, err = pipelines(t, "rehearse", "examples/lana-bank/deployments/want.yml", "--repository", ".", "--scenario", file)
+	_, err = taxiway(t, "rehearse", "../examples/lana-bank/deployments/want.yml", "--repository", ".", "--scenario", file)
 	require.ErrorContains(t, err, "has no acts")
-	_, err = pipelines(t, "rehearse", filepath.Join(t.TempDir(), "none.yml"), "--repository", ".")
+	_, err = taxiway(t, "rehearse", filepath.Join(t.TempDir(), "none.yml"), "--repository", ".")
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
@@ -136,10 +137,10 @@ jobs:
 `), 0o644))
 		files, flags = append(files, file), append(flags, "--repository", name+"="+r.Dir)
 	}
-	out, err := pipelines(t, append(append([]string{"rehearse"}, files...), flags...)...)
+	out, err := taxiway(t, append(append([]string{"rehearse"}, files...), flags...)...)
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "say #1 of one")
 	assert.Contains(t, out, "say #1 of two")
-	_, err = pipelines(t, append(append([]string{"rehearse"}, files...), flags[:2]...)...)
+	_, err = taxiway(t, append(append([]string{"rehearse"}, files...), flags[:2]...)...)
 	require.ErrorContains(t, err, "the pipelines use the repository acme/two: name a clone of it with --repository two=PATH")
 }

@@ -29,8 +29,8 @@ func setCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set TEMPLATE --values FILE --target TARGET",
 		Short: "Render and check a pipeline, then show (or run) the fly command that sets it",
-		Example: "  go run ./pipelines set deployments --values values.yml --repository ../deployments --target ci\n" +
-			"  go run ./pipelines set deployments --values values.yml --repository ../deployments --target ci --execute",
+		Example: "  taxiway set deployments --values values.yml --repository ../deployments --target ci\n" +
+			"  taxiway set deployments --values values.yml --repository ../deployments --target ci --execute",
 		Args: oneTemplate,
 		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd, args[0]) },
 	}
@@ -62,7 +62,7 @@ func (f *setFlags) run(cmd *cobra.Command, template string) error {
 	if err != nil {
 		return err
 	}
-	rendered, err := r.render(cmd.Context())
+	rendered, err := r.Render(cmd.Context())
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
 // localFlags say where the Concourse and the registry of docker-compose.yml are,
@@ -30,7 +31,7 @@ func localCommand() *cobra.Command {
 		Short: "Set the example pipelines in the Concourse of docker-compose.yml",
 		Long: "Set the example pipelines, paused, in the Concourse of pipelines/docker-compose.yml, with images built from this clone.\n" +
 			"Needs fly on PATH, of the same version: http://localhost:8080 offers it at the bottom of the page.",
-		Example: "  docker compose --file pipelines/docker-compose.yml up --detach --wait && go run ./pipelines local",
+		Example: "  docker compose --file pipelines/docker-compose.yml up --detach --wait && taxiway local",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return flags.run(cmd) },
 	}
@@ -48,7 +49,7 @@ func localCommand() *cobra.Command {
 }
 
 func (f *localFlags) run(cmd *cobra.Command) error {
-	cases, err := exampleCases(f.examples)
+	cases, err := pipelines.Examples(f.examples)
 	if err != nil {
 		return err
 	}
@@ -62,11 +63,11 @@ func (f *localFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	for _, c := range cases {
-		user := filepath.Base(filepath.Dir(c.dir))
+		user := filepath.Base(filepath.Dir(c.Dir))
 		if f.only != "" && user != f.only {
 			continue
 		}
-		if err := f.set(cmd, c, user+"-"+c.template()); err != nil {
+		if err := f.set(cmd, c, user+"-"+c.Template()); err != nil {
 			return err
 		}
 	}
@@ -74,17 +75,17 @@ func (f *localFlags) run(cmd *cobra.Command) error {
 }
 
 // set gives fly an example that takes its types' images from the registry.
-func (f *localFlags) set(cmd *cobra.Command, c example, name string) error {
-	data, err := os.ReadFile(c.want())
+func (f *localFlags) set(cmd *cobra.Command, c pipelines.Example, name string) error {
+	data, err := os.ReadFile(c.Want())
 	if err != nil {
 		return fmt.Errorf("local: read the example: %w", err)
 	}
 	data, err = f.withImages(data)
 	if err != nil {
-		return fmt.Errorf("local: %s: %w", c.want(), err)
+		return fmt.Errorf("local: %s: %w", c.Want(), err)
 	}
-	if failed, err := lint(cmd.ErrOrStderr(), pipeline.Finding.String, c.want(), data); err != nil || failed > 0 {
-		return fmt.Errorf("local: %s has faults and was not set", c.want())
+	if failed, err := lint(cmd.ErrOrStderr(), pipeline.Finding.String, c.Want(), data); err != nil || failed > 0 {
+		return fmt.Errorf("local: %s has faults and was not set", c.Want())
 	}
 	file, err := os.CreateTemp("", "taxiway-*.yml")
 	if err != nil {
@@ -105,7 +106,7 @@ func (f *localFlags) withImages(data []byte) ([]byte, error) {
 		return nil, err
 	}
 	types, _ := document["resource_types"].([]any)
-	own := ownTypes()
+	own := pipelines.OwnTypes()
 	for _, t := range types {
 		definition, _ := t.(map[string]any)
 		name, _ := definition["name"].(string)

@@ -1,6 +1,5 @@
-// Program pipelines renders the suite's pipeline templates, checks pipeline files, and sets them.
-//
-// It is run from a clone: go run ./pipelines COMMAND. README.md in this folder has the values of each template.
+// Program taxiway renders the suite's pipeline templates, checks pipeline files, rehearses them on this machine, sets
+// them, and says what every environment runs.
 package main
 
 import (
@@ -18,7 +17,7 @@ func main() {
 	err := newRoot().ExecuteContext(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "pipelines:", err)
+		fmt.Fprintln(os.Stderr, "taxiway:", err)
 		os.Exit(1) //nolint:forbidigo // the one place where this program ends
 	}
 }
@@ -26,7 +25,7 @@ func main() {
 // newRoot is the command line; every command has a file of its own.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "pipelines",
+		Use:           "taxiway",
 		Short:         "Render, check and set the pipelines of the suite",
 		SilenceUsage:  true,
 		SilenceErrors: true,

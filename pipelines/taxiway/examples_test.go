@@ -16,6 +16,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/world"
+	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
 // exampleVars has a value for each reference of a task in the examples.
@@ -58,7 +59,7 @@ func archived(t *testing.T, example string) []*branchFiles {
 		require.Len(t, parts, 3, f.Name)
 		at(parts[0], parts[1]).files[parts[2]] = string(f.Data)
 	}
-	configs, err := filepath.Glob(filepath.Join("examples", example, "cepler", "*.yml"))
+	configs, err := filepath.Glob(filepath.Join(examplesFolder, example, "cepler", "*.yml"))
 	require.NoError(t, err)
 	for _, config := range configs {
 		text, err := os.ReadFile(config)
@@ -113,8 +114,8 @@ func examplePlay(t *testing.T, example string) world.Play {
 	p, err := newPlay()
 	require.NoError(t, err)
 	p.Vars, p.Tools, p.Acts, p.Fill = exampleVars(), []string{"make", "go"}, exampleTools(), filled(archived(t, example))
-	for _, template := range []string{"release", "charts", deploymentsTemplate} {
-		file := filepath.Join("examples", example, template, wantFile)
+	for _, template := range []string{"release", "charts", pipelines.Deployments} {
+		file := filepath.Join(examplesFolder, example, template, pipelines.WantFile)
 		if _, err := os.Stat(file); err == nil {
 			p.Pipelines = append(p.Pipelines, world.Pipeline{Name: template, File: file})
 		}

@@ -41,14 +41,14 @@ const (
 // toldCommands are all commands of all READMEs.
 func toldCommands() map[string]told {
 	return map[string]told{
-		"go run ./pipelines render deployments --values values.yml --repository ../deployments --output pipeline.yml": {in: "taxiway", values: "deployments"},
-		"go run ./pipelines lint pipeline.yml": {in: "taxiway"},
-		"go run ./pipelines set deployments --values values.yml --repository ../deployments --target ci [--execute]": {in: "taxiway", values: "deployments", says: "fly --target ci set-pipeline --pipeline deployments --config deployments.yml"},
-		"go run ./pipelines set release --values values.yml --target ci --pipeline lana-bank":                        {in: "taxiway", values: "release", says: "--pipeline lana-bank"},
-		"go run ./pipelines set release --values values.yml --target ci":                                             {in: "taxiway", values: "release", says: "--pipeline release"},
-		"go run ./pipelines set charts --values values.yml --target ci":                                              {in: "taxiway", values: "charts", says: "--pipeline charts"},
-		"go run ./pipelines set nix-cache --values values.yml --target ci --pipeline lana-bank-nix-cache":            {in: "taxiway", values: "nix-cache", says: "--pipeline lana-bank-nix-cache"},
-		"go run ./pipelines trace --deployments ../deployments [--clone ../charts --clone ../lana-bank] [--registry] [--env NAME]": {
+		"go run ./pipelines/taxiway render deployments --values values.yml --repository ../deployments --output pipeline.yml": {in: "taxiway", values: "deployments"},
+		"go run ./pipelines/taxiway lint pipeline.yml": {in: "taxiway"},
+		"go run ./pipelines/taxiway set deployments --values values.yml --repository ../deployments --target ci [--execute]": {in: "taxiway", values: "deployments", says: "fly --target ci set-pipeline --pipeline deployments --config deployments.yml"},
+		"go run ./pipelines/taxiway set release --values values.yml --target ci --pipeline lana-bank":                        {in: "taxiway", values: "release", says: "--pipeline lana-bank"},
+		"go run ./pipelines/taxiway set release --values values.yml --target ci":                                             {in: "taxiway", values: "release", says: "--pipeline release"},
+		"go run ./pipelines/taxiway set charts --values values.yml --target ci":                                              {in: "taxiway", values: "charts", says: "--pipeline charts"},
+		"go run ./pipelines/taxiway set nix-cache --values values.yml --target ci --pipeline lana-bank-nix-cache":            {in: "taxiway", values: "nix-cache", says: "--pipeline lana-bank-nix-cache"},
+		"go run ./pipelines/taxiway trace --deployments ../deployments [--clone ../charts --clone ../lana-bank] [--registry] [--env NAME]": {
 			in: "taxiway", with: []string{"[--clone ../charts --clone ../lana-bank]", "[--env NAME]"}, fill: map[string]string{"NAME": "gcp-galoy-staging"}, says: "gcp-galoy-staging",
 		},
 		"go run ./resources/vendir-bump/cmd/vendir-bump sync -C ../deployments --directory modules/lana-bank/vendor/lana-bank ../charts": {
@@ -59,16 +59,16 @@ func toldCommands() map[string]told {
 			in: "charts", fill: map[string]string{"…": digits}, says: "bank.image.digest set",
 		},
 
-		"go run ./pipelines rehearse PIPELINE... --repository NAME=CLONE --vars vars.yml [--scenario scenario.yml] [--html page.html]": {not: "is a synopsis; TestRehearse… play it"},
-		"go run ./pipelines rehearse PIPELINE... --repository NAME=CLONE --vars FILE":                                                  {not: "is a synopsis; TestRehearse… play it"},
-		"go run ./pipelines rehearse pipeline.yml …":                                                                                   {not: "is a synopsis; TestRehearse… play it"},
-		"go run ./pipelines demo [--html page.html]":                                                                                   {not: isMake},
-		"go run ./pipelines demo --html demo.html":                                                                                     {not: isMake},
-		"go run ./pipelines render --examples pipelines/examples":                                                                      {not: "changes this checkout; TestRenderings… compare the result"},
-		"go run ./pipelines local":                                                                                                     {not: needsConcourse},
-		"docker compose --file pipelines/docker-compose.yml up --detach --wait":                                                        {not: needsConcourse},
-		"fly -t ci login":            {not: needsConcourse},
-		"go run ./pipelines schemas": {not: "changes this checkout; the tests of schemas compare the result"},
+		"go run ./pipelines/taxiway rehearse PIPELINE... --repository NAME=CLONE --vars vars.yml [--scenario scenario.yml] [--html page.html]": {not: "is a synopsis; TestRehearse… play it"},
+		"go run ./pipelines/taxiway rehearse PIPELINE... --repository NAME=CLONE --vars FILE":                                                  {not: "is a synopsis; TestRehearse… play it"},
+		"go run ./pipelines/taxiway rehearse pipeline.yml …":                                                                                   {not: "is a synopsis; TestRehearse… play it"},
+		"go run ./pipelines/taxiway demo [--html page.html]":                                                                                   {not: isMake},
+		"go run ./pipelines/taxiway demo --html demo.html":                                                                                     {not: isMake},
+		"go run ./pipelines/taxiway render --examples pipelines/examples":                                                                      {not: "changes this checkout; TestRenderings… compare the result"},
+		"go run ./pipelines/taxiway local":                                                                                                     {not: needsConcourse},
+		"docker compose --file pipelines/docker-compose.yml up --detach --wait":                                                                {not: needsConcourse},
+		"fly -t ci login":                    {not: needsConcourse},
+		"go run ./pipelines/taxiway schemas": {not: "changes this checkout; the tests of schemas compare the result"},
 		"fly -t ci trigger-job -j deployments/deploy-gcp-volcano-production -w": {not: needsConcourse},
 		"fly -t ci unpin-resource -r deployments/gcp-volcano-production":        {not: needsConcourse},
 		"fly -t ci unpause-pipeline -p release":                                 {not: needsConcourse},
@@ -125,7 +125,7 @@ func TestCommandsOfReadmes(t *testing.T) {
 func readmeCommands(t *testing.T) map[string]string {
 	t.Helper()
 	var pages []string
-	for _, pattern := range []string{"../*.md", "*.md", "*/*.md", "../resources/*/README.md", "../images/README.md"} {
+	for _, pattern := range []string{"../../*.md", "../*.md", "../*/*.md", "../../resources/*/README.md", "../../images/README.md"} {
 		found, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		pages = append(pages, found...)
@@ -168,8 +168,8 @@ func newDesk(t *testing.T) desk {
 	d := desk{root: t.TempDir()}
 	programs := filepath.Join(d.root, "programs")
 	d.path = programs + string(os.PathListSeparator) + os.Getenv("PATH")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", programs+string(os.PathSeparator), "./pipelines", "./resources/vendir-bump/cmd/vendir-bump", "./resources/cepler-in/cmd/cepler-in", "./resources/chart-bump/cmd/chart-bump")
-	build.Dir = ".."
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", programs+string(os.PathSeparator), "./pipelines/taxiway", "./resources/vendir-bump/cmd/vendir-bump", "./resources/cepler-in/cmd/cepler-in", "./resources/chart-bump/cmd/chart-bump")
+	build.Dir = "../.."
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	// go run PACKAGE runs the program that was just built of it: the commands are typed in a checkout
@@ -236,12 +236,12 @@ func (d desk) run(t *testing.T, c told, command string, with []string) {
 		command = strings.ReplaceAll(command, from, to)
 	}
 	if c.values != "" {
-		values, err := os.ReadFile(exampleOf("lana-bank", c.values).rendering().Values)
+		values, err := os.ReadFile(exampleOf("lana-bank", c.values).Rendering().Values)
 		require.NoError(t, err)
 		d.write(t, c.in+"/values.yml", string(values))
 	}
 	if strings.Contains(command, " lint ") {
-		want, err := os.ReadFile(exampleOf("lana-bank", "deployments").want())
+		want, err := os.ReadFile(exampleOf("lana-bank", "deployments").Want())
 		require.NoError(t, err)
 		d.write(t, c.in+"/pipeline.yml", string(want))
 	}

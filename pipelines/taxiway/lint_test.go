@@ -18,13 +18,13 @@ func TestFindingsHaveTheFormOfWhoReadsThem(t *testing.T) {
 		"github": "::error file=" + strings.ReplaceAll(file, ",", "%2C") + ",line=4,title=identifier::",
 		"json":   `{"file":"` + file + `","line":4,"severity":"error","rule":"identifier","text":"`,
 	} {
-		out, err := pipelines(t, "lint", "--format", format, file)
+		out, err := taxiway(t, "lint", "--format", format, file)
 		require.Error(t, err)
 		assert.True(t, strings.HasPrefix(out, want), "%s: %s\nis not at the start of\n%s", format, want, out)
 	}
-	out, err := pipelines(t, "lint", "--format", "github", file)
+	out, err := taxiway(t, "lint", "--format", "github", file)
 	require.Error(t, err)
 	assert.Contains(t, out, "100%25", "a workflow would read %25 as an escape")
-	_, err = pipelines(t, "lint", "--format", "xml", file)
+	_, err = taxiway(t, "lint", "--format", "xml", file)
 	assert.ErrorContains(t, err, "github, json, text")
 }

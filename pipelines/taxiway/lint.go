@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
 func lintCommand() *cobra.Command {
@@ -21,7 +22,7 @@ func lintCommand() *cobra.Command {
 		Use:     "lint FILE...",
 		Short:   "Say what is wrong with pipeline files, and how to fix it",
 		Long:    "Say what is wrong with pipeline files, and how to fix it.\nFinds what `fly validate-pipeline --strict` finds, and what only shows when the pipeline runs.\nExit status 1 when there is an error; warnings are only printed.",
-		Example: "  go run ./pipelines lint pipelines/examples/*/*/want.yml",
+		Example: "  taxiway lint pipelines/examples/*/*/want.yml",
 		Args:    pipelineFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			show, ok := formats()[format]
@@ -117,7 +118,7 @@ func lintFiles(w io.Writer, show func(pipeline.Finding) string, files []string) 
 
 // lint prints the findings of one pipeline and counts the errors among them.
 func lint(w io.Writer, show func(pipeline.Finding) string, file string, data []byte) (int, error) {
-	findings := pipeline.Lint(file, data, ownTypes())
+	findings := pipeline.Lint(file, data, pipelines.OwnTypes())
 	for _, f := range findings {
 		if _, err := fmt.Fprintln(w, show(f)); err != nil {
 			return 0, fmt.Errorf("print the findings: %w", err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
 func schemasCommand() *cobra.Command {
@@ -44,7 +45,7 @@ func schemasCommand() *cobra.Command {
 func schemas(root string) (map[string][]byte, error) {
 	comments := fieldComments{root: root, known: map[string]map[string]string{}}
 	files := map[string][]byte{}
-	types := ownTypes()
+	types := pipelines.OwnTypes()
 	for _, name := range slices.Sorted(maps.Keys(types)) {
 		data, err := schemaOf(types, name, &comments)
 		if err != nil {

@@ -23,7 +23,7 @@ func traceCommand() *cobra.Command {
 		Long: "Say for every environment of a deployments repository what runs there and since when, the commit of its chart, the\n" +
 			"digests of its images, the commits that those were built from and their releases, what is pending and why it waits.\n" +
 			"What is missing in that chain is named and not guessed. The clone is read as it is: fetch before.",
-		Example: "  go run ./pipelines trace --deployments ../deployments --clone ../charts --clone ../lana-bank --html lineage.html",
+		Example: "  taxiway trace --deployments ../deployments --clone ../charts --clone ../lana-bank --html lineage.html",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())

@@ -1,4 +1,4 @@
-package main
+package pipelines
 
 import (
 	"bytes"
@@ -20,29 +20,17 @@ import (
 
 const examplesFolder = "examples"
 
-// pipelines runs the command line.
-func pipelines(t *testing.T, args ...string) (stdout string, err error) {
+func allExamples(t *testing.T) []Example {
 	t.Helper()
-	var out bytes.Buffer
-	root := newRoot()
-	root.SetArgs(args)
-	root.SetOut(&out)
-	root.SetErr(io.Discard)
-	err = root.ExecuteContext(t.Context())
-	return out.String(), err
-}
-
-func allExamples(t *testing.T) []example {
-	t.Helper()
-	cases, err := exampleCases(examplesFolder)
+	cases, err := Examples(examplesFolder)
 	require.NoError(t, err)
 	require.NotEmpty(t, cases)
 	return cases
 }
 
 // exampleOf is the example of one user and template.
-func exampleOf(user, template string) example {
-	return example{filepath.Join(examplesFolder, user, template)}
+func exampleOf(user, template string) Example {
+	return Example{filepath.Join(examplesFolder, user, template)}
 }
 
 // without skips a test that needs a program.
@@ -56,11 +44,11 @@ func without(t *testing.T, program string) {
 func TestRenderingsAreOfTheseTemplatesAndValues(t *testing.T) {
 	t.Parallel()
 	for _, c := range allExamples(t) {
-		files, err := c.rendering().inputs()
+		files, err := c.Rendering().inputs()
 		require.NoError(t, err)
-		want, err := os.ReadFile(c.want())
+		want, err := os.ReadFile(c.Want())
 		require.NoError(t, err)
-		assert.Equal(t, digest(files), digestOf(want), "%s is stale: run `go run ./pipelines render --examples pipelines/examples`", c.want())
+		assert.Equal(t, digest(files), digestOf(want), "%s is stale: run `go run ./pipelines/taxiway render --examples pipelines/examples`", c.Want())
 	}
 }
 
@@ -68,21 +56,22 @@ func TestRenderingsAreWhatYttMakes(t *testing.T) {
 	t.Parallel()
 	without(t, "ytt")
 	for _, c := range allExamples(t) {
-		r := c.rendering()
-		got, err := pipelines(t, "render", r.Template, "--values", r.Values, "--repository", r.Repository)
+		r := c.Rendering()
+		got, err := r.Render(t.Context())
 		require.NoError(t, err)
-		want, err := os.ReadFile(c.want())
+		want, err := os.ReadFile(c.Want())
 		require.NoError(t, err)
-		assert.Equal(t, string(want), got)
+		assert.Equal(t, string(want), string(got))
 	}
 }
 
 func TestRenderingsHaveNoFaults(t *testing.T) {
 	t.Parallel()
 	for _, c := range allExamples(t) {
-		out, err := pipelines(t, "lint", c.want())
+		data, err := os.ReadFile(c.Want())
 		require.NoError(t, err)
-		assert.Empty(t, out)
+		findings := pipeline.Lint(c.Want(), data, OwnTypes())
+		assert.Empty(t, findings, "%s", findings)
 	}
 }
 
@@ -90,7 +79,7 @@ func TestFlyTakesTheRenderings(t *testing.T) {
 	t.Parallel()
 	without(t, "fly")
 	for _, c := range allExamples(t) {
-		out, err := exec.CommandContext(t.Context(), "fly", "validate-pipeline", "--strict", "--config", c.want()).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), "fly", "validate-pipeline", "--strict", "--config", c.Want()).CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
 }
@@ -98,7 +87,7 @@ func TestFlyTakesTheRenderings(t *testing.T) {
 // One job for each environment of each config, and the state is recorded last.
 func TestEveryEnvironmentHasItsJob(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile(exampleOf("lana-bank", "deployments").want())
+	data, err := os.ReadFile(exampleOf("lana-bank", "deployments").Want())
 	require.NoError(t, err)
 	p, err := pipeline.Parse("want.yml", data)
 	require.NoError(t, err)
@@ -129,7 +118,7 @@ func TestEveryEnvironmentHasItsJob(t *testing.T) {
 func TestTemplateRefuses(t *testing.T) {
 	t.Parallel()
 	without(t, "ytt")
-	good, err := os.ReadFile(exampleOf("two-environments", "deployments").rendering().Values)
+	good, err := os.ReadFile(exampleOf("two-environments", "deployments").Rendering().Values)
 	require.NoError(t, err)
 	for name, tc := range map[string]struct{ old, replacement, want string }{
 		"a misspelt value":         {"uri:", "url:", `did you mean "uri"?`},
@@ -139,7 +128,7 @@ func TestTemplateRefuses(t *testing.T) {
 		"a tag that moves":         {"tag: 1.4.0", "tag: latest", "is not a pin"},
 		"a short version":          {"tag: 1.0.0", `tag: "1.0"`, "a full version"},
 		"a registry with a scheme": {"registry: ghcr.io/taxiway-ci", "registry: https://ghcr.io/taxiway-ci", "a registry without https:// in front"},
-		"a placeholder of nothing": {`directory: "{environment}"`, "directory: envs/{env}/{deployment}", "envs/{env}/{deployment}: unknown placeholder; known ones: {deployment}, {environment}, {cloud}, {place}"},
+		"a placeholder of nothing": {`directory: "{environment}"`, "directory: envs/{env}/{deployment}", "envs/{env}/shop: unknown placeholder; known ones: {deployment}, {environment}, {cloud}, {place}"},
 		"an unknown executor":      {"executor: script", "executor: kapp", `must be: one of ["terraform", "helm", "script"]`},
 		"an executor of its own":   {`directory: "{environment}"`, "environments: [{name: staging, executor: kapp}]", "one of"},
 		"an executor without":      {"executor: script", "executor: terraform", "executors.terraform.image is missing"},
@@ -153,7 +142,7 @@ func TestTemplateRefuses(t *testing.T) {
 			require.Contains(t, string(good), tc.old)
 			values := filepath.Join(t.TempDir(), valuesFile)
 			require.NoError(t, os.WriteFile(values, []byte(strings.Replace(string(good), tc.old, tc.replacement, 1)), 0o644))
-			out, err := pipelines(t, "render", "deployments", "--values", values, "--repository", filepath.Join(examplesFolder, "two-environments"))
+			out, err := Rendering{Template: Deployments, Values: values, Repository: filepath.Join(examplesFolder, "two-environments")}.Render(t.Context())
 			require.Error(t, err)
 			assert.ErrorContains(t, err, tc.want)
 			assert.Empty(t, out)
@@ -165,7 +154,7 @@ func TestTemplateRefuses(t *testing.T) {
 func TestTemplateHasNoWayAroundTheExecutor(t *testing.T) {
 	t.Parallel()
 	without(t, "ytt")
-	r := rendering{Template: "deployments", Values: filepath.Join(examplesFolder, "two-environments", "deployments", valuesFile), Repository: filepath.Join(examplesFolder, "two-environments")}
+	r := Rendering{Template: "deployments", Values: filepath.Join(examplesFolder, "two-environments", "deployments", valuesFile), Repository: filepath.Join(examplesFolder, "two-environments")}
 	files, err := r.inputs()
 	require.NoError(t, err)
 	files[valuesFile] = bytes.Replace(files[valuesFile], []byte("executor: script"), []byte("executor: kapp"), 1)
@@ -176,83 +165,6 @@ func TestTemplateHasNoWayAroundTheExecutor(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err)
 	assert.Contains(t, string(out), "deployment shop, environment staging: unknown executor kapp")
-}
-
-func TestRenderSaysWhatIsMissing(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	outside := filepath.Join(dir, "outside.yml")
-	require.NoError(t, os.WriteFile(outside, []byte("deployments: [{config: ../cepler.yml}]"), 0o644))
-	absent := filepath.Join(dir, "absent.yml")
-	require.NoError(t, os.WriteFile(absent, []byte("deployments: [{config: cepler.yml}]"), 0o644))
-	broken := filepath.Join(dir, "broken.yml")
-	require.NoError(t, os.WriteFile(broken, []byte("deployments: [{config: circle.yml}]"), 0o644))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "circle.yml"), []byte("environments: {a: {latest: [a], passed: c}}"), 0o644))
-	for want, args := range map[string][]string{
-		"circle.yml:1: ":            {"render", "deployments", "--values", broken},
-		"name the template":         {"render"},
-		"there is no such template": {"render", "releases", "--values", absent},
-		"--values FILE":             {"render", "deployments"},
-		"read the values":           {"render", "deployments", "--values", filepath.Join(dir, "none.yml")},
-		"must be a path inside":     {"render", "deployments", "--values", outside},
-		"--repository":              {"render", "deployments", "--values", absent},
-		"has none; an example is a file USER/TEMPLATE/": {"render", "--examples", dir},
-	} {
-		_, err := pipelines(t, args...)
-		require.Error(t, err, want)
-		assert.ErrorContains(t, err, want)
-	}
-}
-
-func TestRenderWithoutYtt(t *testing.T) {
-	t.Setenv("PATH", t.TempDir())
-	small := exampleOf("two-environments", "deployments")
-	_, err := pipelines(t, "render", "deployments", "--values", small.rendering().Values, "--repository", small.rendering().Repository)
-	require.ErrorIs(t, err, errNoYtt)
-}
-
-func TestLintCounts(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "p.yml")
-	require.NoError(t, os.WriteFile(file, []byte("jobs:\n- name: a\n  plan:\n  - gett: b\n"), 0o644))
-	out, err := pipelines(t, "lint", file, exampleOf("lana-bank", "deployments").want())
-	require.EqualError(t, err, "lint: 1 error")
-	assert.Equal(t, file+`:4: there is no step kind "gett"; did you mean "get"?`+"\n", out)
-	_, err = pipelines(t, "lint", filepath.Join(t.TempDir(), "none.yml"))
-	require.ErrorIs(t, err, os.ErrNotExist)
-}
-
-func TestSetShowsOrRunsFly(t *testing.T) {
-	without(t, "ytt")
-	small := exampleOf("two-environments", "deployments")
-	ytt, err := exec.LookPath("ytt")
-	require.NoError(t, err)
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "fly"), []byte("#!/bin/sh\necho ran fly \"$@\"\n"), 0o755))
-	t.Setenv("PATH", dir+string(os.PathListSeparator)+filepath.Dir(ytt)+string(os.PathListSeparator)+os.Getenv("PATH"))
-	output := filepath.Join(dir, "p.yml")
-	args := []string{"set", "deployments", "--values", small.rendering().Values, "--repository", small.rendering().Repository, "--target", "ci", "--output", output, "--pipeline", "shop"}
-
-	out, err := pipelines(t, args...)
-	require.NoError(t, err)
-	command := "fly --target ci set-pipeline --pipeline shop --config " + output
-	assert.Equal(t, command+"\n", out)
-	written, err := os.ReadFile(output)
-	require.NoError(t, err)
-	want, err := os.ReadFile(small.want())
-	require.NoError(t, err)
-	assert.Equal(t, string(want), string(written))
-
-	// fly asks, and asks again for ever where nobody can answer
-	_, err = pipelines(t, append(args, "--execute")...)
-	require.ErrorContains(t, err, "there is no terminal on which fly could ask; add --non-interactive")
-
-	out, err = pipelines(t, append(args, "--execute", "--non-interactive", "--load-vars-from", "a.yml", "--load-vars-from", "b.yml", "--var", "x=y", "--check-creds")...)
-	require.NoError(t, err)
-	assert.Equal(t, "ran "+command+" --load-vars-from a.yml --load-vars-from b.yml --var x=y --check-creds --non-interactive\n", out)
-
-	_, err = pipelines(t, "set", "deployments", "--values", small.rendering().Values)
-	require.ErrorContains(t, err, "--target TARGET")
 }
 
 // The README names every value.
@@ -302,7 +214,7 @@ func keyNames(t *testing.T, data []byte) []string {
 // Sources and params are held against the resource programs' own types.
 func TestLintKnowsTheResourceTypes(t *testing.T) {
 	t.Parallel()
-	good, err := os.ReadFile(exampleOf("two-environments", "deployments").want())
+	good, err := os.ReadFile(exampleOf("two-environments", "deployments").Want())
 	require.NoError(t, err)
 	for old, tc := range map[string]struct{ replacement, want string }{
 		"    environment: staging":  {"    enviromnt: staging", `resource "staging": source: unknown key "enviromnt", did you mean "environment"?`},
@@ -313,7 +225,7 @@ func TestLintKnowsTheResourceTypes(t *testing.T) {
 		before, _, found := strings.Cut(string(good), old)
 		require.True(t, found, old)
 		text := strings.Replace(string(good), old, tc.replacement, 1)
-		findings := pipeline.Lint("p.yml", []byte(text), ownTypes())
+		findings := pipeline.Lint("p.yml", []byte(text), OwnTypes())
 		require.NotEmpty(t, findings, tc.want)
 		assert.Contains(t, findings.String(), tc.want)
 		line := strings.Count(before, "\n") + 1

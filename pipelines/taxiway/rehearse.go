@@ -15,6 +15,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/world"
+	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
 func rehearseCommand() *cobra.Command {
@@ -27,8 +28,8 @@ func rehearseCommand() *cobra.Command {
 			"binary cache on loopback stand in for the real ones, programs that deploy are replaced by stand-ins that only write\n" +
 			"down how they were called, and messages are kept.\n" +
 			"Without a scenario it runs what is pending; with one, the acts of it, and fails when an expectation does not hold.",
-		Example: "  go run ./pipelines rehearse pipeline.yml --repository ../deployments --vars vars.yml\n" +
-			"  go run ./pipelines rehearse release.yml charts.yml --repository app=../app --repository charts=../charts",
+		Example: "  taxiway rehearse pipeline.yml --repository ../deployments --vars vars.yml\n" +
+			"  taxiway rehearse release.yml charts.yml --repository app=../app --repository charts=../charts",
 		Args: pipelineFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := f.play(args)
@@ -64,7 +65,7 @@ func (f rehearseFlags) play(files []string) (world.Play, error) {
 	p.Tools, p.Page = f.tools, f.page
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
-		if filepath.Base(file) == wantFile {
+		if filepath.Base(file) == pipelines.WantFile {
 			name = filepath.Base(filepath.Dir(file))
 		}
 		p.Pipelines = append(p.Pipelines, world.Pipeline{Name: name, File: file})
@@ -114,7 +115,7 @@ func (f rehearseFlags) copies() (func(context.Context, *world.World) (map[string
 // newPlay is a play of this module's images and types.
 func newPlay() (world.Play, error) {
 	root, err := moduleRoot()
-	return world.Play{Module: root, Types: ownTypes(), Vars: map[string]any{}}, err
+	return world.Play{Module: root, Types: pipelines.OwnTypes(), Vars: map[string]any{}}, err
 }
 
 // colours reports whether w is a terminal that shows colours, see

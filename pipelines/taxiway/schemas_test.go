@@ -11,18 +11,20 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
 func TestCommittedSchemasAreTrue(t *testing.T) {
-	want, err := schemas("..")
+	want, err := schemas("../..")
 	require.NoError(t, err)
 	require.NotEmpty(t, want)
 	for name, data := range want {
-		committed, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(name)))
+		committed, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(name)))
 		require.NoError(t, err)
-		assert.Equal(t, string(data), string(committed), "%s is stale: run `go run ./pipelines schemas`", name)
+		assert.Equal(t, string(data), string(committed), "%s is stale: run `go run ./pipelines/taxiway schemas`", name)
 	}
-	there, err := filepath.Glob("../resources/*/schema.json")
+	there, err := filepath.Glob("../../resources/*/schema.json")
 	require.NoError(t, err)
 	assert.Len(t, there, len(want), "a schema belongs to no resource type")
 }
@@ -51,7 +53,7 @@ type use struct {
 
 func (u use) validate(t *testing.T) error {
 	t.Helper()
-	schema, err := jsonschema.NewCompiler().Compile(filepath.Join("..", "resources", u.typ, "schema.json"))
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join("..", "..", "resources", u.typ, "schema.json"))
 	require.NoError(t, err)
 	data, err := json.Marshal(map[string]any{u.part: u.value})
 	require.NoError(t, err)
@@ -73,7 +75,7 @@ func usesOf(t *testing.T, file string) []use {
 		Jobs []any
 	}
 	require.NoError(t, yaml.Unmarshal(data, &p))
-	types, own := map[string]string{}, ownTypes()
+	types, own := map[string]string{}, pipelines.OwnTypes()
 	var all []use
 	for _, r := range p.Resources {
 		if own[r.Type] != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/world"
+	"github.com/taxiway-ci/taxiway/pipelines"
 	"github.com/taxiway-ci/taxiway/pipelines/demo"
 )
 
@@ -44,7 +45,7 @@ func demoPlay() (world.Play, error) {
 	}
 	example := filepath.Join(p.Module, "pipelines", "examples", "lana-bank")
 	for _, name := range demoPipelines() {
-		p.Pipelines = append(p.Pipelines, world.Pipeline{Name: name, File: fromHere(filepath.Join(example, name, wantFile))})
+		p.Pipelines = append(p.Pipelines, world.Pipeline{Name: name, File: fromHere(filepath.Join(example, name, pipelines.WantFile))})
 	}
 	p.Acts = demo.Acts()
 	p.Automerge = map[string][]string{"acme-bank/charts": {"galoybot", "lana-bank"}}
@@ -74,7 +75,9 @@ func demoPlay() (world.Play, error) {
 
 // demoPipelines are those of the journey, in the order in which they are looked
 // at.
-func demoPipelines() []string { return []string{"nix-cache", "release", "charts", deploymentsTemplate} }
+func demoPipelines() []string {
+	return []string{"nix-cache", "release", "charts", pipelines.Deployments}
+}
 
 // fromHere is a path as seen from the working directory.
 func fromHere(file string) string {

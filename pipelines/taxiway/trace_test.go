@@ -39,7 +39,7 @@ const digits = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 func TestTraceForPeople(t *testing.T) {
 	t.Parallel()
 	deployments, _ := traced(t)
-	out, err := pipelines(t, "trace", "--deployments", deployments)
+	out, err := taxiway(t, "trace", "--deployments", deployments)
 	require.NoError(t, err)
 	assert.Contains(t, out, "default/staging  nothing yet")
 	assert.Contains(t, out, "repository github.com/acme/bank was not looked at")
@@ -50,7 +50,7 @@ func TestTraceForPrograms(t *testing.T) {
 	t.Parallel()
 	deployments, source := traced(t)
 	for _, clone := range []string{source, "https://github.com/acme/bank=" + source} {
-		out, err := pipelines(t, "trace", "--deployments", deployments, "--clone", clone, "--env", "staging", "--json")
+		out, err := taxiway(t, "trace", "--deployments", deployments, "--clone", clone, "--env", "staging", "--json")
 		require.NoError(t, err)
 		var trace lineage.Trace
 		require.NoError(t, json.Unmarshal([]byte(out), &trace))
@@ -77,7 +77,7 @@ func TestTraceFromASiblingFolder(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "taxiway"), 0o755))
 	t.Chdir(filepath.Join(dir, "taxiway"))
 	for _, args := range [][]string{{"../deployments", "../bank"}, {"../deployments/app", "https://github.com/acme/bank=../bank"}} {
-		out, err := pipelines(t, "trace", "--deployments", args[0], "--clone", args[1])
+		out, err := taxiway(t, "trace", "--deployments", args[0], "--clone", args[1])
 		require.NoError(t, err)
 		assert.Contains(t, out, "default/staging  nothing yet")
 		assert.Contains(t, out, "no branch or tag of ", "the clone was read")
@@ -89,16 +89,16 @@ func TestTraceAsAPage(t *testing.T) {
 	t.Parallel()
 	deployments, _ := traced(t)
 	file := filepath.Join(t.TempDir(), "page.html")
-	out, err := pipelines(t, "trace", "--deployments", deployments, "--html", file)
+	out, err := taxiway(t, "trace", "--deployments", deployments, "--html", file)
 	require.NoError(t, err)
 	assert.Empty(t, out)
 	page, err := os.ReadFile(file)
 	require.NoError(t, err)
 	assert.Contains(t, string(page), "default/staging")
-	out, err = pipelines(t, "trace", "--deployments", deployments, "--html", "-")
+	out, err = taxiway(t, "trace", "--deployments", deployments, "--html", "-")
 	require.NoError(t, err)
 	assert.Contains(t, out, "<!DOCTYPE html>")
-	out, err = pipelines(t, "trace", "--deployments", deployments, "--html", file, "--json")
+	out, err = taxiway(t, "trace", "--deployments", deployments, "--html", file, "--json")
 	require.NoError(t, err)
 	assert.True(t, json.Valid([]byte(out)))
 }
@@ -115,7 +115,7 @@ func TestTraceRefuses(t *testing.T) {
 		"no such file or directory":                 {"--deployments", deployments, "--html", filepath.Join(t.TempDir(), "no", "page.html")},
 		"branch trunk":                              {"--deployments", deployments, "--branch", "trunk", "--clone", source},
 	} {
-		_, err := pipelines(t, append([]string{"trace"}, args...)...)
+		_, err := taxiway(t, append([]string{"trace"}, args...)...)
 		require.ErrorContains(t, err, want)
 	}
 }
@@ -124,11 +124,11 @@ func TestTraceRefuses(t *testing.T) {
 func TestTraceIsStrict(t *testing.T) {
 	t.Parallel()
 	deployments, _ := traced(t)
-	_, err := pipelines(t, "trace", "--deployments", deployments, "--strict")
+	_, err := taxiway(t, "trace", "--deployments", deployments, "--strict")
 	require.NoError(t, err, "what is only pending is not run anywhere")
 	r := gittest.Open(deployments)
 	_, err = r.Commit("main", "feat: by hand", map[string]string{".cepler/default/staging.state": "---\nversion: many\n"})
 	require.NoError(t, err)
-	_, err = pipelines(t, "trace", "--deployments", deployments, "--strict")
+	_, err = taxiway(t, "trace", "--deployments", deployments, "--strict")
 	require.ErrorContains(t, err, "broken links: 2", "staging, and qa behind it")
 }

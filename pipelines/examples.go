@@ -1,0 +1,37 @@
+package pipelines
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// Example is one pipeline of one made-up user: the folder USER/TEMPLATE with values.yml and want.yml, the committed
+// rendering. What the user's pipelines share, like the cepler configs, is in the folder USER, as in a repository.
+type Example struct{ Dir string }
+
+// Template is the name of the pipeline template.
+func (e Example) Template() string { return filepath.Base(e.Dir) }
+
+// Rendering is the pipeline with the example's values.
+func (e Example) Rendering() Rendering {
+	return Rendering{Template: e.Template(), Values: filepath.Join(e.Dir, valuesFile), Repository: filepath.Dir(e.Dir)}
+}
+
+// Want is the path of the committed rendering.
+func (e Example) Want() string { return filepath.Join(e.Dir, WantFile) }
+
+// Examples finds the examples; there being none is a mistake in the folder's name.
+func Examples(folder string) ([]Example, error) {
+	found, err := filepath.Glob(filepath.Join(folder, "*", "*", valuesFile))
+	if err != nil {
+		return nil, fmt.Errorf("look for examples: %w", err)
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("look for examples: %s has none; an example is a file USER/TEMPLATE/%s", folder, valuesFile)
+	}
+	cases := make([]Example, len(found))
+	for i, f := range found {
+		cases[i] = Example{filepath.Dir(f)}
+	}
+	return cases, nil
+}

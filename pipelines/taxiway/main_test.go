@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/pipelines"
+)
+
+const examplesFolder = "../examples"
+
+// taxiway runs the command line.
+func taxiway(t *testing.T, args ...string) (stdout string, err error) {
+	t.Helper()
+	var out bytes.Buffer
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(&out)
+	root.SetErr(io.Discard)
+	err = root.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+// exampleOf is the example of one user and template.
+func exampleOf(user, template string) pipelines.Example {
+	return pipelines.Example{Dir: filepath.Join(examplesFolder, user, template)}
+}
+
+// without skips a test that needs a program.
+func without(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Skip(program + " is not on PATH")
+	}
+}
+
+func TestRenderSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	outside := filepath.Join(dir, "outside.yml")
+	require.NoError(t, os.WriteFile(outside, []byte("deployments: [{config: ../cepler.yml}]"), 0o644))
+	absent := filepath.Join(dir, "absent.yml")
+	require.NoError(t, os.WriteFile(absent, []byte("deployments: [{config: cepler.yml}]"), 0o644))
+	broken := filepath.Join(dir, "broken.yml")
+	require.NoError(t, os.WriteFile(broken, []byte("deployments: [{config: circle.yml}]"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "circle.yml"), []byte("environments: {a: {latest: [a], passed: c}}"), 0o644))
+	for want, args := range map[string][]string{
+		"circle.yml:1: ":            {"render", "deployments", "--values", broken},
+		"name the template":         {"render"},
+		"there is no such template": {"render", "releases", "--values", absent},
+		"--values FILE":             {"render", "deployments"},
+		"read the values":           {"render", "deployments", "--values", filepath.Join(dir, "none.yml")},
+		"must be a path inside":     {"render", "deployments", "--values", outside},
+		"--repository":              {"render", "deployments", "--values", absent},
+		"has none; an example is a file USER/TEMPLATE/": {"render", "--examples", dir},
+	} {
+		_, err := taxiway(t, args...)
+		require.Error(t, err, want)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+func TestRenderWithoutYtt(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	small := exampleOf("two-environments", "deployments")
+	_, err := taxiway(t, "render", "deployments", "--values", small.Rendering().Values, "--repository", small.Rendering().Repository)
+	require.ErrorIs(t, err, pipelines.ErrNoYtt)
+}
+
+func TestLintCounts(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "p.yml")
+	require.NoError(t, os.WriteFile(file, []byte("jobs:\n- name: a\n  plan:\n  - gett: b\n"), 0o644))
+	out, err := taxiway(t, "lint", file, exampleOf("lana-bank", "deployments").Want())
+	require.EqualError(t, err, "lint: 1 error")
+	assert.Equal(t, file+`:4: there is no step kind "gett"; did you mean "get"?`+"\n", out)
+	_, err = taxiway(t, "lint", filepath.Join(t.TempDir(), "none.yml"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestSetShowsOrRunsFly(t *testing.T) {
+	without(t, "ytt")
+	small := exampleOf("two-environments", "deployments")
+	ytt, err := exec.LookPath("ytt")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "fly"), []byte("#!/bin/sh\necho ran fly \"$@\"\n"), 0o755))
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+filepath.Dir(ytt)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	output := filepath.Join(dir, "p.yml")
+	args := []string{"set", "deployments", "--values", small.Rendering().Values, "--repository", small.Rendering().Repository, "--target", "ci", "--output", output, "--pipeline", "shop"}
+
+	out, err := taxiway(t, args...)
+	require.NoError(t, err)
+	command := "fly --target ci set-pipeline --pipeline shop --config " + output
+	assert.Equal(t, command+"\n", out)
+	written, err := os.ReadFile(output)
+	require.NoError(t, err)
+	want, err := os.ReadFile(small.Want())
+	require.NoError(t, err)
+	assert.Equal(t, string(want), string(written))
+
+	// fly asks, and asks again for ever where nobody can answer
+	_, err = taxiway(t, append(args, "--execute")...)
+	require.ErrorContains(t, err, "there is no terminal on which fly could ask; add --non-interactive")
+
+	out, err = taxiway(t, append(args, "--execute", "--non-interactive", "--load-vars-from", "a.yml", "--load-vars-from", "b.yml", "--var", "x=y", "--check-creds")...)
+	require.NoError(t, err)
+	assert.Equal(t, "ran "+command+" --load-vars-from a.yml --load-vars-from b.yml --var x=y --check-creds --non-interactive\n", out)
+
+	_, err = taxiway(t, "set", "deployments", "--values", small.Rendering().Values)
+	require.ErrorContains(t, err, "--target TARGET")
+}
+
+func TestCommandsSayWhatTheyLack(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"lint: name the pipeline files":                             {"lint"},
+		"rehearse: name the pipeline files":                         {"rehearse"},
+		"set: name one template":                                    {"set", "--target", "ci"},
+		"there is no such template, there are: charts, deployments": {"set", "relase", "--target", "ci", "--values", "v.yml"},
+		"--repository app=absent: use the path of a clone":          {"rehearse", "p.yml", "--repository", "app=absent"},
+	} {
+		_, err := taxiway(t, args...)
+		require.ErrorContains(t, err, want)
+	}
+}
