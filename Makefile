@@ -15,12 +15,13 @@ IMAGES ?= build/images
 
 # The race detector needs a C compiler.
 RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null && echo -race)
-# It makes a program five to ten times slower, so it watches the packages whose own files or tests start goroutines or
-# share memory between them. In the others, which compress images or start programs, it finds nothing. "make storms" has it
-# everywhere. cachix-paths is out because it measures its own memory, of which the race detector takes a lot, and pack because
-# it hashes gigabytes; the tests of internal/git have its goroutines watched.
+# It makes a program five to ten times slower, so it watches the packages whose own files start goroutines or share
+# memory between them, and internal/git, whose tests drive those of the floors below it. In the others it finds nothing:
+# their tests run several programs at once, which share no memory in production. "make storms" has it everywhere, every
+# week. cachix-paths is out because it measures its own memory, of which the race detector takes a lot, and pack because it
+# hashes gigabytes; the tests of internal/git have its goroutines watched.
 CONCURRENT := ^[[:space:]]*go [a-zA-Z]|\.Go\(|sync\.(Mutex|RWMutex|Map|WaitGroup)|atomic\.
-WATCHED = $(filter-out ./resources/cachix-paths ./internal/git/pack, $(shell grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u))
+WATCHED = ./internal/git $(filter-out ./resources/cachix-paths ./internal/git/pack, $(shell grep -rlE --include='*.go' --exclude='*_test.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u))
 # A package that hangs is ended after this time, which is many times what a slow and busy machine needs.
 TEST_TIMEOUT := 2h
 # -vet=off: "make lint" does it, with more checks.

@@ -38,7 +38,7 @@ func Init(dir string) (*Repository, error) {
 	}
 	const config = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n" +
 		"[http]\n\treceivepack = true\n[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n" +
-		"[receive]\n\tadvertisePushOptions = true\n[gc]\n\tauto = 0\n"
+		"[receive]\n\tadvertisePushOptions = true\n\tautogc = false\n[gc]\n\tauto = 0\n"
 	return &Repository{Dir: dir, ctx: context.Background()}, errors.Join(
 		os.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o600),
 		os.WriteFile(filepath.Join(dir, "HEAD"), []byte("ref: refs/heads/main\n"), 0o600),
