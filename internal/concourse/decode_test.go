@@ -135,7 +135,8 @@ func TestPlaceholders(t *testing.T) {
 	schema := concourse.Describe(sample{})
 	for source, want := range map[string]string{
 		`{"uri": "https://((host))/r.git", "branch": "((branch))", "depth": "((depth))", "quiet": "((q))", "timeout": "((minutes))m"}`: "",
-		`{"uri": "((vault:git.uri))", "branch": "main", "paths": "((paths))", "labels": "((labels))", "depth": -1}`:                    "",
+		`{"uri": "((vault:git.uri))", "branch": "main", "paths": "((paths))", "labels": "((labels))", "depth": 1}`:                     "",
+		`{"uri": "((vault:git.uri))", "branch": "main", "paths": "((paths))", "labels": "((labels))", "depth": -1}`:                    "source: depth: must not be negative",
 		`{"uri": "x", "branch": "main", "paths": "x ((paths))"}`:                                                                       "source.paths: want a list, got a string",
 		`{"uri": "x", "branch": "main", "paths": ["((path))"], "depth": ["((depth))"]}`:                                                "source.depth: want a whole number, got a list",
 		`{"uri": "x", "branch": "main", "depth": "(( broken"}`:                                                                         "source.depth: want a whole number, got a string",

@@ -3,16 +3,19 @@ package concourse
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 )
 
 // Schema is what a resource type takes, for tools that look at a pipeline
 // without running it.
 type Schema struct {
 	// Placeholders takes a string with a ((var)) for any scalar, and one that is
-	// nothing else for any value, since Concourse fills them in later. What has
-	// placeholders is not validated beyond its keys and types. Describe sets it.
+	// nothing else for any value, since Concourse fills them in later. A value with
+	// placeholders has the problems that nothing in their place cures. Describe
+	// sets it.
 	Placeholders bool
 
 	source, get, put func(raw json.RawMessage, placeholders bool) error
@@ -31,11 +34,12 @@ type Key struct {
 
 // Describe gives the schema of a resource type.
 func Describe[S Source, V, G, P any](_ Resource[S, V, G, P]) Schema {
+	keys := sync.OnceValue(newSampleKeys)
 	return Schema{
 		Placeholders: true,
-		source:       describe[S]("source"),
-		get:          describe[G]("params"),
-		put:          describe[P]("params"),
+		source:       describe[S]("source", keys),
+		get:          describe[G]("params", keys),
+		put:          describe[P]("params", keys),
 		sourceKeys:   keysOf(reflect.TypeFor[S]()),
 		getKeys:      keysOf(reflect.TypeFor[G]()),
 		putKeys:      keysOf(reflect.TypeFor[P]()),
@@ -63,7 +67,7 @@ func (s Schema) GetKeys() []Key { return s.getKeys }
 func (s Schema) PutKeys() []Key { return s.putKeys }
 
 // describe checks one value like the programs do.
-func describe[T any](path string) func(json.RawMessage, bool) error {
+func describe[T any](path string, keys func() *sampleKeys) func(json.RawMessage, bool) error {
 	return func(raw json.RawMessage, placeholders bool) error {
 		raw = bytes.TrimSpace(raw)
 		if len(raw) > 0 {
@@ -80,16 +84,46 @@ func describe[T any](path string) func(json.RawMessage, bool) error {
 		if err := d.problems.err(); err != nil {
 			return err
 		}
-		if placeholders && bytes.Contains(raw, []byte("((")) {
-			return nil
-		}
-		if v, ok := any(value).(validator); ok {
-			if err := v.Validate(); err != nil {
-				return fmt.Errorf("%s: %w", path, err)
+		if placeholders {
+			if g := referencesIn(raw, keys, validate[T](path)); g != nil {
+				return g.certain()
 			}
 		}
+		return validated(path, value)
+	}
+}
+
+// validate decodes a value without placeholders and validates it.
+func validate[T any](path string) func(json.RawMessage) error {
+	return func(raw json.RawMessage) error {
+		var value T
+		var d decoder
+		d.decode(path, raw, &value)
+		if err := d.problems.err(); err != nil {
+			return err
+		}
+		return validated(path, value)
+	}
+}
+
+// validated is what a value says is wrong with it; several problems stay several errors.
+func validated(path string, value any) error {
+	v, ok := value.(validator)
+	if !ok {
 		return nil
 	}
+	err := v.Validate()
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		var errs []error
+		for _, one := range several.Unwrap() {
+			errs = append(errs, fmt.Errorf("%s: %w", path, one))
+		}
+		return errors.Join(errs...)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 func keysOf(t reflect.Type) []Key {

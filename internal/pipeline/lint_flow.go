@@ -135,8 +135,14 @@ func (f *flow) body(s Step, before scope, at place) scope {
 		}
 		return after
 	case KindTry:
-		after := f.step(*f.orNothing(s.Try), before, place{try: true, hook: at.hook})
-		return before.perhaps(after)
+		inner := *f.orNothing(s.Try)
+		after := before.perhaps(f.step(inner, before, place{try: true, hook: at.hook}))
+		for _, name := range leftByFailure(inner) {
+			a := after.artifacts[name]
+			a.sure = true
+			after.artifacts[name] = a
+		}
+		return after
 	case "":
 		return before
 	default:
@@ -149,6 +155,28 @@ func (f *flow) orNothing(s *Step) *Step {
 		return &Step{}
 	}
 	return s
+}
+
+// leftByFailure are the artifacts that a step leaves even if it fails. Concourse registers the outputs of a task before
+// it looks at the exit status; a get or put that fails leaves nothing.
+func leftByFailure(s Step) []string {
+	var begun []Step // the steps inside that begin in any case
+	switch {
+	case s.Across != nil:
+	case s.Kind == KindTask:
+		return s.Task.makes()
+	case s.Kind == KindTry && s.Try != nil:
+		begun = []Step{*s.Try}
+	case s.Kind == KindDo && len(s.Do) > 0:
+		begun = s.Do[:1]
+	case s.Kind == KindInParallel && !s.InParallel.FailFast:
+		begun = s.InParallel.Steps
+	}
+	var names []string
+	for _, inner := range begun {
+		names = append(names, leftByFailure(inner)...)
+	}
+	return names
 }
 
 // leaf is a step without steps inside: it wants artifacts and makes some.

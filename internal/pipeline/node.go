@@ -3,7 +3,6 @@ package pipeline
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"strconv"
@@ -26,29 +25,33 @@ var (
 	errMergeTwice = errors.New("a mapping has << twice, which fly refuses; write one << with a list")
 )
 
-// load reads one YAML document and writes out its aliases and merge keys, so that readers meet plain trees.
-func load(data []byte) (*yaml.Node, int, error) {
-	var doc yaml.Node
+// load returns the first YAML document of a file with its aliases and merge keys written out, so that readers
+// meet plain trees; nil after an error, which it reports. fly and Concourse read no further document either.
+func (r *report) load(data []byte) *yaml.Node {
+	var doc, more yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
-	if err := dec.Decode(&doc); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, 1, errors.New("the file is empty")
-		}
-		return nil, lineOf(err), fmt.Errorf("read YAML: %w", err)
-	}
-	var more yaml.Node
-	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
-		if err != nil {
-			return nil, lineOf(err), fmt.Errorf("read YAML: %w", err)
-		}
-		return nil, more.Line, errors.New("the file holds more than one YAML document")
+	switch err := dec.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		r.errorf(1, "yaml", "", "the file is empty")
+		return nil
+	case err != nil:
+		r.errorf(lineOf(err), "yaml", "", "read YAML: %v", err)
+		return nil
 	}
 	e := expander{left: maxNodes}
 	root, err := e.expand(doc.Content[0], 0)
 	if err != nil {
-		return nil, e.line, err
+		r.errorf(e.line, "yaml", "", "%v", err)
+		return nil
 	}
-	return root, root.Line, nil
+	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
+		line := more.Line
+		if err != nil {
+			line = lineOf(err)
+		}
+		r.warnf(line, "documents", "give each document a file of its own", "the file holds more than one YAML document; fly and Concourse read only the first")
+	}
+	return root
 }
 
 var lineInText = regexp.MustCompile(`line (\d+)`)

@@ -8,8 +8,8 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/nearest"
 )
 
-// Parse reads a pipeline. The file name is only for messages. The error is an *InvalidError with everything that could not be
-// understood; the pipeline then holds the rest, and is nil only when the file is not a YAML mapping at all.
+// Parse reads a pipeline. The file name is only for messages. The error is an *InvalidError with everything that Concourse
+// would refuse, and the warnings beside it; the pipeline then holds the rest, and is nil only when the file is not a YAML mapping.
 func Parse(file string, data []byte) (*Pipeline, error) { return ParseWith(file, data, nil) }
 
 // ParseWith is Parse with the ((references)) that the look-up knows filled in first, as fly does with -v and -l.
@@ -17,20 +17,20 @@ func Parse(file string, data []byte) (*Pipeline, error) { return ParseWith(file,
 func ParseWith(file string, data []byte, l Lookup) (*Pipeline, error) {
 	r := report{file: file}
 	p := r.parse(data, l)
-	if len(r.findings) > 0 {
+	if r.findings.Errors() > 0 {
 		return p, &InvalidError{sorted(r.findings)}
 	}
 	return p, nil
 }
 
 func (r *report) parse(data []byte, l Lookup) *Pipeline {
-	root, line, err := load(data)
-	if err != nil {
-		r.errorf(line, "yaml", "", "%v", err)
+	root := r.load(data)
+	if root == nil {
 		return nil
 	}
 	if l != nil {
 		in := interpolator{lookup: l}
+		var err error
 		if root, err = in.node(root); err != nil {
 			r.errorf(0, "variables", "", "%v", err)
 			return nil

@@ -126,7 +126,6 @@ func TestParseNamesEveryFault(t *testing.T) {
 		"empty":             {"", "p.yml:1: the file is empty"},
 		"not yaml":          {"jobs: [", "p.yml:1: read YAML"},
 		"list":              {"- a", "p.yml:1: a pipeline must be a mapping, this is a list"},
-		"two documents":     {"jobs: []\n---\njobs: []\n", "p.yml:2: the file holds more than one YAML document"},
 		"misspelt section":  {"jobs: []\nresouces: []\n", `p.yml:2: a pipeline has no key "resouces", Concourse would ignore it; did you mean "resources"?`},
 		"misspelt step":     {"jobs:\n- name: a\n  plan:\n  - tusk: b\n", `p.yml:4: there is no step kind "tusk"; did you mean "task"?`},
 		"misspelt modifier": {"jobs:\n- name: a\n  plan:\n  - get: b\n    trigge: true\n", `p.yml:5: a get step has no key "trigge"; did you mean "trigger"?`},

@@ -5,9 +5,8 @@ import "go.yaml.in/yaml/v3"
 // ParseTask reads a task config file, as the file of a task step names it. The error is an *InvalidError.
 func ParseTask(file string, data []byte) (*TaskConfig, error) {
 	r := report{file: file}
-	root, line, err := load(data)
-	if err != nil {
-		r.errorf(line, "yaml", "", "%v", err)
+	root := r.load(data)
+	if root == nil {
 		return nil, &InvalidError{r.findings}
 	}
 	c := r.taskConfig(root)
