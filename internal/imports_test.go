@@ -26,18 +26,19 @@ const module = "github.com/taxiway-ci/taxiway/"
 func mayImport() map[string][]string {
 	return map[string][]string{
 		// the bottom: each of them knows one thing, and none of the others
-		"internal/artifact":   {},                                      // files of a build's folder, and paths in a repository
-		"internal/nearest":    {},                                      // what a misspelt name means
-		"internal/secret":     {},                                      // secrets, from where they are obtained to where text is masked
-		"internal/visible":    {},                                      // text from outside, made safe to show
-		"internal/strict":     {"internal/nearest"},                    // keys of files that people write
-		"internal/cepler":     {"internal/nearest", "internal/strict"}, // cepler's model, without git and Concourse
-		"internal/yamledit":   {"internal/nearest"},                    // single values of a YAML file
-		"internal/retry":      {},                                      // what may pass is done again
-		"internal/httpclient": {},                                      // clients as a source wants them
-		"internal/ociimage":   {"internal/nearest"},                    // an image from a program
-		"internal/provenance": {},                                      // the comment beside an image digest
-		"internal/pipeline":   {"internal/nearest"},                    // Concourse's pipelines as data
+		"internal/artifact":   {},                                       // files of a build's folder, and paths in a repository
+		"internal/nearest":    {},                                       // what a misspelt name means
+		"internal/secret":     {},                                       // secrets, from where they are obtained to where text is masked
+		"internal/visible":    {},                                       // text from outside, made safe to show
+		"internal/strict":     {"internal/nearest"},                     // keys of files that people write
+		"internal/cepler":     {"internal/nearest", "internal/strict"},  // cepler's model, without git and Concourse
+		"internal/yamledit":   {"internal/nearest"},                     // single values of a YAML file
+		"internal/gates":      {"internal/cepler", "internal/yamledit"}, // a person's edits of a gates file
+		"internal/retry":      {},                                       // what may pass is done again
+		"internal/httpclient": {},                                       // clients as a source wants them
+		"internal/ociimage":   {"internal/nearest"},                     // an image from a program
+		"internal/provenance": {},                                       // the comment beside an image digest
+		"internal/pipeline":   {"internal/nearest"},                     // Concourse's pipelines as data
 		// the protocol of resource types
 		"internal/concourse": {"internal/artifact", "internal/nearest", "internal/secret", "internal/visible"},
 		"internal/markdown":  {"internal/visible"},                                          // text from outside, in Markdown

@@ -35,6 +35,9 @@ const headGate = "HEAD"
 // errNoCommit says that a name points to no commit.
 var errNoCommit = errors.New("not a commit")
 
+// errOffBranch says that a commit cannot be a gate.
+var errOffBranch = errors.New("is not on branch")
+
 // shortCommit is what a person copies from `git log --oneline`.
 var shortCommit = regexp.MustCompile(`^[0-9a-fA-F]{7,40}$`)
 
@@ -49,7 +52,7 @@ func (r *Repository) gate(ctx context.Context, v *View, environment string) (*Ga
 		return &Gate{Commit: v.Head, Missing: true}, nil
 	}
 	if !ok {
-		return nil, fmt.Errorf("%w: %s of branch %s has no gate for %s%s; add `%s: HEAD`, or the commit it may deploy up to", ErrNothingYet, r.src.GatesFile, v.gatesBranch(r.src), environment, misspelt(v, environment), environment)
+		return nil, fmt.Errorf("%w: %s of branch %s has no gate for %s%s; add `%s: HEAD`, or the commit it may deploy up to", ErrNothingYet, r.src.GatesFile, r.src.GatesBranchName(), environment, misspelt(v, environment), environment)
 	}
 	if rule.Commit == headGate {
 		return &Gate{Gate: rule, Commit: v.Head, Gated: rule.HasRules()}, nil
@@ -63,7 +66,7 @@ func (r *Repository) gate(ctx context.Context, v *View, environment string) (*Ga
 		return nil, fmt.Errorf("gate of %s: look for %s on branch %s: %w", environment, short(h), r.src.Branch, err)
 	}
 	if !on {
-		return nil, fmt.Errorf("gate of %s in %s is %q, which is not on branch %s: set it to a commit of that branch, or to HEAD", environment, r.src.GatesFile, rule.Commit, r.src.Branch)
+		return nil, fmt.Errorf("gate of %s in %s is %q, which %w %s: set it to a commit of that branch, or to HEAD", environment, r.src.GatesFile, rule.Commit, errOffBranch, r.src.Branch)
 	}
 	commit, err := r.store.Commit(ctx, h)
 	if err != nil {

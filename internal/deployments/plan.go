@@ -110,7 +110,7 @@ func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Envi
 	}
 	if p.Gate.Missing {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%s of branch %s has no gate for %s%s: a pipeline that gates it waits for one, and every other does not",
-			r.src.GatesFile, v.gatesBranch(r.src), env.Name, misspelt(v, env.Name)))
+			r.src.GatesFile, r.src.GatesBranchName(), env.Name, misspelt(v, env.Name)))
 	}
 	if err := r.upstreamDeployed(ctx, v, u, p.Gate); err != nil {
 		return err
@@ -285,7 +285,7 @@ func (r *Repository) gateBeforeRecord(ctx context.Context, v *View, u rules, g *
 			return fmt.Errorf("find the record of %s: %w", u.environment.Passed, err)
 		}
 		return fmt.Errorf("%w: at the gate %s %s had not been deployed yet; to open it set %s to %s, the commit that recorded the deployment, in %s of branch %s",
-			ErrNothingYet, short(g.Commit.Hash), u.environment.Passed, u.environment.Name, short(c.Hash), r.src.GatesFile, v.gatesBranch(r.src))
+			ErrNothingYet, short(g.Commit.Hash), u.environment.Passed, u.environment.Name, short(c.Hash), r.src.GatesFile, r.src.GatesBranchName())
 	}
 	return fmt.Errorf("%w: at the gate %s %s had not been deployed yet; move the gate to a later commit", ErrNothingYet, short(g.Commit.Hash), u.environment.Passed)
 }

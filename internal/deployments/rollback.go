@@ -535,5 +535,5 @@ func (r *Repository) resume(v *View, b *Rollback, environment string) string {
 			how = fmt.Sprintf("add `resume: %d` to %s", b.Record, environment)
 		}
 	}
-	return fmt.Sprintf("%s in %s of branch %s", how, r.src.GatesFile, v.gatesBranch(r.src))
+	return fmt.Sprintf("%s in %s of branch %s", how, r.src.GatesFile, r.src.GatesBranchName())
 }

@@ -9,6 +9,7 @@
 package deployments
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -69,9 +70,7 @@ func (s Source) ConfigPath() string {
 func (s Source) BranchRef() string { return "refs/heads/" + s.Branch }
 
 // gatesRef is the full name of the branch that holds the gates file.
-func (s Source) gatesRef() string {
-	if s.GatesBranch == "" {
-		return s.BranchRef()
-	}
-	return "refs/heads/" + s.GatesBranch
-}
+func (s Source) gatesRef() string { return "refs/heads/" + s.GatesBranchName() }
+
+// GatesBranchName is the short name of the branch that holds the gates file.
+func (s Source) GatesBranchName() string { return cmp.Or(s.GatesBranch, s.Branch) }

@@ -101,17 +101,10 @@ func (r *Repository) readGates(ctx context.Context, v *View) error {
 	}
 	gates, err := r.gatesAt(ctx, v.gatesHead)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("gates file %s is not in %s at %s: set source.gates_file and source.gates_branch to where it is", r.src.GatesFile, v.gatesBranch(r.src), short(v.gatesHead.Hash))
+		return fmt.Errorf("gates file %s is not in %s at %s: set source.gates_file and source.gates_branch to where it is", r.src.GatesFile, r.src.GatesBranchName(), short(v.gatesHead.Hash))
 	}
 	v.Gates = gates
 	return err
-}
-
-func (v *View) gatesBranch(s Source) string {
-	if s.GatesBranch == "" {
-		return s.Branch
-	}
-	return s.GatesBranch
 }
 
 // gatesAt is the gates file as commit c has it.

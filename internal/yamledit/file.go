@@ -38,6 +38,11 @@ type edit struct {
 	span
 	with string
 	text string // that a value has afterwards
+	// becomes is the value afterwards, if it is not a text; adds are what a collection has in addition,
+	// as its first entries or, if last, behind all others.
+	becomes *yaml.Node
+	adds    []*yaml.Node
+	last    bool
 }
 
 // Value is a single value of the file as it was parsed.
@@ -112,7 +117,7 @@ func (f *File) Set(path, text string) error {
 	if t.space {
 		with = " " + with
 	}
-	f.values[p.node] = edit{t.span, with, text}
+	f.values[p.node] = edit{span: t.span, with: with, text: text}
 	return nil
 }
 
@@ -168,24 +173,22 @@ func (f *File) Bytes() ([]byte, error) {
 	if !f.Changed() {
 		return f.data, nil
 	}
-	wanted := map[*yaml.Node]string{}
 	var edits []edit // those of values first
-	for n, e := range f.values {
-		wanted[n] = e.text
+	for _, e := range f.values {
 		edits = append(edits, e)
 	}
 	for _, e := range f.comments {
 		edits = append(edits, e)
 	}
 	out := apply(f.data, edits)
-	if err := f.verify(out, wanted); err != nil {
+	if err := f.verify(out); err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
 // verify parses what the file would become.
-func (f *File) verify(data []byte, wanted map[*yaml.Node]string) error {
+func (f *File) verify(data []byte) error {
 	after, err := documents(data)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnsafe, err)
@@ -194,7 +197,7 @@ func (f *File) verify(data []byte, wanted map[*yaml.Node]string) error {
 		return fmt.Errorf("%d documents would become %d: %w", len(f.docs), len(after), ErrUnsafe)
 	}
 	for i := range after {
-		if err := same(f.docs[i], after[i], wanted); err != nil {
+		if err := same(f.docs[i], after[i], f.values); err != nil {
 			return err
 		}
 	}

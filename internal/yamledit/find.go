@@ -16,8 +16,17 @@ type place struct {
 	chain []*yaml.Node
 }
 
-// find follows a path. In its errors at is the path so far.
+// find follows a path to a single value.
 func find(root *yaml.Node, path Path) (place, error) {
+	at, err := walk(root, path)
+	if err == nil && at.node.Kind != yaml.ScalarNode {
+		err = fmt.Errorf("%s is %s: %w%s", where(path), kind(at.node), ErrNotScalar, inside(at.node))
+	}
+	return at, err
+}
+
+// walk follows a path. Its errors name the path so far.
+func walk(root *yaml.Node, path Path) (place, error) {
 	at := place{node: root, chain: []*yaml.Node{root}}
 	for i, step := range path {
 		if err := direct(at.node); err != nil {
@@ -38,9 +47,6 @@ func find(root *yaml.Node, path Path) (place, error) {
 	}
 	if err := direct(at.node); err != nil {
 		return place{}, fmt.Errorf("%s %w", where(path), err)
-	}
-	if at.node.Kind != yaml.ScalarNode {
-		return place{}, fmt.Errorf("%s is %s: %w%s", where(path), kind(at.node), ErrNotScalar, inside(at.node))
 	}
 	return at, nil
 }

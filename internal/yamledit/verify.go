@@ -29,14 +29,39 @@ func documents(data []byte) ([]*yaml.Node, error) {
 	}
 }
 
-// same compares two trees: everything but the wanted values must be equal.
-func same(a, b *yaml.Node, wanted map[*yaml.Node]string) error {
-	if text, ok := wanted[a]; ok {
-		if b.Kind != yaml.ScalarNode || b.Tag != "!!str" || b.Value != text || b.Anchor != a.Anchor {
-			return fmt.Errorf("line %d: it would be read as %s %s: %w", a.Line, b.Tag, quoteShort(b.Value), ErrUnsafe)
+// same compares two trees: everything but the wanted edits must be equal.
+func same(a, b *yaml.Node, wanted map[*yaml.Node]edit) error {
+	if e, ok := wanted[a]; ok {
+		if e.adds != nil {
+			return e.added(a, b, wanted)
 		}
-		return nil
+		return e.replaced(a, b)
 	}
+	return equal(a, b, wanted)
+}
+
+// replaced compares a value with what an edit wants it to be.
+func (e edit) replaced(a, b *yaml.Node) error {
+	if e.becomes != nil {
+		return equal(e.becomes, b, nil)
+	}
+	if b.Kind != yaml.ScalarNode || b.Tag != "!!str" || b.Value != e.text || b.Anchor != a.Anchor {
+		return fmt.Errorf("line %d: it would be read as %s %s: %w", a.Line, b.Tag, quoteShort(b.Value), ErrUnsafe)
+	}
+	return nil
+}
+
+// added compares a collection with what it is to be with further entries.
+func (e edit) added(a, b *yaml.Node, wanted map[*yaml.Node]edit) error {
+	want := *a
+	want.Content = slices.Concat(e.adds, a.Content)
+	if e.last {
+		want.Content = slices.Concat(a.Content, e.adds)
+	}
+	return equal(&want, b, wanted)
+}
+
+func equal(a, b *yaml.Node, wanted map[*yaml.Node]edit) error {
 	if a.Kind != b.Kind || a.Tag != b.Tag || a.Value != b.Value || a.Anchor != b.Anchor || len(a.Content) != len(b.Content) {
 		return fmt.Errorf("line %d: %s would become %s: %w", a.Line, quoteShort(a.Value), quoteShort(b.Value), ErrUnsafe)
 	}
