@@ -19,14 +19,39 @@ type Schema interface {
 // ghcr.io/taxiway-ci/cepler-in is cepler-in. A type that a file does not list is looked up by its own name.
 type Types map[string]Schema
 
+// Options change what Lint looks at.
+type Options struct {
+	Types Types
+	// Vars has the values of ((references)) that are given to fly with --var and --load-vars-from; nil for none.
+	Vars Lookup
+	// Allow names rules that find nothing.
+	Allow []string
+}
+
 // Lint says what is wrong with a pipeline. The file name is only for messages.
 func Lint(file string, data []byte, types Types) Findings {
+	return LintWith(file, data, Options{Types: types})
+}
+
+// LintWith is Lint with options. Comments in the file, as "# taxiway: allow RULE because REASON", allow what one rule
+// finds in their line or in the line below.
+func LintWith(file string, data []byte, o Options) Findings {
 	r := &report{file: file}
-	p := r.parse(data, nil)
-	if p == nil {
-		return sorted(r.findings)
+	if !r.templateSource(data) {
+		r.lint(data, o)
 	}
-	l := &linter{report: r, p: p, types: types}
+	allowed := r.allowances(data)
+	r.allow(allowed)
+	r.findings = slices.DeleteFunc(r.findings, func(f Finding) bool { return slices.Contains(o.Allow, f.Rule) })
+	return sorted(r.findings)
+}
+
+func (r *report) lint(data []byte, o Options) {
+	p := r.parse(data, o.Vars)
+	if p == nil {
+		return
+	}
+	l := &linter{report: r, p: p, types: o.Types}
 	l.names()
 	l.groups()
 	l.varSources()
@@ -36,21 +61,25 @@ func Lint(file string, data []byte, types Types) Findings {
 	l.retention()
 	l.schemas()
 	l.images()
-	l.secrets()
 	l.suiteRules()
 	for _, j := range p.Jobs {
 		if !j.broken() {
 			l.flow(j)
 		}
 	}
-	return sorted(r.findings)
+	// what fly fills in is not in the file
+	if o.Vars != nil {
+		l.p = (&report{}).parse(data, nil)
+	}
+	l.secrets()
 }
 
 // linter checks what has been parsed.
 type linter struct {
 	*report
-	p     *Pipeline
-	types Types
+	p        *Pipeline
+	types    Types
+	unpinned map[string]bool // images that have been reported
 }
 
 // known is the name under which a resource's type is known from inside: that of its image, else its own.

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// images: every image is pinned, so that what ran yesterday runs today.
+// images: every image is pinned, so that what ran yesterday runs today. One that many tasks use is reported once.
 func (l *linter) images() {
+	l.unpinned = map[string]bool{}
 	for _, t := range l.p.ResourceTypes {
 		l.pinned("resource type "+quote(t.Name), t.Line, t.Type, t.Source, Value{})
 	}
@@ -50,14 +51,25 @@ func (l *linter) pinned(what string, line int, kind string, source, version Valu
 		return
 	}
 	tag := source.Field("tag")
-	switch text := textOf(tag); {
+	text := textOf(tag)
+	why := ""
+	switch {
 	case tag.IsZero():
-		l.errorf(line, "unpinned-image", mend, "the image of %s has no tag, which means latest", what)
+		why = "no tag, which means latest"
 	case slices.Contains(moving(), text), strings.HasPrefix(text, "latest-"), strings.HasSuffix(text, "-latest"):
-		l.errorf(tag.Line(), "unpinned-image", mend, "the image of %s has the tag %s, which moves", what, quote(text))
+		why = "the tag " + quote(text) + ", which moves"
 	case shortVersion.MatchString(text):
-		l.warnf(tag.Line(), "unpinned-image", mend, "the image of %s has the tag %s, which moves with every small release", what, quote(text))
+		why = "the tag " + quote(text) + ", which moves with every small release"
 	}
+	image := textOf(source.Field("repository")) + ":" + text
+	if why == "" || l.unpinned[image] {
+		return
+	}
+	l.unpinned[image] = true
+	if !tag.IsZero() {
+		line = tag.Line()
+	}
+	l.warnf(line, "unpinned-image", mend, "the image of %s has %s", what, why)
 }
 
 // textOf is a scalar's text whatever its type, "" for anything else.

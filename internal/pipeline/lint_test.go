@@ -5,9 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -167,10 +169,12 @@ func TestLintReadsWhatFlyReads(t *testing.T) {
 		"YAML 1.1, false":             {serial: "serial: off"},
 		"a word in quotes":            {serial: "serial: 'yes'", want: "true or false"},
 		"the path of a kubeconfig":    {params: "KUBECONFIG: /tmp/kubeconfig"},
-		"an operator of another tool": {params: "GITHUB_TOKEN: (( grab github.token ))"},
+		"an operator of another tool": {params: "GITHUB_TOKEN: (( grab github.token ))", want: "p.yml:13: this is a source of spruce and not a pipeline"},
 		"a secret":                    {params: "GITHUB_TOKEN: hunter2", want: "is a secret in plain text"},
 		"a secret with a slash":       {params: "GITHUB_TOKEN: /hunter2", want: "is a secret in plain text"},
-		"a tag that moves":            {tag: "latest-x86_64", want: `has the tag "latest-x86_64", which moves`},
+		"a tag that moves":            {tag: "latest-x86_64", want: `warning: the image of resource type "slack" has the tag "latest-x86_64", which moves`},
+		"code of ytt":                 {serial: "#@ if data.values.serial:\n  serial: true\n  #@ end", want: "p.yml:7: this is a source of ytt and not a pipeline"},
+		"a script about ytt":          {params: "SCRIPT: 'ytt -f - <<< \"#@ 1\"'"},
 		"two merges":                  {serial: "<<: {serial: true}\n  <<: {public: true}", want: "p.yml:8: a mapping has << twice, which fly refuses; write one << with a list"},
 	} {
 		tag, serial := c.tag, c.serial
@@ -190,4 +194,64 @@ func TestLintReadsWhatFlyReads(t *testing.T) {
 		}
 		assert.Contains(t, got, c.want, name)
 	}
+}
+
+// A comment allows one rule in its line, or in the line below, and says why.
+func TestCommentsAllowFindings(t *testing.T) {
+	t.Parallel()
+	const pipelineText = `resource_types:
+- name: slack
+  type: registry-image
+  source:
+    repository: a/b
+    tag: latest%s
+jobs:
+- name: j
+  plan:
+  - put: chat
+    params: {TOKEN: hunter2} # taxiway: allow plain-secret because it is a test
+resources:
+- name: chat
+  type: slack
+%s`
+	lint := func(comment, more string) string {
+		return pipeline.Lint("p.yml", fmt.Appendf(nil, pipelineText, comment, more), types()).String()
+	}
+	assert.Empty(t, lint(" # taxiway: allow unpinned-image because its tags are broken", ""))
+	assert.Contains(t, lint("", ""), "p.yml:6: warning: the image")
+	assert.Contains(t, lint(" # taxiway: allow unpined-image because of that", ""), `p.yml:6: warning: there is no rule "unpined-image"; did you mean "unpinned-image"?`)
+	assert.Contains(t, lint(" # taxiway: allow unpinned-image", ""), "p.yml:6: warning: this comment does not say why it allows unpinned-image; write: # taxiway: allow unpinned-image because REASON")
+	assert.Contains(t, lint(" # taxiway: ignore", ""), "p.yml:6: warning: this comment allows nothing; write: # taxiway: allow RULE because REASON")
+	const above = "\n    # taxiway: allow unpinned-image because its tags are broken"
+	assert.Contains(t, lint(above, ""), "p.yml:7: warning: unpinned-image finds nothing in line 8; remove the comment")
+	assert.Empty(t, pipeline.LintWith("p.yml", fmt.Appendf(nil, pipelineText, "", ""), pipeline.Options{Types: types(), Allow: []string{"unpinned-image"}}))
+}
+
+// Values that fly fills in are checked, and are not secrets in the file.
+func TestLintWithVariables(t *testing.T) {
+	t.Parallel()
+	text := []byte("jobs:\n- name: j\n  serial: ((serial))\n  plan:\n  - put: chat\n    params: {TOKEN: ((token))}\nresources:\n- {name: chat, type: git}\n")
+	with := func(serial any) string {
+		return pipeline.LintWith("p.yml", text, pipeline.Options{Vars: pipeline.Vars(map[string]any{"serial": serial, "token": "hunter2"})}).String()
+	}
+	assert.Empty(t, with(true))
+	assert.Contains(t, with("often"), `p.yml:3: "serial" of a job must be true or false, this is a string`)
+}
+
+// Every rule that a finding can have is in the list, and the list has no other.
+func TestRulesAreThoseOfTheCode(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	used := map[string]bool{}
+	call := regexp.MustCompile(`\b(?:errorf|warnf)\(.*?, "([a-z-]+)",`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, m := range call.FindAllSubmatch(text, -1) {
+			used[string(m[1])] = true
+		}
+	}
+	require.NotEmpty(t, used)
+	assert.Equal(t, slices.Sorted(maps.Keys(used)), pipeline.RuleNames())
 }

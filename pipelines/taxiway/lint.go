@@ -9,31 +9,140 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/taxiway-ci/taxiway/internal/nearest"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
+// lintFlags say what is looked for, and how findings are printed.
+type lintFlags struct {
+	format, baseline string
+	allow            []string
+	vars             varFlags
+	rules            bool
+}
+
 func lintCommand() *cobra.Command {
-	var format string
+	var flags lintFlags
 	cmd := &cobra.Command{
-		Use:     "lint FILE...",
-		Short:   "Say what is wrong with pipeline files, and how to fix it",
-		Long:    "Say what is wrong with pipeline files, and how to fix it.\nFinds what `fly validate-pipeline --strict` finds, and what only shows when the pipeline runs.\nExit status 1 when there is an error; warnings are only printed.",
+		Use:   "lint FILE...",
+		Short: "Say what is wrong with pipeline files, and how to fix it",
+		Long: "Say what is wrong with pipeline files, and how to fix it; - is standard input.\n" +
+			"Finds what `fly validate-pipeline --strict` finds, and what only shows when the pipeline runs.\n" +
+			"Exit status 1 when there is an error; warnings are only printed.\n\n" +
+			"A comment in the line of a finding, or in the line above, allows it:\n" +
+			"  # taxiway: allow unpinned-image because this image has no other tags\n" +
+			"To adopt it step by step, keep today's findings in a file, and hear of new ones only:\n" +
+			"  taxiway lint --format json pipeline.yml >lint-baseline.json\n" +
+			"  taxiway lint --baseline lint-baseline.json pipeline.yml",
 		Example: "  taxiway lint pipelines/examples/*/*/want.yml",
-		Args:    pipelineFiles,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			show, ok := formats()[format]
-			if !ok {
-				return fmt.Errorf("lint: --format %s is not one of %s", format, strings.Join(slices.Sorted(maps.Keys(formats())), ", "))
+		Args: func(cmd *cobra.Command, args []string) error {
+			if flags.rules {
+				return nil
 			}
-			return lintFiles(cmd.OutOrStdout(), show, args)
+			return pipelineFiles(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if flags.rules {
+				return printRules(cmd.OutOrStdout())
+			}
+			return flags.run(cmd, args)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "how findings are printed: text (file:line: …, as editors read it), github (annotations of a workflow) or json (one a line)")
+	f := cmd.Flags()
+	f.StringVar(&flags.format, "format", "text", "how findings are printed: text (file:line: …, as editors read it), github (annotations of a workflow) or json (one a line)")
+	f.StringArrayVar(&flags.allow, "allow", nil, "rule that finds nothing, may be repeated")
+	f.StringVar(&flags.baseline, "baseline", "", "file with the output of an earlier --format json: these findings are left out")
+	f.BoolVar(&flags.rules, "rules", false, "list the rules")
+	flags.vars.register(cmd)
 	return cmd
+}
+
+// run lints files; the error counts the errors among the findings.
+func (f *lintFlags) run(cmd *cobra.Command, files []string) error {
+	show, ok := formats()[f.format]
+	if !ok {
+		return fmt.Errorf("lint: --format %s is not one of %s", f.format, strings.Join(slices.Sorted(maps.Keys(formats())), ", "))
+	}
+	if err := knownRules(f.allow); err != nil {
+		return err
+	}
+	lookup, err := f.vars.lookup()
+	if err != nil {
+		return fmt.Errorf("lint: %w", err)
+	}
+	known, err := readBaseline(f.baseline)
+	if err != nil {
+		return fmt.Errorf("lint: %w", err)
+	}
+	errs := 0
+	for _, file := range files {
+		data, err := readPipeline(cmd, file)
+		if err != nil {
+			return err
+		}
+		findings := known.without(pipeline.LintWith(file, data, pipeline.Options{Types: pipelines.OwnTypes(), Vars: lookup, Allow: f.allow}))
+		if err := printFindings(cmd.OutOrStdout(), show, findings); err != nil {
+			return err
+		}
+		errs += findings.Errors()
+	}
+	if left := known.left(); left > 0 {
+		cmd.PrintErrf("%d findings of %s are gone: write it anew with --format json\n", left, f.baseline)
+	}
+	return counted(errs)
+}
+
+func knownRules(allowed []string) error {
+	names := pipeline.RuleNames()
+	for _, rule := range allowed {
+		if slices.Contains(names, rule) {
+			continue
+		}
+		hint := "--rules lists them"
+		if near := nearest.Of(rule, names); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return fmt.Errorf("lint: --allow %s: there is no such rule; %s", rule, hint)
+	}
+	return nil
+}
+
+func readPipeline(cmd *cobra.Command, file string) ([]byte, error) {
+	read := func() ([]byte, error) { return os.ReadFile(file) }
+	if file == "-" {
+		read = func() ([]byte, error) { return io.ReadAll(cmd.InOrStdin()) }
+	}
+	data, err := read()
+	if err != nil {
+		return nil, fmt.Errorf("lint: %w", err)
+	}
+	return data, nil
+}
+
+func counted(errs int) error {
+	switch errs {
+	case 0:
+		return nil
+	case 1:
+		return errors.New("lint: 1 error")
+	default:
+		return fmt.Errorf("lint: %d errors", errs)
+	}
+}
+
+func printRules(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, rule := range pipeline.Rules() {
+		if _, err := fmt.Fprintf(t, "%s\tfinds %s\n", rule.Name, rule.Finds); err != nil {
+			return err
+		}
+	}
+	return t.Flush()
 }
 
 // pipelineFiles asks for at least one.
@@ -47,21 +156,20 @@ func pipelineFiles(cmd *cobra.Command, args []string) error {
 // formats are the ways to print a finding, by name.
 func formats() map[string]func(pipeline.Finding) string {
 	return map[string]func(pipeline.Finding) string{
-		"text":   pipeline.Finding.String,
+		"text":   withRule,
 		"github": annotation,
 		"json":   jsonLine,
 	}
 }
+
+// withRule is a finding for people, who need the rule's name to allow it.
+func withRule(f pipeline.Finding) string { return f.String() + " [" + f.Rule + "]" }
 
 // annotation is a finding as a command to a GitHub workflow:
 // https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
 func annotation(f pipeline.Finding) string {
 	message := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
-	command := "error"
-	if f.Severity == pipeline.Warning {
-		command = "warning"
-	}
 	where := "file=" + property.Replace(f.File)
 	if f.Line > 0 {
 		where += fmt.Sprintf(",line=%d", f.Line)
@@ -70,59 +178,38 @@ func annotation(f pipeline.Finding) string {
 	if f.Mend != "" {
 		text += "; " + f.Mend
 	}
-	return fmt.Sprintf("::%s %s,title=%s::%s", command, where, property.Replace(f.Rule), message.Replace(text))
+	return fmt.Sprintf("::%s %s,title=%s::%s", f.Severity, where, property.Replace(f.Rule), message.Replace(text))
+}
+
+// written is a finding in JSON.
+type written struct {
+	File     string `json:"file"`
+	Line     int    `json:"line,omitempty"`
+	Severity string `json:"severity"`
+	Rule     string `json:"rule"`
+	Text     string `json:"text"`
+	Mend     string `json:"mend,omitempty"`
 }
 
 func jsonLine(f pipeline.Finding) string {
-	severity := "error"
-	if f.Severity == pipeline.Warning {
-		severity = "warning"
-	}
-	line, err := json.Marshal(struct {
-		File     string `json:"file"`
-		Line     int    `json:"line,omitempty"`
-		Severity string `json:"severity"`
-		Rule     string `json:"rule"`
-		Text     string `json:"text"`
-		Mend     string `json:"mend,omitempty"`
-	}{f.File, f.Line, severity, f.Rule, f.Text, f.Mend})
+	line, err := json.Marshal(written{f.File, f.Line, f.Severity.String(), f.Rule, f.Text, f.Mend})
 	if err != nil {
 		return f.String() // strings and numbers always have a JSON form
 	}
 	return string(line)
 }
 
-// lintFiles prints the findings of every file; the error counts those that are errors.
-func lintFiles(w io.Writer, show func(pipeline.Finding) string, files []string) error {
-	var failed int
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return fmt.Errorf("lint: %w", err)
-		}
-		n, err := lint(w, show, file, data)
-		if err != nil {
-			return err
-		}
-		failed += n
-	}
-	switch failed {
-	case 0:
-		return nil
-	case 1:
-		return errors.New("lint: 1 error")
-	default:
-		return fmt.Errorf("lint: %d errors", failed)
-	}
+// lint prints the findings of one pipeline and counts the errors among them.
+func lint(w io.Writer, file string, data []byte, vars pipeline.Lookup) (int, error) {
+	findings := pipeline.LintWith(file, data, pipeline.Options{Types: pipelines.OwnTypes(), Vars: vars})
+	return findings.Errors(), printFindings(w, withRule, findings)
 }
 
-// lint prints the findings of one pipeline and counts the errors among them.
-func lint(w io.Writer, show func(pipeline.Finding) string, file string, data []byte) (int, error) {
-	findings := pipeline.Lint(file, data, pipelines.OwnTypes())
+func printFindings(w io.Writer, show func(pipeline.Finding) string, findings pipeline.Findings) error {
 	for _, f := range findings {
 		if _, err := fmt.Fprintln(w, show(f)); err != nil {
-			return 0, fmt.Errorf("print the findings: %w", err)
+			return fmt.Errorf("print the findings: %w", err)
 		}
 	}
-	return findings.Errors(), nil
+	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
@@ -84,7 +83,7 @@ func (f *localFlags) set(cmd *cobra.Command, c pipelines.Example, name string) e
 	if err != nil {
 		return fmt.Errorf("local: %s: %w", c.Want(), err)
 	}
-	if failed, err := lint(cmd.ErrOrStderr(), pipeline.Finding.String, c.Want(), data); err != nil || failed > 0 {
+	if failed, err := lint(cmd.ErrOrStderr(), c.Want(), data, nil); err != nil || failed > 0 {
 		return fmt.Errorf("local: %s has faults and was not set", c.Want())
 	}
 	file, err := os.CreateTemp("", "taxiway-*.yml")

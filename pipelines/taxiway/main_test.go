@@ -80,7 +80,7 @@ func TestLintCounts(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("jobs:\n- name: a\n  plan:\n  - gett: b\n"), 0o644))
 	out, err := taxiway(t, "lint", file, exampleOf("lana-bank", "deployments").Want())
 	require.EqualError(t, err, "lint: 1 error")
-	assert.Equal(t, file+`:4: there is no step kind "gett"; did you mean "get"?`+"\n", out)
+	assert.Equal(t, file+`:4: there is no step kind "gett"; did you mean "get"? [unknown-step]`+"\n", out)
 	_, err = taxiway(t, "lint", filepath.Join(t.TempDir(), "none.yml"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

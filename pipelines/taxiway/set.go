@@ -10,8 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
-
-	"github.com/taxiway-ci/taxiway/internal/pipeline"
 )
 
 // setFlags say where the pipeline goes.
@@ -20,7 +18,7 @@ type setFlags struct {
 	target, team, name, output string
 	execute                    bool
 	// handed on to fly as they are
-	varsFiles, vars                  []string
+	vars                             varFlags
 	checkCredentials, noninteractive bool
 }
 
@@ -41,8 +39,7 @@ func setCommand() *cobra.Command {
 	cmd.Flags().StringVar(&flags.output, "output", "", "file for the pipeline (default: TEMPLATE.yml in the current folder)")
 	cmd.Flags().BoolVar(&flags.execute, "execute", false, "run fly, which shows the difference and asks")
 	cmd.Flags().BoolVar(&flags.noninteractive, "non-interactive", false, "let fly apply the difference without a question, as without a terminal")
-	cmd.Flags().StringArrayVar(&flags.varsFiles, "load-vars-from", nil, "file with values of ((vars)), for fly; may be repeated")
-	cmd.Flags().StringArrayVar(&flags.vars, "var", nil, "NAME=VALUE of a ((var)), for fly; may be repeated")
+	flags.vars.register(cmd)
 	cmd.Flags().BoolVar(&flags.checkCredentials, "check-creds", false, "let fly check that the credential manager has every ((var))")
 	return cmd
 }
@@ -70,7 +67,11 @@ func (f *setFlags) run(cmd *cobra.Command, template string) error {
 	if file == "" {
 		file = template + ".yml"
 	}
-	if failed, err := lint(cmd.ErrOrStderr(), pipeline.Finding.String, file, rendered); err != nil || failed > 0 {
+	vars, err := f.vars.lookup()
+	if err != nil {
+		return fmt.Errorf("set %s: %w", template, err)
+	}
+	if failed, err := lint(cmd.ErrOrStderr(), file, rendered, vars); err != nil || failed > 0 {
 		if err == nil {
 			err = fmt.Errorf("set %s: the pipeline has faults and was not written", template)
 		}
@@ -114,10 +115,10 @@ func (f *setFlags) flyArgs(name, file string) []string {
 	if f.team != "" {
 		args = append(args, "--team", f.team)
 	}
-	for _, vars := range f.varsFiles {
+	for _, vars := range f.vars.files {
 		args = append(args, "--load-vars-from", vars)
 	}
-	for _, v := range f.vars {
+	for _, v := range f.vars.vars {
 		args = append(args, "--var", v)
 	}
 	if f.checkCredentials {
