@@ -74,7 +74,7 @@ func (e Environment) runs() fact {
 	if e.Record.Hash == "" {
 		return f
 	}
-	by := []span{plain("recorded by %s in", recorderName(e.Recorder)), {Text: e.Record.Short(), Title: e.Record.Hash, Kind: "hash"}}
+	by := []span{plain("%s", e.Recorder.recorded()), {Text: e.Record.Short(), Title: e.Record.Hash, Kind: "hash"}}
 	if e.Build != "" {
 		by = append(by, span{Text: e.Build, Link: webLink(e.Build)})
 	}
@@ -82,15 +82,16 @@ func (e Environment) runs() fact {
 	return f
 }
 
-func recorderName(r Recorder) string {
+// recorded introduces the commit of the record.
+func (r Recorder) recorded() string {
 	switch r {
-	case Cepler:
-		return "cepler without a build"
+	case NoBuild:
+		return "recorded without a build in"
 	case Taxiway:
-		return string(Taxiway)
+		return "recorded by cepler-out in"
 	case Somebody:
 	}
-	return "somebody"
+	return "recorded by somebody in"
 }
 
 // spans are the commit's hash and subject. Repository makes a link of it.

@@ -81,8 +81,8 @@ type Recorder string
 const (
 	// Taxiway is this suite's cepler-out, when it ran in a Concourse.
 	Taxiway Recorder = "cepler-out"
-	// Cepler is the Rust program, or one that leaves as little behind.
-	Cepler Recorder = "cepler"
+	// NoBuild is a record that names no build: of the Rust cepler, or of cepler-out outside of a Concourse.
+	NoBuild Recorder = "no-build"
 	// Somebody is a commit of another kind: a person, or a squashed history.
 	Somebody Recorder = "other"
 )

@@ -246,11 +246,7 @@ func (r *Reader) recordOf(ctx context.Context, row *Environment, head *git.Commi
 	row.Record, row.Since = commit(found), found.Committer.When.UTC()
 	row.Build = trailer(found.Message, "Build")
 	row.Recorder = recorder(found, row)
-	switch row.Recorder {
-	case Taxiway:
-	case Cepler:
-		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("commit %.7s is a record without a build, of the Rust cepler or of cepler-out outside of Concourse: which build deployed the state is not known", found.Hash)})
-	case Somebody:
+	if row.Recorder == Somebody {
 		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("commit %.7s (%s) changed it last and is not a record of a deployment: whether this was ever deployed is not known", found.Hash, row.Record.Subject)})
 	}
 	return nil
@@ -278,7 +274,7 @@ func recorder(c *git.Commit, row *Environment) Recorder {
 	if trailer(c.Message, "Build") != "" || trailer(c.Message, "Pipeline") != "" {
 		return Taxiway
 	}
-	return Cepler
+	return NoBuild
 }
 
 // trailer is the value of a trailer line, "" when the message has none.
