@@ -318,7 +318,7 @@ func TestChartsWithDependenciesFlyAndDeploy(t *testing.T) {
 			"file, without a lock": {"file://../common", "", "1.0.5"},
 		} {
 			chart := helmChart()
-			dependency := "- name: common\n  repository: \"" + c.repository + "\"\n  version: ^1.0.0\n"
+			dependency := "- {name: common, repository: \"" + c.repository + "\", version: ^1.0.0}\n"
 			chart["chart/Chart.yaml"] += "dependencies:\n" + dependency
 			chart["common/Chart.yaml"] = "apiVersion: v2\nname: common\nversion: 1.0.5\n"
 			chart["chart/templates/all.yaml"] = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: app}\ndata: {common: {{ .Subcharts.common.Chart.Version }}}\n"

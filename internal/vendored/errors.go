@@ -12,6 +12,8 @@ var (
 	ErrNothing = errors.New("no file is left")
 	// ErrUnsupported says that the content needs what only vendir itself does.
 	ErrUnsupported = errors.New("not possible without vendir")
+	// ErrDependency says that the copy is a Helm chart without all that it needs to be deployed as it was tested.
+	ErrDependency = errors.New("not deployable from the copy")
 	// ErrShallow says that a clone does not have the history to know its tags.
 	ErrShallow = errors.New("the clone is shallow")
 )

@@ -33,6 +33,8 @@ type Plan struct {
 	Edits map[string]git.Edit
 	// Added, Changed and Removed are files of the copy, sorted.
 	Added, Changed, Removed []string
+	// Undeployable are the dependencies that keep the copy, a Helm chart, from being deployed as it was tested; nil for none.
+	Undeployable []string
 	// Warnings are keys of vendir.yml that have no effect here.
 	Warnings []string
 }
@@ -98,6 +100,9 @@ func (p *Plan) lock(ctx context.Context, tree Tree, name string, c *Content, o *
 func (p *Plan) files(ctx context.Context, tree Tree, c *Content, o *Origin) error {
 	want, err := c.Select(ctx, o)
 	if err != nil {
+		return err
+	}
+	if p.Undeployable, err = o.undeployable(ctx, want); err != nil {
 		return err
 	}
 	have, err := tree.List(ctx, p.Dir)

@@ -40,6 +40,9 @@ func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (
 	if err != nil {
 		return nil, shallowAdvice(err)
 	}
+	if len(plan.Undeployable) > 0 && len(plan.Edits) > 0 {
+		return nil, fmt.Errorf("%s at %.7s is %w: %s", plan.Dir, plan.New, vendored.ErrDependency, strings.Join(plan.Undeployable, "; "))
+	}
 	b.last = plan
 	b.warn(ctx, plan)
 	edits := map[string]git.Edit{}

@@ -60,6 +60,9 @@ func runSync(ctx context.Context, p concourse.Process) (err error) {
 	for _, text := range plan.Warnings {
 		_, _ = fmt.Fprintf(p.Stderr, "warning: %s: %s\n", src.target().Config, text)
 	}
+	for _, text := range plan.Undeployable {
+		_, _ = fmt.Fprintf(p.Stderr, "warning: %s: %s\n", plan.Dir, text)
+	}
 	if err := disk.Apply(plan); err != nil {
 		return err
 	}

@@ -8,8 +8,9 @@ dependencies() {
   local found repository
   found=$(helm dependency list "$1")
   case $found in *$'\t'missing* | *$'\t'"wrong version"*) ;; *) return 0 ;; esac
-  while read -r repository; do # helm builds only from repositories that have a name
-    helm repo add --force-update "${repository//[^A-Za-z0-9]/-}" "$repository"
-  done < <(sed -n 's/^[- ]*repository: *["'\'']\{0,1\}\(https\{0,1\}:[^"'\'' ]*\).*/\1/p' "$1/Chart.yaml")
+  while IFS=$'\t' read -r _ _ repository _; do # helm builds only from repositories that have a name
+    repository=${repository%% *}
+    [[ $repository != http*:* ]] || helm repo add --force-update "${repository//[^A-Za-z0-9]/-}" "$repository"
+  done <<<"$found"
   helm dependency build --skip-refresh "$1"
 }
