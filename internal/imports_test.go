@@ -54,7 +54,8 @@ func mayImport() map[string][]string {
 		"internal/git/transport": {"internal/git/object", "internal/git/wire", "internal/githubapp", "internal/httpclient", "internal/retry"},
 		"internal/git/local":     {"internal/git/object", "internal/git/pack"},
 		"internal/git/workdir":   {"internal/git/object", "internal/git/pack"},
-		"internal/git":           {"internal/git/cache", "internal/git/local", "internal/git/object", "internal/git/pack", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
+		"internal/git/threeway":  {},
+		"internal/git":           {"internal/git/cache", "internal/git/local", "internal/git/object", "internal/git/pack", "internal/git/threeway", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
 
 		"internal/memo":                  {"internal/git"},                                                                                   // what a check leaves for the next one
 		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                                         // an app's tokens, for git and the forge
@@ -114,20 +115,21 @@ func mayImport() map[string][]string {
 // A name that ends in "..." means all packages below it, as for the go command.
 func neverUse() map[string][]string {
 	return map[string][]string{
-		"internal/git/object":  {"net", "net/http", "os/exec"},
-		"internal/git/wire":    {"net", "net/http", "os/exec"},
-		"internal/git/pack":    {"net", "net/http", "os/exec"},
-		"internal/cepler":      {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},
-		"internal/yamledit":    {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},
-		"internal/version":     {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},
-		"internal/pipeline":    {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},
-		"internal/provenance":  {"net/http", "os/exec", "go.yaml.in/yaml/v3", "github.com/go-git/go-git/v5/plumbing"},
-		"internal/nixcache":    {"os/exec", "github.com/go-git/go-git/v5/plumbing", module + "internal/concourse"},
-		"internal/concourse":   {"os/exec", "testing", "github.com/go-git/go-git/v5/plumbing"},
-		"resources/*/cmd/*":    {"testing", module + "internal/scripttest", module + "internal/git/gittest", module + "internal/standin/...", module + "internal/concourse/conformance"},
-		"internal/deployments": {"testing", module + "internal/concourse"},
-		"internal/lineage":     {"testing", module + "internal/concourse"},
-		"internal/release":     {"testing", module + "internal/concourse"},
+		"internal/git/object":   {"net", "net/http", "os/exec"},
+		"internal/git/wire":     {"net", "net/http", "os/exec"},
+		"internal/git/pack":     {"net", "net/http", "os/exec"},
+		"internal/git/threeway": {"net", "net/http", "os/exec"},
+		"internal/cepler":       {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},
+		"internal/yamledit":     {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},
+		"internal/version":      {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},
+		"internal/pipeline":     {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},
+		"internal/provenance":   {"net/http", "os/exec", "go.yaml.in/yaml/v3", "github.com/go-git/go-git/v5/plumbing"},
+		"internal/nixcache":     {"os/exec", "github.com/go-git/go-git/v5/plumbing", module + "internal/concourse"},
+		"internal/concourse":    {"os/exec", "testing", "github.com/go-git/go-git/v5/plumbing"},
+		"resources/*/cmd/*":     {"testing", module + "internal/scripttest", module + "internal/git/gittest", module + "internal/standin/...", module + "internal/concourse/conformance"},
+		"internal/deployments":  {"testing", module + "internal/concourse"},
+		"internal/lineage":      {"testing", module + "internal/concourse"},
+		"internal/release":      {"testing", module + "internal/concourse"},
 	}
 }
 

@@ -1,0 +1,409 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
+	"github.com/taxiway-ci/taxiway/internal/git/pack"
+	"github.com/taxiway-ci/taxiway/internal/git/threeway"
+)
+
+// ConflictError says that two commits can't be merged without a person.
+type ConflictError struct {
+	// Places are the paths in conflict, each with the reason, sorted.
+	Places []string
+}
+
+// Error names the first paths.
+func (e *ConflictError) Error() string {
+	const named = 8
+	text := "conflicts in " + strings.Join(e.Places[:min(len(e.Places), named)], ", ")
+	if more := len(e.Places) - named; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// MergeTree returns the tree of the merge of head into onto. It is the one of git's merge strategy
+// "ort" without the detection of renames: a file that one side renamed and the other side changed is a
+// conflict. Its new objects exist in this store only. A merge that needs a person is a *ConflictError.
+func (s *Store) MergeTree(ctx context.Context, onto, head Hash) (Hash, error) {
+	tree, err := s.mergedTree(ctx, onto, head, 0)
+	if err != nil {
+		return Hash{}, fmt.Errorf("merge %.7s into %.7s: %w", head, onto, err)
+	}
+	return tree, nil
+}
+
+// Keep stores a commit in memory, for this store only, and sets its hash.
+func (s *Store) Keep(c *Commit) *Commit {
+	c.Hash = s.keep(plumbing.CommitObject, object.FormatCommit(c))
+	return c
+}
+
+// keep stores an object in memory.
+func (s *Store) keep(kind plumbing.ObjectType, content []byte) Hash {
+	o := object.New(kind, content)
+	if !s.Has(o.Hash) {
+		s.made[o.Hash] = o
+	}
+	return o.Hash
+}
+
+// maxNested bounds how often histories may have been merged into each other for one merge.
+const maxNested = 16
+
+// mergedTree is the tree of a merge. Several merge bases are merged into one first, with their
+// conflicts in it, as git's recursive strategy does; nested counts these levels.
+func (s *Store) mergedTree(ctx context.Context, ours, theirs Hash, nested int) (Hash, error) {
+	a, err := s.Commit(ctx, ours)
+	if err != nil {
+		return Hash{}, err
+	}
+	b, err := s.Commit(ctx, theirs)
+	if err != nil {
+		return Hash{}, err
+	}
+	base, err := s.baseTree(ctx, a, b, nested)
+	if err != nil {
+		return Hash{}, err
+	}
+	return s.mergeTrees(ctx, base, a.Tree, b.Tree, nested)
+}
+
+func (s *Store) baseTree(ctx context.Context, a, b *Commit, nested int) (Hash, error) {
+	bases, err := s.MergeBases(ctx, a.Hash, b.Hash)
+	switch {
+	case err != nil:
+		return Hash{}, fmt.Errorf("look for the merge base: %w", err)
+	case len(bases) == 0 && nested == 0:
+		return Hash{}, errors.New("the histories are unrelated: they have no commit in common")
+	case len(bases) == 0:
+		return Hash{}, nil
+	case nested >= maxNested || len(bases) > maxNested:
+		return Hash{}, fmt.Errorf("the branches were merged into each other more than %d times", maxNested)
+	}
+	slices.Reverse(bases) // git begins with the oldest one
+	base, err := s.Commit(ctx, bases[0])
+	if err != nil {
+		return Hash{}, err
+	}
+	for _, h := range bases[1:] {
+		next, err := s.Commit(ctx, h)
+		if err != nil {
+			return Hash{}, err
+		}
+		tree, err := s.mergedTree(ctx, base.Hash, next.Hash, nested+1)
+		if err != nil {
+			return Hash{}, err
+		}
+		base = s.Keep(&Commit{
+			Tree: tree, Parents: []Hash{base.Hash, next.Hash}, Author: next.Author, Committer: next.Committer, Message: "merged tree\n",
+		})
+	}
+	return base.Tree, nil
+}
+
+// mergeTrees merges the changes from base to ours and from base to theirs. With nested > 0 the result
+// is a merge base itself: conflicts are in it, as git writes them.
+func (s *Store) mergeTrees(ctx context.Context, base, ours, theirs Hash, nested int) (Hash, error) {
+	m := &treeMerge{store: s, nested: nested}
+	top, err := m.dir(ctx, [sides]Hash{base, ours, theirs}, "", 0)
+	if err != nil {
+		return Hash{}, err
+	}
+	if err := m.mergeContents(ctx); err != nil {
+		return Hash{}, err
+	}
+	if len(m.conflicts) > 0 {
+		slices.Sort(m.conflicts)
+		return Hash{}, &ConflictError{slices.Compact(m.conflicts)}
+	}
+	h, _ := m.write(top)
+	return h, nil
+}
+
+// The versions of a path in a merge.
+const (
+	inBase = iota
+	inOurs
+	inTheirs
+	sides
+)
+
+// treeMerge merges folders entry by entry. Contents come last, since their blobs are fetched together.
+type treeMerge struct {
+	store     *Store
+	nested    int
+	seen      int64
+	contents  []*mergedFile
+	size      int64 // of merged contents
+	conflicts []string
+}
+
+// mergedFolder is what a folder becomes.
+type mergedFolder struct{ entries []*mergedFile }
+
+// mergedFile is what an entry becomes: itself, a folder that was merged, or a content that is merged
+// of versions.
+type mergedFile struct {
+	Entry
+	path     string
+	folder   *mergedFolder
+	versions [sides]Hash
+}
+
+func (m *treeMerge) conflict(path, format string, args ...any) {
+	m.conflicts = append(m.conflicts, path+" ("+fmt.Sprintf(format, args...)+")")
+}
+
+func (m *treeMerge) dir(ctx context.Context, trees [sides]Hash, dir string, depth int) (*mergedFolder, error) {
+	if depth > maxTreeDepth {
+		return nil, pack.Over("the tree", int64(depth), maxTreeDepth, "folders in each other, or more")
+	}
+	files, folders := map[string]*[sides]Entry{}, map[string]*[sides]Hash{}
+	for side, tree := range trees {
+		entries, err := m.store.entries(ctx, tree)
+		if err != nil {
+			return nil, err
+		}
+		if m.seen += int64(len(entries)); m.seen > pack.MaxFiles {
+			return nil, pack.Over("the merge", m.seen, pack.MaxFiles, "files and folders, or more")
+		}
+		for _, e := range entries {
+			if e.Mode == filemode.Dir {
+				at(folders, e.Name)[side] = e.Hash
+				continue
+			}
+			e.Mode = object.WrittenMode(e.Mode)
+			at(files, e.Name)[side] = e
+		}
+	}
+	out := &mergedFolder{}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if f := m.file(*files[name], below(dir, name)); f != nil {
+			out.entries = append(out.entries, f)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(folders)) {
+		f, err := m.folder(ctx, *folders[name], name, below(dir, name), depth)
+		if err != nil {
+			return nil, err
+		}
+		if f == nil {
+			continue
+		}
+		if slices.ContainsFunc(out.entries, func(e *mergedFile) bool { return e.Name == name }) {
+			m.conflict(f.path, "a file on one side and a folder on the other")
+		}
+		out.entries = append(out.entries, f)
+	}
+	return out, nil
+}
+
+func at[V any](all map[string]*V, name string) *V {
+	if all[name] == nil {
+		all[name] = new(V)
+	}
+	return all[name]
+}
+
+// settled returns the version that wins where at most one side changed something.
+func settled[V comparable](v [sides]V) (winner V, ok bool) {
+	switch {
+	case v[inOurs] == v[inTheirs], v[inTheirs] == v[inBase]:
+		return v[inOurs], true
+	case v[inOurs] == v[inBase]:
+		return v[inTheirs], true
+	}
+	return winner, false
+}
+
+func (m *treeMerge) folder(ctx context.Context, trees [sides]Hash, name, path string, depth int) (*mergedFile, error) {
+	f := &mergedFile{Entry: Entry{Name: name, Mode: filemode.Dir}, path: path}
+	if h, ok := settled(trees); ok {
+		f.Hash = h
+		if h.IsZero() {
+			return nil, nil //nolint:nilnil // the folder is deleted
+		}
+		return f, nil
+	}
+	var err error
+	f.folder, err = m.dir(ctx, trees, path, depth+1)
+	if err != nil || len(f.folder.entries) == 0 {
+		return nil, err
+	}
+	return f, nil
+}
+
+// file merges a path that is not a folder; nil is deleted.
+func (m *treeMerge) file(v [sides]Entry, path string) *mergedFile {
+	if e, ok := settled(v); ok {
+		return m.entry(e, path)
+	}
+	o, a, b := v[inBase], v[inOurs], v[inTheirs]
+	switch {
+	case a == Entry{} || b == Entry{}:
+		if m.nested == 0 {
+			m.conflict(path, "changed on one side and deleted or renamed on the other")
+		}
+		return m.entry(o, path)
+	case kind(a) != kind(b):
+		m.conflict(path, "of different types")
+		return m.entry(a, path)
+	case kind(a) != filemode.Regular:
+		if m.nested == 0 {
+			m.conflict(path, "changed on both sides")
+		}
+		if kind(o) == kind(a) {
+			return m.entry(o, path)
+		}
+		return m.entry(a, path)
+	}
+	return m.regular(o, a, b, path)
+}
+
+func (m *treeMerge) entry(e Entry, path string) *mergedFile {
+	if e == (Entry{}) {
+		return nil
+	}
+	return &mergedFile{Entry: e, path: path}
+}
+
+// kind is the mode without the executable bit.
+func kind(e Entry) filemode.FileMode {
+	if e.Mode == filemode.Executable {
+		return filemode.Regular
+	}
+	return e.Mode
+}
+
+// regular merges a file that both sides changed or added.
+func (m *treeMerge) regular(o, a, b Entry, path string) *mergedFile {
+	f := m.entry(a, path)
+	mode, ok := settled([sides]filemode.FileMode{o.Mode, a.Mode, b.Mode})
+	if ok {
+		f.Mode = mode
+	} else if m.nested == 0 {
+		m.conflict(path, "executable on one side only")
+	}
+	f.versions = [sides]Hash{o.Hash, a.Hash, b.Hash}
+	if kind(o) != filemode.Regular {
+		f.versions[inBase] = Hash{}
+	}
+	if h, ok := settled(f.versions); ok {
+		f.Hash, f.versions = h, [sides]Hash{}
+		return f
+	}
+	m.contents = append(m.contents, f)
+	return f
+}
+
+// mergeContents merges the files of which both sides changed the content.
+func (m *treeMerge) mergeContents(ctx context.Context) error {
+	var blobs []Hash
+	for _, f := range m.contents {
+		for _, h := range f.versions {
+			if !h.IsZero() {
+				blobs = append(blobs, h)
+			}
+		}
+	}
+	if err := m.store.Need(ctx, blobs...); err != nil {
+		return err
+	}
+	for _, f := range m.contents {
+		if err := m.content(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *treeMerge) content(ctx context.Context, f *mergedFile) error {
+	var texts [sides][]byte
+	for side, h := range f.versions {
+		content, err := m.store.mergeable(ctx, h)
+		switch {
+		case err != nil:
+			return err
+		case content == nil:
+			m.conflict(f.path, "changed on both sides, and larger than %d MiB", threeway.MaxSize>>20)
+			return nil
+		case threeway.IsBinary(content):
+			return m.binary(f)
+		}
+		texts[side] = content
+	}
+	const usual, perLevel = 7, 2 // the size of git's conflict markers
+	markers := threeway.Markers{Size: usual + perLevel*m.nested, Ours: "Temporary merge branch 1", Theirs: "Temporary merge branch 2"}
+	merged, conflicts := threeway.Merge(texts[inBase], texts[inOurs], texts[inTheirs], markers)
+	if conflicts > 0 && m.nested == 0 {
+		m.conflict(f.path, "%s in %s", "changed on both sides", plural(conflicts, "place"))
+		return nil
+	}
+	if m.size += int64(len(merged)); m.size > maxBlob {
+		return pack.Over("the merge", m.size, maxBlob, "bytes of files that both sides changed, or more")
+	}
+	f.Hash = m.store.keep(plumbing.BlobObject, merged)
+	return nil
+}
+
+// binary is for contents that are not merged. A merge base keeps the one that it began with.
+func (m *treeMerge) binary(f *mergedFile) error {
+	switch {
+	case m.nested == 0:
+		m.conflict(f.path, "a binary file, changed on both sides")
+	case f.versions[inBase].IsZero():
+		f.Hash = m.store.keep(plumbing.BlobObject, nil)
+	default:
+		f.Hash = f.versions[inBase]
+	}
+	return nil
+}
+
+// mergeable reads a content; nil is one that is too large. The zero hash is an empty one.
+func (s *Store) mergeable(ctx context.Context, h Hash) (content []byte, err error) {
+	if h.IsZero() {
+		return []byte{}, nil
+	}
+	r, size, err := s.OpenBlob(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if size > threeway.MaxSize {
+		return nil, nil
+	}
+	content = make([]byte, size)
+	if _, err := io.ReadFull(r, content); err != nil {
+		return nil, fmt.Errorf("read blob %s of %s: %w", h, s.name, err)
+	}
+	return content, nil
+}
+
+// write stores the trees of a folder and reports whether it has any files.
+func (m *treeMerge) write(f *mergedFolder) (h Hash, empty bool) {
+	entries := make([]Entry, 0, len(f.entries))
+	for _, e := range f.entries {
+		if e.folder != nil {
+			h, empty := m.write(e.folder)
+			if empty {
+				continue
+			}
+			e.Hash = h
+		}
+		entries = append(entries, e.Entry)
+	}
+	slices.SortFunc(entries, object.CompareEntries)
+	return m.store.keep(plumbing.TreeObject, object.FormatTree(entries)), len(entries) == 0
+}

@@ -1,0 +1,124 @@
+package git
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+)
+
+// sides of a search for merge bases, as bits.
+const (
+	ofOne = 1 << iota
+	ofTwo
+	isOld // an ancestor of a common ancestor
+)
+
+// MergeBases returns the best common ancestors of two commits: those that are not ancestors of
+// another one, newest first. Two branches that were merged into each other more than once may have
+// several. Unrelated histories have none.
+func (s *Store) MergeBases(ctx context.Context, one, two Hash) ([]Hash, error) {
+	if one == two {
+		return []Hash{one}, nil
+	}
+	p := painter{store: s, sides: map[Hash]int{}}
+	if err := errors.Join(p.paint(ctx, one, ofOne), p.paint(ctx, two, ofTwo)); err != nil {
+		return nil, err
+	}
+	for p.young > 0 {
+		if err := p.step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	var bases []Hash
+	for _, h := range p.common {
+		if p.sides[h]&isOld == 0 {
+			bases = append(bases, h)
+		}
+	}
+	return s.withoutAncestors(ctx, bases)
+}
+
+// painter walks back from two commits at once, the latest commits first.
+type painter struct {
+	store  *Store
+	sides  map[Hash]int
+	queue  []*Commit // by date, the latest last
+	young  int       // commits in the queue that are not old
+	common []Hash
+}
+
+// paint notes that a commit can be reached from what the sides stand for.
+func (p *painter) paint(ctx context.Context, h Hash, sides int) error {
+	if p.sides[h]&sides == sides {
+		return nil
+	}
+	c, err := p.store.Commit(ctx, h)
+	if err != nil {
+		return err
+	}
+	wasYoung := p.sides[h]&isOld == 0
+	p.sides[h] |= sides
+	young := p.sides[h]&isOld == 0
+	if slices.ContainsFunc(p.queue, func(o *Commit) bool { return o.Hash == h }) {
+		if wasYoung && !young {
+			p.young--
+		}
+		return nil
+	}
+	const earlier = 1 // of two commits with one date, the first comes first
+	i, _ := slices.BinarySearchFunc(p.queue, c, func(a, b *Commit) int {
+		return cmp.Or(a.Committer.When.Compare(b.Committer.When), earlier)
+	})
+	p.queue = slices.Insert(p.queue, i, c)
+	if young {
+		p.young++
+	}
+	return nil
+}
+
+func (p *painter) step(ctx context.Context) error {
+	c := p.queue[len(p.queue)-1]
+	p.queue = p.queue[:len(p.queue)-1]
+	sides := p.sides[c.Hash]
+	if sides&isOld == 0 {
+		p.young--
+	}
+	if sides == ofOne|ofTwo {
+		p.common = append(p.common, c.Hash)
+		sides |= isOld
+	}
+	parents, err := p.store.Parents(ctx, c.Hash)
+	if err != nil {
+		return err
+	}
+	for _, h := range parents {
+		if err := p.paint(ctx, h, sides); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutAncestors leaves out the ancestors of other ones, which the walk misses where a commit is
+// dated before its parent.
+func (s *Store) withoutAncestors(ctx context.Context, all []Hash) ([]Hash, error) {
+	var best []Hash
+	for _, h := range all {
+		isBest := true
+		for _, other := range all {
+			if h == other {
+				continue
+			}
+			older, err := s.IsAncestor(ctx, h, other)
+			if err != nil {
+				return nil, err
+			}
+			isBest = isBest && !older
+		}
+		if isBest {
+			best = append(best, h)
+		}
+	}
+	return best, nil
+}
