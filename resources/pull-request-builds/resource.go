@@ -1,7 +1,15 @@
-// Package pullrequestbuilds is the resource type that builds pull requests: each
-// commit of an open one is a version, a put says at the pull request how its
-// build goes, stops a build that nobody waits for any more, or asks for all to
-// be built again. README.md lists its source, params and files.
+// Package pullrequestbuilds is the resource type that builds pull requests: each commit of an open one
+// is a version; a put sets a commit status, stops an outdated build, or has all of them built again.
+// README.md lists its source, params and files.
+//
+// With the integration tools merge and rebase a version also names the commit of the base branch, and
+// a get makes the merge or rebase itself, from these two commits. GitHub has a merge of its own, the
+// ref refs/pull/N/merge that Actions check out. A get does not rely on it: the ref follows the
+// branches late and only when somebody looks, and it forgets a merge as soon as one of them moves, so
+// that the same version would give other files tomorrow, or none. Files and trees are the same; only
+// the commit is another one, with dates that follow from its parents. The forge's merge helps in one
+// case: renames, which the merge made here does not follow. If that finds a conflict and the forge has
+// a merge of exactly these two commits, its tree is delivered.
 package pullrequestbuilds
 
 import (
@@ -18,12 +26,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-git/go-git/v5/plumbing"
-
 	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/forge"
-	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
 // Resource is pull-request-builds.
@@ -40,12 +45,64 @@ type GetParams struct {
 
 // Check lists the commits of open pull requests that were not offered yet.
 func (Resource) Check(ctx context.Context, step concourse.Step, src Source, given *Version) ([]Version, error) {
+	offers, err := current(ctx, step, src)
+	if err != nil {
+		return nil, err
+	}
+	return since(given, offers), nil
+}
+
+// current lists what there is to offer, by number.
+func current(ctx context.Context, step concourse.Step, src Source) ([]offer, error) {
 	pulls, err := open(ctx, step, src)
 	if err != nil {
 		return nil, err
 	}
-	return since(given, pulls), nil
+	bases := map[string]string{}
+	if src.integrates() && len(pulls) > 0 {
+		if bases, err = tips(ctx, step, src, pulls); err != nil {
+			return nil, err
+		}
+	}
+	offers := make([]offer, 0, len(pulls))
+	for _, p := range pulls {
+		o := offer{number: p.Number, commit: p.HeadCommit, base: bases[p.Base]}
+		if src.integrates() && o.base == "" {
+			step.Logf("pull request %d is left out: its base branch %s does not exist", p.Number, p.Base)
+			continue
+		}
+		offers = append(offers, o)
+	}
+	return offers, nil
 }
+
+// tips reads the newest commits of the base branches, by name, in one request. The forge's list is
+// no source for them: it names the commit that a base had when the pull request was last pushed to.
+func tips(ctx context.Context, step concourse.Step, src Source, pulls []*forge.Pull) (map[string]string, error) {
+	var refs []string
+	for _, p := range pulls {
+		if ref := headsOf + p.Base; !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+		}
+	}
+	remote, err := src.remote(step)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = remote.Close() }()
+	values, err := remote.Refs(ctx, refs...)
+	if err != nil {
+		return nil, fmt.Errorf("read the base branches of %s: %w", src.Repository, err)
+	}
+	out := map[string]string{}
+	for ref, hash := range values {
+		out[strings.TrimPrefix(ref, headsOf)] = hash.String()
+	}
+	return out, nil
+}
+
+// headsOf begins the full names of branches.
+const headsOf = "refs/heads/"
 
 // open lists the pull requests that are to be built, by number.
 func open(ctx context.Context, step concourse.Step, src Source) ([]*forge.Pull, error) {
@@ -75,6 +132,9 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 	page := f.WebURL() + "/pull/" + v.PR
 	out.Metadata.Add("pull request", "%s", page)
 	out.Metadata.Add("commit", "%s", v.Commit)
+	if src.integrates() && v.Base != "" {
+		out.Metadata.Add("base", "%s", v.Base)
+	}
 	if !p.SkipDownload {
 		commit, err := deliver(ctx, step, src, v)
 		if err != nil {
@@ -92,49 +152,14 @@ func (v Version) check() error {
 	if _, err := strconv.ParseUint(v.PR, 10, 63); err != nil {
 		return fmt.Errorf("%q is not a number of a pull request", v.PR)
 	}
-	if !regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(v.Commit) {
+	commit := regexp.MustCompile(`^[0-9a-f]{40}$`)
+	if !commit.MatchString(v.Commit) {
 		return fmt.Errorf("%q is not a commit", v.Commit)
 	}
+	if v.Base != "" && !commit.MatchString(v.Base) {
+		return fmt.Errorf("the base %q is not a commit", v.Base)
+	}
 	return nil
-}
-
-// deliver writes the commit's files into the step's folder.
-func deliver(ctx context.Context, step concourse.Step, src Source, v Version) (*git.Commit, error) {
-	access, err := src.git()
-	if err != nil {
-		return nil, err
-	}
-	remote, err := git.Open(access, git.Options{Logf: step.Logf})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = remote.Close() }()
-	store, err := remote.Store("")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = store.Close() }()
-	hash := plumbing.NewHash(v.Commit)
-	if err := store.NeedCommits(ctx, hash); err != nil {
-		return nil, err
-	}
-	commit, err := store.Commit(ctx, hash)
-	if err != nil {
-		return nil, err
-	}
-	var files []git.File
-	err = store.Walk(ctx, commit.Tree, func(string) bool { return true }, func(path string, e git.Entry) error {
-		files = append(files, git.File{Path: path, Mode: e.Mode, Hash: e.Hash})
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := store.Checkout(ctx, step.Dir, files); err != nil {
-		return nil, err
-	}
-	step.Logf("delivered %d files of commit %.7s", len(files), v.Commit)
-	return commit, store.WriteGitDir(ctx, step.Dir, git.GitDir{Head: hash, URL: store.URL(), Files: files, Whole: true})
 }
 
 // resourceDir is where a get says what it delivered, as other pull request
@@ -150,7 +175,11 @@ func label(dir string, v Version, page string) error {
 	if err := os.MkdirAll(at, 0o755); err != nil { //nolint:gosec // later steps read it, as other users
 		return fmt.Errorf("write the version: %w", err)
 	}
-	for name, content := range map[string]string{"pr": v.PR, "head_sha": v.Commit, "url": page, "version.json": string(data)} {
+	files := map[string]string{"pr": v.PR, "head_sha": v.Commit, "url": page, "version.json": string(data)}
+	if v.Base != "" {
+		files["base_sha"] = v.Base
+	}
+	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(at, name), []byte(content), 0o644); err != nil {
 			return fmt.Errorf("write the version: %w", err)
 		}
@@ -171,7 +200,8 @@ type PutParams struct {
 	Description string `json:"description"`
 	// TargetURL is where they get to; empty is the build.
 	TargetURL string `json:"target_url"`
-	// StopOutdated fails unless the commit is still the pull request's newest.
+	// StopOutdated fails unless the commit is still the pull request's newest, and the base its
+	// base branch's.
 	StopOutdated bool `json:"stop_outdated"`
 	// BuildAgain offers every open pull request once more.
 	BuildAgain bool `json:"build_again"`
@@ -199,8 +229,8 @@ func (p PutParams) Validate() error {
 	return nil
 }
 
-// Out sets a status, after having made sure, if asked to, that somebody still
-// waits for the build; or offers all pull requests again.
+// Out sets a status, or offers all pull requests again. With StopOutdated it fails if the build is
+// outdated. A build on top of an older base than the branch has now sets no status.
 func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutParams) (Result, error) {
 	if p.BuildAgain {
 		return again(ctx, step, src)
@@ -215,8 +245,15 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	}
 	out := Result{Version: v}
 	out.Metadata.Add("pull request", "%s", f.WebURL()+"/pull/"+v.PR)
-	if p.StopOutdated {
-		if err := newest(ctx, f, v); err != nil {
+	if p.StopOutdated || src.integrates() && v.Base != "" {
+		err := newest(ctx, step, src, f, v)
+		var old *outdated
+		switch {
+		case errors.As(err, &old) && !p.StopOutdated && !old.base:
+		case errors.As(err, &old) && !p.StopOutdated:
+			step.Logf("no status: %s", old.why)
+			return out, nil
+		case err != nil:
 			return Result{}, err
 		}
 	}
@@ -258,20 +295,42 @@ func got(step concourse.Step, name string) (Version, error) {
 	return v, nil
 }
 
-// newest stops builds whose result nobody waits for.
-func newest(ctx context.Context, f *forge.Forge, v Version) error {
+// outdated says that nobody waits for a build any more.
+type outdated struct {
+	why string
+	// base says that the commit is the newest one, and the base is not. The build on top of the newer
+	// base sets the statuses of the commit.
+	base bool
+}
+
+// Error says why.
+func (o *outdated) Error() string { return o.why }
+
+// newest returns *outdated for builds whose result nobody waits for.
+func newest(ctx context.Context, step concourse.Step, src Source, f *forge.Forge, v Version) error {
 	number, err := strconv.Atoi(v.PR)
 	if err != nil {
 		return fmt.Errorf("%q is not a number of a pull request", v.PR)
 	}
+	name := fmt.Sprintf("pull request %d of %s", number, f.Repository())
 	pull, err := f.PullByNumber(ctx, number)
 	switch {
 	case err != nil:
 		return err
 	case !pull.Open:
-		return fmt.Errorf("pull request %d of %s is closed: this build stops, nobody waits for it", number, f.Repository())
+		return &outdated{why: name + " is closed: this build stops, nobody waits for it"}
 	case pull.HeadCommit != v.Commit:
-		return fmt.Errorf("pull request %d of %s has the newer commit %.7s: this build of %.7s stops, nobody waits for it", number, f.Repository(), pull.HeadCommit, v.Commit)
+		return &outdated{why: fmt.Sprintf("%s has the newer commit %.7s: this build of %.7s stops, nobody waits for it", name, pull.HeadCommit, v.Commit)}
+	case !src.integrates() || v.Base == "":
+		return nil
+	}
+	bases, err := tips(ctx, step, src, []*forge.Pull{pull})
+	if err != nil {
+		return err
+	}
+	if base := bases[pull.Base]; base != v.Base {
+		return &outdated{base: true, why: fmt.Sprintf("the base branch %s of %s has the newer commit %.7s: the build on top of it counts, not this one on top of %.7s",
+			pull.Base, name, base, v.Base)}
 	}
 	return nil
 }
@@ -279,18 +338,22 @@ func newest(ctx context.Context, f *forge.Forge, v Version) error {
 // again makes a version of the first open pull request that knows of no other,
 // so that the next check offers all others as well.
 func again(ctx context.Context, step concourse.Step, src Source) (Result, error) {
-	pulls, err := open(ctx, step, src)
+	offers, err := current(ctx, step, src)
 	if err != nil {
 		return Result{}, err
 	}
-	if len(pulls) == 0 {
+	if len(offers) == 0 {
 		return Result{}, fmt.Errorf("%s has no open pull request to build again (drafts and forks are left out unless the source says otherwise)", src.Repository)
 	}
 	now := Version{Commit: "none", Again: time.Now().UTC().Format("2006-01-02T15:04:05.000Z")}
-	out := Result{Version: since(&now, pulls)[1]}
-	for _, p := range pulls {
-		step.Logf("again: pull request %d at commit %.7s, %s", p.Number, p.HeadCommit, p.Title)
-		out.Metadata.Add(fmt.Sprintf("#%d", p.Number), "%s", p.URL)
+	out := Result{Version: since(&now, offers)[1]}
+	f, err := src.Open(forge.Options{Logf: step.Logf})
+	if err != nil {
+		return Result{}, err
+	}
+	for _, o := range offers {
+		step.Logf("again: pull request %d at commit %.7s", o.number, o.commit)
+		out.Metadata.Add(fmt.Sprintf("#%d", o.number), "%s/pull/%d", f.WebURL(), o.number)
 	}
 	return out, nil
 }

@@ -1,6 +1,7 @@
 package pullrequestbuilds
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -21,12 +22,28 @@ type Source struct {
 	Forks bool `json:"forks"`
 	// Labels leaves only pull requests with one of them.
 	Labels []string `json:"labels"`
+	// IntegrationTool is checkout, merge or rebase: the commit as it was pushed, merged into the base
+	// branch, or replayed on top of it. Empty is checkout.
+	IntegrationTool string `json:"integration_tool"`
 }
+
+// The integration tools.
+const (
+	checkout = "checkout"
+	merge    = "merge"
+	rebase   = "rebase"
+)
+
+// integrates reports whether the base branch is a part of each version.
+func (s Source) integrates() bool { return s.IntegrationTool == merge || s.IntegrationTool == rebase }
 
 // Validate reports what can be known without the network.
 func (s Source) Validate() error {
 	if err := s.Access.Validate(); err != nil {
 		return err
+	}
+	if tools := []string{"", checkout, merge, rebase}; !slices.Contains(tools, s.IntegrationTool) {
+		return fmt.Errorf("integration_tool: %q is not one of %s", s.IntegrationTool, strings.Join(tools[1:], ", "))
 	}
 	access, err := s.git()
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/taxiway-ci/taxiway/internal/forge"
 )
 
 // Version is a commit of a pull request to be built.
@@ -16,11 +14,14 @@ type Version struct {
 	PR string `json:"pr"`
 	// Commit is its newest one at that time.
 	Commit string `json:"commit"`
+	// Base is the newest commit of the base branch at that time. It is empty for the integration tool
+	// checkout and in versions of before there were others.
+	Base string `json:"base,omitempty"`
 	// Again is when all pull requests were last asked to be built again; empty
 	// for never.
 	Again string `json:"again,omitempty"`
 	// Open is what has been offered by now: number@commit of every open pull
-	// request. The next check offers what is not in it, so that neither the dates
+	// request, or number@commit+base. The next check offers what is not in it, so that neither the dates
 	// of commits nor the order of pushes matter.
 	Open string `json:"open"`
 	// Serial counts the versions, since what is open may be again what it was:
@@ -53,9 +54,23 @@ const shortHash = 10
 
 func short(commit string) string { return commit[:min(shortHash, len(commit))] }
 
-// since is from, and a version for each pull request that was not offered with
-// its present commit. A nil from offers all.
-func since(from *Version, pulls []*forge.Pull) []Version {
+// offer is a pull request as it is now. The base is empty where it does not count.
+type offer struct {
+	number       int
+	commit, base string
+}
+
+// key is what Version.Open has of an offer.
+func (o offer) key() string {
+	if o.base == "" {
+		return short(o.commit)
+	}
+	return short(o.commit) + "+" + short(o.base)
+}
+
+// since is from, and a version for each pull request that was not offered as it is now. A nil from
+// offers all.
+func since(from *Version, offers []offer) []Version {
 	var versions []Version
 	offered, again, serial := map[string]string{}, "", uint64(0)
 	if from != nil && from.Commit != "" {
@@ -64,17 +79,17 @@ func since(from *Version, pulls []*forge.Pull) []Version {
 	}
 	before := maps.Clone(offered)
 	maps.DeleteFunc(offered, func(number, _ string) bool {
-		return !slices.ContainsFunc(pulls, func(p *forge.Pull) bool { return strconv.Itoa(p.Number) == number })
+		return !slices.ContainsFunc(offers, func(o offer) bool { return strconv.Itoa(o.number) == number })
 	})
-	for _, p := range pulls {
-		number := strconv.Itoa(p.Number)
-		if before[number] == short(p.HeadCommit) {
+	for _, o := range offers {
+		number := strconv.Itoa(o.number)
+		if before[number] == o.key() {
 			continue
 		}
-		offered[number] = short(p.HeadCommit)
+		offered[number] = o.key()
 		serial++
 		versions = append(versions, Version{
-			PR: number, Commit: p.HeadCommit, Again: again, Open: written(offered), Serial: strconv.FormatUint(serial, 10),
+			PR: number, Commit: o.commit, Base: o.base, Again: again, Open: written(offered), Serial: strconv.FormatUint(serial, 10),
 		})
 	}
 	return versions

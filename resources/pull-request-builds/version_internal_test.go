@@ -8,8 +8,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/taxiway-ci/taxiway/internal/forge"
 )
 
 // Whatever a version says, and whatever is open: everything that is open has been
@@ -19,10 +17,14 @@ func FuzzSince(f *testing.F) {
 	require.NoError(f, err)
 	require.NotEmpty(f, seeds)
 	f.Fuzz(func(t *testing.T, commit, open string, heads []byte) {
-		var pulls []*forge.Pull
+		var pulls []offer
 		for i, head := range heads {
 			if head != 0 {
-				pulls = append(pulls, &forge.Pull{Number: i + 1, HeadCommit: strings.Repeat(string("0123456789abcdef"[head%16]), 40)})
+				o := offer{number: i + 1, commit: strings.Repeat(string("0123456789abcdef"[head%16]), 40)}
+				if head > 127 {
+					o.base = strings.Repeat(string("0123456789abcdef"[head/16%16]), 40)
+				}
+				pulls = append(pulls, o)
 			}
 		}
 		given := &Version{PR: "1", Commit: commit, Open: open}
