@@ -3,7 +3,8 @@
 set -euo pipefail
 
 if [ -e version/version ]; then
-  VERSION=$(cat version/version) COMMITHASH=$(git -C repo rev-parse HEAD)
+  VERSION=$(cat version/version)
+  COMMITHASH=$(git -C repo rev-parse HEAD)
   export VERSION COMMITHASH
 fi
 cd repo
