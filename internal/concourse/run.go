@@ -23,7 +23,7 @@ const grace = 800 * time.Millisecond
 
 // Run is one run of a resource type's program between the streams of p. It
 // returns the exit status: 0 when the thing is done and the answer is written, 1
-// otherwise, with one error on p.Stderr and nothing on p.Stdout.
+// otherwise (for a Command the status of its error, see WithStatus), with one error on p.Stderr and nothing on p.Stdout.
 //
 // The program's name says which method to call (check, in or out, as Concourse
 // does); under any other name the first argument does.
@@ -38,10 +38,30 @@ func Run[S Source, V, G, P any](ctx context.Context, p Process, r Resource[S, V,
 	}
 	if err != nil {
 		out.fail(run.honest(ctx, err))
-		return 1
+		return statusOf(err)
 	}
 	out.close()
 	return 0
+}
+
+// statusError is an error with an exit status of its own.
+type statusError struct {
+	error
+	status int
+}
+
+// Unwrap is the error itself.
+func (s *statusError) Unwrap() error { return s.error }
+
+// WithStatus gives the error of a Command an exit status other than 1.
+func WithStatus(err error, status int) error { return &statusError{err, status} }
+
+func statusOf(err error) int {
+	var s *statusError
+	if errors.As(err, &s) {
+		return s.status
+	}
+	return 1
 }
 
 // honest adds what a stopped put can't know: the remote may have taken its push

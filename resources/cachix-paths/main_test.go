@@ -25,7 +25,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	scripttest.Main(m, "cachix-paths", func() { concourse.Main(cachixpaths.Resource{}) }, map[string]func(){"nix-cache": serveForScript})
+	scripttest.Main(m, "cachix-paths", func() { concourse.Main(cachixpaths.Resource{}, cachixpaths.Wait()) }, map[string]func(){"nix-cache": serveForScript})
 }
 
 func TestScripts(t *testing.T) { scripttest.Run(t, "testdata/script") }

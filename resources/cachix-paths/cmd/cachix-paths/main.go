@@ -7,4 +7,4 @@ import (
 	cachixpaths "github.com/taxiway-ci/taxiway/resources/cachix-paths"
 )
 
-func main() { concourse.Main(cachixpaths.Resource{}) }
+func main() { concourse.Main(cachixpaths.Resource{}, cachixpaths.Wait()) }
