@@ -193,7 +193,24 @@ func (r Rendering) Render(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	ytt, err := exec.LookPath("ytt")
+	rendered, err := ytt(ctx, files, "-f", sharedFolder, "-f", r.Template, "-f", configsFolder, "--data-values-file", valuesFile)
+	var failed *yttError
+	if errors.As(err, &failed) {
+		said := complaint(failed.said, r.Values)
+		if said == "" {
+			said = fmt.Sprintf("ytt said nothing: %v", failed.err)
+		}
+		return nil, fmt.Errorf("render %s with %s: %s", r.Template, r.Values, said)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte(head(files)), rendered...), nil
+}
+
+// ytt runs it in a folder with these files.
+func ytt(ctx context.Context, files map[string][]byte, args ...string) ([]byte, error) {
+	program, err := exec.LookPath("ytt")
 	if err != nil {
 		return nil, ErrNoYtt
 	}
@@ -205,19 +222,24 @@ func (r Rendering) Render(ctx context.Context) ([]byte, error) {
 	if err := writeAll(dir, files); err != nil {
 		return nil, err
 	}
-	args := []string{"-f", sharedFolder, "-f", r.Template, "-f", configsFolder, "--data-values-file", valuesFile}
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, ytt, args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		said := complaint(stderr.String(), r.Values)
-		if said == "" {
-			said = fmt.Sprintf("ytt said nothing: %v", err)
-		}
-		return nil, fmt.Errorf("render %s with %s: %s", r.Template, r.Values, said)
+		return nil, &yttError{stderr.String(), err}
 	}
-	return append([]byte(head(files)), stdout.Bytes()...), nil
+	return stdout.Bytes(), nil
 }
+
+// yttError is what ytt said when it failed.
+type yttError struct {
+	said string
+	err  error
+}
+
+func (e *yttError) Error() string { return fmt.Sprintf("ytt: %v: %s", e.err, e.said) }
+
+func (e *yttError) Unwrap() error { return e.err }
 
 func writeAll(dir string, files map[string][]byte) error {
 	if err := os.MkdirAll(filepath.Join(dir, configsFolder), 0o750); err != nil {

@@ -102,6 +102,14 @@ func sorted(fs Findings) Findings {
 type report struct {
 	file     string
 	findings Findings
+	read     map[string]*mapping // the last mapping of each kind; nil when nobody wants to know
+}
+
+// noteRead keeps a mapping whose keys have all been asked for.
+func (r *report) noteRead(m *mapping) {
+	if r.read != nil {
+		r.read[m.what] = m
+	}
 }
 
 func (r *report) errorf(line int, rule, mend, format string, args ...any) {

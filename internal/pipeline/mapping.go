@@ -17,14 +17,28 @@ type mapping struct {
 	order []string
 	field map[string]*yaml.Node
 	key   map[string]*yaml.Node
-	asked map[string]bool
+	asked map[string]holds
+	must  []string // keys that must be there
 }
+
+// holds says what a key holds, for the schema; the reader itself says what is wrong with a value.
+type holds string
+
+const (
+	holdsAny     holds = ""
+	holdsText    holds = "string"
+	holdsBoolean holds = "boolean"
+	holdsNumber  holds = "integer"
+	holdsTexts   holds = "texts"
+	holdsMapping holds = "object"
+	holdsStep    holds = "step"
+)
 
 // mapping starts reading; the result is never nil and empty when the node is something else, which is reported.
 func (r *report) mapping(n *yaml.Node, what string) *mapping {
 	m := &mapping{
 		r: r, what: what, node: n,
-		field: map[string]*yaml.Node{}, key: map[string]*yaml.Node{}, asked: map[string]bool{},
+		field: map[string]*yaml.Node{}, key: map[string]*yaml.Node{}, asked: map[string]holds{},
 	}
 	if n.Kind != yaml.MappingNode {
 		r.errorf(n.Line, "wrong-type", "", "%s must be a mapping, this is a %s", what, kindName(n))
@@ -53,8 +67,13 @@ func (m *mapping) has(key string) bool {
 }
 
 // get is the node of a key; nil when absent or null.
-func (m *mapping) get(key string) *yaml.Node {
-	m.asked[key] = true
+func (m *mapping) get(key string) *yaml.Node { return m.ask(key, holdsAny) }
+
+// ask is get by a reader that knows what the key holds.
+func (m *mapping) ask(key string, what holds) *yaml.Node {
+	if m.asked[key] == holdsAny {
+		m.asked[key] = what
+	}
 	n := m.field[key]
 	if n == nil || isNull(n) {
 		return nil
@@ -72,12 +91,13 @@ func (m *mapping) line(key string) int {
 
 // done reports the keys that nobody asked for.
 func (m *mapping) done() {
+	m.r.noteRead(m)
 	known := make([]string, 0, len(m.asked))
 	for k := range m.asked {
 		known = append(known, k)
 	}
 	for _, k := range m.order {
-		if !m.asked[k] {
+		if _, asked := m.asked[k]; !asked {
 			m.r.errorf(m.key[k].Line, "unknown-key", didYouMean(k, known), "%s has no key %s", m.what, quote(k))
 		}
 	}
@@ -89,7 +109,7 @@ func (m *mapping) wrong(key, want string, n *yaml.Node) {
 
 // text reads a string.
 func (m *mapping) text(key string) string {
-	n := m.get(key)
+	n := m.ask(key, holdsText)
 	if n == nil {
 		return ""
 	}
@@ -102,6 +122,7 @@ func (m *mapping) text(key string) string {
 
 // required reads a string that must be there and not be empty.
 func (m *mapping) required(key string) string {
+	m.must = append(m.must, key)
 	s := m.text(key)
 	if s == "" && m.node.Kind == yaml.MappingNode && (m.get(key) == nil || m.field[key].Value == "") {
 		m.r.errorf(m.line(key), "missing-key", "add it", "%s has no %s", m.what, quote(key))
@@ -111,7 +132,7 @@ func (m *mapping) required(key string) string {
 
 // boolean reads true or false.
 func (m *mapping) boolean(key string) bool {
-	n := m.get(key)
+	n := m.ask(key, holdsBoolean)
 	if n == nil {
 		return false
 	}
@@ -123,7 +144,7 @@ func (m *mapping) boolean(key string) bool {
 
 // number reads a whole number that fits an int.
 func (m *mapping) number(key string) int {
-	n := m.get(key)
+	n := m.ask(key, holdsNumber)
 	if n == nil {
 		return 0
 	}
@@ -140,7 +161,7 @@ func (m *mapping) value(key string) Value { return Value{m.get(key)} }
 
 // mappingValue hands out a mapping of any content.
 func (m *mapping) mappingValue(key string) Value {
-	n := m.get(key)
+	n := m.ask(key, holdsMapping)
 	if n == nil {
 		return Value{}
 	}
@@ -185,6 +206,7 @@ func (m *mapping) list(key string) []*yaml.Node {
 
 // texts reads a list of strings.
 func (m *mapping) texts(key string) []Text {
+	m.ask(key, holdsTexts)
 	nodes := m.list(key)
 	texts := make([]Text, 0, len(nodes))
 	for _, n := range nodes {

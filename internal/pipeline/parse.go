@@ -75,12 +75,13 @@ func (r *report) pipeline(root *yaml.Node) *Pipeline {
 // topLevel reports keys that Concourse drops without a word: a misspelt section would be an empty one.
 // Others usually hold YAML anchors, which is fine with a server and not with fly validate-pipeline --strict.
 func (r *report) topLevel(m *mapping) {
+	r.noteRead(m)
 	known := make([]string, 0, len(m.asked))
 	for k := range m.asked {
 		known = append(known, k)
 	}
 	for _, k := range m.order {
-		if m.asked[k] {
+		if _, asked := m.asked[k]; asked {
 			continue
 		}
 		if n := nearest.Of(k, known); n != "" {

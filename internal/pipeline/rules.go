@@ -17,6 +17,7 @@ func Rules() []Rule {
 		{"deprecated", "a key or a resource type that Concourse will drop"},
 		{"direction", "a get of a type that only records, or a put of a type that only delivers"},
 		{"display", "a background image with an address that is not http or https"},
+		{"documents", "a second YAML document, which Concourse ignores"},
 		{"duplicate-key", "a key that a mapping has twice"},
 		{"duplicate-name", "two things of one name"},
 		{"duration", "a duration that Concourse cannot read"},

@@ -148,11 +148,10 @@ func (r *report) hooks(m *mapping) Hooks {
 
 // inner reads a key that holds a step; nil when it is absent.
 func (r *report) inner(m *mapping, key string) *Step {
+	n := m.ask(key, holdsStep)
 	if !m.has(key) {
-		m.asked[key] = true
 		return nil
 	}
-	n := m.get(key)
 	if n == nil {
 		r.errorf(m.line(key), "unknown-step", "give it a step or remove it", "%s of %s is empty", quote(key), m.what)
 		return nil

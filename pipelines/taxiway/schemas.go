@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -15,59 +17,81 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
-	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
 func schemasCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "schemas",
-		Short: "Write the JSON Schema of every resource type to resources/<type>/schema.json",
-		Long:  "Write the JSON Schema of every resource type to resources/<type>/schema.json.\nSchemas are made from the resources' own Go types and the comments of their fields; run it in the module's root after changing them.",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			written, err := schemas(".")
-			if err != nil {
+		Use:   "schemas [NAME]",
+		Short: "Print a JSON Schema for editors: pipeline, or the name of a template for its values",
+		Long: "Print a JSON Schema for editors: of a whole pipeline (NAME pipeline), or of the values of a template (its name).\n" +
+			"An editor with the YAML language server then completes keys and marks mistakes, when this is the first line of the file:\n" +
+			"  # yaml-language-server: $schema=./pipeline.json\n\n" +
+			"Without a name it writes the schemas of this module, of each resource type too, from the Go types, the comments of their\n" +
+			"fields and what ytt says of the templates: run it in the module's root after changing them.",
+		Example: "  taxiway schemas pipeline >pipeline.json\n  taxiway schemas release >release-values.json",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				data, err := pipelines.Schema(args[0])
+				if err != nil {
+					return fmt.Errorf("schemas: %w", err)
+				}
+				_, err = cmd.OutOrStdout().Write(data)
 				return err
 			}
-			for name, data := range written {
-				if err := os.WriteFile(filepath.FromSlash(name), data, 0o644); err != nil {
-					return fmt.Errorf("write the schema: %w", err)
-				}
-			}
-			return nil
+			return writeSchemas(cmd.Context())
 		},
 	}
 }
 
-// schemas are the schemas of all resource types, by their paths in the module
-// whose root is given.
+// writeSchemas brings the committed schemas up to date.
+func writeSchemas(ctx context.Context) error {
+	written, err := schemas(".")
+	if err != nil {
+		return err
+	}
+	templates, err := pipelines.Templates()
+	if err != nil {
+		return err
+	}
+	for _, name := range templates {
+		if written["pipelines/schemas/"+name+".json"], err = pipelines.MakeValuesSchema(ctx, name); err != nil {
+			return err
+		}
+	}
+	for name, data := range written {
+		if err := os.WriteFile(filepath.FromSlash(name), data, 0o644); err != nil {
+			return fmt.Errorf("write the schema: %w", err)
+		}
+	}
+	return nil
+}
+
+// schemas are the schemas of all resource types and of a pipeline that uses them, by their paths in the module whose
+// root is given.
 func schemas(root string) (map[string][]byte, error) {
 	comments := fieldComments{root: root, known: map[string]map[string]string{}}
 	files := map[string][]byte{}
+	all := map[string]map[string]any{}
 	types := pipelines.OwnTypes()
 	for _, name := range slices.Sorted(maps.Keys(types)) {
-		data, err := schemaOf(types, name, &comments)
+		described, ok := types[name].(interface {
+			JSONSchema(title string, doc concourse.Documentation) map[string]any
+		})
+		if !ok {
+			return nil, fmt.Errorf("the type %s does not describe itself", name)
+		}
+		all[name] = described.JSONSchema(name, comments.of)
+		data, err := concourse.MarshalSchema(all[name])
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("write the schema of %s: %w", name, err)
 		}
 		files["resources/"+name+"/schema.json"] = data
 	}
-	return files, comments.err
-}
-
-func schemaOf(types pipeline.Types, name string, comments *fieldComments) ([]byte, error) {
-	described, ok := types[name].(interface {
-		JSONSchema(title string, doc concourse.Documentation) map[string]any
-	})
-	if !ok {
-		return nil, fmt.Errorf("the type %s does not describe itself", name)
-	}
-	data, err := concourse.MarshalSchema(described.JSONSchema(name, comments.of))
-	if err != nil {
-		return nil, fmt.Errorf("write the schema of %s: %w", name, err)
-	}
-	return data, nil
+	whole, err := pipelines.MakePipelineSchema(all)
+	files["pipelines/schemas/"+pipelines.PipelineSchema+".json"] = whole
+	return files, errors.Join(err, comments.err)
 }
 
 // fieldComments reads what the source of the module says about fields.

@@ -1,0 +1,115 @@
+package pipelines
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
+)
+
+//go:embed schemas
+var schemas embed.FS
+
+// PipelineSchema is the name of the schema of a whole pipeline; those of values have the name of their template.
+const PipelineSchema = "pipeline"
+
+// Schema is a JSON Schema for editors by its name: PipelineSchema, or a template's for its values.
+func Schema(name string) ([]byte, error) {
+	data, err := schemas.ReadFile(path.Join("schemas", name+".json"))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+	known, err := Templates()
+	if err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("there is no schema %s, there are: %s", name, strings.Join(append(known, PipelineSchema), ", "))
+}
+
+// MakePipelineSchema makes the schema of a whole pipeline from its reader and the schemas of the resource types.
+func MakePipelineSchema(types map[string]map[string]any) ([]byte, error) {
+	return concourse.MarshalSchema(pipeline.JSONSchema(types))
+}
+
+// MakeValuesSchema makes the schema of a template's values from what ytt says of them.
+func MakeValuesSchema(ctx context.Context, template string) ([]byte, error) {
+	made, err := schemaDigest(template)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for _, folder := range []string{sharedFolder, template} {
+		if err := addTemplates(files, folder); err != nil {
+			return nil, err
+		}
+	}
+	said, err := ytt(ctx, files, "-f", sharedFolder, "-f", template, "--data-values-schema-inspect", "--output", "openapi-v3")
+	if err != nil {
+		return nil, fmt.Errorf("describe the values of %s: %w", template, err)
+	}
+	var described struct {
+		Components struct {
+			Schemas struct {
+				DataValues map[string]any `yaml:"dataValues"`
+			}
+		}
+	}
+	if err := yaml.Unmarshal(said, &described); err != nil {
+		return nil, fmt.Errorf("describe the values of %s: %w", template, err)
+	}
+	schema := described.Components.Schemas.DataValues
+	fromOpenAPI(schema)
+	schema["$schema"], schema["title"], schema["$comment"] = "https://json-schema.org/draft/2020-12/schema", "Values of the template "+template, made
+	return concourse.MarshalSchema(schema)
+}
+
+// fromOpenAPI turns what OpenAPI 3.0 says in a way of its own into JSON Schema.
+func fromOpenAPI(schema any) {
+	switch s := schema.(type) {
+	case []any:
+		for _, one := range s {
+			fromOpenAPI(one)
+		}
+	case map[string]any:
+		if nullable, ok := s["nullable"].(bool); ok {
+			delete(s, "nullable")
+			if kind, ok := s["type"].(string); ok && nullable {
+				s["type"] = []any{kind, "null"}
+			}
+		}
+		if example, ok := s["example"]; ok {
+			delete(s, "example")
+			s["examples"] = []any{example}
+		}
+		delete(s, "x-example-description")
+		for _, key := range []string{"items", "anyOf", "oneOf", "allOf"} {
+			fromOpenAPI(s[key])
+		}
+		if properties, ok := s["properties"].(map[string]any); ok {
+			for _, one := range properties {
+				fromOpenAPI(one)
+			}
+		}
+	}
+}
+
+// schemaDigest identifies the files that say what values a template has.
+func schemaDigest(template string) (string, error) {
+	files := map[string][]byte{}
+	for _, name := range []string{path.Join(sharedFolder, "schema.lib.yml"), path.Join(template, "schema.yml")} {
+		data, err := templates.ReadFile(name)
+		if err != nil {
+			return "", fmt.Errorf("read the values of template %s: %w", template, err)
+		}
+		files[name] = data
+	}
+	return "Made from: " + digest(files), nil
+}
