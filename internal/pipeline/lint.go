@@ -148,6 +148,17 @@ func (j Job) broken() bool {
 	return found
 }
 
+// Tasks are the tasks of a job that have their config in the pipeline, those in hooks included.
+func (j Job) Tasks() []*Task {
+	var tasks []*Task
+	j.eachStep(func(s Step) {
+		if s.Kind == KindTask && s.Task.Config != nil {
+			tasks = append(tasks, s.Task)
+		}
+	})
+	return tasks
+}
+
 // eachStep visits every step of a job that says what it does.
 func (j Job) eachStep(visit func(Step)) {
 	each(j.Steps(), func(s Step) {

@@ -44,7 +44,7 @@ func rehearseCommand() *cobra.Command {
 	flags.StringVar(&f.vars, "vars", "", "YAML file with the values of ((references))")
 	flags.StringVar(&f.scenario, "scenario", "", "scenario to play; pipelines/demo/scenario.yml is one")
 	flags.StringVar(&f.page, "html", "", "write what every environment runs, back to the source, as a page to this file")
-	flags.StringArrayVar(&f.tools, "tool", nil, "further program that task scripts run and that is to be replaced by a stand-in, may be repeated; always replaced: "+strings.Join(world.StandInTools(), ", "))
+	flags.StringArrayVar(&f.tools, "tool", nil, "NAME: a further program that a stand-in replaces in task scripts; NAME=PROGRAM: PROGRAM runs as NAME, really, in place of the stand-in. May be repeated; always replaced: "+strings.Join(world.StandInTools(), ", "))
 	return command
 }
 
@@ -62,7 +62,14 @@ func (f rehearseFlags) play(files []string) (world.Play, error) {
 	if err != nil {
 		return p, err
 	}
-	p.Tools, p.Page = f.tools, f.page
+	p.Page, p.Real = f.page, map[string]string{}
+	for _, given := range f.tools {
+		if name, program, ok := strings.Cut(given, "="); ok {
+			p.Real[name] = program
+		} else {
+			p.Tools = append(p.Tools, given)
+		}
+	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 		if filepath.Base(file) == pipelines.WantFile {

@@ -58,10 +58,13 @@ func TestRehearseACopy(t *testing.T) {
 	}
 	config, err := os.ReadFile("../examples/two-environments/cepler/cepler.yml")
 	require.NoError(t, err)
-	repository, err := gittest.Init(filepath.Join(t.TempDir(), "own.git"))
+	dir := t.TempDir()
+	helm, called := filepath.Join(dir, "my helm"), filepath.Join(dir, "called")
+	require.NoError(t, os.WriteFile(helm, []byte("#!/bin/sh\necho \"$@\" >>'"+called+"'\n"), 0o755))
+	repository, err := gittest.Init(filepath.Join(dir, "own.git"))
 	require.NoError(t, err)
 	_, err = repository.Commit("main", "feat: the shop", map[string]string{
-		"cepler/cepler.yml": string(config), "app/deploy.sh": "set -e\ncat ../app/shop.yml settings.yml\ntest -n \"$API_TOKEN\"\n", "app/shop.yml": "shop\n",
+		"cepler/cepler.yml": string(config), "app/deploy.sh": "set -e\ncat ../app/shop.yml settings.yml\ntest -n \"$API_TOKEN\"\nhelm upgrade shop\n", "app/shop.yml": "shop\n",
 		"staging/settings.yml": "staging\n", "production/settings.yml": "production\n",
 	})
 	require.NoError(t, err)
@@ -70,8 +73,11 @@ func TestRehearseACopy(t *testing.T) {
 	vars := filepath.Join(t.TempDir(), "vars.yml")
 	require.NoError(t, os.WriteFile(vars, []byte("api_token: x\n"), 0o644))
 
-	out, err := taxiway(t, "rehearse", "../examples/two-environments/deployments/want.yml", "--repository", repository.Dir, "--vars", vars)
+	out, err := taxiway(t, "rehearse", "../examples/two-environments/deployments/want.yml", "--repository", repository.Dir, "--vars", vars, "--tool", "helm="+helm)
 	require.NoError(t, err, out)
+	text, err := os.ReadFile(called)
+	require.NoError(t, err)
+	assert.Equal(t, "upgrade shop\nupgrade shop\n", string(text), "the real program runs in both environments")
 	assert.Contains(t, out, "deploy-staging #1")
 	assert.Contains(t, out, "deploy-production #1")
 	after, err := repository.RevParse("main")
@@ -89,6 +95,18 @@ func TestRehearseSaysWhatItLacks(t *testing.T) {
 	require.ErrorContains(t, err, "has no acts")
 	_, err = taxiway(t, "rehearse", filepath.Join(t.TempDir(), "none.yml"), "--repository", ".")
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// All programs that are missing are named before anything is built.
+func TestRehearseNamesAllMissingPrograms(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "p.yml")
+	task := "  - task: t\n    config: {platform: linux, image_resource: {type: registry-image, source: {repository: a/b, tag: 1.0.0}}, run: {path: no-such-make}}\n"
+	require.NoError(t, os.WriteFile(file, []byte("jobs:\n- name: j\n  plan:\n"+task), 0o600))
+	out, err := taxiway(t, "rehearse", file, "--repository", ".", "--tool", "helm=no-such-helm", "--tool", "tofu="+file)
+	require.ErrorContains(t, err, "programs are missing on this machine:\n  no-such-helm, which is to run as helm\n  "+file+", which is to run as tofu\n"+
+		"  no-such-make, which task t of job j in "+file+" runs (--tool no-such-make puts a stand-in in its place)")
+	assert.NotContains(t, out, "images built")
 }
 
 // An expectation that does not hold ends the demo with its name.

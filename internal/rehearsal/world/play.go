@@ -39,6 +39,8 @@ type Play struct {
 	// scripts by the program's name.
 	Tools []string
 	Acts  map[string]string
+	// Real are programs that run in place of stand-ins, by the name under which task scripts run them: paths, or names on PATH.
+	Real map[string]string
 	// Programs are the unpacked images of the suite by type, see [Play.Build]; nil builds them.
 	Programs map[string]string
 	// Fill puts commits into the world's repositories, which are empty, and returns names for some of the commits.
@@ -77,6 +79,9 @@ func (p Play) run(ctx context.Context, dir string, show *timeline.Timeline) (err
 	show.Line("")
 	parsed, err := p.parse()
 	if err != nil {
+		return err
+	}
+	if err := p.findPrograms(parsed); err != nil {
 		return err
 	}
 	programs := p.Programs
@@ -209,6 +214,16 @@ func (p Play) install(w *World) (err error) {
 		if err := w.tools.Act(name, p.Acts[name]); err != nil {
 			return err
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Real)) {
+		program, err := realProgram(p.Real[name])
+		if err != nil {
+			return fmt.Errorf("rehearse: %w", err)
+		}
+		if err := w.tools.Real(name, program); err != nil {
+			return err
+		}
+		w.show.Line("program %s: %s runs in place of its stand-in", name, program)
 	}
 	return nil
 }

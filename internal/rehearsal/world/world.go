@@ -147,6 +147,11 @@ func (w *World) set(name string, p *pipeline.Pipeline, vars map[string]any) (*re
 		Pipeline: p, Types: programs, Vars: vars, Dir: scratch, Name: name, Observer: w.show,
 		StandIns: w.standIns, Local: w.local(p), Stamp: w.stamp,
 		TaskPath:    w.tools.Path() + string(os.PathListSeparator) + os.Getenv("PATH"),
-		TaskDoubles: map[string]rehearsal.TaskDouble{"build": types.OCIBuild{}},
+		TaskDoubles: taskDoubles(),
 	})
+}
+
+// taskDoubles stand in for programs that only an image has, in this process.
+func taskDoubles() map[string]rehearsal.TaskDouble {
+	return map[string]rehearsal.TaskDouble{"build": types.OCIBuild{}}
 }

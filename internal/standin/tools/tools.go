@@ -15,7 +15,7 @@ import (
 )
 
 // Folder is a folder of small programs that stand in for those that deploy:
-// they write down how they were called, succeed, and fail when told to. Being
+// they write down how they were called, say so in one line, succeed, and fail when told to. Being
 // shell scripts they need no more than the task scripts do.
 type Folder struct {
 	dir    string
@@ -57,11 +57,28 @@ func New(dir string, programs ...string) (*Folder, error) {
 		if !plainName(name) {
 			return nil, fmt.Errorf("tool %q: a name without blanks, quotes and slashes is wanted", name)
 		}
-		if err := os.WriteFile(filepath.Join(t.Path(), name), []byte(t.script(name)), 0o755); err != nil {
-			return nil, fmt.Errorf("make the tool %s: %w", name, err)
+		if err := t.write(name, "echo \""+name+" ${1-}: rehearsed\" >&2\n"); err != nil {
+			return nil, err
 		}
 	}
 	return t, nil
+}
+
+// Real makes a tool run a program of this machine, given by its path, in place of the stand-in. The tool still writes down
+// how it was called, and still fails when told to.
+func (t *Folder) Real(tool, program string) error {
+	if !plainName(tool) {
+		return fmt.Errorf("run %s as %q: that is not a name of a program", program, tool)
+	}
+	return t.write(tool, "exec "+shellQuote(program)+" \"$@\"\n")
+}
+
+// write writes the script of a tool; what it does is its end.
+func (t *Folder) write(name, does string) error {
+	if err := os.WriteFile(filepath.Join(t.Path(), name), []byte(t.script(name)+does), 0o755); err != nil {
+		return fmt.Errorf("make the tool %s: %w", name, err)
+	}
+	return nil
 }
 
 func plainName(name string) bool {
@@ -73,11 +90,10 @@ func (t *Folder) Path() string { return filepath.Join(t.dir, "bin") }
 
 func (t *Folder) ledger() string { return filepath.Join(t.dir, "calls") }
 
-// script writes down the call, runs the faults for this tool, and says one line
-// so that a person sees that nothing real was touched.
+// script writes down the call and runs the faults for this tool.
 func (t *Folder) script(name string) string {
 	return `#!/bin/sh
-# Stands in for ` + name + ` in a rehearsal.
+# Is called in place of ` + name + ` in a rehearsal.
 has() { # FILE TEXT: FILE, from here or from a folder above, holds TEXT
   folder=$PWD
   while [ ! -e "$folder/$1" ] && [ "$folder" != / ]; do folder=$(dirname "$folder"); done
@@ -87,7 +103,6 @@ printf '%s|%s|%s\n' "${DEPLOYMENT-}" "${ENVIRONMENT-}" "` + name + ` $*" >>` + s
 for fault in ` + shellQuote(filepath.Join(t.dir, "faults", name)) + `.*.sh; do
   if [ -e "$fault" ]; then . "$fault"; fi
 done
-echo "` + name + ` ${1-}: rehearsed" >&2
 `
 }
 

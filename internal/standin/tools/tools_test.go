@@ -49,6 +49,19 @@ func TestTools(t *testing.T) {
 		assert.Equal(t, fails, err != nil)
 	}
 
+	require.NoError(t, folder.Real("tofu", "/bin/echo"))
+	require.NoError(t, folder.Break(fault))
+	out, err := run("staging", "tofu", "apply", "it's  one")
+	require.NoError(t, err)
+	assert.Equal(t, "apply it's  one\n", out, "the real program, with its own words")
+	_, err = run("qa", "tofu", "apply")
+	require.Error(t, err, "a fault strikes the real program, too")
+	require.NoError(t, folder.Mend("tofu"))
+	calls, err = folder.Calls()
+	require.NoError(t, err)
+	assert.Equal(t, tools.Call{Line: "tofu apply it's  one", Deployment: "bank", Environment: "staging"}, calls[len(calls)-2])
+	require.ErrorContains(t, folder.Real("a b", "/bin/echo"), "not a name of a program")
+
 	require.ErrorContains(t, folder.Mend("tofu"), "not broken")
 	require.ErrorContains(t, folder.Break(tools.Fault{Tool: "kubectl"}), "no such tool")
 	require.ErrorContains(t, folder.Break(tools.Fault{Tool: "tofu", When: map[string]string{"A}": "x"}}), "not a valid name of an environment variable")
