@@ -26,13 +26,14 @@ const module = "github.com/taxiway-ci/taxiway/"
 func mayImport() map[string][]string {
 	return map[string][]string{
 		// the bottom: each of them knows one thing, and none of the others
-		"internal/artifact":   {},                                       // files of a build's folder, and paths in a repository
+		"internal/fault":      {},                                       // errors that match a sentinel in words of their own
+		"internal/artifact":   {"internal/fault"},                       // files of a build's folder, and paths in a repository
 		"internal/nearest":    {},                                       // what a misspelt name means
 		"internal/secret":     {},                                       // secrets, from where they are obtained to where text is masked
 		"internal/visible":    {},                                       // text from outside, made safe to show
 		"internal/strict":     {"internal/nearest"},                     // keys of files that people write
 		"internal/cepler":     {"internal/nearest", "internal/strict"},  // cepler's model, without git and Concourse
-		"internal/yamledit":   {"internal/nearest"},                     // single values of a YAML file
+		"internal/yamledit":   {"internal/fault", "internal/nearest"},   // single values of a YAML file
 		"internal/gates":      {"internal/cepler", "internal/yamledit"}, // a person's edits of a gates file
 		"internal/retry":      {},                                       // what may pass is done again
 		"internal/httpclient": {},                                       // clients as a source wants them
@@ -41,8 +42,8 @@ func mayImport() map[string][]string {
 		"internal/pipeline":   {"internal/nearest"},                     // Concourse's pipelines as data
 		// the protocol of resource types
 		"internal/concourse": {"internal/artifact", "internal/nearest", "internal/secret", "internal/visible"},
-		"internal/markdown":  {"internal/visible"},                                          // text from outside, in Markdown
-		"internal/version":   {"internal/artifact", "internal/markdown", "internal/strict"}, // versions, conventional commits, release notes
+		"internal/markdown":  {"internal/visible"},                                                            // text from outside, in Markdown
+		"internal/version":   {"internal/artifact", "internal/fault", "internal/markdown", "internal/strict"}, // versions, conventional commits, release notes
 
 		// git, from the ground up: the data model, a cache with a total weight, packs and
 		// their limits, the protocol as bytes, connections and credentials, repositories on
@@ -52,17 +53,17 @@ func mayImport() map[string][]string {
 		"internal/git/pack":      {"internal/git/cache", "internal/git/object"},
 		"internal/git/wire":      {"internal/git/object"},
 		"internal/git/transport": {"internal/git/object", "internal/git/wire", "internal/githubapp", "internal/httpclient", "internal/retry"},
-		"internal/git/local":     {"internal/git/object", "internal/git/pack"},
+		"internal/git/local":     {"internal/fault", "internal/git/object", "internal/git/pack"},
 		"internal/git/workdir":   {"internal/git/object", "internal/git/pack"},
 		"internal/git/threeway":  {},
 		"internal/git":           {"internal/git/cache", "internal/git/local", "internal/git/object", "internal/git/pack", "internal/git/threeway", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
 
-		"internal/memo":                  {"internal/git"},                                                                                   // what a check leaves for the next one
-		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                                         // an app's tokens, for git and the forge
-		"internal/forge":                 {"internal/githubapp", "internal/httpclient", "internal/retry"},                                    // GitHub's API
-		"internal/proposal":              {"internal/forge", "internal/git", "internal/markdown", "internal/retry"},                          // a bot's branch and its pull request
-		"internal/vendored":              {"internal/artifact", "internal/git", "internal/strict", "internal/yamledit", "internal/markdown"}, // vendir's git contents
-		"internal/nixcache":              {"internal/httpclient", "internal/retry"},                                                          // binary caches of Nix
+		"internal/memo":                  {"internal/git"},                                                                                                     // what a check leaves for the next one
+		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                                                           // an app's tokens, for git and the forge
+		"internal/forge":                 {"internal/fault", "internal/githubapp", "internal/httpclient", "internal/retry"},                                    // GitHub's API
+		"internal/proposal":              {"internal/forge", "internal/git", "internal/markdown", "internal/retry"},                                            // a bot's branch and its pull request
+		"internal/vendored":              {"internal/artifact", "internal/fault", "internal/git", "internal/strict", "internal/yamledit", "internal/markdown"}, // vendir's git contents
+		"internal/nixcache":              {"internal/httpclient", "internal/retry"},                                                                            // binary caches of Nix
 		"internal/deployments":           {"internal/artifact", "internal/cepler", "internal/git", "internal/nearest"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},

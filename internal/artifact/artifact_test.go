@@ -42,7 +42,7 @@ func TestPathStaysInTheBuildsFolder(t *testing.T) {
 		"image/out/secret":  "leaves the build's folder through a symbolic link",
 		"image/out":         "leaves the build's folder through a symbolic link",
 		"image/out/missing": "leaves the build's folder through a symbolic link",
-		"imgae/digest":      "does not exist; the build's artifacts here are around, image",
+		"imgae/digest":      "does not exist: the build's artifacts are around, image",
 		"image/digest/deep": "can't be followed",
 	} {
 		_, err := folder.Path(name)
@@ -51,7 +51,7 @@ func TestPathStaysInTheBuildsFolder(t *testing.T) {
 	_, err := folder.Path("nothing")
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = artifact.Folder(t.TempDir()).Path("x")
-	require.ErrorContains(t, err, "the build has no artifacts here")
+	require.ErrorContains(t, err, "the build has no artifacts")
 }
 
 func write(t *testing.T, dir string, files map[string]string) {

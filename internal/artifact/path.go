@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/fault"
 )
 
 // Folder is the path of a build's folder, whose subfolders are the artifacts.
@@ -37,7 +39,7 @@ func (f Folder) Path(name string) (string, error) {
 	case !below(root, found):
 		return "", fmt.Errorf("%q leaves the build's folder through a symbolic link", name)
 	case missing:
-		return "", fmt.Errorf("%q does not exist; %s: %w", name, f.artifacts(), fs.ErrNotExist)
+		return "", fault.Of(fs.ErrNotExist, "%q does not exist: %s", name, f.artifacts())
 	}
 	return found, nil
 }
@@ -63,13 +65,13 @@ func below(folder, name string) bool {
 func (f Folder) artifacts() string {
 	entries, err := os.ReadDir(string(f))
 	if err != nil || len(entries) == 0 {
-		return "the build has no artifacts here (does the job get or produce it before this put, and is it among the put's inputs?)"
+		return "the build has no artifacts (does the job get or produce it before this put, and is it among the put's inputs?)"
 	}
 	names := make([]string, len(entries))
 	for i, e := range entries {
 		names[i] = e.Name()
 	}
-	return "the build's artifacts here are " + strings.Join(names, ", ")
+	return "the build's artifacts are " + strings.Join(names, ", ")
 }
 
 // InRepository returns an error unless name is the path of a file or folder in a repository, as a source or

@@ -1,6 +1,7 @@
 package cepler
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -309,7 +310,7 @@ func (p *configParser) globs(n *yaml.Node, what string, used bool) (Globs, error
 // chains checks that each passed names an environment, and that none waits for
 // itself.
 func (p *configParser) chains() error {
-	names := slices.SortedFunc(maps.Keys(p.config.Environments), func(a, b string) int { return p.lines[a] - p.lines[b] })
+	names := slices.SortedFunc(maps.Keys(p.config.Environments), func(a, b string) int { return cmp.Or(p.lines[a]-p.lines[b], strings.Compare(a, b)) })
 	for _, name := range names {
 		passed := p.config.Environments[name].Passed
 		if passed == "" {
@@ -361,7 +362,7 @@ func (c *Config) StatePath(environment string) string {
 func (c *Config) Environment(name string) (Environment, error) {
 	env, ok := c.Environments[name]
 	if !ok {
-		return env, fmt.Errorf("%w in %s: %q; %s", ErrUnknownEnvironment, c.Path, name, didYouMean(name, slices.Collect(maps.Keys(c.Environments))))
+		return env, fmt.Errorf("%w %q in %s; %s", ErrUnknownEnvironment, name, c.Path, didYouMean(name, slices.Collect(maps.Keys(c.Environments))))
 	}
 	return env, nil
 }

@@ -52,7 +52,7 @@ func TestConfig(t *testing.T) {
 
 	_, err = c.Environment("gcp-volcano-qs")
 	require.ErrorIs(t, err, cepler.ErrUnknownEnvironment)
-	assert.EqualError(t, err, `no such environment in sub/cepler.yml: "gcp-volcano-qs"; did you mean "gcp-volcano-qa"?`)
+	assert.EqualError(t, err, `no such environment "gcp-volcano-qs" in sub/cepler.yml; did you mean "gcp-volcano-qa"?`)
 	_, err = c.Environment("azure")
 	assert.ErrorContains(t, err, "known are gcp-galoy-staging, gcp-volcano-qa")
 }

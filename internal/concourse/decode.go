@@ -25,8 +25,11 @@ type decoder struct {
 	// placeholders takes a string with a ((var)) for any scalar, and one that is
 	// nothing else for any value.
 	placeholders bool
+	// elsewhere says where a key belongs that is unknown here: "" if nowhere.
+	elsewhere func(key string) string
 
 	problems KeyErrors
+	listed   map[string]bool // the paths whose known keys a problem has listed
 }
 
 // decode fills *into from raw, which is valid JSON, or absent when empty.
@@ -94,9 +97,11 @@ func (d *decoder) object(path string, raw json.RawMessage, v reflect.Value) {
 		f := fields[i]
 		seen[f.name] = m.value[0] != 'n'
 		before := len(d.problems)
-		d.value(path+"."+f.name, m.value, v.FieldByIndex(f.index))
+		if !isEmpty(m.value) || !f.scalar() {
+			d.value(path+"."+f.name, m.value, v.FieldByIndex(f.index))
+		}
 		if len(d.problems) == before {
-			d.notEmpty(path+"."+f.name, m.value, f.required)
+			d.notEmpty(path+"."+f.name, m.value, f)
 		}
 	}
 	if d.partial {
@@ -119,35 +124,62 @@ func (d *decoder) unknown(path, key string, fields []field) {
 	}
 	slices.Sort(names)
 	said := fmt.Sprintf("unknown key %q", key)
-	known := "known keys: " + strings.Join(names, ", ")
-	if len(names) == 0 {
-		known = "there are no keys here"
-	}
-	if meant := nearest.Of(key, names); meant != "" {
-		said += fmt.Sprintf(", did you mean %q? %s", meant, known)
-	} else {
-		said += "; " + known
-	}
-	d.problems = append(d.problems, &KeyError{Path: path, Key: key, Text: said})
-}
-
-// notEmpty refuses a text that holds nothing, and what was given for a required
-// key and holds nothing. An empty text is mostly a var that somebody forgot.
-func (d *decoder) notEmpty(path string, raw json.RawMessage, required bool) {
-	var s string
-	if raw[0] == '"' && json.Unmarshal(raw, &s) == nil && strings.TrimSpace(s) == "" {
-		if required {
-			d.report(path, "is required, but empty")
-		} else if !d.lenient {
-			d.report(path, "is empty: give it a value, or omit the key")
-		}
-	}
-	if !required {
+	if place := d.place(path, key); place != "" {
+		d.problems = append(d.problems, &KeyError{Path: path, Key: key, Text: said + ": move it to " + place})
 		return
 	}
-	if bytes.Equal(compact(raw), []byte("[]")) || bytes.Equal(compact(raw), []byte("{}")) {
-		d.report(path, "is required, but empty")
+	meant := nearest.Of(key, names)
+	if meant != "" {
+		said += fmt.Sprintf(", did you mean %q?", meant)
 	}
+	d.problems = append(d.problems, &KeyError{Path: path, Key: key, Text: said + d.known(path, names, meant != "")})
+}
+
+// place is where a key of the request's first level belongs.
+func (d *decoder) place(path, key string) string {
+	if d.elsewhere == nil || strings.Contains(path, ".") {
+		return ""
+	}
+	return d.elsewhere(key)
+}
+
+// known lists the known keys of a path, once.
+func (d *decoder) known(path string, names []string, asked bool) string {
+	if d.listed[path] {
+		return ""
+	}
+	if d.listed == nil {
+		d.listed = map[string]bool{}
+	}
+	d.listed[path] = true
+	before := "; "
+	if asked {
+		before = " "
+	}
+	if len(names) == 0 {
+		return before + "there are no keys here"
+	}
+	return before + "known keys: " + strings.Join(names, ", ")
+}
+
+// notEmpty refuses an empty value of a required key, and of one that is marked
+// `concourse:"filled"` because it must not count as absent.
+func (d *decoder) notEmpty(path string, raw json.RawMessage, f field) {
+	empty := isEmpty(raw) || bytes.Equal(compact(raw), []byte("[]")) || bytes.Equal(compact(raw), []byte("{}"))
+	switch {
+	case !empty:
+	case f.required:
+		d.report(path, "is required, but empty")
+	case f.filled && !d.lenient:
+		d.report(path, "is empty: give it a value, or omit the key")
+	}
+}
+
+// isEmpty reports a text that holds nothing. For an optional key it is the same as
+// null, as with older resource types: pre: "".
+func isEmpty(raw json.RawMessage) bool {
+	var s string
+	return raw[0] == '"' && json.Unmarshal(raw, &s) == nil && strings.TrimSpace(s) == ""
 }
 
 func (d *decoder) list(path string, raw json.RawMessage, v reflect.Value) {
@@ -178,6 +210,9 @@ func (d *decoder) free(path string, raw json.RawMessage, v reflect.Value) {
 	v.Set(reflect.MakeMap(v.Type()))
 	for _, m := range members(raw) {
 		element := reflect.New(v.Type().Elem()).Elem()
+		if m.value[0] == 'n' {
+			d.report(path+"."+m.key, "is null; remove it or give a value")
+		}
 		d.value(path+"."+m.key, m.value, element)
 		v.SetMapIndex(reflect.ValueOf(m.key).Convert(v.Type().Key()), element)
 	}
@@ -206,7 +241,10 @@ func (d *decoder) scalar(path string, raw json.RawMessage, v reflect.Value, s sh
 		}
 	case duration:
 		t, err := time.ParseDuration(word)
-		ok = err == nil
+		if ok = err == nil; !ok && wholeNumber(word) {
+			d.report(path, "want %s, got a number without its unit", wanted)
+			return
+		}
 		v.SetInt(int64(t))
 	case boolShape:
 		ok = word == "true" || word == "false"
@@ -224,7 +262,11 @@ func (d *decoder) scalar(path string, raw json.RawMessage, v reflect.Value, s sh
 		d.report(path, "can't be given: %s", v.Type())
 		return
 	}
-	if !ok {
+	switch {
+	case ok:
+	case raw[0] == '"':
+		d.report(path, "want %s, got other text", wanted)
+	default:
 		d.report(path, "want %s, got %s", wanted, got(raw))
 	}
 }

@@ -82,7 +82,7 @@ func TestDecode(t *testing.T) {
 		"every kind":                   {`{"word": "w", "below": "b", "maybe": false, "small": -128, "size": 65535, "ratio": 1.5, "level": "high", "own": {"x": 1}, "any": [1], "raw": {}, "nested": {"name": "n"}, "list": [{"name": "l"}], "free": {"x": {"name": "f"}}, "NoTag": "n"}`, ``},
 		"numbers in strings":           {`{"small": "12", "size": "1", "ratio": "0.5", "maybe": "true"}`, ``},
 		"a number for a string":        {`{"word": 1.10, "below": 123456789012345678901234567890}`, ``},
-		"no number":                    {`{"small": "x"}`, `source.small: want a whole number, got a string`},
+		"no number":                    {`{"small": "x"}`, `source.small: want a whole number, got other text`},
 		"a fraction":                   {`{"small": 1.5}`, `source.small: want a whole number, got a number`},
 		"too large":                    {`{"small": 128}`, `source.small: want a whole number that fits in 8 bits, got a number`},
 		"negative":                     {`{"size": -1}`, `source.size: want a whole number that fits in 16 bits, got a number`},
@@ -139,7 +139,7 @@ func TestPlaceholders(t *testing.T) {
 		`{"uri": "((vault:git.uri))", "branch": "main", "paths": "((paths))", "labels": "((labels))", "depth": -1}`:                    "source: depth: must not be negative",
 		`{"uri": "x", "branch": "main", "paths": "x ((paths))"}`:                                                                       "source.paths: want a list, got a string",
 		`{"uri": "x", "branch": "main", "paths": ["((path))"], "depth": ["((depth))"]}`:                                                "source.depth: want a whole number, got a list",
-		`{"uri": "x", "branch": "main", "depth": "(( broken"}`:                                                                         "source.depth: want a whole number, got a string",
+		`{"uri": "x", "branch": "main", "depth": "(( broken"}`:                                                                         "source.depth: want a whole number, got other text",
 		`{"uri": "((uri))", "brnach": "((branch))"}`:                                                                                   `did you mean "branch"?`,
 		`{"uri": "x", "branch": "main", "depth": -1}`:                                                                                  "source: depth: must not be negative",
 	} {

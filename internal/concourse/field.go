@@ -14,7 +14,27 @@ type field struct {
 	name     string
 	index    []int
 	required bool
+	filled   bool // an empty text does not count as absent
 	typ      reflect.Type
+}
+
+// shape is that of the value, or of what a pointer leads to.
+func (f field) shape() shape {
+	typ := f.typ
+	for typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	return shapeOf(typ)
+}
+
+// scalar reports whether the value is one text, number or truth value.
+func (f field) scalar() bool {
+	switch f.shape() {
+	case text, duration, stringShape, boolShape, intShape, floatShape:
+		return true
+	default:
+		return false
+	}
 }
 
 // fieldsOf lists the keys of a struct. Embedded structs without a name of their
@@ -38,8 +58,8 @@ func fieldsOf(t reflect.Type) []field {
 		if name == "" {
 			name = f.Name
 		}
-		required := slices.Contains(strings.Split(f.Tag.Get("concourse"), ","), "required")
-		fields = append(fields, field{name, []int{i}, required, f.Type})
+		marks := strings.Split(f.Tag.Get("concourse"), ",")
+		fields = append(fields, field{name, []int{i}, slices.Contains(marks, "required"), slices.Contains(marks, "filled"), f.Type})
 	}
 	for _, inner := range embedded {
 		if !slices.ContainsFunc(fields, func(f field) bool { return f.name == inner.name }) {
@@ -134,7 +154,7 @@ func got(raw json.RawMessage) string {
 	case 't', 'f':
 		return "true or false"
 	case 'n':
-		return "nothing"
+		return "null"
 	default:
 		return "a number"
 	}

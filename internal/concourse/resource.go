@@ -10,7 +10,8 @@ import (
 )
 
 // Source is what a pipeline says under "source". Its JSON tags name the keys,
-// `concourse:"required"` marks those that can't be left out, and embedded
+// `concourse:"required"` marks those that can't be left out, `concourse:"filled"`
+// optional ones whose value can't be an empty text, and embedded
 // structs give their keys to the struct around them.
 type Source interface {
 	// Validate reports what decoding can't see, without using the network. Its

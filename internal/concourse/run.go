@@ -269,7 +269,7 @@ func (r *run[S, V, G, P]) in(ctx context.Context, args []string) ([]byte, error)
 	if err := d.problems.err(); err != nil {
 		return nil, err
 	}
-	params, err := decodeParams[G](q.Params, r.console)
+	params, err := decodeParams[G](q.Params, placeOf[S, G, P], r.console)
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +286,7 @@ func (r *run[S, V, G, P]) out(ctx context.Context, args []string) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	params, err := decodeParams[P](q.Params, r.console)
+	params, err := decodeParams[P](q.Params, placeOf[S, G, P], r.console)
 	if err != nil {
 		return nil, err
 	}
@@ -305,10 +305,10 @@ func (r *run[S, V, G, P]) request(ctx context.Context) (request, S, error) {
 	if err != nil {
 		return q, src, err
 	}
-	d := decoder{}
+	d := decoder{elsewhere: placeOf[S, G, P]}
 	d.decode("source", q.Source, &src)
 	r.console.hide(append(src.Secrets(), pasted(q.Source)...)...)
-	if err := d.problems.err(); err != nil {
+	if err := foreign("source", src, d.problems); err != nil {
 		return q, src, err
 	}
 	if err := src.Validate(); err != nil {
@@ -317,15 +317,26 @@ func (r *run[S, V, G, P]) request(ctx context.Context) (request, S, error) {
 	return q, src, nil
 }
 
+// foreign is the error of a source that is meant for something else, such as another driver, in
+// place of one for each key that is unknown here.
+func foreign(path string, value any, problems KeyErrors) error {
+	if s, ok := value.(interface{ Foreign() error }); ok && len(problems) > 0 {
+		if err := s.Foreign(); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return problems.err()
+}
+
 // validator and secretive are what params may be besides data.
 type (
 	validator interface{ Validate() error }
 	secretive interface{ Secrets() []string }
 )
 
-func decodeParams[T any](raw json.RawMessage, out *console) (T, error) {
+func decodeParams[T any](raw json.RawMessage, elsewhere func(key string) string, out *console) (T, error) {
 	var params T
-	d := decoder{}
+	d := decoder{elsewhere: elsewhere}
 	out.hide(pasted(raw)...)
 	d.decode("params", raw, &params)
 	if s, ok := any(params).(secretive); ok {

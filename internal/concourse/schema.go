@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 )
 
@@ -37,9 +38,9 @@ func Describe[S Source, V, G, P any](_ Resource[S, V, G, P]) Schema {
 	keys := sync.OnceValue(newSampleKeys)
 	return Schema{
 		Placeholders: true,
-		source:       describe[S]("source", keys),
-		get:          describe[G]("params", keys),
-		put:          describe[P]("params", keys),
+		source:       describe[S]("source", keys, placeOf[S, G, P]),
+		get:          describe[G]("params", keys, placeOf[S, G, P]),
+		put:          describe[P]("params", keys, placeOf[S, G, P]),
 		sourceKeys:   keysOf(reflect.TypeFor[S]()),
 		getKeys:      keysOf(reflect.TypeFor[G]()),
 		putKeys:      keysOf(reflect.TypeFor[P]()),
@@ -66,8 +67,27 @@ func (s Schema) GetKeys() []Key { return s.getKeys }
 // PutKeys lists the keys of a put step's params.
 func (s Schema) PutKeys() []Key { return s.putKeys }
 
+// placeOf says where a key of a resource type belongs: "" if it has no such key.
+func placeOf[S, G, P any](key string) string {
+	has := func(t reflect.Type) bool {
+		return t.Kind() == reflect.Struct && slices.ContainsFunc(fieldsOf(t), func(f field) bool { return f.name == key })
+	}
+	get, put := has(reflect.TypeFor[G]()), has(reflect.TypeFor[P]())
+	switch {
+	case has(reflect.TypeFor[S]()):
+		return "source of the resource"
+	case get && put:
+		return "params of the get or put step"
+	case get:
+		return "params of the get step"
+	case put:
+		return "params of the put step"
+	}
+	return ""
+}
+
 // describe checks one value like the programs do.
-func describe[T any](path string, keys func() *sampleKeys) func(json.RawMessage, bool) error {
+func describe[T any](path string, keys func() *sampleKeys, elsewhere func(key string) string) func(json.RawMessage, bool) error {
 	return func(raw json.RawMessage, placeholders bool) error {
 		raw = bytes.TrimSpace(raw)
 		if len(raw) > 0 {
@@ -79,9 +99,9 @@ func describe[T any](path string, keys func() *sampleKeys) func(json.RawMessage,
 			}
 		}
 		var value T
-		d := decoder{placeholders: placeholders}
+		d := decoder{placeholders: placeholders, elsewhere: elsewhere}
 		d.decode(path, raw, &value)
-		if err := d.problems.err(); err != nil {
+		if err := foreign(path, value, d.problems); err != nil {
 			return err
 		}
 		if placeholders {
@@ -132,15 +152,7 @@ func keysOf(t reflect.Type) []Key {
 	}
 	var keys []Key
 	for _, f := range fieldsOf(t) {
-		typ := f.typ
-		for typ.Kind() == reflect.Pointer {
-			typ = typ.Elem()
-		}
-		s := shapeOf(typ)
-		keys = append(keys, Key{
-			Name: f.name, Want: s.want(), Required: f.required,
-			Scalar: s != anything && s != custom && s != listShape && s != mapShape && s != structShape,
-		})
+		keys = append(keys, Key{Name: f.name, Want: f.shape().want(), Required: f.required, Scalar: f.scalar()})
 	}
 	return keys
 }

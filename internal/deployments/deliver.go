@@ -3,7 +3,9 @@ package deployments
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,18 +88,20 @@ type Delivered struct {
 func ReadDelivered(dir string) (Delivered, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return Delivered{}, fmt.Errorf("%s is not the folder of a cepler-in get: %w", dir, err)
+		return Delivered{}, notDelivered("it is not a folder that can be read")
 	}
 	defer func() { _ = root.Close() }()
-	trigger, err := root.ReadFile(filepath.Join(".git", triggerFile))
-	if err != nil {
-		return Delivered{}, fmt.Errorf("%s is not the folder of a cepler-in get: %w", dir, err)
+	var out Delivered
+	for name, into := range map[string]*string{triggerFile: &out.Version.Trigger, environmentFile: &out.Environment} {
+		data, err := root.ReadFile(filepath.Join(".git", name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return Delivered{}, notDelivered("it has no .git/" + name)
+		case err != nil:
+			return Delivered{}, notDelivered(err.Error())
+		}
+		*into = strings.TrimSuffix(string(data), "\n")
 	}
-	environment, err := root.ReadFile(filepath.Join(".git", environmentFile))
-	if err != nil {
-		return Delivered{}, fmt.Errorf("%s is not the folder of a cepler-in get: %w", dir, err)
-	}
-	out := Delivered{Environment: string(environment), Version: Version{Trigger: string(trigger)}}
 	version, err := root.ReadFile(filepath.Join(".git", versionFile))
 	if os.IsNotExist(err) {
 		return out, nil // filled by the Rust resource
@@ -109,6 +113,10 @@ func ReadDelivered(dir string) (Delivered, error) {
 		return Delivered{}, fmt.Errorf("read the version of %s: %w", dir, err)
 	}
 	return out, nil
+}
+
+func notDelivered(reason string) error {
+	return fmt.Errorf("is not the folder of a cepler-in get: %s; name the get step whose files were deployed", reason)
 }
 
 // lfsPrefix begins a pointer file: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md

@@ -53,7 +53,7 @@ func (r *Repository) Restore(ctx context.Context, version Version, environment s
 func (r *Repository) restoring(ctx context.Context, version Version, environment string) (*Restored, error) {
 	h, ok := parseHash(version.Trigger)
 	if !ok {
-		return nil, fmt.Errorf("version.trigger is %q: want a full commit", version.Trigger)
+		return nil, fmt.Errorf("version.trigger: %q is not a full commit hash", version.Trigger)
 	}
 	trigger, err := r.commit(ctx, h)
 	if err != nil {
@@ -77,7 +77,7 @@ func (r *Repository) restoring(ctx context.Context, version Version, environment
 func (r *Repository) configCommit(ctx context.Context, name string) (*git.Commit, error) {
 	h, ok := parseHash(name)
 	if !ok {
-		return nil, fmt.Errorf("version.config is %q: want a full commit", name)
+		return nil, fmt.Errorf("version.config: %q is not a full commit hash", name)
 	}
 	c, err := r.commit(ctx, h)
 	if err != nil {
@@ -90,7 +90,7 @@ func (r *Repository) configCommit(ctx context.Context, name string) (*git.Commit
 func (r *Repository) commit(ctx context.Context, h git.Hash) (*git.Commit, error) {
 	c, err := r.store.Commit(ctx, h)
 	if errors.Is(err, git.ErrNotFound) {
-		return nil, fmt.Errorf("%w: %s has no such commit; was branch %s rewritten?", ErrVersion, r.store.URL(), r.src.Branch)
+		return nil, fmt.Errorf("%w: %s has no such commit; if branch %s was rewritten, a check lists the versions that it has now", ErrVersion, r.store.URL(), r.src.Branch)
 	}
 	return c, err
 }
@@ -253,7 +253,7 @@ func (r *Repository) RestoreRecorded(ctx context.Context, version Version, envir
 	}
 	h, ok := parseHash(state.Current.Head)
 	if !ok {
-		return nil, fmt.Errorf("the recorded state of %s: head_commit is %q: want a full commit", environment, state.Current.Head)
+		return nil, fmt.Errorf("the recorded state of %s: head_commit %q is not a full commit hash", environment, state.Current.Head)
 	}
 	if out.Trigger, err = r.commit(ctx, h); err != nil {
 		return nil, fmt.Errorf("the recorded state of %s: %w", environment, err)
@@ -372,7 +372,7 @@ func (r *Repository) needOrigins(ctx context.Context, from []string) error {
 func (r *Repository) entryAt(ctx context.Context, from, p string) (git.Entry, error) {
 	h, ok := parseHash(from)
 	if !ok {
-		return git.Entry{}, fmt.Errorf("state of %s: from_commit is %q: want a full commit", p, from)
+		return git.Entry{}, fmt.Errorf("state of %s: from_commit %q is not a full commit hash", p, from)
 	}
 	c, err := r.commit(ctx, h)
 	if err != nil {

@@ -30,13 +30,15 @@ type Source struct {
 	// Environment is the environment that is watched or recorded.
 	Environment string `json:"environment"`
 	// GatesFile is the path of the gates file; without it nothing is gated.
-	GatesFile string `json:"gates_file"`
+	GatesFile string `json:"gates_file" concourse:"filled"`
 	// GatesBranch is the branch GatesFile is read from; default: the branch
 	// itself.
-	GatesBranch string `json:"gates_branch"`
+	GatesBranch string `json:"gates_branch" concourse:"filled"`
 	// IgnoreQueue takes the newest state of the upstream environment instead of
 	// the oldest one that was not yet taken.
 	IgnoreQueue bool `json:"ignore_queue"`
+	// Depth is accepted for the sake of the Rust resource's pipelines: what is needed is fetched.
+	Depth int `json:"depth"`
 }
 
 // Validate reports the first key that can't be right, without any network.
@@ -45,7 +47,12 @@ func (s Source) Validate() error {
 		return err
 	}
 	if s.GatesBranch != "" && s.GatesFile == "" {
-		return errors.New("gates_branch is set but gates_file is not: name the gates file in that branch")
+		return errors.New("gates_file: is required beside gates_branch: name the gates file in that branch")
+	}
+	if s.GatesBranch != "" {
+		if err := git.CheckBranch(s.GatesBranch); err != nil {
+			return fmt.Errorf("gates_branch: %w", err)
+		}
 	}
 	for key, p := range map[string]string{"config": s.Config, "gates_file": s.GatesFile} {
 		if p == "" {

@@ -17,7 +17,7 @@ import (
 // again at any time.
 type Version struct {
 	// Trigger is the commit the state became complete with.
-	Trigger string `json:"trigger"`
+	Trigger string `json:"trigger" concourse:"required"`
 	// Version is the number the state has, or will get, when it is recorded.
 	Version string `json:"version,omitempty"`
 	// Files is the digest of the state's files (see contentDigest). Versions

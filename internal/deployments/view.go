@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
@@ -51,7 +50,7 @@ func (r *Repository) View(ctx context.Context, refs Refs) (*View, error) {
 	v := &View{Head: head, Refs: maps.Clone(refs)}
 	v.Config, v.configHash, err = r.configAt(ctx, head)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s has no config %s at %s: set source.config (or --config) to its path in the repository", r.src.Branch, r.src.ConfigPath(), short(head.Hash))
+		return nil, fmt.Errorf("branch %s has no config %s at %s: set source.config (or --config) to its path in the repository", r.src.Branch, r.src.ConfigPath(), short(head.Hash))
 	}
 	if err != nil {
 		return nil, err
@@ -70,7 +69,7 @@ func (r *Repository) tip(ctx context.Context, refs Refs, ref string) (*git.Commi
 		if len(refs) == 0 {
 			return nil, r.noBranch(ctx, name)
 		}
-		return nil, fmt.Errorf("branch %s: %w: %s has %s but not this one; names are matched exactly", name, git.ErrNoBranch, r.store.URL(), strings.Join(slices.Sorted(maps.Keys(refs)), ", "))
+		return nil, noBranch(ref == r.src.BranchRef(), name, r.store.URL())
 	}
 	if err := r.store.Advance(ctx, ref, h); err != nil {
 		return nil, fmt.Errorf("fetch branch %s of %s: %w", name, r.store.URL(), err)
@@ -84,7 +83,15 @@ func (r *Repository) noBranch(ctx context.Context, name string) error {
 	if err == nil && len(head) == 0 {
 		return fmt.Errorf("branch %s: %s: %w; push a first commit", name, r.store.URL(), git.ErrEmpty)
 	}
-	return fmt.Errorf("branch %s: %w: the repository at %s has no such branch; names are matched exactly", name, git.ErrNoBranch, r.store.URL())
+	return noBranch(name == r.src.Branch, name, r.store.URL())
+}
+
+func noBranch(deployed bool, name, url string) error {
+	key := "gates_branch"
+	if deployed {
+		key = "branch"
+	}
+	return fmt.Errorf("source.%s: %w %q in %s; names are matched exactly", key, git.ErrNoBranch, name, url)
 }
 
 // readGates reads the gates file, if the source names one.
@@ -101,7 +108,7 @@ func (r *Repository) readGates(ctx context.Context, v *View) error {
 	}
 	gates, err := r.gatesAt(ctx, v.gatesHead)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("gates file %s is not in %s at %s: set source.gates_file and source.gates_branch to where it is", r.src.GatesFile, r.src.GatesBranchName(), short(v.gatesHead.Hash))
+		return fmt.Errorf("branch %[2]s has no gates file %[1]s at %[3]s: set source.gates_file and source.gates_branch to where it is", r.src.GatesFile, r.src.GatesBranchName(), short(v.gatesHead.Hash))
 	}
 	v.Gates = gates
 	return err

@@ -63,17 +63,17 @@ func (a Access) validateLogin(api *url.URL) error {
 	app := a.AppID != "" || a.AppPrivateKey != "" || a.AppInstallationID != ""
 	switch {
 	case a.AccessToken != "" && app:
-		return errors.New("access_token: there is also a GitHub App; give one of the two")
+		return errors.New("access_token: there is also a GitHub App: remove access_token or the app's keys")
 	case strings.ContainsAny(a.AccessToken, " \t\r\n"):
-		return errors.New("access_token: there is a blank or a line break in it")
+		return errors.New("access_token: contains a blank or a line break: give the token alone")
 	case a.AccessToken == "" && !app:
-		return errors.New("access_token: it is missing; give one, or app_id and app_private_key")
+		return errors.New("access_token: is required, or app_id and app_private_key of a GitHub App")
 	case !app:
 		return nil
 	case a.AppID == "":
-		return errors.New("app_id: it is required with the other keys of a GitHub App")
+		return errors.New("app_id: is required with the other keys of a GitHub App")
 	case a.AppPrivateKey == "":
-		return errors.New("app_private_key: it is missing, and there is an app_id")
+		return errors.New("app_private_key: is required with app_id")
 	}
 	_, err := a.app(api, nil)
 	return err
@@ -83,7 +83,7 @@ func (a Access) ownerAndName() (owner, name string, err error) {
 	valid := regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
 	owner, name, _ = strings.Cut(a.Repository, "/")
 	if !valid.MatchString(a.Repository) || strings.Trim(owner, ".") == "" || strings.Trim(name, ".") == "" {
-		return "", "", fmt.Errorf("repository: %q is not of the form owner/name", a.Repository)
+		return "", "", fmt.Errorf("repository: %q is not of the form owner/name, the repository's path on GitHub without the host", a.Repository)
 	}
 	return owner, name, nil
 }
@@ -95,7 +95,7 @@ func (a Access) api() (*url.URL, error) {
 	u, err := url.Parse(a.APIURL)
 	switch {
 	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "":
-		return nil, errors.New("api_url: it is not a web address; write https://api.github.com, or https://HOST/api/v3 for an own server")
+		return nil, errors.New("api_url: is not a web address; write https://HOST/api/v3 for a GitHub Enterprise server, or omit it for github.com")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("api_url: remove user, password, query and fragment; set access_token for credentials")
 	}
@@ -187,6 +187,9 @@ func (a Access) open(o Options) (*Forge, error) {
 		if f.login.app, err = a.app(api, client); err != nil {
 			return nil, err
 		}
+	}
+	if httpclient.Exposed(api.Scheme, api.Hostname()) {
+		f.logf("warning: the credentials for %s can be read on the way, because api_url is not https", api.Host)
 	}
 	if a.SkipSSLVerification && api.Scheme == "https" {
 		f.logf("warning: skip_ssl_verification is set: the identity of %s is not verified", api.Host)

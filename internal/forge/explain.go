@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-github/v88/github"
 
+	"github.com/taxiway-ci/taxiway/internal/fault"
 	"github.com/taxiway-ci/taxiway/internal/githubapp"
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
@@ -98,11 +99,11 @@ func explain(err error) error {
 		return limit
 	}
 	if errors.Is(err, githubapp.ErrNotInstalled) {
-		return &explained{kind: ErrNotInstalled, text: err.Error() + ": install it at the repository's owner, and choose this repository"}
+		return fault.Of(ErrNotInstalled, "%v: install it at the repository's owner, and choose this repository", err)
 	}
 	var app *githubapp.StatusError
 	if errors.As(err, &app) {
-		return &explained{kind: kindOf(app.Status), text: err.Error()}
+		return fault.Of(kindOf(app.Status), "%v", err)
 	}
 	var said *github.ErrorResponse
 	if !errors.As(err, &said) {
@@ -118,7 +119,7 @@ func explainAnswer(answer *github.ErrorResponse) error {
 	if status == http.StatusUnprocessableEntity && exists(answer) {
 		kind = ErrExists
 	}
-	if kind != nil {
+	if kind != nil && kind != ErrNotFound { // its status has the same words
 		text += ": " + kind.Error()
 	}
 	if advice := adviceFor(status); advice != "" {
@@ -127,7 +128,7 @@ func explainAnswer(answer *github.ErrorResponse) error {
 	if said := words(answer); said != "" {
 		text += "; GitHub says: " + said
 	}
-	return &explained{kind: kind, text: text}
+	return fault.Of(kind, "%s", text)
 }
 
 func kindOf(status int) error {
@@ -147,9 +148,9 @@ func kindOf(status int) error {
 func adviceFor(status int) string {
 	switch status {
 	case http.StatusUnauthorized:
-		return "check access_token: is it complete, and has it ended?"
+		return "check access_token: is it complete, and has it expired?"
 	case http.StatusForbidden:
-		return "may the token or the app do this? It needs to read and write pull requests, and contents and statuses for releases and statuses"
+		return "give the token or the app read and write access to pull requests, to contents for releases, and to commit statuses for statuses"
 	case http.StatusNotFound:
 		return "check repository and api_url; GitHub also says this when the credentials may not see it"
 	case http.StatusProxyAuthRequired:
@@ -183,15 +184,3 @@ func words(answer *github.ErrorResponse) string {
 	}
 	return strings.Join(said, ": ")
 }
-
-// explained is an error for people that leads to a decision.
-type explained struct {
-	kind error
-	text string
-}
-
-// Error is the text for people.
-func (e *explained) Error() string { return e.text }
-
-// Unwrap gives the decision.
-func (e *explained) Unwrap() error { return e.kind }

@@ -24,7 +24,7 @@ func TestWrongToken(t *testing.T) {
 	_, err := w.open(wrong).OpenPulls(t.Context())
 	require.ErrorIs(t, err, ErrAuth)
 	assert.Equal(t, "list the open pull requests of team/code: HTTP 401 Unauthorized: the credentials were refused: "+
-		"check access_token: is it complete, and has it ended?; GitHub says: Bad credentials", err.Error())
+		"check access_token: is it complete, and has it expired?; GitHub says: Bad credentials", err.Error())
 	assert.Len(t, w.requests(), 1, "it is not tried again")
 	assert.NotContains(t, err.Error()+w.logged(), "ghp_")
 }
@@ -35,7 +35,7 @@ func TestNoPermission(t *testing.T) {
 	w.branch("bot", "one")
 	_, _, err := w.Ensure(t.Context(), w.wish())
 	require.ErrorIs(t, err, ErrForbidden)
-	assert.Contains(t, err.Error(), "may the token or the app do this?")
+	assert.Contains(t, err.Error(), "give the token or the app read and write access")
 	assert.Contains(t, err.Error(), "Resource not accessible by integration")
 	assert.Empty(t, w.waits)
 }

@@ -30,7 +30,7 @@ func OpenCloneWithin(root, dir string) (*Clone, error) {
 
 func newClone(dir string, l *local.Repository, err error) (*Clone, error) {
 	if err != nil {
-		return nil, fmt.Errorf("open the repository in %s: %w", dir, err)
+		return nil, err
 	}
 	s := newStore(dir)
 	s.local, s.objects = l, l

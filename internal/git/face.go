@@ -41,6 +41,9 @@ var (
 // object.
 func HashBlob(r io.Reader, size int64) (Hash, error) { return object.HashBlob(r, size) }
 
+// CheckBranch refuses what can't be the short name of a branch, see package transport.
+func CheckBranch(name string) error { return transport.CheckBranch(name) }
+
 // PublicAddress is the address of a repository as people may see it, see package
 // transport.
 func PublicAddress(uri string) string { return transport.PublicAddress(uri) }

@@ -35,6 +35,9 @@ func Open(a Access, o Options) (*Remote, error) {
 		return nil, err
 	}
 	r := &Remote{access: a, options: o, endpoint: e}
+	for _, text := range a.Warnings() {
+		r.logf("warning: %s", text)
+	}
 	if e.Scheme == "file" {
 		r.local, err = local.Open(e.Path)
 	} else {

@@ -202,7 +202,7 @@ func (s *Store) get(ctx context.Context, kind plumbing.ObjectType, all ...Hash) 
 		return nil
 	}
 	if s.packs == nil || s.remote == nil {
-		return fmt.Errorf("%s of %s: %s %s: %w", plural(len(missing), "object"), s.name, kind, missing[0], ErrNotFound)
+		return fmt.Errorf("%s %s is %w %s", kind, missing[0], ErrNotFound, s.name)
 	}
 	err := s.byHash(ctx, kind, missing)
 	if wire.IsRefused(err) {
@@ -220,7 +220,7 @@ func (s *Store) get(ctx context.Context, kind plumbing.ObjectType, all ...Hash) 
 
 func plural(n int, noun string) string {
 	if n == 1 {
-		return "a " + noun
+		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
@@ -246,7 +246,7 @@ func (s *Store) byHash(ctx context.Context, kind plumbing.ObjectType, missing []
 	s.remote.byHash = wantsGiven
 	for _, h := range missing {
 		if !s.Has(h) {
-			return fmt.Errorf("%s %s: %w", kind, h, ErrNotFound)
+			return fmt.Errorf("%s %s is %w", kind, h, ErrNotFound)
 		}
 	}
 	return nil

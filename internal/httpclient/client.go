@@ -31,6 +31,13 @@ type TLS struct {
 	SkipVerification bool
 }
 
+// Exposed reports whether credentials that are sent to a host can be read on the way: the connection
+// is not encrypted, and leaves this machine.
+func Exposed(scheme, host string) bool {
+	ip := net.ParseIP(host)
+	return scheme == "http" && host != "localhost" && (ip == nil || !ip.IsLoopback())
+}
+
 // New makes a client. Its errors name the key of the source that is wrong.
 func New(t TLS) (*http.Client, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}

@@ -77,6 +77,9 @@ func Open(o Options) (*Cache, error) {
 	if err := c.locate(o); err != nil {
 		return nil, err
 	}
+	if home := c.access.home; o.Token != "" && httpclient.Exposed(home.Scheme, home.Hostname()) {
+		c.logf("warning: auth_token can be read on the way to %s, because the address is not https", home.Host)
+	}
 	if c.client == nil {
 		if c.client, err = newClient(o.TLS); err != nil {
 			return nil, err

@@ -200,7 +200,7 @@ func TestRefusalsAreToldApart(t *testing.T) {
 	open := serve(t, standin.Options{})
 	_, err = cachix(t, open, func(o *nixcache.Options) { o.Name = "cahce" }).Wait(t.Context(), wish)
 	require.ErrorIs(t, err, nixcache.ErrNoCache)
-	assert.Contains(t, err.Error(), "Cachix has no cache cahce")
+	assert.Contains(t, err.Error(), "there is no such cache: cahce")
 	_, err = plain(t, open, func(o *nixcache.Options) { o.URL += "/elsewhere" }).Wait(t.Context(), wish)
 	require.ErrorIs(t, err, nixcache.ErrNoCache)
 	assert.Contains(t, err.Error(), "is url right?")

@@ -1,6 +1,7 @@
 package nixcache
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
 
 // maxBulk is how many hashes Cachix takes in one look-up.
@@ -26,7 +29,7 @@ func (c *Cache) readInfo(ctx context.Context) error {
 	var got info
 	err := c.call(ctx, http.MethodGet, "", nil, &got)
 	if errors.Is(err, ErrMissing) {
-		return fmt.Errorf("%w: Cachix has no cache %s (a private cache requires its auth_token)", ErrNoCache, c.name)
+		return fmt.Errorf("%w: %s; a private cache requires its auth_token", ErrNoCache, c.name)
 	}
 	if err != nil {
 		return err
@@ -66,6 +69,9 @@ func (c *Cache) call(ctx context.Context, method, path string, body, into any) e
 	got, err := c.ask(ctx, q)
 	if err != nil || into == nil {
 		return err
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(got.body), []byte("<")) {
+		return fmt.Errorf("%w: %s: %w", ErrWrong, shown(q.url), httpclient.ErrPage)
 	}
 	if err := json.Unmarshal(got.body, into); err != nil {
 		return fmt.Errorf("%w: %s is not the JSON that Cachix answers: %w", ErrWrong, shown(q.url), err)
@@ -122,7 +128,7 @@ func (c *Cache) Pins(ctx context.Context) ([]Pin, error) {
 	}
 	err := c.call(ctx, http.MethodGet, "pin", nil, &got)
 	if errors.Is(err, ErrMissing) {
-		return nil, fmt.Errorf("%w: Cachix has no cache %s (a private cache requires its auth_token)", ErrNoCache, c.name)
+		return nil, fmt.Errorf("%w: %s; a private cache requires its auth_token", ErrNoCache, c.name)
 	}
 	if err != nil {
 		return nil, err

@@ -167,7 +167,7 @@ func ParseKeys(texts []string) (Keys, error) {
 	for _, text := range texts {
 		key, err := signature.ParsePublicKey(strings.TrimSpace(text))
 		if err != nil {
-			return nil, fmt.Errorf("%s is not a public key; a public key looks like cache.example.org-1:…= : %w", quote(text), err)
+			return nil, fmt.Errorf("%s is not a public key; write it as nix.conf has it, cache.example.org-1:BASE64", quote(text))
 		}
 		keys = append(keys, key)
 	}

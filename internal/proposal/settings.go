@@ -98,8 +98,8 @@ func CheckBranch(bot, base string) error {
 	if bot == base {
 		return fmt.Errorf("bot_branch: %s is the base branch: name another one, which belongs to this resource alone", bot)
 	}
-	if err := (git.Access{URI: "https://example.com/x", Branch: bot}).Validate(); err != nil {
-		return fmt.Errorf("bot_%w", err)
+	if err := git.CheckBranch(bot); err != nil {
+		return fmt.Errorf("bot_branch: %w", err)
 	}
 	return nil
 }

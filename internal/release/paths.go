@@ -13,12 +13,21 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
 
-// CheckPaths reports the first pattern that is none.
+// CheckPaths reports the first pattern that is not valid, or that no file of a repository can match.
 func CheckPaths(patterns []string) error {
 	for _, p := range patterns {
-		if p == "" || strings.HasPrefix(p, "/") || !doublestar.ValidatePattern(p) {
-			return fmt.Errorf("%q is not a valid path pattern; write one like services/api/**", p)
+		outside := strings.HasPrefix(p, "/") || strings.HasPrefix(p, "./") || p == ".." || strings.HasPrefix(p, "../")
+		if p == "" || outside || !doublestar.ValidatePattern(p) {
+			return fmt.Errorf("%q is not a pattern of paths from the root of the repository; write one like services/api/**", p)
 		}
+	}
+	return nil
+}
+
+// CheckTagPrefix reports a prefix with which no version makes a tag.
+func CheckTagPrefix(prefix string) error {
+	if git.CheckBranch(prefix+"1.0.0") != nil { // the rules of tags are those of branches
+		return fmt.Errorf("tag_prefix: %q can't begin the name of a git tag", prefix)
 	}
 	return nil
 }

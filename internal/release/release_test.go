@@ -263,7 +263,7 @@ func TestFolderThatIsNoClone(t *testing.T) {
 func TestPathsThatAreNone(t *testing.T) {
 	require.NoError(t, release.CheckPaths([]string{"a", "a/**", "*.go", "a/{b,c}/?", "dir/"}))
 	for _, p := range []string{"", "/a", "a/[", "{a"} {
-		assert.ErrorContains(t, release.CheckPaths([]string{p}), "is not a valid path pattern", p)
+		assert.ErrorContains(t, release.CheckPaths([]string{p}), "is not a pattern of paths", p)
 	}
 }
 

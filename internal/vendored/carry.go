@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/taxiway-ci/taxiway/internal/fault"
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
@@ -156,6 +157,9 @@ func contents(ctx context.Context, tree Tree, name string) (map[string]*Content,
 // readTarget reads a content of a tree, and its vendir.yml as it is.
 func readTarget(ctx context.Context, tree Tree, t Target) (*Content, []byte, error) {
 	data, err := tree.Read(ctx, path.Clean(t.Config))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fault.Of(fs.ErrNotExist, "the file does not exist: set source.config (or --config) to the path of vendir.yml")
+	}
 	if err != nil {
 		return nil, nil, err
 	}

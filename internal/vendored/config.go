@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/artifact"
+	"github.com/taxiway-ci/taxiway/internal/fault"
 	"github.com/taxiway-ci/taxiway/internal/strict"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
 )
@@ -127,9 +128,9 @@ func ReadContent(data []byte, t Target) (*Content, error) {
 	out := &Content{directory: path.Clean(config.Directories[i].Path), path: c.Path, config: c, Warnings: warnings}
 	switch {
 	case c.Git == nil:
-		return nil, fmt.Errorf("%s: it is not a git content: %w", out.where(), ErrUnsupported)
+		return nil, fault.Of(ErrUnsupported, "%s: it is not a git content, the only kind that is supported", out.where())
 	case c.Git.RefSelection != nil || c.Git.Ref == "":
-		return nil, fmt.Errorf("%s: it has no git.ref to change: give it one, in place of refSelection: %w", out.where(), ErrUnsupported)
+		return nil, fault.Of(ErrUnsupported, "%s: it has no git.ref to change: give it one, in place of refSelection", out.where())
 	case !filepath.IsLocal(out.directory) || !filepath.IsLocal(out.path) || out.directory == ".":
 		return nil, fmt.Errorf("%s: its path leaves the folder of vendir.yml: %w", out.where(), ErrConfig)
 	case c.NewRootPath != "" && !filepath.IsLocal(c.NewRootPath):
@@ -170,7 +171,7 @@ func readConfig(data []byte) (config *fileConfig, document int, warnings []strin
 			break
 		}
 		if err != nil {
-			return nil, 0, nil, fmt.Errorf("%w: %w", ErrConfig, err)
+			return nil, 0, nil, fault.Of(ErrConfig, "it is not YAML: %s", plainYAML(err))
 		}
 		var head struct {
 			Kind string `yaml:"kind"`
@@ -179,23 +180,33 @@ func readConfig(data []byte) (config *fileConfig, document int, warnings []strin
 			continue
 		}
 		if config != nil {
-			return nil, 0, nil, fmt.Errorf("it has two documents of kind %s: %w", configKind, ErrConfig)
+			return nil, 0, nil, fault.Of(ErrConfig, "it has two documents with kind: %s", configKind)
 		}
 		config, document = &fileConfig{}, n
 		if warnings, err = judge(&doc); err != nil {
 			return nil, 0, nil, err
 		}
 		if err := doc.Decode(config); err != nil {
-			return nil, 0, nil, fmt.Errorf("%w: %w", ErrConfig, err)
+			return nil, 0, nil, fault.Of(ErrConfig, "%s", plainYAML(err))
 		}
 	}
 	switch {
 	case config == nil:
-		return nil, 0, nil, fmt.Errorf("it has no document of kind %s: %w", configKind, ErrConfig)
+		return nil, 0, nil, fault.Of(ErrConfig, "it has no document with kind: %s", configKind)
 	case config.APIVersion != apiVersion:
-		return nil, 0, nil, fmt.Errorf("its apiVersion is %q, not %s: %w", config.APIVersion, apiVersion, ErrConfig)
+		return nil, 0, nil, fault.Of(ErrConfig, "its apiVersion is %q, not %s", config.APIVersion, apiVersion)
 	}
 	return config, document, warnings, nil
+}
+
+// plainYAML is an error of the YAML library in the words of who writes YAML.
+func plainYAML(err error) string {
+	var kind *yaml.TypeError
+	if !errors.As(err, &kind) || len(kind.Errors) == 0 {
+		return strings.TrimPrefix(err.Error(), "yaml: ")
+	}
+	line, _, _ := strings.Cut(kind.Errors[0], ":")
+	return line + ": the value is not of the kind that vendir has there, such as a map in place of a list"
 }
 
 // judge refuses misspelt keys and keys that are there twice, and returns what vendir may know and this
@@ -203,7 +214,7 @@ func readConfig(data []byte) (config *fileConfig, document int, warnings []strin
 func judge(doc *yaml.Node) (warnings []string, err error) {
 	mistakes, doubts := shape().Judge(doc)
 	if len(mistakes) > 0 {
-		return nil, fmt.Errorf("line %d: %s: %w", mistakes[0].Line, mistakes[0], ErrConfig)
+		return nil, fault.Of(ErrConfig, "line %d: %s", mistakes[0].Line, mistakes[0])
 	}
 	for _, f := range doubts {
 		warnings = append(warnings, fmt.Sprintf("line %d: %s", f.Line, f))
@@ -231,16 +242,16 @@ func (c *fileConfig) find(t Target) (directory, content int, err error) {
 		case found == 1:
 			return directory, content, nil
 		case found > 1:
-			return 0, 0, fmt.Errorf("directory %s has the contents %s: which one is meant? %w", d.Path, list(contents), ErrNoContent)
+			return 0, 0, fault.Of(ErrNoContent, "content: is required: directory %s has the contents %s", d.Path, list(contents))
 		}
-		return 0, 0, fmt.Errorf("content: directory %s has no content %q, but %s: %w", d.Path, t.Content, list(contents), ErrNoContent)
+		return 0, 0, fault.Of(ErrNoContent, "content: directory %s has no content %q; it has %s", d.Path, t.Content, list(contents))
 	}
-	return 0, 0, fmt.Errorf("directory: vendir.yml has no directory %q, but %s: %w", t.Directory, list(known), ErrNoContent)
+	return 0, 0, fault.Of(ErrNoContent, "directory: there is no directory %q; there is %s", t.Directory, list(known))
 }
 
 func list(names []string) string {
 	if len(names) == 0 {
-		return "none at all"
+		return "nothing"
 	}
 	return strings.Join(names, ", ")
 }

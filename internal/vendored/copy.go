@@ -24,7 +24,7 @@ func ReadCopy(ctx context.Context, store *git.Store, commit git.Hash, t Target) 
 	tree := At(store, c.Tree)
 	content, _, err := readTarget(ctx, tree, t)
 	if err != nil {
-		return nil, fmt.Errorf("%s of commit %s: %w", t.Config, commit, err)
+		return nil, fmt.Errorf("%s of commit %.7s: %w", t.Config, commit, err)
 	}
 	files, err := tree.List(ctx, content.dir(t))
 	if err != nil {

@@ -35,13 +35,13 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		text, want string
 		is         error
 	}{
-		"no YAML":        {"a: [", "not usable", ErrConfig},
-		"empty":          {"", "it has no document of kind Config", ErrConfig},
-		"other kind":     {"kind: Secret\n", "it has no document of kind Config", ErrConfig},
-		"two":            {header + "---\n" + header, "it has two documents of kind Config", ErrConfig},
+		"no YAML":        {"a: [", "it is not YAML", ErrConfig},
+		"empty":          {"", "it has no document with kind: Config", ErrConfig},
+		"other kind":     {"kind: Secret\n", "it has no document with kind: Config", ErrConfig},
+		"two":            {header + "---\n" + header, "it has two documents with kind: Config", ErrConfig},
 		"version":        {"apiVersion: v2\nkind: Config\n", `its apiVersion is "v2"`, ErrConfig},
-		"no directories": {header, `has no directory "a", but none at all`, ErrNoContent},
-		"list":           {header + "directories: {}\n", "cannot unmarshal", ErrConfig},
+		"no directories": {header, `there is no directory "a"; there is nothing`, ErrNoContent},
+		"list":           {header + "directories: {}\n", "the value is not of the kind that vendir has there", ErrConfig},
 		"leaves":         {one("{path: ../../x, git: {url: u, ref: r}}"), "its path leaves the folder of vendir.yml", ErrConfig},
 		"new root":       {one("{path: x, newRootPath: ../y, git: {url: u, ref: r}}"), `newRootPath "../y" leaves the repository`, ErrConfig},
 		"pattern":        {one("{path: x, includePaths: ['[a'], git: {url: u, ref: r}}"), `includePaths: "[a" is not a valid pattern`, ErrConfig},

@@ -2,9 +2,10 @@ package version
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/fault"
 )
 
 // Part is the part of a version that a bump raises.
@@ -20,7 +21,7 @@ const (
 )
 
 // ErrBump says that a bump is not one that can be made.
-var ErrBump = errors.New("no bump")
+var ErrBump = errors.New("not a valid bump")
 
 // ParseBump reads the word that names a part; the empty word is [None].
 func ParseBump(word string) (Part, error) {
@@ -36,7 +37,7 @@ func ParseBump(word string) (Part, error) {
 	case "final":
 		return Final, nil
 	}
-	return None, fmt.Errorf("%w: %s, use major, minor, patch or final", ErrBump, shown(word))
+	return None, fault.Of(ErrBump, "%s is not one of major, minor, patch, final", shown(word))
 }
 
 // Bump is what to do to a version: first the part, then the pre-release, then
@@ -59,12 +60,12 @@ type Bump struct {
 func (b Bump) Validate() error {
 	if b.Pre != "" {
 		if problem := wrongPre(strings.Split(b.Pre, ".")); problem != "" {
-			return fmt.Errorf("%w: pre: %s", ErrBump, problem)
+			return fault.Of(ErrBump, "pre: %s", problem)
 		}
 	}
 	if b.Build != "" {
 		if problem := wrongBuild(strings.Split(b.Build, ".")); problem != "" {
-			return fmt.Errorf("%w: build: %s", ErrBump, problem)
+			return fault.Of(ErrBump, "build: %s", problem)
 		}
 	}
 	return nil

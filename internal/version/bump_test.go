@@ -117,7 +117,7 @@ func TestBumpWords(t *testing.T) {
 	for _, word := range []string{"Major", "mayor", " patch", "rc", "1.2.3"} {
 		_, err := version.ParseBump(word)
 		require.ErrorIs(t, err, version.ErrBump)
-		assert.ErrorContains(t, err, "use major, minor, patch or final")
+		assert.ErrorContains(t, err, "is not one of major, minor, patch, final")
 	}
 }
 

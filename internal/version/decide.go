@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/fault"
 )
 
 // The ways in which nothing can be decided.
@@ -91,7 +93,7 @@ func (q Question) checkPre() error {
 		return err
 	}
 	if strings.Contains(q.Pre, ".") || isNumber(q.Pre) {
-		return fmt.Errorf("%w: pre: %s can't be counted up: write one word like rc, its number is added", ErrBump, shown(q.Pre))
+		return fault.Of(ErrBump, "pre: %s can't be counted up: write one word like rc, to which the number is added", shown(q.Pre))
 	}
 	return nil
 }

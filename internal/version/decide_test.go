@@ -172,7 +172,7 @@ func TestTypesOfOnesOwn(t *testing.T) {
 
 	_, err = version.Rules{}.With(map[string]string{"feat": "big"})
 	require.ErrorIs(t, err, version.ErrBump)
-	assert.EqualError(t, err, `commit type feat: no bump: "big", use major, minor, patch or none`)
+	assert.EqualError(t, err, `feat: "big" is not one of major, minor, patch, none`)
 	_, err = version.Rules{}.With(map[string]string{"two words": "patch"})
 	require.ErrorContains(t, err, `"two words" is not a valid commit type`)
 }

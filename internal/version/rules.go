@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/fault"
 )
 
 // Level is what a commit asks for.
@@ -25,7 +27,7 @@ func ParseLevel(word string) (Level, error) {
 			return l, nil
 		}
 	}
-	return LevelNone, fmt.Errorf("%w: %s, use major, minor, patch or none", ErrBump, shown(word))
+	return LevelNone, fault.Of(ErrBump, "%s is not one of major, minor, patch, none", shown(word))
 }
 
 // String is the level's word.
@@ -88,10 +90,10 @@ func (r Rules) With(types map[string]string) (Rules, error) {
 	for _, name := range slices.Sorted(maps.Keys(types)) {
 		level, err := ParseLevel(types[name])
 		if err != nil {
-			return Rules{}, fmt.Errorf("commit type %s: %w", name, err)
+			return Rules{}, fmt.Errorf("%s: %w", name, err)
 		}
 		if !isType(name) {
-			return Rules{}, fmt.Errorf("%w: %s is not a valid commit type; write one like feat", ErrBump, shown(name))
+			return Rules{}, fault.Of(ErrBump, "%s is not a valid commit type; write one like feat", shown(name))
 		}
 		r.Types[strings.ToLower(name)] = level
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // ErrInvalid says that a text is not a semantic version.
-var ErrInvalid = errors.New("no semantic version")
+var ErrInvalid = errors.New("not a semantic version")
 
 // largest number in a version, so that the next one is still a number.
 const largest = math.MaxInt64 - 1
@@ -31,7 +31,7 @@ func Parse(text string) (Version, error) {
 	trimmed := strings.TrimSpace(text)
 	v, problem := parse(trimmed)
 	if problem != "" {
-		return Version{}, fmt.Errorf("%w: %s: %s", ErrInvalid, shown(trimmed), problem)
+		return Version{}, fmt.Errorf("%s is %w: %s", shown(trimmed), ErrInvalid, problem)
 	}
 	return v, nil
 }
@@ -48,10 +48,10 @@ func shown(text string) string {
 // parse says in words for people what is wrong, "" when nothing is.
 func parse(text string) (v Version, problem string) {
 	if text == "" {
-		return v, "it is empty, write one like 1.2.3"
+		return v, "write three numbers, as in 1.2.3"
 	}
 	if strings.ContainsAny(text, "\r\n") {
-		return v, "it has several lines, write one line like 1.2.3"
+		return v, "it has several lines; write one line like 1.2.3"
 	}
 	rest, build, hasBuild := strings.Cut(text, "+")
 	core, pre, hasPre := strings.Cut(rest, "-")

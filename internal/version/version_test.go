@@ -25,8 +25,8 @@ func TestParse(t *testing.T) {
 
 func TestParseSaysWhatToWrite(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                           "it is empty, write one like 1.2.3",
-		" \r\n":                      "it is empty",
+		"":                           "write three numbers, as in 1.2.3",
+		" \r\n":                      "write three numbers",
 		"v1.2.3":                     "write 1.2.3, a prefix belongs only into tags",
 		"V1.2.3-rc.1":                "write 1.2.3-rc.1",
 		"1.2":                        "it needs three numbers, as in 1.2.0",

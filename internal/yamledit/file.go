@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/fault"
 )
 
 // Options say which part of a file is meant.
@@ -74,7 +76,7 @@ func Parse(data []byte, o Options) (*File, error) {
 func choose(docs []*yaml.Node, number int) (*yaml.Node, error) {
 	if number != 0 {
 		if number < 1 || number > len(docs) {
-			return nil, fmt.Errorf("there is no document %d: the file has %d, numbered from 1: %w", number, len(docs), ErrMissing)
+			return nil, fault.Of(ErrMissing, "there is no document %d: the file has %d, numbered from 1", number, len(docs))
 		}
 		return docs[number-1].Content[0], nil
 	}
@@ -86,7 +88,7 @@ func choose(docs []*yaml.Node, number int) (*yaml.Node, error) {
 	}
 	switch len(found) {
 	case 0:
-		return nil, fmt.Errorf("the file is empty: %w", ErrMissing)
+		return nil, fault.Of(ErrMissing, "the file is empty")
 	case 1:
 		return found[0], nil
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/fault"
 )
 
 // place is where a path leads.
@@ -70,7 +72,7 @@ func direct(n *yaml.Node) error {
 // entry gives a map's value.
 func entry(m *yaml.Node, name string) (key, value *yaml.Node, err error) {
 	if m.Kind != yaml.MappingNode {
-		return nil, nil, fmt.Errorf("is %s and has no key %s: %w", kind(m), word(name), ErrMissing)
+		return nil, nil, fault.Of(ErrMissing, "is %s and has no key %s", kind(m), word(name))
 	}
 	var merge *yaml.Node
 	for i := 0; i+1 < len(m.Content); i += 2 {
@@ -92,7 +94,7 @@ func entry(m *yaml.Node, name string) (key, value *yaml.Node, err error) {
 	if merge != nil {
 		return nil, nil, fmt.Errorf("has no key %s of its own, only what << on line %d brings: set the value there: %w", word(name), merge.Line, ErrShared)
 	}
-	return nil, nil, fmt.Errorf("has no key %s%s: %w", word(name), suggest(name, keys(m)), ErrMissing)
+	return nil, nil, fault.Of(ErrMissing, "has no key %s%s", word(name), suggest(name, keys(m)))
 }
 
 func keys(m *yaml.Node) []string {
@@ -108,11 +110,11 @@ func keys(m *yaml.Node) []string {
 // item gives a list's item.
 func item(list *yaml.Node, step Step) (*yaml.Node, error) {
 	if list.Kind != yaml.SequenceNode {
-		return nil, fmt.Errorf("is %s and has no items: %w%s", kind(list), ErrMissing, inside(list))
+		return nil, fault.Of(ErrMissing, "is %s and has no items%s", kind(list), inside(list))
 	}
 	if step.Key == "" {
 		if step.Index >= len(list.Content) {
-			return nil, fmt.Errorf("has no item [%d]: it has %d items, numbered from 0: %w", step.Index, len(list.Content), ErrMissing)
+			return nil, fault.Of(ErrMissing, "has no item [%d]: it has %d items, numbered from 0", step.Index, len(list.Content))
 		}
 		return list.Content[step.Index], nil
 	}
@@ -135,7 +137,7 @@ func item(list *yaml.Node, step Step) (*yaml.Node, error) {
 	case len(found) > 1:
 		return nil, fmt.Errorf("has %d items %s, on lines %d and %d: %w", len(found), choice, found[0].Line, found[1].Line, ErrAmbiguous)
 	}
-	return nil, fmt.Errorf("has no item %s%s: %w", choice, suggest(step.Equals, unique(values)), ErrMissing)
+	return nil, fault.Of(ErrMissing, "has no item %s%s", choice, suggest(step.Equals, unique(values)))
 }
 
 // valuesOf are the values that an item has under a key: none, one, or more when

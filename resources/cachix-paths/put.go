@@ -54,7 +54,7 @@ type Level struct{ nixcache.Verify }
 func (l *Level) UnmarshalText(text []byte) error {
 	l.Verify = nixcache.Verify(text)
 	if !slices.Contains(nixcache.Levels(), l.Verify) {
-		return fmt.Errorf("%q is not one of %v", text, nixcache.Levels())
+		return fmt.Errorf("%q is not one of %s", text, strings.ReplaceAll(strings.Trim(fmt.Sprint(nixcache.Levels()), "[]"), " ", ", "))
 	}
 	return nil
 }

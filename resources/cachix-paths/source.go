@@ -38,13 +38,13 @@ func (s Source) Validate() error {
 	}
 	switch {
 	case s.APIURL != "" && s.Cache == "":
-		return errors.New("api_url: is of no use without cache, the name of a Cachix cache")
+		return errors.New("api_url: cache, the name of a Cachix cache, is required beside it")
 	case len(s.Pins) > 0 && s.Cache == "":
-		return errors.New("pins: only Cachix has them: give cache instead of url")
+		return errors.New("pins: only Cachix has pins: set cache in place of url")
 	case len(s.Pins) > 0 && len(s.Paths) > 0:
-		return errors.New("pins and paths: check watches one of them")
+		return errors.New("pins: a check watches pins or paths: remove one of them")
 	case slices.Contains(s.Pins, ""):
-		return errors.New("pins: one of them is empty")
+		return errors.New("pins: one of the names is empty")
 	}
 	if _, err := nixcache.ParseLines(s.Paths); err != nil {
 		return fmt.Errorf("paths: %w", err)

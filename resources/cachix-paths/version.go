@@ -18,7 +18,7 @@ const maxHashes = 200
 // Version is a set of store paths that were there at some time.
 type Version struct {
 	// Paths is the digest of the sorted paths: sha256:….
-	Paths string `json:"paths"`
+	Paths string `json:"paths" concourse:"required"`
 	// Serial is the event: the time when the paths were there, or the newest
 	// revision of the pins.
 	Serial string `json:"serial"`

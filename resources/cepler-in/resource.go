@@ -32,8 +32,11 @@ type GetParams struct {
 	Prepare *bool `json:"prepare"`
 }
 
-// PutParams are the params of a put step: there are none.
-type PutParams struct{}
+// PutParams are those of a put of cepler-out, which one image does in older pipelines.
+type PutParams struct {
+	Repository  string `json:"repository"`
+	Environment string `json:"environment"`
+}
 
 type (
 	// Version is a state of an environment.
@@ -82,5 +85,5 @@ func compareLink(web string) func(before, after string) string {
 
 // Out refuses: what was deployed is recorded by cepler-out.
 func (Resource) Out(context.Context, concourse.Step, Source, PutParams) (Result, error) {
-	return Result{}, errors.New("cepler-in can't be put to: record a deployment with a put of a cepler-out resource")
+	return Result{}, errors.New("cepler-in can't be put to: put cepler-out, a resource with the same source whose type has the image cepler-out")
 }

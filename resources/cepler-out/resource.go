@@ -72,7 +72,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	}
 	delivered, err := deployments.ReadDelivered(dir)
 	if err != nil {
-		return Result{}, fmt.Errorf("params.repository %s: %w", p.Repository, err)
+		return Result{}, fmt.Errorf("params.repository: %s %w", p.Repository, err)
 	}
 	if src.Environment, err = environment(src, p, delivered); err != nil {
 		return Result{}, err
@@ -109,10 +109,10 @@ func environment(src Source, p PutParams, delivered deployments.Delivered) (stri
 		name = p.Environment
 	}
 	if name == "" {
-		return "", errors.New("which environment was deployed? set params.environment or source.environment")
+		return "", errors.New("params.environment: is required, unless source.environment names the environment that was deployed")
 	}
 	if delivered.Environment != name {
-		return "", fmt.Errorf("params.repository %s holds the files of %s, but %s is to be recorded: put the folder of the get that was deployed", p.Repository, delivered.Environment, name)
+		return "", fmt.Errorf("params.repository: %s holds the files of %s, but %s is to be recorded: put the folder of the get that was deployed", p.Repository, delivered.Environment, name)
 	}
 	return name, nil
 }

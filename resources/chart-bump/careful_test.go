@@ -139,7 +139,7 @@ func TestHalfOfARegistrysCredentialsIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.image(t, "lana-bank", digestB, revision2)
 	for _, half := range []object{{"username": "robot"}, {"password": "r3gistry"}} {
-		w.refused(t, w.source(object{"registry": half}), object{"images": object{"lana-bank": "lana-bank"}}, "source: registry: username and password belong together")
+		w.refused(t, w.source(object{"registry": half}), object{"images": object{"lana-bank": "lana-bank"}}, "source: registry: username and password are required together")
 	}
 }
 

@@ -76,7 +76,7 @@ type delivery struct {
 func (d *delivery) deliver(ctx context.Context, commit git.Hash) error {
 	var err error
 	if d.at, err = d.commit(ctx, commit); errors.Is(err, git.ErrNotFound) {
-		return fmt.Errorf("%s has no commit %s any more: check again for newer versions: %w", d.remote.URL(), commit, err)
+		return fmt.Errorf("version.commit: %w; if branch %s was rewritten, a check lists the versions that it has now", err, d.src.Branch)
 	} else if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ type File struct {
 // Validate names the first key that can't be right.
 func (p PutParams) Validate() error {
 	if len(p.Images) == 0 && p.VersionFile == "" && len(p.Copy) == 0 && len(p.Files) == 0 {
-		return errors.New("images: set at least one image, with its digest_file or image")
+		return errors.New("images: is required, or one of version_file, copy and files")
 	}
 	for i, c := range p.Copy {
 		if err := artifact.InRepository(c.To); err != nil {

@@ -24,7 +24,7 @@ type Resource struct{}
 // Version is a commit of the base branch, or of the bot branch while its pull
 // request is open.
 type Version struct {
-	Commit string `json:"commit"`
+	Commit string `json:"commit" concourse:"required"`
 	// PR is the number of the open pull request; empty otherwise.
 	PR string `json:"pr,omitempty"`
 }

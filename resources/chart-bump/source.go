@@ -85,7 +85,7 @@ func (s Source) Validate() error {
 		return err
 	}
 	if (s.Registry.Username == "") != (s.Registry.Password == "") {
-		return errors.New("registry: username and password belong together, and one of them is missing")
+		return errors.New("registry: username and password are required together")
 	}
 	for i, p := range s.AppVersionPaths {
 		if _, err := yamledit.ParsePath(p); err != nil {
@@ -112,7 +112,7 @@ func (s Source) validateImages() error {
 			return fmt.Errorf("images[%d].path: %w", i, err)
 		}
 		if img.Name == "" || img.Name != filepath.Base(img.Name) || img.Name == "." || img.Name == ".." || slices.Contains(ownFiles(), img.Name) {
-			return fmt.Errorf("images[%d].name: %q can't be the name of a folder beside the other files of a get", i, img.Name)
+			return fmt.Errorf("images[%d].name: %q is not a valid name: a get makes a folder of that name beside its other files", i, img.Name)
 		}
 		if names[img.Name] {
 			return fmt.Errorf("images[%d].name: %s appears twice", i, img.Name)

@@ -199,13 +199,13 @@ func TestVersionsThatCannotBeHad(t *testing.T) {
 	other, err := w.repo.Push("topic", "mallory", "feat: unseen", map[string]string{"src/main.rs": "evil\n"})
 	require.NoError(t, err)
 	for want, change := range map[string]func(*promoterc.Version){
-		"no semantic version":                func(v *promoterc.Version) { v.Version = "v1" },
-		"not a number of a pull request":     func(v *promoterc.Version) { v.PR = "one" },
-		"a commit has 40 hex digits":         func(v *promoterc.Version) { v.Commit = "main" },
-		"get release 0.42.0: commit 1111111": func(v *promoterc.Version) { v.Commit = strings.Repeat("1", 40) },
-		"is not part of commit":              func(v *promoterc.Version) { v.Candidate = other },
-		"has no entry with a heading like":   func(v *promoterc.Version) { v.Commit = v.Candidate },
-		"was it renamed in pull request 1?":  func(v *promoterc.Version) { v.Commit = v.Candidate },
+		"is not a semantic version":                          func(v *promoterc.Version) { v.Version = "v1" },
+		"not the number of a pull request":                   func(v *promoterc.Version) { v.PR = "one" },
+		"version.commit: \"main\" is not a full commit hash": func(v *promoterc.Version) { v.Commit = "main" },
+		"get release 0.42.0: commit 1111111":                 func(v *promoterc.Version) { v.Commit = strings.Repeat("1", 40) },
+		"is not part of commit":                              func(v *promoterc.Version) { v.Candidate = other },
+		"has no entry with a heading like":                   func(v *promoterc.Version) { v.Commit = v.Candidate },
+		"was it renamed in pull request 1?":                  func(v *promoterc.Version) { v.Commit = v.Candidate },
 	} {
 		v := good
 		change(&v)

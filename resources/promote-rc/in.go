@@ -55,13 +55,16 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 func (v Version) check() (version.Version, error) {
 	number, err := version.Parse(v.Version)
 	if err != nil {
-		return number, fmt.Errorf("the version to get: %w", err)
+		return number, fmt.Errorf("version.version: %w", err)
 	}
 	if v.number() == 0 {
-		return number, fmt.Errorf("the version to get: pr is %q, which is not a number of a pull request", v.PR)
+		return number, fmt.Errorf("version.pr: %q is not the number of a pull request", v.PR)
 	}
-	if !plumbing.IsHash(v.Commit) || v.Candidate != "" && !plumbing.IsHash(v.Candidate) {
-		return number, fmt.Errorf("the version to get: commit is %q and candidate %q, but a commit has 40 hex digits", v.Commit, v.Candidate)
+	if !plumbing.IsHash(v.Commit) {
+		return number, fmt.Errorf("version.commit: %q is not a full commit hash", v.Commit)
+	}
+	if v.Candidate != "" && !plumbing.IsHash(v.Candidate) {
+		return number, fmt.Errorf("version.candidate: %q is not a full commit hash", v.Candidate)
 	}
 	return number, nil
 }

@@ -456,7 +456,7 @@ func TestWhatAPutNeeds(t *testing.T) {
 	w := newWorld(t)
 	dir := w.build("0.42", nil)
 	_, err := w.tryPut(dir, params())
-	require.ErrorContains(t, err, `params.version_file: version/version: no semantic version: "0.42": it needs three numbers, as in 0.42.0`)
+	require.ErrorContains(t, err, `params.version_file: version/version: "0.42" is not a semantic version: it needs three numbers, as in 0.42.0`)
 
 	_, err = w.tryPut(w.build(strings.Repeat(" ", 1<<20)+"0.42.0-rc.1", nil), params())
 	require.ErrorContains(t, err, `params.version_file: read version/version: it has 1048588 bytes, and such a file may have no more than 4 KiB`)

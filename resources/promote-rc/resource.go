@@ -18,12 +18,12 @@ type GetParams struct{}
 // Version is a merged pull request.
 type Version struct {
 	// PR is the pull request's number.
-	PR string `json:"pr"`
+	PR string `json:"pr" concourse:"required"`
 	// Version is the one that is released, without rc.
-	Version string `json:"version"`
+	Version string `json:"version" concourse:"required"`
 	// Commit is what the pull request became on the branch. In the version of a
 	// put it is the commit on the bot's branch.
-	Commit string `json:"commit"`
+	Commit string `json:"commit" concourse:"required"`
 	// Candidate is the commit that was tested, and is released.
 	Candidate string `json:"candidate,omitempty"`
 }

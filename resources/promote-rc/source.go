@@ -73,6 +73,9 @@ func (s Source) validateFiles() error {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
+	if err := release.CheckTagPrefix(s.TagPrefix); err != nil {
+		return err
+	}
 	if err := release.CheckPaths(s.Paths); err != nil {
 		return fmt.Errorf("paths: %w", err)
 	}
@@ -80,7 +83,7 @@ func (s Source) validateFiles() error {
 		return fmt.Errorf("allowed_files: %w", err)
 	}
 	if !s.allows(s.changelog()) {
-		return fmt.Errorf("allowed_files: the changelog %s is not among %s", s.changelog(), strings.Join(s.allowedFiles(), ", "))
+		return fmt.Errorf("allowed_files: add the changelog %s, which each pull request changes, to %s", s.changelog(), strings.Join(s.allowedFiles(), ", "))
 	}
 	return nil
 }

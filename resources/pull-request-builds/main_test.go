@@ -328,13 +328,13 @@ func TestBuildAgainOffersEveryOpenPullRequest(t *testing.T) {
 func TestPutRefusesWhatMakesNoSense(t *testing.T) {
 	w := newWorld(t)
 	for want, params := range map[string]map[string]any{
-		"path: is required":                {"status": "success", "context": "x"},
-		"status or stop_outdated":          {"path": "prs"},
-		"is not one of pending, success":   {"path": "prs", "status": "green", "context": "x"},
-		"context: is required":             {"path": "prs", "status": "success"},
-		"status: is missing":               {"path": "prs", "stop_outdated": true, "context": "x"},
-		"build_again: is for all":          {"path": "prs", "build_again": true},
-		"is not a folder of a get of pull": {"path": "prs", "stop_outdated": true},
+		"path: is required": {"status": "success", "context": "x"},
+		"status: is required beside path, or stop_outdated": {"path": "prs"},
+		"is not one of pending, success":                    {"path": "prs", "status": "green", "context": "x"},
+		"context: is required":                              {"path": "prs", "status": "success"},
+		"status: is required beside context":                {"path": "prs", "stop_outdated": true, "context": "x"},
+		"build_again: is about all":                         {"path": "prs", "build_again": true},
+		`"prs" does not exist`:                              {"path": "prs", "stop_outdated": true},
 	} {
 		log, status := w.run(t, "out", t.TempDir(), map[string]any{"params": params}, nil)
 		assert.Equal(t, 1, status)

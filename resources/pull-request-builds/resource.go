@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -122,7 +123,7 @@ func open(ctx context.Context, step concourse.Step, src Source) ([]*forge.Pull, 
 // In delivers the commit, and says beside it whose it is.
 func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, p GetParams) (Result, error) {
 	if err := v.check(); err != nil {
-		return Result{}, fmt.Errorf("the version to get: %w", err)
+		return Result{}, fmt.Errorf("version: %w", err)
 	}
 	f, err := src.Open(forge.Options{Logf: step.Logf})
 	if err != nil {
@@ -150,14 +151,14 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 // check refuses what is not a version of this type.
 func (v Version) check() error {
 	if _, err := strconv.ParseUint(v.PR, 10, 63); err != nil {
-		return fmt.Errorf("%q is not a number of a pull request", v.PR)
+		return fmt.Errorf("pr: %q is not the number of a pull request", v.PR)
 	}
 	commit := regexp.MustCompile(`^[0-9a-f]{40}$`)
 	if !commit.MatchString(v.Commit) {
-		return fmt.Errorf("%q is not a commit", v.Commit)
+		return fmt.Errorf("commit: %q is not a full commit hash", v.Commit)
 	}
 	if v.Base != "" && !commit.MatchString(v.Base) {
-		return fmt.Errorf("the base %q is not a commit", v.Base)
+		return fmt.Errorf("base: %q is not a full commit hash", v.Base)
 	}
 	return nil
 }
@@ -212,15 +213,15 @@ func (p PutParams) Validate() error {
 	states := []string{string(forge.Pending), string(forge.Success), string(forge.Failure), string(forge.Error)}
 	switch {
 	case p.BuildAgain && p != (PutParams{BuildAgain: true}):
-		return errors.New("build_again: is for all pull requests, and stands alone")
+		return errors.New("build_again: is about all pull requests: remove the other params")
 	case p.BuildAgain:
 		return nil
 	case p.Path == "":
 		return errors.New("path: is required: the folder of a get of this resource, or build_again")
 	case p.Status == "" && !p.StopOutdated:
-		return errors.New("status or stop_outdated: one of them is required beside path")
+		return errors.New("status: is required beside path, or stop_outdated")
 	case p.Status == "" && (p.Context != "" || p.BaseContext != "" || p.Description != "" || p.TargetURL != ""):
-		return errors.New("status: is missing")
+		return errors.New("status: is required beside context, base_context, description and target_url")
 	case p.Status != "" && !slices.Contains(states, p.Status):
 		return fmt.Errorf("status: %q is not one of %s", p.Status, strings.Join(states, ", "))
 	case p.Status != "" && p.Context == "" && p.BaseContext == "":
@@ -282,9 +283,14 @@ func (p PutParams) status(step concourse.Step) forge.Status {
 // got reads what a get delivered.
 func got(step concourse.Step, name string) (Version, error) {
 	var v Version
+	if _, err := step.Artifacts().Path(name); err != nil {
+		return v, err
+	}
 	data, err := step.Artifacts().Read(path.Join(name, resourceDir, "version.json"), artifact.MaxDocument)
+	if errors.Is(err, fs.ErrNotExist) {
+		return v, fmt.Errorf("%s is not the folder of a get of pull-request-builds: it has no %s/version.json", name, resourceDir)
+	}
 	if err != nil {
-		return v, fmt.Errorf("%s is not a folder of a get of pull requests: %w", name, err)
 	}
 	if err := json.Unmarshal(data, &v); err != nil {
 		return v, fmt.Errorf("read the version in %s: %w", name, err)
@@ -310,7 +316,7 @@ func (o *outdated) Error() string { return o.why }
 func newest(ctx context.Context, step concourse.Step, src Source, f *forge.Forge, v Version) error {
 	number, err := strconv.Atoi(v.PR)
 	if err != nil {
-		return fmt.Errorf("%q is not a number of a pull request", v.PR)
+		return fmt.Errorf("pr: %q is not the number of a pull request", v.PR)
 	}
 	name := fmt.Sprintf("pull request %d of %s", number, f.Repository())
 	pull, err := f.PullByNumber(ctx, number)

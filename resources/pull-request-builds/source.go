@@ -45,6 +45,11 @@ func (s Source) Validate() error {
 	if tools := []string{"", checkout, merge, rebase}; !slices.Contains(tools, s.IntegrationTool) {
 		return fmt.Errorf("integration_tool: %q is not one of %s", s.IntegrationTool, strings.Join(tools[1:], ", "))
 	}
+	if s.BaseBranch != "" {
+		if err := git.CheckBranch(s.BaseBranch); err != nil {
+			return fmt.Errorf("base_branch: %w", err)
+		}
+	}
 	access, err := s.git()
 	if err != nil {
 		return err

@@ -11,9 +11,9 @@ import (
 // Version is a commit of a pull request to be built.
 type Version struct {
 	// PR is the pull request's number.
-	PR string `json:"pr"`
+	PR string `json:"pr" concourse:"required"`
 	// Commit is its newest one at that time.
-	Commit string `json:"commit"`
+	Commit string `json:"commit" concourse:"required"`
 	// Base is the newest commit of the base branch at that time. It is empty for the integration tool
 	// checkout and in versions of before there were others.
 	Base string `json:"base,omitempty"`

@@ -62,7 +62,7 @@ func TestGetBumpsLocally(t *testing.T) {
 	}
 	assert.Equal(t, refs, w.refs())
 	s := w.run("in", keys{"source": w.source, "version": v, "params": keys{"bump": "conventional"}}, t.TempDir())
-	assert.Contains(t, s.stderr, "use major, minor, patch or final")
+	assert.Contains(t, s.stderr, "is not one of major, minor, patch, final")
 }
 
 // A version that the remote does not have is an error, and so is one that its
@@ -71,10 +71,10 @@ func TestGetOfWhatIsNotThere(t *testing.T) {
 	w := newWorld(t)
 	h := w.is("1.2.3\n")
 	for want, v := range map[string]keys{
-		"version 1.2.3 is not in":      {"number": "1.2.3", "commit": nowhere},
-		"has 1.2.3":                    {"number": "1.2.4", "commit": h},
-		`"main" is not a commit`:       {"number": "1.2.3", "commit": "main"},
-		"no semantic version: \"1.2\"": {"number": "1.2", "commit": h},
+		"version 1.2.3: ":                   {"number": "1.2.3", "commit": nowhere},
+		"has 1.2.3":                         {"number": "1.2.4", "commit": h},
+		`"main" is not a commit`:            {"number": "1.2.3", "commit": "main"},
+		"\"1.2\" is not a semantic version": {"number": "1.2", "commit": h},
 	} {
 		dir := t.TempDir()
 		s := w.run("in", keys{"source": w.source, "version": v}, dir)

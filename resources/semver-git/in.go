@@ -23,7 +23,7 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 	out := Result{Version: v}
 	number, err := version.Parse(v.Number)
 	if err != nil {
-		return out, fmt.Errorf("the version to get: %w", err)
+		return out, fmt.Errorf("version.number: %w", err)
 	}
 	var r recorded
 	if v.Commit != "" {
@@ -51,7 +51,7 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 // lookUp makes sure that the version is there, and reads what its commit says.
 func lookUp(ctx context.Context, step concourse.Step, src Source, v Version) (recorded, error) {
 	gone := func(err error) error {
-		return fmt.Errorf("version %s is not in %s: %w; was the branch %s rewritten? A check finds the version that holds now", v.Number, src.URI, err, src.Branch)
+		return fmt.Errorf("version %s: %w; if branch %s was rewritten, a check lists the versions that it has now", v.Number, err, src.Branch)
 	}
 	if !plumbing.IsHash(v.Commit) {
 		return recorded{}, gone(fmt.Errorf("%q is not a commit", v.Commit))

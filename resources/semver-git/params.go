@@ -81,9 +81,9 @@ func (b Bumping) bump() (version.Bump, error) {
 func (b Bumping) withoutSense() error {
 	switch {
 	case b.PreWithoutVersion && b.Pre == "":
-		return errors.New("pre_without_version: there is no pre that it could be about")
+		return errors.New("pre_without_version: pre is required beside it")
 	case b.BuildWithoutVersion && b.Build == "":
-		return errors.New("build_without_version: there is no build that it could be about")
+		return errors.New("build_without_version: build is required beside it")
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func (p PutParams) Validate() error {
 		return err
 	}
 	if !slices.Contains([]string{"", keep, fail, "patch"}, p.NoBump) {
-		return fmt.Errorf("no_bump: %q is not one of keep, fail and patch", p.NoBump)
+		return fmt.Errorf("no_bump: %q is not one of keep, fail, patch", p.NoBump)
 	}
 	if p.Changelog == "" {
 		return nil
@@ -128,15 +128,15 @@ func (p PutParams) oneOf() error {
 	bumps := !p.isZero()
 	switch {
 	case p.File == "" && !bumps && !p.GetLatest:
-		return errors.New("bump: nothing says which version to put; give one of file, bump, pre, build and get_latest")
+		return errors.New("bump: is required, or one of file, pre, build and get_latest")
 	case p.GetLatest && bumps:
-		return errors.New("get_latest: it changes nothing, but there is also a bump; write the bump under get_params, or leave get_latest out")
+		return errors.New("get_latest: changes nothing, so it does not go with bump, pre or build: write these under get_params, or remove get_latest")
 	case p.GetLatest && p.File != "":
-		return errors.New("get_latest: it changes nothing, but there is also a file; leave one of them out")
+		return errors.New("get_latest: changes nothing, so it does not go with file: remove one of them")
 	case p.File != "" && bumps:
-		return errors.New("file: there is also a bump, pre or build; give either the version or a bump")
+		return errors.New("file: sets the version, so it does not go with bump, pre or build: remove file or these")
 	case p.GetLatest && p.Repository != "":
-		return errors.New("get_latest: it changes nothing, but there is also a repository; leave one of them out")
+		return errors.New("get_latest: changes nothing, so it does not go with repository: remove one of them")
 	}
 	return nil
 }
@@ -149,10 +149,11 @@ func (p PutParams) validateBump() error {
 		}
 		return (version.Bump{Pre: p.Pre}).Validate()
 	}
-	if _, err := p.bump(); err != nil {
-		return fmt.Errorf("%w, or conventional, or a whole version like 1.4.0", err)
+	if _, err := version.ParseBump(p.Bump); err != nil {
+		return fmt.Errorf("bump: %w, conventional, or a whole version like 1.4.0", err)
 	}
-	return nil
+	_, err := p.bump()
+	return err
 }
 
 // wholeVersion reports a bump that is itself a version.
@@ -167,7 +168,7 @@ func (p PutParams) needsRepository() error {
 	switch {
 	case p.Repository != "":
 		if p.NoBump != "" && p.Bump != conventional {
-			return errors.New("no_bump: it is about bump: conventional")
+			return errors.New("no_bump: is for bump: conventional; remove it")
 		}
 		return nil
 	case p.Bump == conventional:
@@ -181,5 +182,5 @@ func (p PutParams) needsRepository() error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("repository: is missing, but %s is about the commits of one; name the artifact of a get of a git resource with fetch_tags: true", about)
+	return fmt.Errorf("repository: is required for %s: name the artifact of a get of a git resource with fetch_tags: true", about)
 }

@@ -223,23 +223,23 @@ func TestOddPlacesAreRefused(t *testing.T) {
 func TestParamsThatDoNotGoTogether(t *testing.T) {
 	w := newWorld(t)
 	for want, params := range map[string]keys{
-		"bump: nothing says which version":          {},
-		"get_latest: it changes nothing":            {"get_latest": true, "bump": "major"},
-		"file: there is also a bump":                {"file": "a/b", "pre": "rc"},
-		"use major, minor, patch or final":          {"bump": "mayor"},
-		"or conventional, or a whole version":       {"bump": "1.2"},
-		"may have only letters":                     {"pre": "r_c"},
-		"the build \"a_b\" may have only":           {"build": "a_b"},
-		"repository: is missing, but bump":          {"bump": "conventional"},
-		"repository: is missing, but tag":           {"bump": "patch", "tag": true},
-		"repository: is missing, but changelog":     {"bump": "patch", "changelog": "C.md"},
-		"no_bump: it is about":                      {"bump": "patch", "repository": "r", "no_bump": "fail"},
-		"not one of keep, fail and patch":           {"bump": "conventional", "repository": "r", "no_bump": "no"},
-		"not a path inside the repository":          {"bump": "patch", "repository": "r", "changelog": "../C.md"},
-		"pre_without_version: there is no pre":      {"bump": "patch", "pre_without_version": true},
-		"goes with pre here, but not with":          {"bump": "conventional", "repository": "r", "build": "x"},
-		`unknown key "bmup", did you mean "bump"?`:  {"bmup": "patch"},
-		"get_latest: it changes nothing, but there": {"get_latest": true, "file": "a/b"},
+		"bump: is required, or one of file":                   {},
+		"get_latest: changes nothing":                         {"get_latest": true, "bump": "major"},
+		"file: sets the version, so it does not go with bump": {"file": "a/b", "pre": "rc"},
+		"is not one of major, minor, patch, final":            {"bump": "mayor"},
+		"conventional, or a whole version":                    {"bump": "1.2"},
+		"may have only letters":                               {"pre": "r_c"},
+		"the build \"a_b\" may have only":                     {"build": "a_b"},
+		"repository: is required for bump":                    {"bump": "conventional"},
+		"repository: is required for tag":                     {"bump": "patch", "tag": true},
+		"repository: is required for changelog":               {"bump": "patch", "changelog": "C.md"},
+		"no_bump: is for bump":                                {"bump": "patch", "repository": "r", "no_bump": "fail"},
+		"not one of keep, fail, patch":                        {"bump": "conventional", "repository": "r", "no_bump": "no"},
+		"not a path inside the repository":                    {"bump": "patch", "repository": "r", "changelog": "../C.md"},
+		"pre_without_version: pre is required":                {"bump": "patch", "pre_without_version": true},
+		"goes with pre here, but not with":                    {"bump": "conventional", "repository": "r", "build": "x"},
+		`unknown key "bmup", did you mean "bump"?`:            {"bmup": "patch"},
+		"get_latest: changes nothing, so it does not go with": {"get_latest": true, "file": "a/b"},
 	} {
 		assert.Contains(t, w.refused(params), want, "%v", params)
 	}
@@ -249,13 +249,13 @@ func TestParamsThatDoNotGoTogether(t *testing.T) {
 func TestSourcesThatCanNotBeRight(t *testing.T) {
 	w := newWorld(t)
 	for want, source := range map[string]keys{
-		`driver: "s3" is not there, only git`:       {"driver": "s3"},
-		"initial_version: no semantic version":      {"initial_version": "1.2"},
-		"file: \"../x\" is not a path inside":       {"file": "../x"},
-		"commit_types: commit type feat":            {"commit_types": keys{"feat": "huge"}},
-		"paths: \"/a\" is not a valid path pattern": {"paths": []string{"/a"}},
-		`unknown key "bucket"`:                      {"bucket": "x"},
-		"git_user: \"nobody\" is not of the form:":  {"git_user": "nobody"},
+		`driver: "s3" is not supported, only git`:            {"driver": "s3"},
+		"initial_version: \"1.2\" is not a semantic version": {"initial_version": "1.2"},
+		"file: \"../x\" is not a path inside":                {"file": "../x"},
+		"commit_types: feat":                                 {"commit_types": keys{"feat": "huge"}},
+		"paths: \"/a\" is not a pattern of paths":            {"paths": []string{"/a"}},
+		`unknown key "bucket"`:                               {"bucket": "x"},
+		"git_user: \"nobody\" is not of the form":            {"git_user": "nobody"},
 	} {
 		s := w.with(source).tryCheck(nil)
 		assert.Equal(t, 1, s.status)

@@ -10,7 +10,7 @@ type Resource struct{}
 
 // Version is a version number and the commit that set it.
 type Version struct {
-	Number string `json:"number"`
+	Number string `json:"number" concourse:"required"`
 	// Commit is on the branch that keeps the version. Versions of the older type,
 	// and the initial version, have none.
 	Commit string `json:"commit,omitempty"`

@@ -54,8 +54,8 @@ func (s Source) Validate() error {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
-	if s.Driver != "" && s.Driver != "git" {
-		return fmt.Errorf("driver: %q is not there, only git: this resource type keeps the version on a git branch", s.Driver)
+	if err := s.Foreign(); err != nil {
+		return err
 	}
 	if _, err := s.initial(); err != nil {
 		return fmt.Errorf("initial_version: %w", err)
@@ -66,7 +66,15 @@ func (s Source) Validate() error {
 	if err := release.CheckPaths(s.Paths); err != nil {
 		return fmt.Errorf("paths: %w", err)
 	}
-	return nil
+	return release.CheckTagPrefix(s.TagPrefix)
+}
+
+// Foreign reports a source for one of the other drivers of the older type.
+func (s Source) Foreign() error {
+	if s.Driver == "" || s.Driver == "git" {
+		return nil
+	}
+	return fmt.Errorf("driver: %q is not supported, only git: remove driver and its keys, and set uri, branch and file of a git repository", s.Driver)
 }
 
 // access are the access keys, with git_user as git wants it: the older type also

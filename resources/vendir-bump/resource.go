@@ -24,7 +24,7 @@ type Resource struct{}
 
 // Version is a commit of the repository with the copy.
 type Version struct {
-	Commit string `json:"commit"`
+	Commit string `json:"commit" concourse:"required"`
 	// Ref is the commit that was copied.
 	Ref string `json:"ref"`
 	// PR is the number of the open pull request; empty otherwise.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/format/config"
 
+	"github.com/taxiway-ci/taxiway/internal/fault"
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
@@ -82,20 +83,20 @@ func (l *Repository) open(dir string, above bool) error {
 	info, err := l.disk.stat(absolute)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: the folder %s does not exist", object.ErrNoRepository, dir)
+		return fault.Of(object.ErrNoRepository, "the folder %s does not exist", dir)
 	case err != nil:
 		return err
 	case !info.IsDir():
-		return fmt.Errorf("%w: %s is not a folder", object.ErrNoRepository, dir)
+		return fault.Of(object.ErrNoRepository, "%s is not a folder", dir)
 	}
 	if err := l.locate(absolute, above); err != nil {
 		return err
 	}
 	switch {
 	case l.dir == "" && above:
-		return fmt.Errorf("%w: neither %s nor a folder above it is a git repository", object.ErrNoRepository, dir)
+		return fault.Of(object.ErrNoRepository, "neither %s nor a folder above it is a git repository", dir)
 	case l.dir == "":
-		return fmt.Errorf("%w: the folder %s is not a git repository", object.ErrNoRepository, dir)
+		return fault.Of(object.ErrNoRepository, "the folder %s is not a git repository", dir)
 	}
 	if err := l.readConfig(); err != nil {
 		return err
@@ -150,12 +151,12 @@ func (l *Repository) at(dir string) (bool, error) {
 	}
 	to, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir: ")
 	if !ok {
-		return false, fmt.Errorf("%w: the file %s does not say where the repository is", object.ErrNoRepository, inner)
+		return false, fault.Of(object.ErrNoRepository, "the file %s does not say where the repository is", inner)
 	}
 	l.work = true
 	found, err := l.isRepository(from(dir, to))
 	if err == nil && !found {
-		return false, fmt.Errorf("%w: the file %s names %s, which is not one", object.ErrNoRepository, inner, to)
+		return false, fault.Of(object.ErrNoRepository, "the file %s names %s, which is not a git repository", inner, to)
 	}
 	return found, err
 }

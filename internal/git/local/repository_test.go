@@ -140,7 +140,7 @@ func TestFoldersThatAreNotRepositories(t *testing.T) {
 		"none":                            "the folder none does not exist",
 		"clone/x":                         "clone/x is not a folder",
 		"bad":                             "does not say where the repository is",
-		"lost":                            "names ../nowhere, which is not one",
+		"lost":                            "names ../nowhere, which is not a git repository",
 		"clone/.git/refs/../objects/pack": "",
 	} {
 		l, err := local.Find(dir)

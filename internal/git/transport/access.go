@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/git/object"
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
 
 // Access are the keys of a source that say where a repository is and how to get
@@ -55,21 +56,46 @@ func (a Access) Validate() error {
 	if err != nil {
 		return err
 	}
-	if err := object.CheckBranch(a.Branch); err != nil || a.Branch == "" {
-		return fmt.Errorf("branch: %q is not a valid branch name", a.Branch)
-	}
-	if short, ok := strings.CutPrefix(a.Branch, "refs/heads/"); ok {
-		return fmt.Errorf("branch: write the short name %q", short)
+	if err := CheckBranch(a.Branch); err != nil {
+		return fmt.Errorf("branch: %w", err)
 	}
 	return errors.Join(a.validateKeys(e), a.validateHosts(), a.validateLogin(e), a.validateTLS(), a.validateUser())
+}
+
+// CheckBranch refuses what can't be the value of a key that names a branch.
+func CheckBranch(name string) error {
+	if short, ok := strings.CutPrefix(name, "refs/heads/"); ok {
+		return fmt.Errorf("write the short name %q", short)
+	}
+	if name == "" {
+		return errors.New("is empty")
+	}
+	return object.CheckBranch(name)
+}
+
+// Warnings are about keys that are valid but may not do what they seem to.
+func (a Access) Warnings() []string {
+	e, err := ParseAddress(a.URI)
+	if err != nil {
+		return nil
+	}
+	var all []string
+	if a.PrivateKey != "" && e.Scheme != "ssh" {
+		all = append(all, fmt.Sprintf("private_key is not used: it is for ssh addresses, but uri is %s", e))
+	}
+	secret := a.Password != "" || a.AppPrivateKey != "" || e.pass != ""
+	if secret && httpclient.Exposed(e.Scheme, e.host) {
+		all = append(all, fmt.Sprintf("the credentials for %s can be read on the way, because uri is not https", e.host))
+	}
+	return all
 }
 
 func (a Access) validateKeys(e *Address) error {
 	switch {
 	case a.PrivateKey != "" && e.Scheme != "ssh":
-		return fmt.Errorf("private_key: it is for ssh addresses, but uri is %s; write uri as git@host:owner/repository.git, or use username and password", e)
+		return nil // Warnings says it: pipelines of cepler must have the key, whatever the address
 	case a.PrivateKey == "" && a.PrivateKeyPassphrase != "":
-		return errors.New("private_key_passphrase: it is set without private_key")
+		return errors.New("private_key_passphrase: private_key is required beside it")
 	case a.PrivateKey != "":
 		_, err := parsePrivateKey(a.PrivateKey, a.PrivateKeyPassphrase)
 		return err
@@ -89,21 +115,21 @@ func (a Access) validateLogin(e *Address) error {
 	web := e.Scheme == "http" || e.Scheme == "https"
 	switch {
 	case a.Password == "" && a.Username != "" && e.pass == "":
-		return errors.New("password: it is missing, and there is a username")
+		return errors.New("password: is required beside username")
 	case a.Password != "" && e.pass != "":
-		return errors.New("password: it is given and also part of uri; remove it from uri")
+		return errors.New("password: is also part of uri: remove it from uri")
 	case a.Password != "" && !web:
-		return fmt.Errorf("password: it is for https addresses, but uri is %s; use private_key for ssh", e)
+		return fmt.Errorf("password: is for https addresses, but uri is %s; use private_key for ssh", e)
 	case a.AppID == "" && a.AppPrivateKey == "" && a.AppInstallationID == "" && a.AppAPIURL == "":
 		return nil
 	case a.AppID == "":
-		return errors.New("app_id: it is required with the other keys of a GitHub App")
+		return errors.New("app_id: is required with the other keys of a GitHub App")
 	case a.AppPrivateKey == "":
-		return errors.New("app_private_key: it is missing, and there is an app_id")
+		return errors.New("app_private_key: is required with app_id")
 	case a.Password != "" || e.pass != "":
-		return errors.New("app_id: there is also a password; give one of the two")
+		return errors.New("app_id: there is also a password: remove one of the two")
 	case !web:
-		return fmt.Errorf("app_id: it is for https addresses, but uri is %s", e)
+		return fmt.Errorf("app_id: is for https addresses, but uri is %s; write uri as https://HOST/OWNER/REPOSITORY.git", e)
 	}
 	_, err := newApp(a, e, nil)
 	return err
@@ -120,7 +146,7 @@ func (a Access) validateUser() error {
 	}
 	name, mail, ok := strings.Cut(a.GitUser, "<")
 	if !ok || strings.TrimSpace(name) == "" || !strings.HasSuffix(strings.TrimSpace(mail), ">") || strings.Count(a.GitUser, "<") != 1 {
-		return fmt.Errorf("git_user: %q is not of the form: Name <mail>", a.GitUser)
+		return fmt.Errorf("git_user: %q is not of the form Name <mail>, like Robot <robot@example.com>", a.GitUser)
 	}
 	return nil
 }

@@ -48,28 +48,40 @@ func TestEndpoints(t *testing.T) {
 	assert.NotContains(t, err.Error(), "cret")
 }
 
+func TestWarnings(t *testing.T) {
+	for want, a := range map[string]Access{
+		"private_key is not used: it is for ssh addresses, but uri is https://example.com/o/r": {URI: "https://example.com/o/r", PrivateKey: "x"},
+		"private_key is not used: it is for ssh addresses, but uri is /srv/r.git":              {URI: "/srv/r.git", PrivateKey: "x"},
+		"the credentials for example.com can be read on the way, because uri is not https":     {URI: "http://u:p@example.com/o/r"},
+		"": {URI: "http://127.0.0.1:8080/o/r", Password: "x"},
+	} {
+		assert.Equal(t, want, strings.Join(a.Warnings(), "; "))
+	}
+	assert.Empty(t, Access{URI: "git@example.com:o/r", PrivateKey: "x"}.Warnings())
+	assert.Len(t, Access{URI: "http://example.com/o/r", PrivateKey: "x", AppPrivateKey: "y"}.Warnings(), 2)
+}
+
 func TestValidateNamesTheKey(t *testing.T) {
 	good := Access{URI: "https://example.com/o/r.git", Branch: "main"}
 	require.NoError(t, good.Validate())
 	for want, change := range map[string]func(*Access){
-		"uri: it names a host but":                              func(a *Access) { a.URI = "https://example.com" },
-		"branch: \"a b\"":                                       func(a *Access) { a.Branch = "a b" },
-		"branch: \"\"":                                          func(a *Access) { a.Branch = "" },
-		"branch: write the short name":                          func(a *Access) { a.Branch = "refs/heads/main" },
-		"private_key: it is for ssh":                            func(a *Access) { a.PrivateKey = "x" },
-		"private_key: it is not a key":                          func(a *Access) { a.URI, a.PrivateKey = "git@h:o/r", "x" },
-		"private_key_passphrase: it is set without private_key": func(a *Access) { a.PrivateKeyPassphrase = "x" },
-		"known_hosts: line 2":                                   func(a *Access) { a.KnownHosts = "# fine\nnonsense" },
-		"known_hosts: it has no key":                            func(a *Access) { a.KnownHosts = "# nothing" },
-		"password: it is missing":                               func(a *Access) { a.Username = "x" },
-		"password: it is for https":                             func(a *Access) { a.URI, a.Password = "git@h:o/r", "x" },
-		"password: it is given and also":                        func(a *Access) { a.URI, a.Password = "https://u:p@h/o/r", "x" },
-		"app_id: it is required":                                func(a *Access) { a.AppPrivateKey = "x" },
-		"app_private_key: it is missing":                        func(a *Access) { a.AppID = "1" },
-		"app_private_key: it is not a key":                      func(a *Access) { a.AppID, a.AppPrivateKey = "1", "x" },
-		"app_id: there is also":                                 func(a *Access) { a.AppID, a.AppPrivateKey, a.Password = "1", "x", "y" },
-		"ca_cert: it has no":                                    func(a *Access) { a.CACert = "x" },
-		"git_user: \"me\"":                                      func(a *Access) { a.GitUser = "me" },
+		"uri: it names a host but":                        func(a *Access) { a.URI = "https://example.com" },
+		"branch: \"a b\"":                                 func(a *Access) { a.Branch = "a b" },
+		"branch: is empty":                                func(a *Access) { a.Branch = "" },
+		"branch: write the short name":                    func(a *Access) { a.Branch = "refs/heads/main" },
+		"private_key: it is not a key":                    func(a *Access) { a.URI, a.PrivateKey = "git@h:o/r", "x" },
+		"private_key_passphrase: private_key is required": func(a *Access) { a.PrivateKeyPassphrase = "x" },
+		"known_hosts: line 2":                             func(a *Access) { a.KnownHosts = "# fine\nnonsense" },
+		"known_hosts: it has no key":                      func(a *Access) { a.KnownHosts = "# nothing" },
+		"password: is required beside username":           func(a *Access) { a.Username = "x" },
+		"password: is for https":                          func(a *Access) { a.URI, a.Password = "git@h:o/r", "x" },
+		"password: is also part of uri":                   func(a *Access) { a.URI, a.Password = "https://u:p@h/o/r", "x" },
+		"app_id: is required":                             func(a *Access) { a.AppPrivateKey = "x" },
+		"app_private_key: is required":                    func(a *Access) { a.AppID = "1" },
+		"app_private_key: it is not a key":                func(a *Access) { a.AppID, a.AppPrivateKey = "1", "x" },
+		"app_id: there is also":                           func(a *Access) { a.AppID, a.AppPrivateKey, a.Password = "1", "x", "y" },
+		"ca_cert: it has no":                              func(a *Access) { a.CACert = "x" },
+		"git_user: \"me\"":                                func(a *Access) { a.GitUser = "me" },
 	} {
 		a := good
 		change(&a)

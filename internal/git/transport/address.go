@@ -95,6 +95,9 @@ func parseShort(uri string) (*Address, error) {
 		err := e.check()
 		return e, err
 	}
+	if e.user != "" && !strings.ContainsAny(rest, ":/") {
+		return nil, fmt.Errorf("uri: %s names no repository; write %s:OWNER/REPOSITORY.git", uri, uri)
+	}
 	e.host, e.Path, ok = strings.Cut(rest, ":")
 	if !ok || strings.Contains(e.host, "/") || e.host == "" {
 		return nil, nil //nolint:nilnil // nil: not a short address

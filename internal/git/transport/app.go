@@ -40,7 +40,7 @@ func appAPI(given string, e *Address) (*url.URL, error) {
 	}
 	u, err := url.Parse(given)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-		return nil, errors.New("app_api_url: it is not a web address")
+		return nil, errors.New("app_api_url: is not a web address; write https://HOST/api/v3")
 	}
 	return u, nil
 }

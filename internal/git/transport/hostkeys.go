@@ -49,7 +49,7 @@ func checkedHosts(text string) (lines, skipped []string, err error) {
 			continue
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("known_hosts: line %d is not of the form: host key-type base64-key: %w", n+1, err)
+			return nil, nil, fmt.Errorf("known_hosts: line %d is not of the form HOST KEY-TYPE BASE64-KEY; ssh-keyscan HOST prints such lines", n+1)
 		}
 		keys++
 		lines = append(lines, lowerHosts(line))

@@ -264,7 +264,7 @@ func (d *httpDialer) explain(e *statusError, response *http.Response) {
 	case http.StatusForbidden:
 		e.kind, e.advice = object.ErrForbidden, "the credentials do not allow this"
 		if response.Request.Method == http.MethodPost || strings.Contains(response.Request.URL.RawQuery, receivePack) {
-			e.advice = "may these credentials do this to this repository?"
+			e.advice = "check that these credentials may do this to the repository"
 		}
 	case http.StatusNotFound, http.StatusGone:
 		e.kind, e.advice = object.ErrNoRepository, "check the uri; many servers also say this when the credentials may not see the repository"

@@ -35,7 +35,7 @@ type sshDialer struct {
 
 func newSSHDialer(a Access, e *Address, logf func(string, ...any)) (*sshDialer, error) {
 	if a.PrivateKey == "" {
-		return nil, fmt.Errorf("private_key: it is missing, and %s needs one", e)
+		return nil, fmt.Errorf("private_key: is required for %s", e)
 	}
 	key, err := parsePrivateKey(a.PrivateKey, a.PrivateKeyPassphrase)
 	if err != nil {
