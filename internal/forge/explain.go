@@ -119,7 +119,7 @@ func explainAnswer(answer *github.ErrorResponse) error {
 	if status == http.StatusUnprocessableEntity && exists(answer) {
 		kind = ErrExists
 	}
-	if kind != nil && kind != ErrNotFound { // its status has the same words
+	if kind != nil && !errors.Is(kind, ErrNotFound) { // its status has the same words
 		text += ": " + kind.Error()
 	}
 	if advice := adviceFor(status); advice != "" {

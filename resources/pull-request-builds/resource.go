@@ -291,6 +291,7 @@ func got(step concourse.Step, name string) (Version, error) {
 		return v, fmt.Errorf("%s is not the folder of a get of pull-request-builds: it has no %s/version.json", name, resourceDir)
 	}
 	if err != nil {
+		return v, err
 	}
 	if err := json.Unmarshal(data, &v); err != nil {
 		return v, fmt.Errorf("read the version in %s: %w", name, err)
