@@ -27,6 +27,7 @@ func mayImport() map[string][]string {
 	return map[string][]string{
 		// the bottom: each of them knows one thing, and none of the others
 		"internal/fault":      {},                                       // errors that match a sentinel in words of their own
+		"internal/guard":      {},                                       // panics of goroutines become errors
 		"internal/artifact":   {"internal/fault"},                       // files of a build's folder, and paths in a repository
 		"internal/nearest":    {},                                       // what a misspelt name means
 		"internal/secret":     {},                                       // secrets, from where they are obtained to where text is masked
@@ -41,7 +42,7 @@ func mayImport() map[string][]string {
 		"internal/provenance": {},                                       // the comment beside an image digest
 		"internal/pipeline":   {"internal/nearest"},                     // Concourse's pipelines as data
 		// the protocol of resource types
-		"internal/concourse": {"internal/artifact", "internal/nearest", "internal/secret", "internal/visible"},
+		"internal/concourse": {"internal/guard", "internal/artifact", "internal/nearest", "internal/secret", "internal/visible"},
 		"internal/markdown":  {"internal/visible"},                                                            // text from outside, in Markdown
 		"internal/version":   {"internal/artifact", "internal/fault", "internal/markdown", "internal/strict"}, // versions, conventional commits, release notes
 
@@ -50,11 +51,11 @@ func mayImport() map[string][]string {
 		// this machine, files in a folder; on top one repository, for everybody else
 		"internal/git/object":    {},
 		"internal/git/cache":     {},
-		"internal/git/pack":      {"internal/git/cache", "internal/git/object"},
+		"internal/git/pack":      {"internal/guard", "internal/git/cache", "internal/git/object"},
 		"internal/git/wire":      {"internal/git/object"},
-		"internal/git/transport": {"internal/git/object", "internal/git/wire", "internal/githubapp", "internal/httpclient", "internal/retry"},
+		"internal/git/transport": {"internal/guard", "internal/git/object", "internal/git/wire", "internal/githubapp", "internal/httpclient", "internal/retry"},
 		"internal/git/local":     {"internal/fault", "internal/git/object", "internal/git/pack"},
-		"internal/git/workdir":   {"internal/git/object", "internal/git/pack"},
+		"internal/git/workdir":   {"internal/guard", "internal/git/object", "internal/git/pack"},
 		"internal/git/threeway":  {},
 		"internal/git":           {"internal/git/cache", "internal/git/local", "internal/git/object", "internal/git/pack", "internal/git/threeway", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
 
@@ -63,7 +64,7 @@ func mayImport() map[string][]string {
 		"internal/forge":                 {"internal/fault", "internal/githubapp", "internal/httpclient", "internal/retry"},                                    // GitHub's API
 		"internal/proposal":              {"internal/forge", "internal/git", "internal/markdown", "internal/retry"},                                            // a bot's branch and its pull request
 		"internal/vendored":              {"internal/artifact", "internal/fault", "internal/git", "internal/strict", "internal/yamledit", "internal/markdown"}, // vendir's git contents
-		"internal/nixcache":              {"internal/httpclient", "internal/retry"},                                                                            // binary caches of Nix
+		"internal/nixcache":              {"internal/guard", "internal/httpclient", "internal/retry"},                                                          // binary caches of Nix
 		"internal/deployments":           {"internal/artifact", "internal/cepler", "internal/git", "internal/nearest"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},

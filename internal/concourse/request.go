@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/taxiway-ci/taxiway/internal/guard"
 	"github.com/taxiway-ci/taxiway/internal/nearest"
 )
 
@@ -52,8 +53,9 @@ func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
 	}
 	done := make(chan read, 1)
 	go func() {
-		data, err := io.ReadAll(r)
-		done <- read{data, err}
+		var all read
+		all.err = guard.Run(func() (err error) { all.data, err = io.ReadAll(r); return err })
+		done <- all
 	}()
 	select {
 	case all := <-done:

@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/taxiway-ci/taxiway/internal/guard"
 	"github.com/taxiway-ci/taxiway/internal/secret"
 )
 
@@ -82,8 +82,9 @@ func supervise(ctx context.Context, work func(context.Context) ([]byte, error)) 
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		answer, err := protect(ctx, work)
-		done <- outcome{answer, err}
+		var o outcome
+		o.err = guard.Run(func() (err error) { o.answer, err = work(ctx); return err })
+		done <- o
 	}()
 	var result outcome
 	select {
@@ -108,35 +109,6 @@ func stopped(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	}
 	return fmt.Errorf("%w (%s)", context.Cause(ctx), doing)
-}
-
-// protect turns a panic into an error.
-func protect(ctx context.Context, work func(context.Context) ([]byte, error)) (answer []byte, err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			text := strings.Join(strings.Fields(fmt.Sprint(fault)), " ")
-			answer, err = nil, fmt.Errorf("a fault in this program%s: %s; please report it", origin(), text)
-		}
-	}()
-	return work(ctx)
-}
-
-// origin is " at file.go:12" of the panic that is being recovered.
-func origin() string {
-	pcs := make([]uintptr, 32)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
-	panicking := false
-	for {
-		frame, more := frames.Next()
-		inRuntime := strings.HasPrefix(frame.Function, "runtime.")
-		if panicking && !inRuntime {
-			return fmt.Sprintf(" at %s:%d", filepath.Base(frame.File), frame.Line)
-		}
-		panicking = panicking || frame.Function == "runtime.gopanic"
-		if !more {
-			return ""
-		}
-	}
 }
 
 type run[S Source, V, G, P any] struct { //nolint:gocritic // Run, which makes one, comes first

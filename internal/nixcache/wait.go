@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/taxiway-ci/taxiway/internal/guard"
 	"github.com/taxiway-ci/taxiway/internal/retry"
 )
 
@@ -334,7 +335,9 @@ func (s *search) examine(ctx context.Context, open []*entry) error {
 			e.stage = complete
 			continue
 		}
-		group.Go(func() error { return s.examineOne(ctx, e) })
+		group.Go(func() error {
+			return guard.Run(func() error { return s.examineOne(ctx, e) })
+		})
 	}
 	return group.Wait()
 }
@@ -456,6 +459,18 @@ func (s *search) progress(pause, left time.Duration) {
 	s.wish.Progress("%s", line)
 }
 
+// readOne reads what the cache says about one path: nothing where the cache does not have it.
+func (c *Cache) readOne(ctx context.Context, hash string, keys Keys) (Narinfo, error) {
+	n, err := c.NarinfoOf(ctx, hash)
+	if errors.Is(err, ErrMissing) {
+		return Narinfo{}, nil
+	}
+	if err == nil && len(keys) > 0 {
+		err = verified(keys, n)
+	}
+	return n, err
+}
+
 // Read reads what the cache says about paths of which the hashes are known, and
 // verifies it where keys are known. What was found comes in the order of the
 // hashes; missing are those that the cache does not have.
@@ -469,15 +484,7 @@ func (c *Cache) Read(ctx context.Context, hashes []string) (found []Narinfo, mis
 	group.SetLimit(connections)
 	for i, hash := range hashes {
 		group.Go(func() error {
-			n, err := c.NarinfoOf(ctx, hash)
-			if errors.Is(err, ErrMissing) {
-				return nil
-			}
-			if err == nil && len(keys) > 0 {
-				err = verified(keys, n)
-			}
-			all[i] = n
-			return err
+			return guard.Run(func() (err error) { all[i], err = c.readOne(ctx, hash, keys); return err })
 		})
 	}
 	if err := group.Wait(); err != nil {

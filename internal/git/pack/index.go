@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/taxiway-ci/taxiway/internal/git/object"
+	"github.com/taxiway-ci/taxiway/internal/guard"
 )
 
 // Packs, see gitformat-pack(5). A pack may be thin: its deltas may build on
@@ -232,7 +233,9 @@ func (x *indexer) resolveApart() error {
 	var group errgroup.Group
 	for i := range parts {
 		parts[i] = &indexer{all: x.all, unpacked: x.unpacked, unpacker: newUnpacker(x.unpacker.data, x.unpacker.tempDir)}
-		group.Go(func() error { return parts[i].resolveFrom(i, len(parts)) })
+		group.Go(func() error {
+			return guard.Run(func() error { return parts[i].resolveFrom(i, len(parts)) })
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return err

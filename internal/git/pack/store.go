@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/git/object"
+	"github.com/taxiway-ci/taxiway/internal/guard"
 )
 
 const (
@@ -184,7 +185,7 @@ func scanWhile(r io.Reader) (*indexer, scanning) {
 	s := scanning{Reader: io.TeeReader(r, in), pipe: in, result: make(chan error, 1)}
 	x := newIndexer()
 	go func() {
-		err := x.scan(out)
+		err := guard.Run(func() error { return x.scan(out) })
 		_ = out.CloseWithError(err) // nil: whatever else is written is an error
 		s.result <- err
 	}()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 	"github.com/taxiway-ci/taxiway/internal/git/wire"
+	"github.com/taxiway-ci/taxiway/internal/guard"
 )
 
 const (
@@ -171,7 +172,7 @@ func startSession(client *ssh.Client, command string, v2 bool) (*stream, error) 
 		return nil
 	}
 	go func() { // ends with the session or its connection
-		said.exit = s.Wait()
+		said.exit = guard.Run(s.Wait)
 		close(said.ended)
 	}()
 	return &stream{r: r, w: w, end: end, reason: said.reason}, nil

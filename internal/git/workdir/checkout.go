@@ -17,6 +17,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 	"github.com/taxiway-ci/taxiway/internal/git/pack"
+	"github.com/taxiway-ci/taxiway/internal/guard"
 )
 
 // Source is where objects are read. It fetches those that are missing.
@@ -187,19 +188,23 @@ func writeFiles(ctx context.Context, s Source, root *os.Root, files []File) erro
 	batches := make(chan batch, checkoutWriters)
 	for range checkoutWriters {
 		g.Go(func() error {
-			for b := range batches {
-				if err := b.write(root); err != nil {
-					return err
-				}
-			}
-			return nil
+			return guard.Run(func() error { return writeBatches(root, batches) })
 		})
 	}
 	g.Go(func() error {
 		defer close(batches)
-		return readBatches(ctx, s, root, files, batches)
+		return guard.Run(func() error { return readBatches(ctx, s, root, files, batches) })
 	})
 	return g.Wait()
+}
+
+func writeBatches(root *os.Root, batches <-chan batch) error {
+	for b := range batches {
+		if err := b.write(root); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func readBatches(ctx context.Context, s Source, root *os.Root, files []File, out chan<- batch) error {
