@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -36,6 +37,9 @@ type Config struct {
 	Installation string
 	// Owner and Repository name one repository of the installation.
 	Owner, Repository string
+	// Permissions are those that a token is used with, each with its level, read or write. A token has
+	// no others, and is for the one repository.
+	Permissions map[string]string
 	// API is the address of the API, see [API].
 	API *url.URL
 	// Client makes the requests, and may be nil when the app is only checked. It
@@ -51,8 +55,9 @@ type App struct {
 	key    *rsa.PrivateKey
 	now    func() time.Time
 
-	mu    sync.Mutex
-	token answered
+	mu      sync.Mutex
+	granted map[string]string // to the installation; nil until it was looked up
+	token   answered
 }
 
 type answered struct {
@@ -75,10 +80,11 @@ func New(c Config) (*App, error) {
 }
 
 // API is the address of the API that belongs to a server: https://api.github.com
-// for github.com, and /api/v3 on an own server. host may have a port.
+// for github.com, https://api.TENANT.ghe.com for TENANT.ghe.com, and /api/v3 on an own server. host may
+// have a port.
 func API(scheme, host string) *url.URL {
-	if host == "github.com" {
-		return &url.URL{Scheme: "https", Host: "api.github.com"}
+	if host == "github.com" || strings.HasSuffix(host, ".ghe.com") {
+		return &url.URL{Scheme: "https", Host: "api." + host}
 	}
 	return &url.URL{Scheme: scheme, Host: host, Path: "/api/v3"}
 }
@@ -129,23 +135,12 @@ func (a *App) Forget() {
 }
 
 func (a *App) exchange(ctx context.Context) error {
-	c := a.config
-	if c.Installation == "" {
-		var found struct {
-			ID json.Number `json:"id"`
-		}
-		err := a.call(ctx, http.MethodGet, c.API.JoinPath("repos", c.Owner, c.Repository, "installation"), &found)
-		var status *StatusError
-		if errors.As(err, &status) && status.Status == http.StatusNotFound {
-			return fmt.Errorf("%w for %s/%s, or there is no such repository", ErrNotInstalled, c.Owner, c.Repository)
-		}
-		if err != nil {
-			return fmt.Errorf("look up its installation for %s/%s: %w", c.Owner, c.Repository, err)
-		}
-		a.config.Installation = found.ID.String()
+	if err := a.lookUp(ctx); err != nil {
+		return err
 	}
 	var token answered
-	if err := a.call(ctx, http.MethodPost, c.API.JoinPath("app", "installations", a.config.Installation, "access_tokens"), &token); err != nil {
+	q := question{Repositories: []string{a.config.Repository}, Permissions: a.usable()}
+	if err := a.call(ctx, http.MethodPost, a.installation().JoinPath("access_tokens"), q, &token); err != nil {
 		return fmt.Errorf("exchange its key: %w", err)
 	}
 	if token.Token == "" {
@@ -154,5 +149,62 @@ func (a *App) exchange(ctx context.Context) error {
 	secret.Register(ctx, token.Token)
 	token.made = a.now()
 	a.token = token
+	return nil
+}
+
+// question asks for a token that is worth as little as possible, see
+// https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app
+type question struct {
+	Repositories []string          `json:"repositories"`
+	Permissions  map[string]string `json:"permissions,omitempty"` // without any, the token has all of the installation
+}
+
+// usable are those of the permissions that the installation has, since GitHub gives no token for others.
+// A permission that lacks shows in what needs it.
+func (a *App) usable() map[string]string {
+	out := map[string]string{}
+	for name, level := range a.config.Permissions {
+		switch granted := a.granted[name]; {
+		case granted == "":
+		case granted == "read":
+			out[name] = "read"
+		default:
+			out[name] = level
+		}
+	}
+	return out
+}
+
+func (a *App) installation() *url.URL {
+	return a.config.API.JoinPath("app", "installations", a.config.Installation)
+}
+
+// lookUp finds the installation and its permissions, once.
+func (a *App) lookUp(ctx context.Context) error {
+	if a.granted != nil {
+		return nil
+	}
+	c := a.config
+	at := c.API.JoinPath("repos", c.Owner, c.Repository, "installation")
+	if c.Installation != "" {
+		at = a.installation()
+	}
+	var found struct {
+		ID          json.Number       `json:"id"`
+		Permissions map[string]string `json:"permissions"`
+	}
+	err := a.call(ctx, http.MethodGet, at, nil, &found)
+	var status *StatusError
+	if c.Installation == "" && errors.As(err, &status) && status.Status == http.StatusNotFound {
+		return fmt.Errorf("%w for %s/%s, or there is no such repository", ErrNotInstalled, c.Owner, c.Repository)
+	}
+	if err != nil {
+		return fmt.Errorf("look up its installation for %s/%s: %w", c.Owner, c.Repository, err)
+	}
+	if c.Installation == "" {
+		a.config.Installation = found.ID.String()
+	}
+	a.granted = map[string]string{}
+	maps.Copy(a.granted, found.Permissions)
 	return nil
 }

@@ -1,6 +1,7 @@
 package githubapp
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
@@ -8,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -72,6 +74,7 @@ func TestKeys(t *testing.T) {
 
 func TestAPIOfAServer(t *testing.T) {
 	assert.Equal(t, "https://api.github.com", API("https", "github.com").String())
+	assert.Equal(t, "https://api.team.ghe.com", API("https", "team.ghe.com").String())
 	assert.Equal(t, "https://ghe.example:8443/api/v3", API("https", "ghe.example:8443").String())
 }
 
@@ -79,7 +82,10 @@ func TestAPIOfAServer(t *testing.T) {
 type hub struct {
 	*httptest.Server
 	calls  []string
+	asked  []string // the bodies for tokens
+	grants string   // of the installation, JSON
 	status int
+	method string // that the status is for
 	header http.Header
 	body   string
 	life   time.Duration
@@ -88,17 +94,19 @@ type hub struct {
 
 func newHub(t *testing.T) *hub {
 	t.Helper()
-	h := &hub{life: time.Hour, now: time.Now()}
+	h := &hub{life: time.Hour, now: time.Now(), method: http.MethodPost}
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.calls = append(h.calls, r.Method+" "+r.URL.Path)
 		maps.Copy(w.Header(), h.header)
 		switch {
-		case h.status != 0:
+		case h.status != 0 && r.Method == h.method:
 			w.WriteHeader(h.status)
 			fmt.Fprint(w, h.body)
-		case strings.HasSuffix(r.URL.Path, "/installation"):
-			fmt.Fprint(w, `{"id": 12345678901}`)
+		case r.Method == http.MethodGet:
+			fmt.Fprintf(w, `{"id": 12345678901, "permissions": %s}`, cmp.Or(h.grants, "{}"))
 		default:
+			body, _ := io.ReadAll(r.Body)
+			h.asked = append(h.asked, strings.TrimSpace(string(body)))
 			_ = json.NewEncoder(w).Encode(map[string]any{"token": fmt.Sprint("t", len(h.calls)), "expires_at": h.now.Add(h.life)})
 		}
 	}))
@@ -112,7 +120,10 @@ func (h *hub) app(t *testing.T, installation string) *App {
 	require.NoError(t, err)
 	api, err := url.Parse(h.URL)
 	require.NoError(t, err)
-	a, err := New(Config{ID: "1", PrivateKey: pkcs1(newKey(t)), Installation: installation, Owner: "team", Repository: "code", API: api, Client: client})
+	a, err := New(Config{
+		ID: "1", PrivateKey: pkcs1(newKey(t)), Installation: installation, Owner: "team", Repository: "code", API: api, Client: client,
+		Permissions: map[string]string{"contents": "write", "workflows": "write"},
+	})
 	require.NoError(t, err)
 	a.now = func() time.Time { return h.now }
 	return a
@@ -142,7 +153,7 @@ func TestTokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 func TestForgottenTokenIsReplaced(t *testing.T) {
 	h := newHub(t)
 	a := h.app(t, "7")
-	for _, want := range []string{"t1", "t2"} {
+	for _, want := range []string{"t2", "t3"} {
 		token, _, err := a.Token(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, want, token)
@@ -181,8 +192,32 @@ func TestAnswersOtherThanATokenAreExplained(t *testing.T) {
 
 func TestAppThatIsNotInstalled(t *testing.T) {
 	h := newHub(t)
-	h.status, h.body = 404, `{"message":"Not Found"}`
+	h.method, h.status, h.body = http.MethodGet, 404, `{"message":"Not Found"}`
 	_, _, err := h.app(t, "").Token(t.Context())
 	require.ErrorIs(t, err, ErrNotInstalled)
 	assert.Equal(t, "get a token for app 1: the app is not installed for team/code, or there is no such repository", err.Error())
+}
+
+// A token is for the one repository, and has the permissions that are used and that the installation has.
+func TestTokenHasTheScopeThatIsUsed(t *testing.T) {
+	for grants, want := range map[string]string{
+		`{"contents": "write", "metadata": "read", "administration": "write"}`: `{"repositories":["code"],"permissions":{"contents":"write"}}`,
+		`{"contents": "read", "workflows": "write"}`:                           `{"repositories":["code"],"permissions":{"contents":"read","workflows":"write"}}`,
+		`{}`: `{"repositories":["code"]}`,
+	} {
+		for _, installation := range []string{"", "7"} {
+			h := newHub(t)
+			h.grants = grants
+			_, _, err := h.app(t, installation).Token(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, []string{want}, h.asked)
+		}
+	}
+}
+
+func TestInstallationThatIsNotThere(t *testing.T) {
+	h := newHub(t)
+	h.method, h.status = http.MethodGet, 404
+	_, _, err := h.app(t, "7").Token(t.Context())
+	require.ErrorContains(t, err, "look up its installation for team/code: HTTP 404 Not Found: check app_installation_id")
 }

@@ -89,7 +89,7 @@ func limitReset(response *http.Response) time.Time {
 	return time.Unix(seconds, 0)
 }
 
-func (a *App) call(ctx context.Context, method string, u *url.URL, into any) error {
+func (a *App) call(ctx context.Context, method string, u *url.URL, body, into any) error {
 	statement, err := a.jwt()
 	if err != nil {
 		return err
@@ -97,9 +97,18 @@ func (a *App) call(ctx context.Context, method string, u *url.URL, into any) err
 	secret.Register(ctx, statement)
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, slowError{})
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, u.String(), http.NoBody)
+	var sent bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&sent).Encode(body); err != nil {
+			return err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), &sent)
 	if err != nil {
 		return err
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Header.Set("Authorization", "Bearer "+statement)
 	r.Header.Set("Accept", "application/vnd.github+json")
@@ -110,17 +119,17 @@ func (a *App) call(ctx context.Context, method string, u *url.URL, into any) err
 		return whenSlow(ctx, httpclient.Explain(err))
 	}
 	defer func() { _ = response.Body.Close() }() // it was read
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
 		return whenSlow(ctx, err)
 	}
 	if response.StatusCode/100 != 2 {
-		return newStatusError(response, body)
+		return newStatusError(response, answer)
 	}
 	if err := httpclient.NotAPage(response); err != nil {
 		return err
 	}
-	if err := json.NewDecoder(bytes.NewReader(body)).Decode(into); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(answer)).Decode(into); err != nil {
 		return fmt.Errorf("the answer is not JSON as GitHub's API gives it: %w", err)
 	}
 	return nil

@@ -18,7 +18,7 @@ func TestObtainedSecretsAreRegistered(t *testing.T) {
 	ctx := secret.With(t.Context(), func(secrets ...string) { hidden = append(hidden, secrets...) })
 	token, _, err := h.app(t, "7").Token(ctx)
 	require.NoError(t, err)
-	require.Len(t, hidden, 2)
+	require.Len(t, hidden, 3)
 	assert.Equal(t, 2, strings.Count(hidden[0], "."), "a JWT has three parts: %s", hidden[0])
-	assert.Equal(t, token, hidden[1])
+	assert.Equal(t, token, hidden[2])
 }

@@ -83,7 +83,7 @@ func TestAppTokenIsRefreshed(t *testing.T) {
 	require.NoError(t, err)
 	var tokens atomic.Int32
 	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/installation") {
+		if r.Method == http.MethodGet { // the installation
 			fmt.Fprint(rw, `{"id": 1}`)
 			return
 		}

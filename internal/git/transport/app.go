@@ -27,6 +27,8 @@ func newApp(a Access, e *Address, client *http.Client) (*app, error) {
 	made, err := githubapp.New(githubapp.Config{
 		ID: a.AppID, PrivateKey: a.AppPrivateKey, Installation: a.AppInstallationID,
 		Owner: owner, Repository: name, API: api, Client: client, UserAgent: wire.Agent,
+		// GitHub refuses pushes with files in .github/workflows without the second one
+		Permissions: map[string]string{"contents": "write", "workflows": "write"},
 	})
 	if err != nil {
 		return nil, err

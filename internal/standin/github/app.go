@@ -173,7 +173,46 @@ func getInstallation(s *Server, c *call) (status int, body any, err error) {
 	case !a.sees(c.PathValue("owner") + "/" + c.PathValue("repo")):
 		return 0, nil, notFound()
 	}
-	return http.StatusOK, map[string]any{"id": a.installation, "app_id": a.id, "account": map[string]any{"login": c.PathValue("owner")}}, nil
+	return http.StatusOK, map[string]any{"id": a.installation, "app_id": a.id, "account": map[string]any{"login": c.PathValue("owner")}, "permissions": granted()}, nil
+}
+
+// granted are the permissions of every installation.
+func granted() map[string]string {
+	return map[string]string{"contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write", "statuses": "write"}
+}
+
+// getInstallationByID answers what an installation may do.
+func getInstallationByID(s *Server, c *call) (status int, body any, err error) {
+	a, err := s.verified(c.Request)
+	if err != nil {
+		return 0, nil, err
+	}
+	if a.installation != c.number("id") {
+		return 0, nil, notFound()
+	}
+	return http.StatusOK, map[string]any{"id": a.installation, "app_id": a.id, "permissions": granted()}, nil
+}
+
+// checkScope refuses what GitHub refuses, and what an installation should not ask: a token without a repository of its
+// own, or with permissions that it does not have.
+func checkScope(a *app, c *call) error {
+	var q struct {
+		Repositories []string          `json:"repositories"`
+		Permissions  map[string]string `json:"permissions"`
+	}
+	if err := c.decode(&q); err != nil || len(q.Repositories) != 1 || len(q.Permissions) == 0 {
+		return &failure{status: http.StatusUnprocessableEntity, message: "a token of this stand-in is for one repository and certain permissions"}
+	}
+	has := slices.ContainsFunc(a.repositories, func(full string) bool { return strings.HasSuffix(full, "/"+q.Repositories[0]) })
+	if len(a.repositories) > 0 && !has {
+		return &failure{status: http.StatusUnprocessableEntity, message: "There is at least one repository that does not exist or is not accessible to the parent installation."}
+	}
+	for name, level := range q.Permissions {
+		if given := granted()[name]; given == "" || given == "read" && level == "write" {
+			return &failure{status: http.StatusUnprocessableEntity, message: "The permissions requested are not granted to this installation."}
+		}
+	}
+	return nil
 }
 
 func createToken(s *Server, c *call) (status int, body any, err error) {
@@ -185,6 +224,9 @@ func createToken(s *Server, c *call) (status int, body any, err error) {
 		return 0, nil, notFound()
 	case a.suspended:
 		return 0, nil, &failure{status: http.StatusForbidden, message: "This installation has been suspended"}
+	}
+	if err := checkScope(a, c); err != nil {
+		return 0, nil, err
 	}
 	var random [12]byte
 	if _, err := rand.Read(random[:]); err != nil {

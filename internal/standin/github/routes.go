@@ -9,6 +9,7 @@ func (s *Server) routes() http.Handler {
 	for pattern, do := range map[string]route{
 		"GET " + repository:                                           getRepository,
 		"GET /api/v3/repos/{owner}/{repo}/installation":               getInstallation,
+		"GET /api/v3/app/installations/{id}":                          getInstallationByID,
 		"POST /api/v3/app/installations/{id}/access_tokens":           createToken,
 		"GET " + repository + "/pulls":                                listPulls,
 		"POST " + repository + "/pulls":                               createPull,
