@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -72,6 +73,11 @@ type Pending struct {
 // are named.
 func (r *Repository) Explain(ctx context.Context, v *View, now time.Time, environments ...string) (*Explanation, error) {
 	out := &Explanation{Deployment: v.Config.Deployment, Branch: r.src.Branch, Head: v.Head.Hash.String(), Warnings: v.Config.Warnings("")}
+	twins, err := r.twins(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	out.Warnings = append(slices.Clone(out.Warnings), twins...)
 	if len(environments) == 0 {
 		environments = v.Config.InOrder()
 	}

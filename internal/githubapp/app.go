@@ -164,9 +164,9 @@ type question struct {
 func (a *App) usable() map[string]string {
 	out := map[string]string{}
 	for name, level := range a.config.Permissions {
-		switch granted := a.granted[name]; {
-		case granted == "":
-		case granted == "read":
+		switch a.granted[name] {
+		case "":
+		case "read":
 			out[name] = "read"
 		default:
 			out[name] = level

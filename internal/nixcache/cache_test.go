@@ -343,7 +343,7 @@ func TestOpenNamesTheOptionThatIsWrong(t *testing.T) {
 		"url: remove user and password":                               {URL: "https://ann:secret@cache.example.org"},
 		`api_url: "ftp://x" is not the address of a web server`:       {Name: "a", APIURL: "ftp://x"},
 		`public_keys: "cache.example.org" is not a public key`:        {Name: "a", PublicKeys: []string{"cache.example.org"}},
-		"public_keys: ": {Name: "a", PublicKeys: []string{"a:AAAA"}},
+		`public_keys: "a" is not a public key`:                        {Name: "a", PublicKeys: []string{"a:secret"}},
 	} {
 		_, err := nixcache.Open(o)
 		require.Error(t, err)

@@ -167,7 +167,8 @@ func ParseKeys(texts []string) (Keys, error) {
 	for _, text := range texts {
 		key, err := signature.ParsePublicKey(strings.TrimSpace(text))
 		if err != nil {
-			return nil, fmt.Errorf("%s is not a public key; write it as nix.conf has it, cache.example.org-1:BASE64", quote(text))
+			name, _, _ := strings.Cut(text, ":") // what follows may be a secret key
+			return nil, fmt.Errorf("%s is not a public key; write it as nix.conf has it, cache.example.org-1:BASE64", quote(name))
 		}
 		keys = append(keys, key)
 	}
