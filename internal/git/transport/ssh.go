@@ -146,6 +146,9 @@ func (d *sshDialer) start(ctx context.Context, service string, v2 bool) (session
 
 func startSession(client *ssh.Client, command string, v2 bool) (*stream, error) {
 	s, err := client.NewSession()
+	if refused := (*ssh.OpenChannelError)(nil); err != nil && !errors.As(err, &refused) {
+		return nil, fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err) // the server did not refuse: the connection ended
+	}
 	if err != nil {
 		return nil, err
 	}
