@@ -206,6 +206,15 @@ func TestDraftsForksOtherBasesAndLabelsAreLeftOut(t *testing.T) {
 	assert.Equal(t, one, w.check(t, nil)[0].Commit)
 }
 
+// The addresses of github-pr-resource lead to the same place.
+func TestAddressesOfTheOlderType(t *testing.T) {
+	w := newWorld(t)
+	w.pull(t, "one")
+	w.source["v3_endpoint"], w.source["v4_endpoint"] = w.source["api_url"].(string)+"/", "https://unused.example.com/api/graphql"
+	delete(w.source, "api_url")
+	assert.Len(t, w.check(t, nil), 1)
+}
+
 func TestGetDeliversTheCommitThatWasOffered(t *testing.T) {
 	w := newWorld(t)
 	_, commit := w.pull(t, "one")

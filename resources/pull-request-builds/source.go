@@ -1,6 +1,8 @@
 package pullrequestbuilds
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +27,48 @@ type Source struct {
 	// IntegrationTool is checkout, merge or rebase: the commit as it was pushed, merged into the base
 	// branch, or replayed on top of it. Empty is checkout.
 	IntegrationTool string `json:"integration_tool"`
+
+	Older
 }
+
+// Older are keys of github-pr-resource that have another name here.
+type Older struct {
+	// V3Endpoint is api_url.
+	V3Endpoint string `json:"v3_endpoint"`
+	// V4Endpoint is accepted: the address is derived from api_url.
+	V4Endpoint string `json:"v4_endpoint"`
+	// IgnoreDrafts is the opposite of drafts.
+	IgnoreDrafts *bool `json:"ignore_drafts"`
+	// DisableForks is the opposite of forks.
+	DisableForks *bool `json:"disable_forks"`
+}
+
+// access is how the forge is reached.
+func (s Source) access() forge.Access {
+	a := s.Access
+	a.APIURL = cmp.Or(a.APIURL, strings.TrimSuffix(s.V3Endpoint, "/"))
+	return a
+}
+
+// drafts and forks report whether such pull requests are built.
+func (s Source) drafts() bool { return s.Drafts || s.IgnoreDrafts != nil && !*s.IgnoreDrafts }
+func (s Source) forks() bool  { return s.Forks || s.DisableForks != nil && !*s.DisableForks }
+
+// validateOlder reports a key that contradicts the one of this resource type.
+func (s Source) validateOlder() error {
+	switch {
+	case s.APIURL != "" && s.V3Endpoint != "":
+		return errors.New("v3_endpoint: is the same as api_url: remove it")
+	case s.Drafts && s.IgnoreDrafts != nil && *s.IgnoreDrafts:
+		return errors.New("ignore_drafts: contradicts drafts: true: remove one of them")
+	case s.Forks && s.DisableForks != nil && *s.DisableForks:
+		return errors.New("disable_forks: contradicts forks: true: remove one of them")
+	}
+	return nil
+}
+
+// Open shadows the method of the access keys, which do not know the older ones.
+func (s Source) Open(o forge.Options) (*forge.Forge, error) { return s.access().Open(o) }
 
 // The integration tools.
 const (
@@ -39,7 +82,10 @@ func (s Source) integrates() bool { return s.IntegrationTool == merge || s.Integ
 
 // Validate reports what can be known without the network.
 func (s Source) Validate() error {
-	if err := s.Access.Validate(); err != nil {
+	if err := s.validateOlder(); err != nil {
+		return err
+	}
+	if err := s.access().Validate(); err != nil {
 		return err
 	}
 	if tools := []string{"", checkout, merge, rebase}; !slices.Contains(tools, s.IntegrationTool) {
@@ -59,10 +105,10 @@ func (s Source) Validate() error {
 
 // wants says whether a pull request is to be built.
 func (s Source) wants(p *forge.Pull) bool {
-	if p.Draft && !s.Drafts || s.BaseBranch != "" && p.Base != s.BaseBranch {
+	if p.Draft && !s.drafts() || s.BaseBranch != "" && p.Base != s.BaseBranch {
 		return false
 	}
-	if !s.Forks && !strings.EqualFold(p.HeadRepository, s.Repository) {
+	if !s.forks() && !strings.EqualFold(p.HeadRepository, s.Repository) {
 		return false
 	}
 	return len(s.Labels) == 0 || slices.ContainsFunc(s.Labels, p.HasLabel)
@@ -84,6 +130,6 @@ func (s Source) git() (git.Access, error) {
 		a.Username, a.Password = "x-access-token", s.AccessToken
 		return a, nil
 	}
-	a.AppID, a.AppPrivateKey, a.AppInstallationID, a.AppAPIURL = s.AppID, s.AppPrivateKey, s.AppInstallationID, s.APIURL
+	a.AppID, a.AppPrivateKey, a.AppInstallationID, a.AppAPIURL = s.AppID, s.AppPrivateKey, s.AppInstallationID, s.access().APIURL
 	return a, nil
 }
