@@ -65,7 +65,7 @@ func mayImport() map[string][]string {
 		"internal/proposal":              {"internal/forge", "internal/git", "internal/markdown", "internal/retry"},                                            // a bot's branch and its pull request
 		"internal/vendored":              {"internal/artifact", "internal/fault", "internal/git", "internal/strict", "internal/yamledit", "internal/markdown"}, // vendir's git contents
 		"internal/nixcache":              {"internal/guard", "internal/httpclient", "internal/retry"},                                                          // binary caches of Nix
-		"internal/deployments":           {"internal/artifact", "internal/cepler", "internal/git", "internal/nearest"},
+		"internal/deployments":           {"internal/visible", "internal/artifact", "internal/cepler", "internal/git", "internal/nearest"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // Explanation says for every environment of one deployment what runs there,
@@ -155,26 +156,31 @@ func (e *Explanation) JSON(w io.Writer) error {
 	return enc.Encode(e)
 }
 
-// Text writes the explanation for people.
+// Text writes the explanation for people. Names, subjects and errors come from the repository and the
+// server: whatever acts on a terminal in them is shown as an escape.
 func (e *Explanation) Text(w io.Writer) error {
 	var rows, reasons strings.Builder
 	rows.WriteString("ENVIRONMENT\tRUNS\tSINCE\tPENDING\n")
+	say := func(format string, args ...any) {
+		text := visible.Text(fmt.Sprintf(format, args...))
+		reasons.WriteString("\n" + strings.ReplaceAll(text, "\n", "\n  ")) // no line of it looks like one of this program
+	}
 	for _, text := range e.Warnings {
-		fmt.Fprintf(&reasons, "\nwarning: %s", text)
+		say("warning: %s", text)
 	}
 	for _, env := range e.Environments {
-		fmt.Fprintf(&rows, "%s\t%s\t%s\t%s\n", env.Name, env.Runs.String(), env.Runs.since(), env.Pending.String())
+		fmt.Fprintf(&rows, "%s\t%s\t%s\t%s\n", visible.Line(env.Name), visible.Line(env.Runs.String()), env.Runs.since(), visible.Line(env.Pending.String()))
 		for _, why := range env.Waits {
-			fmt.Fprintf(&reasons, "\n%s waits: %s", env.Name, why)
+			say("%s waits: %s", env.Name, why)
 		}
 		for _, text := range env.Warnings {
-			fmt.Fprintf(&reasons, "\nwarning: %s", text)
+			say("warning: %s", text)
 		}
 		if env.Error != "" {
-			fmt.Fprintf(&reasons, "\n%s can't be explained: %s", env.Name, env.Error)
+			say("%s can't be explained: %s", env.Name, env.Error)
 		}
 	}
-	if _, err := fmt.Fprintf(w, "deployment %s, branch %s at %.7s\n\n", e.Deployment, e.Branch, e.Head); err != nil {
+	if _, err := fmt.Fprintf(w, "deployment %s, branch %s at %.7s\n\n", visible.Line(e.Deployment), e.Branch, e.Head); err != nil {
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/nearest"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
@@ -207,7 +208,7 @@ func lint(w io.Writer, file string, data []byte, vars pipeline.Lookup) (int, err
 
 func printFindings(w io.Writer, show func(pipeline.Finding) string, findings pipeline.Findings) error {
 	for _, f := range findings {
-		if _, err := fmt.Fprintln(w, show(f)); err != nil {
+		if _, err := fmt.Fprintln(w, visible.Line(show(f))); err != nil { // a finding quotes the file
 			return fmt.Errorf("print the findings: %w", err)
 		}
 	}
