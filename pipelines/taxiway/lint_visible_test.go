@@ -2,17 +2,21 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
 )
 
 // A finding quotes the pipeline, and nothing in it acts on the terminal.
 func TestFindingsOfHostileTextAreVisible(t *testing.T) {
 	var out bytes.Buffer
-	_, err := lint(&out, "p.yml", []byte("jobs:\n- name: \"x\\e]52;c;ZXZpbA==\\a\"\n  plan: [{get: \"no\\e[2Jsuch\"}]\n"), nil)
-	require.NoError(t, err)
+	findings := pipeline.Findings{{File: "p\x1b[2J.yml", Text: "job \x1b]52;c;ZXZpbA==\a\nwaits", Rule: "cycle"}}
+	require.NoError(t, printFindings(&out, withRule, findings))
 	assert.NotContains(t, out.String(), "\x1b")
-	assert.Contains(t, out.String(), `\x1b`)
+	assert.Contains(t, out.String(), `p\x1b[2J.yml`)
+	assert.Equal(t, 1, strings.Count(out.String(), "\n"))
 }
