@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-github/v88/github"
 )
 
-// PullWish says what a pull request should be like.
-type PullWish struct {
+// PullSpec says what a pull request should be like.
+type PullSpec struct {
 	// Head is a branch of this repository, which wants to be in Base.
 	Head, Base  string
 	Title, Body string
@@ -30,14 +30,14 @@ type PullWish struct {
 type Outcome struct {
 	Created bool
 	// Changed names what was changed in an open pull request: title, body, base,
-	// labels, draft. Nothing: it was as wished.
+	// labels, draft. Nothing: it was as specified.
 	Changed []string
 }
 
-// Ensure makes the one open pull request of a branch be as wished: it is created
+// Ensure makes the one open pull request of a branch be as specified: it is created
 // when there is none, and changed in place else, so that its number, reviews and
 // discussion stay.
-func (f *Forge) Ensure(ctx context.Context, w PullWish) (*Pull, Outcome, error) {
+func (f *Forge) Ensure(ctx context.Context, w PullSpec) (*Pull, Outcome, error) {
 	w.Title, w.Body, w.Foot = fitTitle(w.Title), normal(fit(w.Body, w.Foot, maxBody)), ""
 	p, err := f.candidate(ctx, w)
 	if err != nil {
@@ -61,7 +61,7 @@ func (f *Forge) Ensure(ctx context.Context, w PullWish) (*Pull, Outcome, error) 
 }
 
 // candidate is the open pull request of the branch, best the one with the base.
-func (f *Forge) candidate(ctx context.Context, w PullWish) (*Pull, error) {
+func (f *Forge) candidate(ctx context.Context, w PullSpec) (*Pull, error) {
 	open, err := f.openOf(ctx, w.Head)
 	if err != nil || len(open) == 0 {
 		return nil, err
@@ -72,7 +72,7 @@ func (f *Forge) candidate(ctx context.Context, w PullWish) (*Pull, error) {
 	return open[0], nil
 }
 
-func (f *Forge) create(ctx context.Context, w PullWish) (*Pull, error) {
+func (f *Forge) create(ctx context.Context, w PullSpec) (*Pull, error) {
 	p, err := f.createOnce(ctx, w)
 	if err != nil && w.Draft && strings.Contains(err.Error(), "Draft pull requests are not supported") {
 		f.logf("%s has no draft pull requests: it will be an ordinary one", f.access.Repository)
@@ -82,7 +82,7 @@ func (f *Forge) create(ctx context.Context, w PullWish) (*Pull, error) {
 	return p, err
 }
 
-func (f *Forge) createOnce(ctx context.Context, w PullWish) (*Pull, error) {
+func (f *Forge) createOnce(ctx context.Context, w PullSpec) (*Pull, error) {
 	var out *Pull
 	what := fmt.Sprintf("open a pull request from %s into %s", w.Head, w.Base)
 	err := f.call(ctx, what, func(ctx context.Context) error {
@@ -96,7 +96,7 @@ func (f *Forge) createOnce(ctx context.Context, w PullWish) (*Pull, error) {
 }
 
 // update changes what differs, and nothing else.
-func (f *Forge) update(ctx context.Context, p *Pull, w PullWish) (*Pull, Outcome, error) {
+func (f *Forge) update(ctx context.Context, p *Pull, w PullSpec) (*Pull, Outcome, error) {
 	var done Outcome
 	change := &github.PullRequest{}
 	if p.Title != w.Title {

@@ -16,8 +16,8 @@ import (
 
 // answer is what an error says about the answer that it comes from.
 type answer struct {
-	status int
-	wished time.Duration // the server's Retry-After
+	status     int
+	retryAfter time.Duration // the server's Retry-After
 }
 
 func answerOf(err error) (a answer, ok bool) {
@@ -70,12 +70,12 @@ func limitOf(err error) *RateLimit {
 		limit.Said = secondary.Message
 	case errors.As(err, &other):
 		limit.Said = other.Message
-		if a.wished == 0 && !strings.Contains(strings.ToLower(other.Message), "rate limit") {
+		if a.retryAfter == 0 && !strings.Contains(strings.ToLower(other.Message), "rate limit") {
 			return nil
 		}
 	}
-	if a.wished > 0 {
-		limit.Until = time.Now().Add(a.wished)
+	if a.retryAfter > 0 {
+		limit.Until = time.Now().Add(a.retryAfter)
 	}
 	return limit
 }

@@ -33,7 +33,7 @@ func TestNoPermission(t *testing.T) {
 	w := start(t)
 	w.server.Inject(github.Refused(http.StatusForbidden, "Resource not accessible by integration"))
 	w.branch("bot", "one")
-	_, _, err := w.Ensure(t.Context(), w.wish())
+	_, _, err := w.Ensure(t.Context(), w.spec())
 	require.ErrorIs(t, err, ErrForbidden)
 	assert.Contains(t, err.Error(), "give the token or the app read and write access")
 	assert.Contains(t, err.Error(), "Resource not accessible by integration")
@@ -75,7 +75,7 @@ func TestAnswerThatGetsLost(t *testing.T) {
 	w.server.Inject(github.Fault{Method: http.MethodPost, Path: pulls, Lose: true, Times: 1})
 	p := func() *Pull {
 		w.branch("bot", "one")
-		p, done, err := w.Ensure(t.Context(), w.wish())
+		p, done, err := w.Ensure(t.Context(), w.spec())
 		require.NoError(t, err)
 		assert.Equal(t, Outcome{Changed: []string{"labels"}}, done, "it was there when asked again")
 		return p
@@ -93,7 +93,7 @@ func TestPullThatSomebodyOpensMeanwhile(t *testing.T) {
 		_, err := w.repo.Open("bot", "main", "by hand", "ann")
 		assert.NoError(t, err)
 	}})
-	p, done, err := w.Ensure(t.Context(), w.wish())
+	p, done, err := w.Ensure(t.Context(), w.spec())
 	require.NoError(t, err)
 	assert.Equal(t, "ann", p.Author)
 	assert.Equal(t, []string{"title", "body", "labels"}, done.Changed)
@@ -105,7 +105,7 @@ func TestPullThatExistsButIsNotListed(t *testing.T) {
 	_, err := w.repo.Open("bot", "main", "by hand", "ann")
 	require.NoError(t, err)
 	w.server.Inject(github.Fault{Method: http.MethodGet, Path: pulls, Status: http.StatusOK, Body: "[]"})
-	_, _, err = w.Ensure(t.Context(), w.wish())
+	_, _, err = w.Ensure(t.Context(), w.spec())
 	require.ErrorIs(t, err, ErrExists)
 	assert.Contains(t, err.Error(), "GitHub says that there is one, and lists none")
 }
@@ -249,7 +249,7 @@ func TestAppReadsAndWrites(t *testing.T) {
 	w := newWorld(t, github.Options{Now: time.Now})
 	f := w.withApp(t, "team/code")
 	w.branch("bot", "one")
-	p, _, err := f.Ensure(t.Context(), w.wish())
+	p, _, err := f.Ensure(t.Context(), w.spec())
 	require.NoError(t, err)
 	assert.Equal(t, "taxiway[bot]", p.Author)
 	assert.Equal(t, 1, strings.Count(strings.Join(w.requests(), "\n"), "access_tokens"), "one token is enough")
@@ -330,9 +330,9 @@ func TestWriteToARenamedRepositoryIsFollowed(t *testing.T) {
 	w.server.Inject(github.Fault{Method: http.MethodGet, Path: "/repos/team/old/pulls", Status: http.StatusOK, Body: "[]"})
 	old := w.access
 	old.Repository = "team/old"
-	wish := w.wish()
-	wish.Labels = nil
-	p, done, err := w.open(old).Ensure(t.Context(), wish)
+	spec := w.spec()
+	spec.Labels = nil
+	p, done, err := w.open(old).Ensure(t.Context(), spec)
 	require.NoError(t, err)
 	assert.True(t, done.Created)
 	assert.Equal(t, 1, p.Number)
@@ -342,7 +342,7 @@ func TestWriteThatWouldBecomeARead(t *testing.T) {
 	w := start(t)
 	w.branch("bot", "one")
 	w.server.Inject(github.Fault{Method: http.MethodPost, Status: http.StatusFound, Header: http.Header{"Location": {w.server.BaseURL() + "/login"}}})
-	_, _, err := w.Ensure(t.Context(), w.wish())
+	_, _, err := w.Ensure(t.Context(), w.spec())
 	require.ErrorContains(t, err, "open a pull request from bot into main of team/code: ")
 	require.ErrorContains(t, err, "/login")
 }

@@ -83,7 +83,7 @@ func (f *Forge) try(ctx context.Context, limit time.Duration, what string, reque
 				return limit.wait(limited), true
 			}
 			a, _ := answerOf(answer)
-			return a.wished, isTransient(answer) || baseMoved(answer)
+			return a.retryAfter, isTransient(answer) || baseMoved(answer)
 		},
 	}
 	_, err := retry.Do(ctx, loop, func() (struct{}, error) {
@@ -156,7 +156,7 @@ func (f *Forge) newToken(ctx context.Context, err error) (again bool) {
 	return err == nil
 }
 
-// wait is how long GitHub wishes to be left alone, at the nth refusal in a row.
+// wait is how long GitHub takes no requests, at the nth refusal in a row.
 func (r *RateLimit) wait(n int) time.Duration {
 	if r.Until.IsZero() {
 		return limitWait << (n - 1)

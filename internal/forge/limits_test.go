@@ -15,15 +15,15 @@ import (
 func TestLabelsWithAnyCharacters(t *testing.T) {
 	w := start(t)
 	w.branch("bot", "one")
-	wish := w.wish()
-	wish.Labels = []string{"100%", "what?", "a/b #c", "größer"}
-	p, _, err := w.Ensure(t.Context(), wish)
+	spec := w.spec()
+	spec.Labels = []string{"100%", "what?", "a/b #c", "größer"}
+	p, _, err := w.Ensure(t.Context(), spec)
 	require.NoError(t, err)
-	assert.ElementsMatch(t, wish.Labels, p.Labels)
-	_, done, err := w.Ensure(t.Context(), wish)
+	assert.ElementsMatch(t, spec.Labels, p.Labels)
+	_, done, err := w.Ensure(t.Context(), spec)
 	require.NoError(t, err)
 	assert.Empty(t, done.Changed, "a label that is there is found")
-	for _, l := range wish.Labels {
+	for _, l := range spec.Labels {
 		assert.Contains(t, w.repo.Labels(), l)
 	}
 }
@@ -41,22 +41,22 @@ func TestLabelsThatGitHubRefuses(t *testing.T) {
 func TestALongTextIsCutWhereALineEnds(t *testing.T) {
 	w := start(t)
 	w.branch("bot", "one")
-	wish := w.wish()
-	wish.Title = strings.Repeat("ü", 300)
-	wish.Body = strings.Repeat("- ein längerer Satz\n", 5_000)
-	wish.Foot = "\n<!-- the end -->\n"
+	spec := w.spec()
+	spec.Title = strings.Repeat("ü", 300)
+	spec.Body = strings.Repeat("- ein längerer Satz\n", 5_000)
+	spec.Foot = "\n<!-- the end -->\n"
 	for range 2 {
-		p, _, err := w.Ensure(t.Context(), wish)
+		p, _, err := w.Ensure(t.Context(), spec)
 		require.NoError(t, err)
 		assert.LessOrEqual(t, utf8.RuneCountInString(p.Body), maxBody)
 		assert.Greater(t, utf8.RuneCountInString(p.Body), maxBody-200, "no more than needed is cut")
 		assert.True(t, strings.HasSuffix(p.Body, "- ein längerer Satz\n\n… The rest is left out: GitHub takes no more than 65536 characters here.\n\n<!-- the end -->\n"), p.Body[len(p.Body)-200:])
 		assert.Equal(t, maxTitle, utf8.RuneCountInString(p.Title))
 	}
-	_, done, err := w.Ensure(t.Context(), wish)
+	_, done, err := w.Ensure(t.Context(), spec)
 	require.NoError(t, err)
 	assert.Empty(t, done.Changed, "what was cut counts as unchanged")
-	require.NoError(t, w.Comment(t.Context(), 1, wish.Body))
+	require.NoError(t, w.Comment(t.Context(), 1, spec.Body))
 	assert.Equal(t, "short\nfoot", fit("short\n", "foot", 10))
 }
 

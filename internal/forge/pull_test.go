@@ -23,9 +23,9 @@ func TestPullIsOpenedOnceAndChangedInPlace(t *testing.T) {
 	require.NoError(t, w.repo.Label(1, "urgent"))
 	for i := range 10 {
 		commit := w.branch("bot", fmt.Sprint(i))
-		wish := w.wish()
-		wish.Title, wish.Body = fmt.Sprintf("bump %d", i), fmt.Sprintf("body %d", i)
-		p, done, err := w.Ensure(t.Context(), wish)
+		spec := w.spec()
+		spec.Title, spec.Body = fmt.Sprintf("bump %d", i), fmt.Sprintf("body %d", i)
+		p, done, err := w.Ensure(t.Context(), spec)
 		require.NoError(t, err)
 		assert.Equal(t, Outcome{Changed: []string{"title", "body"}}, done)
 		assert.Equal(t, 1, p.Number)
@@ -39,11 +39,11 @@ func TestPullIsOpenedOnceAndChangedInPlace(t *testing.T) {
 	assert.NotContains(t, seen.Events, "closed")
 }
 
-func TestPullAsWishedIsLeftAlone(t *testing.T) {
+func TestPullAsSpecifiedIsLeftAlone(t *testing.T) {
 	w := start(t)
 	w.pull()
 	w.server.Reset()
-	_, done, err := w.Ensure(t.Context(), w.wish())
+	_, done, err := w.Ensure(t.Context(), w.spec())
 	require.NoError(t, err)
 	assert.Equal(t, Outcome{}, done)
 	assert.Equal(t, []string{"GET /repos/team/code/pulls"}, w.requests())
@@ -52,9 +52,9 @@ func TestPullAsWishedIsLeftAlone(t *testing.T) {
 func TestLabelsDoNotDifferInCase(t *testing.T) {
 	w := start(t)
 	w.pull()
-	wish := w.wish()
-	wish.Labels = []string{"GaloyBot", "Bug"}
-	p, done, err := w.Ensure(t.Context(), wish)
+	spec := w.spec()
+	spec.Labels = []string{"GaloyBot", "Bug"}
+	p, done, err := w.Ensure(t.Context(), spec)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"labels"}, done.Changed)
 	assert.Equal(t, []string{"galoybot", "bug"}, p.Labels)
@@ -65,9 +65,9 @@ func TestBaseOfAnOpenPullChanges(t *testing.T) {
 	w.pull()
 	_, err := w.repo.Push("next", "ann", "next", map[string]string{"next": ""})
 	require.NoError(t, err)
-	wish := w.wish()
-	wish.Base = "next"
-	p, done, err := w.Ensure(t.Context(), wish)
+	spec := w.spec()
+	spec.Base = "next"
+	p, done, err := w.Ensure(t.Context(), spec)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"base"}, done.Changed)
 	assert.Equal(t, "next", p.Base)
@@ -77,28 +77,28 @@ func TestBaseOfAnOpenPullChanges(t *testing.T) {
 
 func TestDraftState(t *testing.T) {
 	w := start(t)
-	wish := w.wish()
-	wish.Draft = true
+	spec := w.spec()
+	spec.Draft = true
 	w.branch("bot", "one")
-	p, _, err := w.Ensure(t.Context(), wish)
+	p, _, err := w.Ensure(t.Context(), spec)
 	require.NoError(t, err)
 	assert.True(t, p.Draft)
 
 	require.NoError(t, w.repo.Ready(1))
-	wish.KeepDraft = true
-	p, done, err := w.Ensure(t.Context(), wish)
+	spec.KeepDraft = true
+	p, done, err := w.Ensure(t.Context(), spec)
 	require.NoError(t, err)
 	assert.False(t, p.Draft, "a person's choice is kept")
 	assert.Empty(t, done.Changed)
 
-	wish.KeepDraft = false
-	p, done, err = w.Ensure(t.Context(), wish)
+	spec.KeepDraft = false
+	p, done, err = w.Ensure(t.Context(), spec)
 	require.NoError(t, err)
 	assert.True(t, p.Draft)
 	assert.Equal(t, []string{"draft"}, done.Changed)
 
-	wish.Draft = false
-	_, done, err = w.Ensure(t.Context(), wish)
+	spec.Draft = false
+	_, done, err = w.Ensure(t.Context(), spec)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"draft"}, done.Changed)
 	seen, err := w.repo.Pull(1)
@@ -109,10 +109,10 @@ func TestDraftState(t *testing.T) {
 func TestPlanWithoutDrafts(t *testing.T) {
 	w := start(t)
 	w.repo.Set(func(s *github.Settings) { s.NoDrafts = true })
-	wish := w.wish()
-	wish.Draft, wish.KeepDraft = true, true
+	spec := w.spec()
+	spec.Draft, spec.KeepDraft = true, true
 	w.branch("bot", "one")
-	p, _, err := w.Ensure(t.Context(), wish)
+	p, _, err := w.Ensure(t.Context(), spec)
 	require.NoError(t, err)
 	assert.False(t, p.Draft)
 	assert.Contains(t, w.logged(), "has no draft pull requests")
@@ -120,20 +120,20 @@ func TestPlanWithoutDrafts(t *testing.T) {
 
 func TestPullWithoutItsBranch(t *testing.T) {
 	w := start(t)
-	_, _, err := w.Ensure(t.Context(), w.wish())
+	_, _, err := w.Ensure(t.Context(), w.spec())
 	require.ErrorIs(t, err, ErrInvalid)
 	assert.Contains(t, err.Error(), "open a pull request from bot into main of team/code")
 	assert.Contains(t, err.Error(), "PullRequest head invalid")
 
 	w.branch("bot", "one")
-	wish := w.wish()
-	wish.Base = "nowhere"
-	_, _, err = w.Ensure(t.Context(), wish)
+	spec := w.spec()
+	spec.Base = "nowhere"
+	_, _, err = w.Ensure(t.Context(), spec)
 	require.ErrorIs(t, err, ErrInvalid)
 	assert.Contains(t, err.Error(), "PullRequest base invalid")
 
 	require.NoError(t, w.repo.Git().UpdateRef("refs/heads/bot", "refs/heads/main"))
-	_, _, err = w.Ensure(t.Context(), w.wish())
+	_, _, err = w.Ensure(t.Context(), w.spec())
 	require.ErrorIs(t, err, ErrInvalid)
 	assert.Contains(t, err.Error(), "No commits between main and bot")
 }
@@ -150,7 +150,7 @@ func TestCloseSaysWhy(t *testing.T) {
 	assert.Equal(t, []string{"main has it already"}, seen.Comments)
 
 	w.branch("bot", "two")
-	p, done, err := w.Ensure(t.Context(), w.wish())
+	p, done, err := w.Ensure(t.Context(), w.spec())
 	require.NoError(t, err)
 	assert.True(t, done.Created, "a closed one is not used again")
 	assert.Equal(t, 2, p.Number)
@@ -162,7 +162,7 @@ func TestFilesOfAPull(t *testing.T) {
 	base := i.Commit("main", "base").Files(map[string]string{"old.txt": "a long enough text\nto be found again\n"})
 	i.Commit("bot", "much").From(base).Delete("old.txt").Files(map[string]string{"new.txt": "a long enough text\nto be found again\n", "CHANGELOG.md": "x\n"}).Delete("src/main.rs")
 	require.NoError(t, i.Done())
-	_, _, err := w.Ensure(t.Context(), w.wish())
+	_, _, err := w.Ensure(t.Context(), w.spec())
 	require.NoError(t, err)
 	files, err := w.Files(t.Context(), 1)
 	require.NoError(t, err)
@@ -186,7 +186,7 @@ func TestFilesOverSeveralPages(t *testing.T) {
 	require.NoError(t, w.repo.Git().UpdateRef("refs/heads/bot", "refs/heads/main"))
 	_, err = w.repo.Push("bot", "bot", "much", many)
 	require.NoError(t, err)
-	_, _, err = w.Ensure(t.Context(), w.wish())
+	_, _, err = w.Ensure(t.Context(), w.spec())
 	require.NoError(t, err)
 	w.server.Reset()
 	files, err := w.Files(t.Context(), 1)
@@ -202,7 +202,7 @@ func TestMergedOldestFirstAndNoFurtherBackThanAsked(t *testing.T) {
 	var times []time.Time
 	for i := range all {
 		w.branch("bot", fmt.Sprint(i))
-		p, _, err := w.Ensure(t.Context(), w.wish())
+		p, _, err := w.Ensure(t.Context(), w.spec())
 		require.NoError(t, err)
 		commit, err := w.repo.Merge(p.Number, "merge", "ann")
 		require.NoError(t, err)
@@ -213,7 +213,7 @@ func TestMergedOldestFirstAndNoFurtherBackThanAsked(t *testing.T) {
 	}
 	// these are no versions: closed, of another branch, into another branch
 	w.branch("bot", "closed")
-	p, _, err := w.Ensure(t.Context(), w.wish())
+	p, _, err := w.Ensure(t.Context(), w.spec())
 	require.NoError(t, err)
 	require.NoError(t, w.repo.ClosePull(p.Number))
 	w.branch("other", "other")
@@ -319,9 +319,9 @@ func TestAutoMergeThatIsNotPossibleIsExplained(t *testing.T) {
 				c.set(s)
 			})
 			w.branch("bot", "one")
-			wish := w.wish()
-			wish.Draft = c.draft
-			p, _, err := w.Ensure(t.Context(), wish)
+			spec := w.spec()
+			spec.Draft = c.draft
+			p, _, err := w.Ensure(t.Context(), spec)
 			require.NoError(t, err)
 			if c.status != "" {
 				require.NoError(t, w.SetStatus(t.Context(), p.HeadCommit, Status{State: c.status, Context: "ci"}))

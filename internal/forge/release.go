@@ -43,8 +43,8 @@ type Asset struct {
 	whole bool
 }
 
-// ReleaseWish says what a release should be like.
-type ReleaseWish struct {
+// ReleaseSpec says what a release should be like.
+type ReleaseSpec struct {
 	Tag string
 	// Commit gets the tag when the repository does not have it yet.
 	Commit            string
@@ -120,10 +120,10 @@ func (f *Forge) Release(ctx context.Context, tag string) (*Release, error) {
 	return out, err
 }
 
-// EnsureRelease makes the release of a tag be as wished. A new one is seen by
+// EnsureRelease makes the release of a tag be as specified. A new one is seen by
 // others only when its assets are complete. Assets that are there already with
 // the same bytes are not sent again; one with other bytes is replaced.
-func (f *Forge) EnsureRelease(ctx context.Context, w ReleaseWish) (*Release, Outcome, error) {
+func (f *Forge) EnsureRelease(ctx context.Context, w ReleaseSpec) (*Release, Outcome, error) {
 	var done Outcome
 	w.Body = fit(w.Body, "", maxReleaseBody)
 	r, err := f.Release(ctx, w.Tag)
@@ -165,7 +165,7 @@ func (f *Forge) EnsureRelease(ctx context.Context, w ReleaseWish) (*Release, Out
 	return r, done, nil
 }
 
-func (r *Release) differs(w ReleaseWish) []string {
+func (r *Release) differs(w ReleaseSpec) []string {
 	var out []string
 	if r.Title != w.Title {
 		out = append(out, "title")
@@ -182,7 +182,7 @@ func (r *Release) differs(w ReleaseWish) []string {
 	return out
 }
 
-func (w ReleaseWish) request() *github.RepositoryRelease {
+func (w ReleaseSpec) request() *github.RepositoryRelease {
 	r := &github.RepositoryRelease{TagName: &w.Tag, Name: &w.Title, Body: &w.Body, Draft: &w.Draft, Prerelease: &w.Prerelease}
 	if w.Commit != "" {
 		r.TargetCommitish = &w.Commit
@@ -190,7 +190,7 @@ func (w ReleaseWish) request() *github.RepositoryRelease {
 	return r
 }
 
-func (f *Forge) createRelease(ctx context.Context, w ReleaseWish) (*Release, error) {
+func (f *Forge) createRelease(ctx context.Context, w ReleaseSpec) (*Release, error) {
 	r, err := f.sendRelease(ctx, "create the release of "+w.Tag, func(ctx context.Context) (*github.RepositoryRelease, *github.Response, error) {
 		return f.client.Repositories.CreateRelease(ctx, f.owner, f.name, w.request())
 	})

@@ -37,8 +37,8 @@ func TestReleaseIsSeenWhenItIsComplete(t *testing.T) {
 			}
 		}
 	}})
-	wish := ReleaseWish{Tag: "0.42.0", Commit: w.head(), Title: "0.42.0", Body: "notes\n", Uploads: []Upload{file(t, "cli", "bytes"), file(t, "cli.sha256", "sum")}}
-	r, done, err := w.EnsureRelease(t.Context(), wish)
+	spec := ReleaseSpec{Tag: "0.42.0", Commit: w.head(), Title: "0.42.0", Body: "notes\n", Uploads: []Upload{file(t, "cli", "bytes"), file(t, "cli.sha256", "sum")}}
+	r, done, err := w.EnsureRelease(t.Context(), spec)
 	require.NoError(t, err)
 	assert.Equal(t, Outcome{Created: true}, done)
 	assert.Equal(t, 2, drafts, "it is a draft until all assets are there")
@@ -47,17 +47,17 @@ func TestReleaseIsSeenWhenItIsComplete(t *testing.T) {
 	assert.Equal(t, w.server.BaseURL()+"/team/code/releases/tag/0.42.0", r.URL)
 	tagged, err := w.repo.Git().RevParse("refs/tags/0.42.0")
 	require.NoError(t, err)
-	assert.Equal(t, wish.Commit, tagged)
+	assert.Equal(t, spec.Commit, tagged)
 
 	w.server.Heal()
 	w.server.Reset()
-	_, done, err = w.EnsureRelease(t.Context(), wish)
+	_, done, err = w.EnsureRelease(t.Context(), spec)
 	require.NoError(t, err)
 	assert.Equal(t, Outcome{}, done)
 	assert.Equal(t, []string{"GET /repos/team/code/releases/tags/0.42.0"}, w.requests(), "the same again is one look")
 
-	wish.Body, wish.Uploads[0] = "better notes", file(t, "cli", "other")
-	_, done, err = w.EnsureRelease(t.Context(), wish)
+	spec.Body, spec.Uploads[0] = "better notes", file(t, "cli", "other")
+	_, done, err = w.EnsureRelease(t.Context(), spec)
 	require.NoError(t, err)
 	assert.Equal(t, Outcome{Changed: []string{"cli", "body"}}, done)
 	all := w.repo.Releases()
@@ -69,8 +69,8 @@ func TestReleaseIsSeenWhenItIsComplete(t *testing.T) {
 
 func TestDraftReleaseIsFoundAndPublished(t *testing.T) {
 	w := start(t)
-	wish := ReleaseWish{Tag: "1.0.0", Commit: w.head(), Title: "one", Draft: true}
-	_, done, err := w.EnsureRelease(t.Context(), wish)
+	spec := ReleaseSpec{Tag: "1.0.0", Commit: w.head(), Title: "one", Draft: true}
+	_, done, err := w.EnsureRelease(t.Context(), spec)
 	require.NoError(t, err)
 	assert.True(t, done.Created)
 	r, err := w.Release(t.Context(), "1.0.0")
@@ -78,8 +78,8 @@ func TestDraftReleaseIsFoundAndPublished(t *testing.T) {
 	assert.True(t, r.Draft)
 	assert.True(t, r.Published.IsZero())
 
-	wish.Draft = false
-	r, done, err = w.EnsureRelease(t.Context(), wish)
+	spec.Draft = false
+	r, done, err = w.EnsureRelease(t.Context(), spec)
 	require.NoError(t, err)
 	assert.Equal(t, Outcome{Changed: []string{"draft"}}, done)
 	assert.False(t, r.Published.IsZero())
@@ -87,7 +87,7 @@ func TestDraftReleaseIsFoundAndPublished(t *testing.T) {
 
 func TestReleaseOfNoCommit(t *testing.T) {
 	w := start(t)
-	_, _, err := w.EnsureRelease(t.Context(), ReleaseWish{Tag: "1.0.0", Commit: strings.Repeat("1", 40), Title: "x"})
+	_, _, err := w.EnsureRelease(t.Context(), ReleaseSpec{Tag: "1.0.0", Commit: strings.Repeat("1", 40), Title: "x"})
 	require.ErrorIs(t, err, ErrInvalid)
 	assert.Contains(t, err.Error(), "Release target_commitish invalid")
 	_, err = w.Release(t.Context(), "1.0.0")
@@ -102,7 +102,7 @@ func TestUploadThatBreaks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := start(t)
 			w.server.Inject(fault)
-			_, _, err := w.EnsureRelease(t.Context(), ReleaseWish{Tag: "1.0.0", Commit: w.head(), Title: "x", Uploads: []Upload{file(t, "cli", "bytes")}})
+			_, _, err := w.EnsureRelease(t.Context(), ReleaseSpec{Tag: "1.0.0", Commit: w.head(), Title: "x", Uploads: []Upload{file(t, "cli", "bytes")}})
 			require.NoError(t, err)
 			assert.Equal(t, map[string]string{"cli": "bytes"}, w.repo.Releases()[0].Assets)
 			assert.False(t, w.repo.Releases()[0].Draft)
@@ -112,7 +112,7 @@ func TestUploadThatBreaks(t *testing.T) {
 
 func TestUploadOfNothing(t *testing.T) {
 	w := start(t)
-	_, _, err := w.EnsureRelease(t.Context(), ReleaseWish{Tag: "1.0.0", Commit: w.head(), Title: "x", Uploads: []Upload{{Name: "cli", Path: filepath.Join(t.TempDir(), "none")}}})
+	_, _, err := w.EnsureRelease(t.Context(), ReleaseSpec{Tag: "1.0.0", Commit: w.head(), Title: "x", Uploads: []Upload{{Name: "cli", Path: filepath.Join(t.TempDir(), "none")}}})
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.ErrorContains(t, err, "upload cli to the release of 1.0.0")
 }
@@ -120,7 +120,7 @@ func TestUploadOfNothing(t *testing.T) {
 func TestReleaseWhoseCreationGotLost(t *testing.T) {
 	w := start(t)
 	w.server.Inject(github.Fault{Method: http.MethodPost, Path: "/releases", Lose: true, Times: 1})
-	_, _, err := w.EnsureRelease(t.Context(), ReleaseWish{Tag: "1.0.0", Commit: w.head(), Title: "x"})
+	_, _, err := w.EnsureRelease(t.Context(), ReleaseSpec{Tag: "1.0.0", Commit: w.head(), Title: "x"})
 	require.NoError(t, err)
 	assert.Len(t, w.repo.Releases(), 1)
 }

@@ -108,15 +108,15 @@ func (w *world) branch(name, content string) string {
 	return c.Hash()
 }
 
-func (w *world) wish() PullWish {
-	return PullWish{Head: "bot", Base: "main", Title: "bump", Body: "the body\n", Labels: []string{"galoybot"}}
+func (w *world) spec() PullSpec {
+	return PullSpec{Head: "bot", Base: "main", Title: "bump", Body: "the body\n", Labels: []string{"galoybot"}}
 }
 
 // pull opens the pull request of the branch bot.
 func (w *world) pull() *Pull {
 	w.t.Helper()
 	w.branch("bot", "one")
-	p, done, err := w.Ensure(w.t.Context(), w.wish())
+	p, done, err := w.Ensure(w.t.Context(), w.spec())
 	require.NoError(w.t, err)
 	require.True(w.t, done.Created)
 	return p

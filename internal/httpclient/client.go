@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	connectLimit   = 30 * time.Second
-	handshakeLimit = 20 * time.Second
-	silenceLimit   = 2 * time.Minute // before a server begins to answer
-	longestWish    = 365 * 24 * 3600 // seconds; more would overflow a duration
+	connectLimit      = 30 * time.Second
+	handshakeLimit    = 20 * time.Second
+	silenceLimit      = 2 * time.Minute // before a server begins to answer
+	longestRetryAfter = 365 * 24 * 3600 // seconds; more would overflow a duration
 )
 
 // TLS are the keys of a source that say whom to trust.
@@ -121,7 +121,7 @@ func Explain(err error) error {
 func RetryAfter(response *http.Response) time.Duration {
 	value := response.Header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 {
-		return max(time.Second, time.Duration(min(seconds, longestWish))*time.Second)
+		return max(time.Second, time.Duration(min(seconds, longestRetryAfter))*time.Second)
 	}
 	if when, err := http.ParseTime(value); err == nil {
 		return max(time.Second, time.Until(when))

@@ -31,14 +31,14 @@ const app = "/nix/store/1q6678c0ww0pzkr28braj76xdl01q9ya-app-0.1+x"
 func TestFixturesOfNix(t *testing.T) {
 	server, key := fixture(t)
 	cache := plain(t, server, func(o *nixcache.Options) { o.PublicKeys = []string{key} })
-	report, err := cache.Look(t.Context(), nixcache.Wish{Paths: parse(t, app), Closure: true, Verify: nixcache.VerifyNar})
+	report, err := cache.Look(t.Context(), nixcache.Query{Paths: parse(t, app), Closure: true, Verify: nixcache.VerifyNar})
 	require.NoError(t, err)
 	assert.Len(t, report.Found, 3)
 	assert.Equal(t, uint64(224+168+128), report.NarSize())
 	assert.Equal(t, []string{"fixture.example.org-1"}, report.Found[0].Narinfo.SignedBy())
 
 	other := plain(t, server, nil)
-	_, err = other.Look(t.Context(), nixcache.Wish{Paths: parse(t, app)})
+	_, err = other.Look(t.Context(), nixcache.Query{Paths: parse(t, app)})
 	require.ErrorIs(t, err, nixcache.ErrUntrusted)
 	assert.Contains(t, err.Error(), "signed by fixture.example.org-1, but one by cache.example.org-1 is required")
 }
@@ -49,7 +49,7 @@ func TestManyPathsOnAPlainCache(t *testing.T) {
 	server := serve(t, standin.Options{})
 	texts, missing := many(t, server, 10_000, 9_950)
 	cache := plain(t, server, nil)
-	report, err := cache.Wait(t.Context(), nixcache.Wish{
+	report, err := cache.Wait(t.Context(), nixcache.Query{
 		Paths: parse(t, texts...), Timeout: 10 * time.Minute, Interval: 10 * time.Millisecond,
 		Progress: func(string, ...any) {
 			if len(server.Requests()) > 10_000+3*len(missing) {
@@ -74,11 +74,11 @@ func TestClosure(t *testing.T) {
 	for name, cache := range map[string]*nixcache.Cache{"plain": plain(t, server, nil), "cachix": cachix(t, server, nil)} {
 		t.Run(name, func(t *testing.T) {
 			top := parse(t, standin.PathOf("top"))
-			report, err := cache.Look(t.Context(), nixcache.Wish{Paths: top})
+			report, err := cache.Look(t.Context(), nixcache.Query{Paths: top})
 			require.NoError(t, err)
 			assert.Empty(t, report.Missing, "the path itself is there")
 
-			report, err = cache.Look(t.Context(), nixcache.Wish{Paths: top, Closure: true})
+			report, err = cache.Look(t.Context(), nixcache.Query{Paths: top, Closure: true})
 			require.NoError(t, err)
 			require.Len(t, report.Missing, 1)
 			assert.Equal(t, standin.PathOf("bottom"), report.Missing[0].Path.String())
@@ -87,7 +87,7 @@ func TestClosure(t *testing.T) {
 
 			put(t, server, standin.Item{Name: "bottom", References: []string{standin.PathOf("bottom"), standin.PathOf("top")}})
 			defer server.Remove(standin.PathOf("bottom"), false)
-			report, err = cache.Look(t.Context(), nixcache.Wish{Paths: top, Closure: true})
+			report, err = cache.Look(t.Context(), nixcache.Query{Paths: top, Closure: true})
 			require.NoError(t, err)
 			assert.Empty(t, report.Missing, "circles end")
 			assert.Len(t, report.Found, 3)
@@ -99,10 +99,10 @@ func TestNarinfoWithoutNar(t *testing.T) {
 	server := serve(t, standin.Options{})
 	path := put(t, server, standin.Item{Name: "no-nar", NoNar: true})
 	cache := cachix(t, server, nil)
-	report, err := cache.Look(t.Context(), nixcache.Wish{Paths: parse(t, path...)})
+	report, err := cache.Look(t.Context(), nixcache.Query{Paths: parse(t, path...)})
 	require.NoError(t, err)
 	assert.Empty(t, report.Missing)
-	report, err = cache.Look(t.Context(), nixcache.Wish{Paths: parse(t, path...), Verify: nixcache.VerifyNar})
+	report, err = cache.Look(t.Context(), nixcache.Query{Paths: parse(t, path...), Verify: nixcache.VerifyNar})
 	require.NoError(t, err)
 	assert.Contains(t, report.Table(), "its narinfo is there, its NAR is not")
 
@@ -123,7 +123,7 @@ func TestACacheInAFolder(t *testing.T) {
 	defer outer.Close()
 	for _, folder := range []string{"/caches/team", "/caches/team/"} {
 		cache := plain(t, server, func(o *nixcache.Options) { o.URL = outer.URL + folder })
-		report, err := cache.Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNar})
+		report, err := cache.Look(t.Context(), nixcache.Query{Paths: path, Verify: nixcache.VerifyNar})
 		require.NoError(t, err)
 		assert.Empty(t, report.Missing, report.Table())
 	}
@@ -160,7 +160,7 @@ func TestAnswersThatAreWrongStopTheWait(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server.Set(parse(t, good)[0].Hash()+".narinfo", []byte(c.narinfo))
 			for _, cache := range []*nixcache.Cache{plain(t, server, nil), cachix(t, server, nil)} {
-				_, err := cache.Wait(t.Context(), nixcache.Wish{Paths: parse(t, good), Timeout: time.Hour})
+				_, err := cache.Wait(t.Context(), nixcache.Query{Paths: parse(t, good), Timeout: time.Hour})
 				require.ErrorIs(t, err, c.kind)
 				assert.Contains(t, err.Error(), c.want)
 				assert.Less(t, len(err.Error()), 500)
@@ -168,20 +168,20 @@ func TestAnswersThatAreWrongStopTheWait(t *testing.T) {
 		})
 	}
 	server.Set("nix-cache-info", []byte("StoreDir: /home/ann/store\n"))
-	_, err := plain(t, server, nil).Wait(t.Context(), nixcache.Wish{Paths: parse(t, standin.PathOf("missing")), Timeout: time.Hour})
+	_, err := plain(t, server, nil).Wait(t.Context(), nixcache.Query{Paths: parse(t, standin.PathOf("missing")), Timeout: time.Hour})
 	require.ErrorIs(t, err, nixcache.ErrWrong)
 	assert.Contains(t, err.Error(), `it is a cache for the store "/home/ann/store"`)
 }
 
 func TestRefusalsAreToldApart(t *testing.T) {
 	missing := parse(t, standin.PathOf("missing"))
-	wish := nixcache.Wish{Paths: missing, Timeout: time.Hour}
+	query := nixcache.Query{Paths: missing, Timeout: time.Hour}
 
 	private := serve(t, standin.Options{Token: "t0k3n"})
 	for _, token := range []string{"", "wrong"} {
 		set := func(o *nixcache.Options) { o.Token = token }
 		for _, cache := range []*nixcache.Cache{plain(t, private, set), cachix(t, private, set)} {
-			_, err := cache.Wait(t.Context(), wish)
+			_, err := cache.Wait(t.Context(), query)
 			require.ErrorIs(t, err, nixcache.ErrAuth)
 			assert.Contains(t, err.Error(), "is auth_token right")
 			assert.Contains(t, err.Error(), "this cache is private", "the server's words")
@@ -189,24 +189,24 @@ func TestRefusalsAreToldApart(t *testing.T) {
 	}
 	set := func(o *nixcache.Options) { o.Token = "t0k3n" }
 	for _, cache := range []*nixcache.Cache{plain(t, private, set), cachix(t, private, set)} {
-		report, err := cache.Look(t.Context(), wish)
+		report, err := cache.Look(t.Context(), query)
 		require.NoError(t, err)
 		assert.Len(t, report.Missing, 1)
 	}
 	private.Inject(standin.Fault{Status: http.StatusForbidden})
-	_, err := plain(t, private, set).Wait(t.Context(), wish)
+	_, err := plain(t, private, set).Wait(t.Context(), query)
 	require.ErrorIs(t, err, nixcache.ErrAuth)
 
 	open := serve(t, standin.Options{})
-	_, err = cachix(t, open, func(o *nixcache.Options) { o.Name = "cahce" }).Wait(t.Context(), wish)
+	_, err = cachix(t, open, func(o *nixcache.Options) { o.Name = "cahce" }).Wait(t.Context(), query)
 	require.ErrorIs(t, err, nixcache.ErrNoCache)
 	assert.Contains(t, err.Error(), "there is no such cache: cahce")
-	_, err = plain(t, open, func(o *nixcache.Options) { o.URL += "/elsewhere" }).Wait(t.Context(), wish)
+	_, err = plain(t, open, func(o *nixcache.Options) { o.URL += "/elsewhere" }).Wait(t.Context(), query)
 	require.ErrorIs(t, err, nixcache.ErrNoCache)
 	assert.Contains(t, err.Error(), "is url right?")
 
 	open.Inject(standin.Fault{Status: http.StatusTeapot, Body: "I take no narinfo"})
-	_, err = plain(t, open, nil).Wait(t.Context(), wish)
+	_, err = plain(t, open, nil).Wait(t.Context(), query)
 	require.ErrorContains(t, err, "HTTP 418")
 	assert.Contains(t, err.Error(), "I take no narinfo")
 }
@@ -214,11 +214,11 @@ func TestRefusalsAreToldApart(t *testing.T) {
 func TestTLS(t *testing.T) {
 	server := serve(t, standin.Options{TLS: true})
 	path := parse(t, put(t, server, standin.Item{Name: "here"})...)
-	_, err := plain(t, server, nil).Wait(t.Context(), nixcache.Wish{Paths: path, Timeout: time.Hour})
+	_, err := plain(t, server, nil).Wait(t.Context(), nixcache.Query{Paths: path, Timeout: time.Hour})
 	require.ErrorContains(t, err, "give the certificate of your authority as ca_cert")
 	require.NotErrorIs(t, err, nixcache.ErrUnwell, "waiting does not help")
 	for _, o := range []httpclient.TLS{{CACert: server.CA()}, {SkipVerification: true}} {
-		report, err := plain(t, server, func(c *nixcache.Options) { c.TLS = o }).Look(t.Context(), nixcache.Wish{Paths: path})
+		report, err := plain(t, server, func(c *nixcache.Options) { c.TLS = o }).Look(t.Context(), nixcache.Query{Paths: path})
 		require.NoError(t, err)
 		assert.Empty(t, report.Missing)
 	}
@@ -227,7 +227,7 @@ func TestTLS(t *testing.T) {
 
 	// an https address on a server that speaks http
 	open := serve(t, standin.Options{})
-	_, err = plain(t, open, func(o *nixcache.Options) { o.URL = strings.Replace(o.URL, "http:", "https:", 1) }).Wait(t.Context(), nixcache.Wish{Paths: path, Timeout: time.Hour})
+	_, err = plain(t, open, func(o *nixcache.Options) { o.URL = strings.Replace(o.URL, "http:", "https:", 1) }).Wait(t.Context(), nixcache.Query{Paths: path, Timeout: time.Hour})
 	require.ErrorContains(t, err, "HTTP response to HTTPS client")
 }
 
@@ -241,7 +241,7 @@ func TestTheTokenStaysAtHome(t *testing.T) {
 	for _, cache := range []*nixcache.Cache{plain(t, server, set), cachix(t, server, set)} {
 		server.Reset()
 		elsewhere.Reset()
-		report, err := cache.Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNar})
+		report, err := cache.Look(t.Context(), nixcache.Query{Paths: path, Verify: nixcache.VerifyNar})
 		require.NoError(t, err)
 		assert.Empty(t, report.Missing)
 		for _, r := range server.Requests() {
@@ -257,21 +257,21 @@ func TestTheTokenStaysAtHome(t *testing.T) {
 
 	// a store of files that refuses to say what it lacks is not a refusal of the token
 	elsewhere.Inject(standin.Fault{Status: http.StatusForbidden, Times: 1})
-	report, err := plain(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNar})
+	report, err := plain(t, server, set).Look(t.Context(), nixcache.Query{Paths: path, Verify: nixcache.VerifyNar})
 	require.NoError(t, err)
 	assert.Contains(t, report.Table(), "its NAR is not")
 
 	// a signed address is a secret too
 	elsewhere.Inject(standin.Fault{Status: http.StatusBadRequest})
-	_, err = plain(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNar})
+	_, err = plain(t, server, set).Look(t.Context(), nixcache.Query{Paths: path, Verify: nixcache.VerifyNar})
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "s3cr3t")
 
 	server.Heal()
 	server.Inject(standin.Fault{Status: http.StatusFound, Header: http.Header{"Location": {"/round"}}})
-	_, err = plain(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path})
+	_, err = plain(t, server, set).Look(t.Context(), nixcache.Query{Paths: path})
 	require.ErrorContains(t, err, "redirects more than 5 times")
-	_, err = cachix(t, server, set).Look(t.Context(), nixcache.Wish{Paths: path})
+	_, err = cachix(t, server, set).Look(t.Context(), nixcache.Query{Paths: path})
 	require.ErrorContains(t, err, "redirects more than 5 times")
 }
 
@@ -279,7 +279,7 @@ func TestBrokenConnections(t *testing.T) {
 	server := serve(t, standin.Options{})
 	path := parse(t, put(t, server, standin.Item{Name: "here"})...)
 	server.Inject(standin.Fault{Change: base.Cut(18), Times: 1})
-	report, err := plain(t, server, nil).Look(t.Context(), nixcache.Wish{Paths: path})
+	report, err := plain(t, server, nil).Look(t.Context(), nixcache.Query{Paths: path})
 	require.NoError(t, err)
 	assert.Empty(t, report.Missing, "half an answer is asked for again")
 
@@ -290,7 +290,7 @@ func TestBrokenConnections(t *testing.T) {
 	require.NoError(t, listener.Close())
 	cache, err := nixcache.Open(nixcache.Options{URL: address, Logf: t.Logf})
 	require.NoError(t, err)
-	_, err = cache.Look(t.Context(), nixcache.Wish{Paths: path})
+	_, err = cache.Look(t.Context(), nixcache.Query{Paths: path})
 	require.ErrorIs(t, err, nixcache.ErrUnwell)
 	assert.Contains(t, err.Error(), "connection refused")
 }
@@ -298,7 +298,7 @@ func TestBrokenConnections(t *testing.T) {
 func TestACachixWithoutBulkLookUp(t *testing.T) {
 	server := serve(t, standin.Options{NoBulk: true})
 	path := put(t, server, standin.Item{Name: "here"})
-	report, err := cachix(t, server, nil).Look(t.Context(), nixcache.Wish{Paths: parse(t, append(path, standin.PathOf("missing"))...), Verify: nixcache.VerifyListed})
+	report, err := cachix(t, server, nil).Look(t.Context(), nixcache.Query{Paths: parse(t, append(path, standin.PathOf("missing"))...), Verify: nixcache.VerifyListed})
 	require.NoError(t, err)
 	assert.Len(t, report.Found, 1)
 	assert.Len(t, report.Missing, 1)
@@ -308,7 +308,7 @@ func TestPins(t *testing.T) {
 	server := serve(t, standin.Options{Token: "t0k3n"})
 	cache := cachix(t, server, func(o *nixcache.Options) { o.Token = "t0k3n" })
 	a := parse(t, standin.PathOf("a"))[0]
-	for keep, w := range map[string]nixcache.PinWish{
+	for keep, w := range map[string]nixcache.PinSpec{
 		"":                                 {Name: "plain", Path: a},
 		`{"contents":3,"tag":"Days"}`:      {Name: "days", Path: a, KeepDays: 3},
 		`{"contents":2,"tag":"Revisions"}`: {Name: "revisions", Path: a, KeepRevisions: 2},
@@ -318,7 +318,7 @@ func TestPins(t *testing.T) {
 		assert.Equal(t, a.String(), path)
 		assert.Equal(t, keep, strings.TrimPrefix(got, "null"))
 	}
-	require.NoError(t, cache.Pin(t.Context(), nixcache.PinWish{Name: "days", Path: parse(t, standin.PathOf("b"))[0]}))
+	require.NoError(t, cache.Pin(t.Context(), nixcache.PinSpec{Name: "days", Path: parse(t, standin.PathOf("b"))[0]}))
 	pins, err := cache.Pins(t.Context())
 	require.NoError(t, err)
 	require.Len(t, pins, 3)
@@ -331,7 +331,7 @@ func TestPins(t *testing.T) {
 	require.ErrorIs(t, err, nixcache.ErrWrong)
 	_, err = plain(t, server, nil).Pins(t.Context())
 	require.ErrorIs(t, err, nixcache.ErrUnsupported)
-	require.ErrorIs(t, plain(t, server, nil).Pin(t.Context(), nixcache.PinWish{Name: "x", Path: a}), nixcache.ErrUnsupported)
+	require.ErrorIs(t, plain(t, server, nil).Pin(t.Context(), nixcache.PinSpec{Name: "x", Path: a}), nixcache.ErrUnsupported)
 }
 
 func TestOpenNamesTheOptionThatIsWrong(t *testing.T) {
@@ -361,16 +361,16 @@ func TestSignaturesNeedKeys(t *testing.T) {
 	server := serve(t, standin.Options{})
 	path := parse(t, put(t, server, standin.Item{Name: "here"})...)
 	noKeys := plain(t, server, func(o *nixcache.Options) { o.PublicKeys = nil })
-	_, err := noKeys.Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifySignatures})
+	_, err := noKeys.Look(t.Context(), nixcache.Query{Paths: path, Verify: nixcache.VerifySignatures})
 	require.ErrorContains(t, err, "give public_keys")
-	_, err = noKeys.Look(t.Context(), nixcache.Wish{Paths: path})
+	_, err = noKeys.Look(t.Context(), nixcache.Query{Paths: path})
 	require.NoError(t, err)
 	strange := serve(t, standin.Options{})
 	wrongKeys := plain(t, server, func(o *nixcache.Options) { o.PublicKeys = []string{strange.PublicKey()} })
-	_, err = wrongKeys.Look(t.Context(), nixcache.Wish{Paths: path})
+	_, err = wrongKeys.Look(t.Context(), nixcache.Query{Paths: path})
 	require.ErrorIs(t, err, nixcache.ErrUntrusted)
 	assert.Contains(t, err.Error(), "with another key of that name")
-	_, err = wrongKeys.Look(t.Context(), nixcache.Wish{Paths: path, Verify: nixcache.VerifyNarinfo})
+	_, err = wrongKeys.Look(t.Context(), nixcache.Query{Paths: path, Verify: nixcache.VerifyNarinfo})
 	require.NoError(t, err)
 }
 

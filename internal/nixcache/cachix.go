@@ -149,8 +149,8 @@ func (c *Cache) Pins(ctx context.Context) ([]Pin, error) {
 	return pins, nil
 }
 
-// PinWish is a pin to make. Without days and revisions it is kept forever.
-type PinWish struct {
+// PinSpec is a pin to make. Without days and revisions it is kept forever.
+type PinSpec struct {
 	Name          string
 	Path          Path
 	KeepDays      int
@@ -158,7 +158,7 @@ type PinWish struct {
 }
 
 // Pin pins a path. Only Cachix has pins: [ErrUnsupported] otherwise.
-func (c *Cache) Pin(ctx context.Context, w PinWish) error {
+func (c *Cache) Pin(ctx context.Context, w PinSpec) error {
 	if !c.IsCachix() {
 		return fmt.Errorf("%w: pin %s", ErrUnsupported, w.Path)
 	}

@@ -82,7 +82,7 @@ func TestWaitForWhatNixCopies(t *testing.T) {
 	const interval = 100 * time.Millisecond
 	waiting := paths
 	cache := cachix(t, server, nil)
-	report, err := cache.Wait(ctx, nixcache.Wish{
+	report, err := cache.Wait(ctx, nixcache.Query{
 		Paths: parse(t, paths...), Closure: true, Verify: nixcache.VerifyNar, Timeout: 30 * time.Minute, Interval: interval,
 		Progress: func(format string, args ...any) {
 			t.Logf(format, args...)

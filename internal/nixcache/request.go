@@ -43,7 +43,7 @@ type answer struct {
 func (c *Cache) ask(ctx context.Context, q question) (answer, error) {
 	var last error
 	loop := retry.Loop{What: "ask the cache", Logf: c.logf, Again: func(err error) (time.Duration, bool) {
-		wait := wishedPause(err)
+		wait := retryAfterOf(err)
 		if wait > 0 {
 			c.gate.close(wait)
 		}
@@ -59,9 +59,9 @@ func (c *Cache) ask(ctx context.Context, q question) (answer, error) {
 	return got, err
 }
 
-// wishedPause is the Retry-After of the server that an error comes from; 0 when
+// retryAfterOf is the Retry-After of the server that an error comes from; 0 when
 // there is none.
-func wishedPause(err error) time.Duration {
+func retryAfterOf(err error) time.Duration {
 	if status := (*statusError)(nil); errors.As(err, &status) {
 		return status.after
 	}
@@ -263,7 +263,7 @@ func port(u *url.URL) string {
 	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }
 
-// gate keeps all requests back while the server wishes to be left alone.
+// gate keeps all requests back while the server refuses requests.
 type gate struct {
 	mu   sync.Mutex
 	open time.Time // when requests may pass again

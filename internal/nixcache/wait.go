@@ -18,7 +18,7 @@ const (
 	// FirstInterval is the time between the first two looks. It grows by half
 	// with each look.
 	FirstInterval = 2 * time.Second
-	// LongestInterval is where the growing ends, unless a wish says otherwise.
+	// LongestInterval is where the growing ends, unless a query says otherwise.
 	LongestInterval = 30 * time.Second
 )
 
@@ -45,8 +45,8 @@ func Levels() []Verify {
 	return []Verify{VerifyListed, VerifyNarinfo, VerifySignatures, VerifyNar}
 }
 
-// Wish is what to look for.
-type Wish struct {
+// Query is what to look for.
+type Query struct {
 	// Paths are what is wanted, each once.
 	Paths []Path
 	// Closure also wants everything the paths refer to.
@@ -73,7 +73,7 @@ type Found struct {
 // Lack is a path that can't be had.
 type Lack struct {
 	Path Path
-	// For is a path that refers to it; zero for one that was wished for.
+	// For is a path that refers to it; zero for one that was requested.
 	For Path
 	// Why is what is missing: "not in the cache", or its NAR.
 	Why string
@@ -81,12 +81,12 @@ type Lack struct {
 
 // Report is the outcome of one or more looks.
 type Report struct {
-	Wished  []Path  // in the wish's order
-	Found   []Found // what was wished for first, then what it refers to
-	Missing []Lack
-	Looks   int
-	Waited  time.Duration
-	Unwell  error // what was wrong with the cache at the last look, or nil
+	Requested []Path  // in the query's order
+	Found     []Found // what was requested first, then what it refers to
+	Missing   []Lack
+	Looks     int
+	Waited    time.Duration
+	Unwell    error // what was wrong with the cache at the last look, or nil
 
 	there []Path
 }
@@ -138,14 +138,14 @@ func (e *LateError) Error() string {
 	return text + ":\n" + e.Report.Table()
 }
 
-// Wait looks again and again until everything of the wish is there. It returns
-// at the latest when the wish's timeout is over, with a [*LateError] then.
-func (c *Cache) Wait(ctx context.Context, wish Wish) (Report, error) {
+// Wait looks again and again until everything of the query is there. It returns
+// at the latest when the query's timeout is over, with a [*LateError] then.
+func (c *Cache) Wait(ctx context.Context, query Query) (Report, error) {
 	start := time.Now()
-	limited, cancel := context.WithTimeoutCause(ctx, wish.Timeout, errGaveUp)
+	limited, cancel := context.WithTimeoutCause(ctx, query.Timeout, errGaveUp)
 	defer cancel()
-	s := newSearch(c, wish)
-	interval := min(FirstInterval, longest(wish))
+	s := newSearch(c, query)
+	interval := min(FirstInterval, longest(query))
 	for {
 		err := s.look(limited)
 		report := s.report(time.Since(start))
@@ -153,34 +153,34 @@ func (c *Cache) Wait(ctx context.Context, wish Wish) (Report, error) {
 		case ctx.Err() != nil:
 			return report, fmt.Errorf("wait for cache %s: %w", c.name, context.Cause(ctx))
 		case limited.Err() != nil && !s.done():
-			return report, &LateError{c.name, wish.Timeout, report}
+			return report, &LateError{c.name, query.Timeout, report}
 		case err != nil:
 			return report, err
 		case s.done():
 			return report, nil
 		}
-		pause := max(interval, wishedPause(s.unwell))
-		s.progress(pause, wish.Timeout-time.Since(start))
+		pause := max(interval, retryAfterOf(s.unwell))
+		s.progress(pause, query.Timeout-time.Since(start))
 		if err := retry.Sleep(limited, pause); err != nil && ctx.Err() == nil {
 			report.Waited = time.Since(start)
-			return report, &LateError{c.name, wish.Timeout, report}
+			return report, &LateError{c.name, query.Timeout, report}
 		}
-		interval = min(interval+interval/2, longest(wish))
+		interval = min(interval+interval/2, longest(query))
 	}
 }
 
-func longest(wish Wish) time.Duration {
-	if wish.Interval > 0 {
-		return wish.Interval
+func longest(query Query) time.Duration {
+	if query.Interval > 0 {
+		return query.Interval
 	}
 	return LongestInterval
 }
 
 // Look looks once. What is missing is in the report, and no error; a cache that
 // is unwell is an error.
-func (c *Cache) Look(ctx context.Context, wish Wish) (Report, error) {
+func (c *Cache) Look(ctx context.Context, query Query) (Report, error) {
 	start := time.Now()
-	s := newSearch(c, wish)
+	s := newSearch(c, query)
 	err := s.look(ctx)
 	if err == nil {
 		err = s.unwell
@@ -188,11 +188,11 @@ func (c *Cache) Look(ctx context.Context, wish Wish) (Report, error) {
 	return s.report(time.Since(start)), err
 }
 
-// search is what is known about the paths of one wish. What was found once is
+// search is what is known about the paths of one query. What was found once is
 // never asked for again.
 type search struct {
 	cache    *Cache
-	wish     Wish
+	query    Query
 	keys     Keys
 	looks    int
 	unwell   error
@@ -211,7 +211,7 @@ const (
 	unseen    stage = iota
 	listed          // the cache says that it has it
 	described       // its narinfo was read and is good
-	complete        // all that the wish wants of the path itself
+	complete        // all that the query requires of the path itself
 )
 
 type entry struct {
@@ -222,9 +222,9 @@ type entry struct {
 	why   string
 }
 
-func newSearch(c *Cache, wish Wish) *search {
-	s := &search{cache: c, wish: wish, byPath: make(map[Path]*entry, len(wish.Paths))}
-	for _, p := range wish.Paths {
+func newSearch(c *Cache, query Query) *search {
+	s := &search{cache: c, query: query, byPath: make(map[Path]*entry, len(query.Paths))}
+	for _, p := range query.Paths {
 		s.want(p, Path{})
 	}
 	return s
@@ -259,7 +259,7 @@ func (s *search) lookAt(ctx context.Context) error {
 		return err
 	}
 	s.keys = keys
-	if s.wish.Verify == VerifySignatures && len(keys) == 0 {
+	if s.query.Verify == VerifySignatures && len(keys) == 0 {
 		return fmt.Errorf("verify signatures of cache %s: no key is known: give public_keys", s.cache.name)
 	}
 	open := slices.DeleteFunc(slices.Clone(s.entries), func(e *entry) bool { return e.stage == complete })
@@ -331,7 +331,7 @@ func (s *search) examine(ctx context.Context, open []*entry) error {
 		if ctx.Err() != nil {
 			break
 		}
-		if byList && s.wish.Verify == VerifyListed && !s.wish.Closure {
+		if byList && s.query.Verify == VerifyListed && !s.query.Closure {
 			e.stage = complete
 			continue
 		}
@@ -348,7 +348,7 @@ func (s *search) examineOne(ctx context.Context, e *entry) error {
 			return err
 		}
 	}
-	if s.wish.Verify == VerifyNar {
+	if s.query.Verify == VerifyNar {
 		if err := s.cache.HasNar(ctx, e.info); errors.Is(err, ErrMissing) {
 			e.why = "its narinfo is there, its NAR is not"
 			return nil
@@ -373,13 +373,13 @@ func (s *search) describe(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
-	if len(s.keys) > 0 && s.wish.Verify != VerifyNarinfo && s.wish.Verify != VerifyListed {
+	if len(s.keys) > 0 && s.query.Verify != VerifyNarinfo && s.query.Verify != VerifyListed {
 		if err := verified(s.keys, info); err != nil {
 			return err
 		}
 	}
 	e.info, e.stage = info, described
-	if !s.wish.Closure {
+	if !s.query.Closure {
 		return nil
 	}
 	s.mu.Lock()
@@ -390,10 +390,10 @@ func (s *search) describe(ctx context.Context, e *entry) error {
 	return nil
 }
 
-// done says whether the wish has come true.
+// done reports whether the query is answered.
 func (s *search) done() bool {
-	if s.wish.Any {
-		return slices.ContainsFunc(s.wish.Paths, s.whole)
+	if s.query.Any {
+		return slices.ContainsFunc(s.query.Paths, s.whole)
 	}
 	return !slices.ContainsFunc(s.entries, func(e *entry) bool { return e.stage != complete })
 }
@@ -406,7 +406,7 @@ func (s *search) whole(p Path) bool {
 		if e == nil || e.stage != complete {
 			return false
 		}
-		if !s.wish.Closure {
+		if !s.query.Closure {
 			return true
 		}
 		for _, r := range e.info.References {
@@ -420,7 +420,7 @@ func (s *search) whole(p Path) bool {
 }
 
 func (s *search) report(waited time.Duration) Report {
-	r := Report{Wished: s.wish.Paths, Looks: s.looks, Waited: waited, Unwell: s.unwell}
+	r := Report{Requested: s.query.Paths, Looks: s.looks, Waited: waited, Unwell: s.unwell}
 	for _, e := range s.entries {
 		if e.stage == complete {
 			r.Found = append(r.Found, Found{e.path, e.info})
@@ -430,9 +430,9 @@ func (s *search) report(waited time.Duration) Report {
 	}
 	switch {
 	case len(r.Missing) == 0:
-		r.there = s.wish.Paths
-	case s.wish.Any:
-		for _, p := range s.wish.Paths {
+		r.there = s.query.Paths
+	case s.query.Any:
+		for _, p := range s.query.Paths {
 			if s.whole(p) {
 				r.there = append(r.there, p)
 			}
@@ -442,7 +442,7 @@ func (s *search) report(waited time.Duration) Report {
 }
 
 func (s *search) progress(pause, left time.Duration) {
-	if s.wish.Progress == nil {
+	if s.query.Progress == nil {
 		return
 	}
 	missing := 0
@@ -456,7 +456,7 @@ func (s *search) progress(pause, left time.Duration) {
 	if s.unwell != nil {
 		line += fmt.Sprintf(" · %v", s.unwell)
 	}
-	s.wish.Progress("%s", line)
+	s.query.Progress("%s", line)
 }
 
 // readOne reads what the cache says about one path: nothing where the cache does not have it.

@@ -92,7 +92,7 @@ func TestTheTimeoutIsKeptToTheSecond(t *testing.T) {
 				d.hangs = hang
 				cache := cachix(t, server, func(o *nixcache.Options) { o.Client = d.client() })
 				start := time.Now()
-				_, err := cache.Wait(t.Context(), nixcache.Wish{Paths: parse(t, here, standin.PathOf("missing")), Timeout: 30 * time.Minute})
+				_, err := cache.Wait(t.Context(), nixcache.Query{Paths: parse(t, here, standin.PathOf("missing")), Timeout: 30 * time.Minute})
 				assert.Equal(t, 30*time.Minute, time.Since(start))
 				var late *nixcache.LateError
 				require.ErrorAs(t, err, &late)
@@ -121,7 +121,7 @@ func TestProgress(t *testing.T) {
 			}
 		}
 		cache := cachix(t, server, func(o *nixcache.Options) { o.Client = d.client() })
-		_, err := cache.Wait(t.Context(), nixcache.Wish{
+		_, err := cache.Wait(t.Context(), nixcache.Query{
 			Paths: parse(t, names...), Timeout: time.Minute,
 			Progress: func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) },
 		})
@@ -152,7 +152,7 @@ func TestTheWaitEndsWithinAnIntervalAfterTheLast(t *testing.T) {
 				assert.NoError(t, err)
 			})
 		}
-		report, err := cache.Wait(t.Context(), nixcache.Wish{
+		report, err := cache.Wait(t.Context(), nixcache.Query{
 			Paths: parse(t, standin.PathOf("a"), standin.PathOf("b"), standin.PathOf("c")), Timeout: time.Hour,
 		})
 		require.NoError(t, err)
@@ -188,7 +188,7 @@ func TestAHungConnectionIsCut(t *testing.T) {
 		d.hangs = 1
 		cache := plain(t, server, func(o *nixcache.Options) { o.Client = d.client() })
 		start := time.Now()
-		_, err := cache.Wait(t.Context(), nixcache.Wish{Paths: parse(t, here...), Timeout: time.Hour})
+		_, err := cache.Wait(t.Context(), nixcache.Query{Paths: parse(t, here...), Timeout: time.Hour})
 		require.NoError(t, err)
 		took := time.Since(start)
 		assert.GreaterOrEqual(t, took, 30*time.Second)
@@ -204,16 +204,16 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 				here := put(t, server, standin.Item{Name: "here"}, standin.Item{Name: "there"}, standin.Item{Name: "everywhere"})
 				server.Inject(standin.Fault{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {after}}, Times: 1, Path: "narinfo"})
 				cache := cachix(t, server, func(o *nixcache.Options) { o.Client = d.client() })
-				report, err := cache.Wait(t.Context(), nixcache.Wish{Paths: parse(t, here...), Timeout: time.Hour})
+				report, err := cache.Wait(t.Context(), nixcache.Query{Paths: parse(t, here...), Timeout: time.Hour})
 				require.NoError(t, err)
 				require.Len(t, report.Found, 3)
-				wish, err := time.ParseDuration(after + "s")
+				query, err := time.ParseDuration(after + "s")
 				require.NoError(t, err)
 				refused := d.times[1]
 				for _, at := range d.times[2:] {
-					assert.GreaterOrEqual(t, at.Sub(refused), wish, "nobody asks before that")
+					assert.GreaterOrEqual(t, at.Sub(refused), query, "nobody asks before that")
 				}
-				assert.LessOrEqual(t, d.times[2].Sub(refused), wish+time.Second)
+				assert.LessOrEqual(t, d.times[2].Sub(refused), query+time.Second)
 			})
 		})
 	}
@@ -234,7 +234,7 @@ func TestServerErrorsAreWaitedFor(t *testing.T) {
 			assert.NoError(t, err)
 		})
 		var unwell int
-		report, err := cache.Wait(t.Context(), nixcache.Wish{Paths: parse(t, paths...), Timeout: time.Hour, Progress: func(format string, args ...any) {
+		report, err := cache.Wait(t.Context(), nixcache.Query{Paths: parse(t, paths...), Timeout: time.Hour, Progress: func(format string, args ...any) {
 			if strings.Contains(fmt.Sprintf(format, args...), "HTTP 502 Bad Gateway") {
 				unwell++
 			}
@@ -247,12 +247,12 @@ func TestServerErrorsAreWaitedFor(t *testing.T) {
 		// a single look gives up soon, and says why
 		server.Inject(standin.Fault{Status: http.StatusInternalServerError})
 		start := time.Now()
-		_, err = cache.Look(t.Context(), nixcache.Wish{Paths: parse(t, paths...)})
+		_, err = cache.Look(t.Context(), nixcache.Query{Paths: parse(t, paths...)})
 		require.ErrorIs(t, err, nixcache.ErrUnwell)
 		assert.Less(t, time.Since(start), 10*time.Second)
 		server.Heal()
 		server.Inject(standin.Fault{Status: http.StatusServiceUnavailable, Times: 2})
-		_, err = cache.Look(t.Context(), nixcache.Wish{Paths: parse(t, paths...)})
+		_, err = cache.Look(t.Context(), nixcache.Query{Paths: parse(t, paths...)})
 		require.NoError(t, err, "twice unwell, then fine")
 	})
 }
@@ -262,7 +262,7 @@ func TestTheEndOfAWaitSaysWhatWasWrong(t *testing.T) {
 		t, server, d := s.t, s.server, s.direct
 		server.Inject(standin.Fault{Status: http.StatusBadGateway})
 		cache := plain(t, server, func(o *nixcache.Options) { o.Client = d.client() })
-		_, err := cache.Wait(t.Context(), nixcache.Wish{Paths: parse(t, standin.PathOf("missing")), Timeout: 400 * time.Millisecond})
+		_, err := cache.Wait(t.Context(), nixcache.Query{Paths: parse(t, standin.PathOf("missing")), Timeout: 400 * time.Millisecond})
 		var late *nixcache.LateError
 		require.ErrorAs(t, err, &late)
 		require.ErrorContains(t, err, "at the last look: ")
@@ -278,7 +278,7 @@ func TestTheWaitStopsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(17*time.Minute, func() { cancel(stopped) })
 		start := time.Now()
-		_, err := cache.Wait(ctx, nixcache.Wish{Paths: parse(t, standin.PathOf("missing")), Timeout: time.Hour})
+		_, err := cache.Wait(ctx, nixcache.Query{Paths: parse(t, standin.PathOf("missing")), Timeout: time.Hour})
 		require.ErrorIs(t, err, stopped)
 		assert.Equal(t, 17*time.Minute, time.Since(start))
 		assert.NotContains(t, err.Error(), "can't be had")
@@ -297,23 +297,23 @@ func TestAnyEndsWithTheFirst(t *testing.T) {
 			_, err := server.Put(standin.Item{Name: "below"})
 			assert.NoError(t, err)
 		})
-		wish := nixcache.Wish{Paths: parse(t, standin.PathOf("other"), standin.PathOf("one")), Any: true, Timeout: time.Hour}
-		report, err := cache.Wait(t.Context(), wish)
+		query := nixcache.Query{Paths: parse(t, standin.PathOf("other"), standin.PathOf("one")), Any: true, Timeout: time.Hour}
+		report, err := cache.Wait(t.Context(), query)
 		require.NoError(t, err)
 		assert.Less(t, report.Waited, 2*time.Minute)
 		require.Len(t, report.Found, 1)
 		assert.Equal(t, standin.PathOf("one"), report.Found[0].Path.String())
 
-		wish.Closure = true
-		report, err = cache.Wait(t.Context(), wish)
+		query.Closure = true
+		report, err = cache.Wait(t.Context(), query)
 		require.NoError(t, err)
 		assert.Greater(t, report.Waited, 3*time.Minute, "it is there when what it refers to is there")
 
 		// the other has come meanwhile, but not what it refers to
 		put(t, server, standin.Item{Name: "other", References: []string{standin.PathOf("nowhere")}})
-		report, err = cache.Wait(t.Context(), wish)
+		report, err = cache.Wait(t.Context(), query)
 		require.NoError(t, err)
-		assert.Equal(t, wish.Paths[1:], report.There())
+		assert.Equal(t, query.Paths[1:], report.There())
 	})
 }
 
@@ -325,7 +325,7 @@ func TestManyPathsOnCachix(t *testing.T) {
 		cache := cachix(t, server, func(o *nixcache.Options) { o.Client = d.client() })
 		time.AfterFunc(time.Minute, func() { put(t, server, missing...) })
 		paths := parse(t, texts...)
-		report, err := cache.Wait(t.Context(), nixcache.Wish{Paths: paths, Verify: nixcache.VerifyListed, Timeout: time.Hour})
+		report, err := cache.Wait(t.Context(), nixcache.Query{Paths: paths, Verify: nixcache.VerifyListed, Timeout: time.Hour})
 		require.NoError(t, err)
 		assert.Len(t, report.Found, 10_000)
 		assert.LessOrEqual(t, len(server.Requests()), 2*report.Looks)
@@ -347,7 +347,7 @@ func TestManyPathsOnCachix(t *testing.T) {
 		}
 		time.AfterFunc(time.Minute, func() { put(t, server, missing...) })
 		server.Reset()
-		report, err = cache.Wait(t.Context(), nixcache.Wish{Paths: paths[7_000:], Timeout: time.Hour})
+		report, err = cache.Wait(t.Context(), nixcache.Query{Paths: paths[7_000:], Timeout: time.Hour})
 		require.NoError(t, err)
 		lookups := 0
 		for path, n := range asked(server) {
@@ -368,7 +368,7 @@ func TestManyPathsOnCachix(t *testing.T) {
 			server.Set(hash(name)+".narinfo", []byte("listed, and never read"))
 		}
 		server.Reset()
-		_, err = cache.Look(t.Context(), nixcache.Wish{Paths: parse(t, texts...), Verify: nixcache.VerifyListed})
+		_, err = cache.Look(t.Context(), nixcache.Query{Paths: parse(t, texts...), Verify: nixcache.VerifyListed})
 		require.NoError(t, err)
 		assert.Len(t, server.Requests(), 2)
 	})

@@ -102,7 +102,7 @@ func (r *round) pull(ctx context.Context, c *Change, out *Outcome) error {
 	if err != nil {
 		return err
 	}
-	out.Pull, out.Done, err = r.Forge.Ensure(ctx, forge.PullWish{
+	out.Pull, out.Done, err = r.Forge.Ensure(ctx, forge.PullSpec{
 		Head: r.Branch, Base: r.Base, Title: text.Title, Body: text.Body, Foot: text.Foot, Labels: r.Labels, Draft: r.Draft, KeepDraft: r.KeepDraft,
 	})
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
 
-// Wish is what a release is to be.
-type Wish struct {
+// Request says how the next version is decided.
+type Request struct {
 	// Rules say what commits ask for; their TagPrefix is not used here.
 	Rules version.Rules
 	// Pre, Final and Override are as in version.Question.
@@ -24,7 +24,7 @@ type Wish struct {
 // Decide finds the next version. Candidates that lie on other lines of history
 // count only where the number would be taken twice. Its errors are those of
 // version.Decide, and [ErrShallow].
-func (c *Code) Decide(ctx context.Context, w Wish) (version.Decision, error) {
+func (c *Code) Decide(ctx context.Context, w Request) (version.Decision, error) {
 	base, err := c.Base(ctx)
 	if err != nil {
 		return version.Decision{}, err

@@ -3,7 +3,7 @@
 // since the last one, what the next one is called, and what its notes say.
 //
 //	code, err := release.Open(ctx, "got/repo", release.Options{Remote: remote})
-//	decision, err := code.Decide(ctx, release.Wish{Rules: version.Default(), Pre: "rc"})
+//	decision, err := code.Decide(ctx, release.Request{Rules: version.Default(), Pre: "rc"})
 //	notes, err := code.Notes(ctx, release.Entry{Version: decision.Next, Rules: rules, Date: now})
 //
 // A clone that is too shallow for an answer is never guessed from: what is

@@ -185,19 +185,19 @@ func TestTooShallow(t *testing.T) {
 		"a missing remote": {Remote: nil},
 	} {
 		c := open(t, clone(t, repo, "--depth=2"), o)
-		_, err := c.Decide(t.Context(), release.Wish{Rules: version.Default()})
+		_, err := c.Decide(t.Context(), release.Request{Rules: version.Default()})
 		require.ErrorIs(t, err, release.ErrShallow, name)
 		assert.ErrorContains(t, err, "fetch_tags: true, and leave out depth")
 	}
 	deep := open(t, clone(t, repo, "--depth=2"), release.Options{Remote: remote(t, repo.URL())})
-	d, err := deep.Decide(t.Context(), release.Wish{Rules: version.Default()})
+	d, err := deep.Decide(t.Context(), release.Request{Rules: version.Default()})
 	require.NoError(t, err)
 	assert.Equal(t, "1.1.0", d.Next.String())
 
 	// deep enough for the answer is deep enough
 	require.NoError(t, repo.UpdateRef("refs/tags/1.1.0", "main~1"))
 	enough := open(t, clone(t, repo, "--depth=2"), release.Options{})
-	d, err = enough.Decide(t.Context(), release.Wish{Rules: version.Default()})
+	d, err = enough.Decide(t.Context(), release.Request{Rules: version.Default()})
 	require.NoError(t, err)
 	assert.Equal(t, "1.1.1", d.Next.String())
 }
@@ -217,12 +217,12 @@ func TestCandidatesOfOtherLines(t *testing.T) {
 	series.Tag("v1.2", "", next)
 	require.NoError(t, series.Done())
 	c := open(t, clone(t, repo), release.Options{})
-	d, err := c.Decide(t.Context(), release.Wish{Rules: version.Default(), Pre: "rc"})
+	d, err := c.Decide(t.Context(), release.Request{Rules: version.Default(), Pre: "rc"})
 	require.NoError(t, err)
 	assert.Equal(t, "1.0.1-rc.2", d.Next.String())
 	known, err := version.Parse("1.0.1-rc.7")
 	require.NoError(t, err)
-	d, err = c.Decide(t.Context(), release.Wish{Rules: version.Default(), Pre: "rc", Known: []version.Version{known}})
+	d, err = c.Decide(t.Context(), release.Request{Rules: version.Default(), Pre: "rc", Known: []version.Version{known}})
 	require.NoError(t, err)
 	assert.Equal(t, "1.0.1-rc.8", d.Next.String())
 }
@@ -278,7 +278,7 @@ func TestWholeCloneAsksForNoObjects(t *testing.T) {
 	dir := clone(t, repo)
 	server.Reset()
 	c := open(t, dir, release.Options{Remote: remote(t, repo.URL())})
-	d, err := c.Decide(t.Context(), release.Wish{Rules: version.Default()})
+	d, err := c.Decide(t.Context(), release.Request{Rules: version.Default()})
 	require.NoError(t, err)
 	assert.Equal(t, "1.1.0", d.Next.String())
 	require.Len(t, server.Requests(), 1)
@@ -340,7 +340,7 @@ func TestEqualDatesCountNothingTwice(t *testing.T) {
 		commits, err := c.Since(t.Context(), base)
 		require.NoError(t, err, name)
 		assert.Len(t, commits, 2, name)
-		d, err := c.Decide(t.Context(), release.Wish{Rules: version.Default()})
+		d, err := c.Decide(t.Context(), release.Request{Rules: version.Default()})
 		require.NoError(t, err, name)
 		assert.Equal(t, "1.0.1", d.Next.String(), name)
 	}

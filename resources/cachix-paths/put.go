@@ -111,9 +111,9 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 		step.Logf("the list is empty, as it may be: there is nothing to wait for")
 		return answer(cache, nixcache.Report{}), nil
 	}
-	wish := p.wish(paths, step.Progress)
-	step.Logf("waiting for %s in cache %s, for %s at most", describe(p, len(paths)), cache.Name(), nixcache.Duration(wish.Timeout))
-	report, err := cache.Wait(ctx, wish)
+	query := p.query(paths, step.Progress)
+	step.Logf("waiting for %s in cache %s, for %s at most", describe(p, len(paths)), cache.Name(), nixcache.Duration(query.Timeout))
+	report, err := cache.Wait(ctx, query)
 	if err != nil {
 		return Result{}, err
 	}
@@ -144,8 +144,8 @@ func wanted(step concourse.Step, p PutParams) ([]nixcache.Path, error) {
 	return paths, nil
 }
 
-func (p PutParams) wish(paths []nixcache.Path, progress func(string, ...any)) nixcache.Wish {
-	w := nixcache.Wish{Paths: paths, Closure: p.Closure, Any: p.Any, Verify: p.Verify.Verify, Timeout: defaultTimeout, Progress: progress}
+func (p PutParams) query(paths []nixcache.Path, progress func(string, ...any)) nixcache.Query {
+	w := nixcache.Query{Paths: paths, Closure: p.Closure, Any: p.Any, Verify: p.Verify.Verify, Timeout: defaultTimeout, Progress: progress}
 	if p.Timeout != nil {
 		w.Timeout = *p.Timeout
 	}
@@ -229,15 +229,15 @@ func (p *Pin) apply(ctx context.Context, step concourse.Step, cache *nixcache.Ca
 		holds[pin.Name] = pin.Path
 	}
 	for _, path := range r.There() {
-		wish := nixcache.PinWish{Name: p.nameOf(path), Path: path, KeepDays: p.KeepDays, KeepRevisions: p.KeepRevisions}
-		if holds[wish.Name] == path {
-			step.Logf("%s is pinned as %s already", path.Base(), wish.Name)
-		} else if err := cache.Pin(ctx, wish); err != nil {
+		query := nixcache.PinSpec{Name: p.nameOf(path), Path: path, KeepDays: p.KeepDays, KeepRevisions: p.KeepRevisions}
+		if holds[query.Name] == path {
+			step.Logf("%s is pinned as %s already", path.Base(), query.Name)
+		} else if err := cache.Pin(ctx, query); err != nil {
 			return fmt.Errorf("the paths are there, but: %w", err)
 		} else {
-			step.Logf("pinned: %s as %s", path.Base(), wish.Name)
+			step.Logf("pinned: %s as %s", path.Base(), query.Name)
 		}
-		out.Metadata.Add("pinned", "%s", wish.Name)
+		out.Metadata.Add("pinned", "%s", query.Name)
 	}
 	return nil
 }

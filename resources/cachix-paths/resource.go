@@ -108,7 +108,7 @@ func present(ctx context.Context, step concourse.Step, src Source, given *Versio
 	if err != nil {
 		return nil, err
 	}
-	report, err := cache.Look(ctx, nixcache.Wish{Paths: paths})
+	report, err := cache.Look(ctx, nixcache.Query{Paths: paths})
 	if err != nil {
 		return nil, fmt.Errorf("look for %s in cache %s: %w", count(len(paths)), cache.Name(), err)
 	}

@@ -107,7 +107,7 @@ func wait(ctx context.Context, p concourse.Process) error {
 		return fmt.Errorf("wait: %w", err)
 	}
 	say("waiting for %s in cache %s, for %s at most", describe(w.params, len(paths)), cache.Name(), nixcache.Duration(w.timeout))
-	report, err := cache.Wait(ctx, w.params.wish(paths, say))
+	report, err := cache.Wait(ctx, w.params.query(paths, say))
 	if err != nil {
 		return err
 	}

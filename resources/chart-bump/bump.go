@@ -17,7 +17,7 @@ type bumper struct {
 	step   concourse.Step
 	remote *git.Remote
 	store  *git.Store
-	wish   wish
+	wanted wanted
 	code   *sourceRepository // nil when the put has none
 
 	last changes // of the newest commit that was worked out
@@ -30,11 +30,11 @@ func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (
 	if err != nil {
 		return nil, err
 	}
-	c, err := b.wish.edit(files, b.step.Logf)
+	c, err := b.wanted.edit(files, b.step.Logf)
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range b.wish.whole {
+	for _, dir := range b.wanted.whole {
 		if err := proposal.Replace(ctx, b.store, on.Tree, path.Join(b.src.Chart, dir), c.edits); err != nil {
 			return nil, err
 		}
@@ -50,7 +50,7 @@ func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (
 	if err != nil {
 		return nil, err
 	}
-	chart, err := b.wish.editChart(files, tree != on.Tree)
+	chart, err := b.wanted.editChart(files, tree != on.Tree)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (
 		c.edits[b.src.chartPath()] = git.Edit{Content: chart}
 	}
 	b.last = c
-	m := message{src: b.src, wish: b.wish, changes: c}
+	m := message{src: b.src, wanted: b.wanted, changes: c}
 	return &proposal.Change{
 		Edits: c.edits, Kept: len(kept) > 0 || c.kept, Message: m.commit(), Trailers: b.step.Build.Trailers(),
 		Text: func(ctx context.Context) (proposal.Text, error) {
@@ -72,7 +72,7 @@ func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (
 // the folders that it replaces whole.
 func (b *bumper) spoken(name string) bool {
 	return name == b.src.valuesPath() || name == b.src.chartPath() ||
-		slices.ContainsFunc(b.wish.whole, func(dir string) bool { return strings.HasPrefix(name, path.Join(b.src.Chart, dir)+"/") })
+		slices.ContainsFunc(b.wanted.whole, func(dir string) bool { return strings.HasPrefix(name, path.Join(b.src.Chart, dir)+"/") })
 }
 
 // tree is the tree with the edits.

@@ -14,8 +14,8 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
 )
 
-// wish is what a put asks for, as far as it does not depend on the repository.
-type wish struct {
+// wanted is what a put asks for, as far as it does not depend on the repository.
+type wanted struct {
 	targets []target
 	version *version.Version // nil when the put has none
 	// extra are files of the chart, by their paths in it, and whole the folders
@@ -54,7 +54,7 @@ type chartFiles struct {
 
 // edit works out the changes of the values and of Chart.yaml. It knows nothing
 // of repositories.
-func (w wish) edit(files chartFiles, logf func(string, ...any)) (changes, error) {
+func (w wanted) edit(files chartFiles, logf func(string, ...any)) (changes, error) {
 	out := changes{edits: map[string]git.Edit{}}
 	values, err := w.editValues(files, &out, logf)
 	if err != nil {
@@ -69,7 +69,7 @@ func (w wish) edit(files chartFiles, logf func(string, ...any)) (changes, error)
 	return out, nil
 }
 
-func (w wish) editValues(files chartFiles, out *changes, logf func(string, ...any)) ([]byte, error) {
+func (w wanted) editValues(files chartFiles, out *changes, logf func(string, ...any)) ([]byte, error) {
 	f, err := yamledit.Parse(files.values, yamledit.Options{Shared: files.src.SharedValues})
 	if err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func (t target) lastKey() string {
 
 // editChart works out Chart.yaml: its appVersion, and its own version if
 // anything else changes.
-func (w wish) editChart(files chartFiles, anything bool) ([]byte, error) {
+func (w wanted) editChart(files chartFiles, anything bool) ([]byte, error) {
 	name := files.src.chartPath()
 	f, err := yamledit.Parse(files.chart, yamledit.Options{})
 	if err != nil {
@@ -194,7 +194,7 @@ func increment(number, word string) (string, error) {
 }
 
 // readCopies collects what copy and files name.
-func (w *wish) readCopies(from artifact.Folder, p PutParams) error {
+func (w *wanted) readCopies(from artifact.Folder, p PutParams) error {
 	w.extra = map[string]git.Edit{}
 	copier := artifact.Copier{From: from}
 	for i, c := range p.Copy {

@@ -9,8 +9,8 @@ import (
 
 // message is what a bump says of itself, as a commit and as a pull request.
 type message struct {
-	src  Source
-	wish wish
+	src    Source
+	wanted wanted
 	changes
 	// commits are those of the code between two bumps, newest first; reached says
 	// that the list goes back to the older one.
@@ -21,16 +21,16 @@ type message struct {
 // title is the first line of both.
 func (m message) title() string {
 	scope := "chore(" + m.src.name() + "): "
-	one := m.wish.version != nil && !m.kept // version of everything
+	one := m.wanted.version != nil && !m.kept // version of everything
 	switch {
 	case len(m.images) == 1:
 		return scope + fmt.Sprintf("bump %s image to '%s'", m.images[0].image.Name, m.images[0].digest)
 	case len(m.images) > 1 && one:
-		return scope + fmt.Sprintf("bump %d images to %s", len(m.images), m.wish.version)
+		return scope + fmt.Sprintf("bump %d images to %s", len(m.images), m.wanted.version)
 	case len(m.images) > 1:
 		return scope + fmt.Sprintf("bump %d images", len(m.images))
-	case m.wish.version != nil:
-		return scope + "bump to " + m.wish.version.String()
+	case m.wanted.version != nil:
+		return scope + "bump to " + m.wanted.version.String()
 	}
 	return scope + "update files"
 }
@@ -50,8 +50,8 @@ func (m message) commit() string {
 // body is the pull request's text.
 func (m message) body() string {
 	var b strings.Builder
-	if m.wish.version != nil {
-		fmt.Fprintf(&b, "Version `%s`.\n\n", m.wish.version)
+	if m.wanted.version != nil {
+		fmt.Fprintf(&b, "Version `%s`.\n\n", m.wanted.version)
 	}
 	for _, c := range m.images {
 		fmt.Fprintf(&b, "### %s\n\nThe digest of the image becomes\n\n```\n%s\n```\n\n", markdown.Verbatim(c.image.Name), c.digest)

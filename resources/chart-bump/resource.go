@@ -41,7 +41,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	if code != nil {
 		defer func() { err = errors.Join(err, code.Close()) }()
 	}
-	w, err := newWish(ctx, step, src, p, code)
+	w, err := readPut(ctx, step, src, p, code)
 	if err != nil {
 		return Result{}, err
 	}
@@ -56,7 +56,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	}
 	defer bot.Close()
 	bot.RequireMerge = p.RequireAutoMerge
-	b := &bumper{src: src, step: step, remote: remote, store: store, wish: w, code: code}
+	b := &bumper{src: src, step: step, remote: remote, store: store, wanted: w, code: code}
 	done, err := bot.Keep(ctx, b.edit)
 	if err != nil {
 		return Result{}, err
@@ -98,10 +98,10 @@ func codeOf(_ context.Context, step concourse.Step, p PutParams) (*sourceReposit
 	return code, nil
 }
 
-// newWish reads everything that params name. It uses no network but for images
+// readPut reads everything that params name. It uses no network but for images
 // that are looked up in a registry.
-func newWish(ctx context.Context, step concourse.Step, src Source, p PutParams, code *sourceRepository) (wish, error) {
-	var w wish
+func readPut(ctx context.Context, step concourse.Step, src Source, p PutParams, code *sourceRepository) (wanted, error) {
+	var w wanted
 	if err := checkExtra(src, p); err != nil {
 		return w, err
 	}
@@ -157,8 +157,8 @@ func (b *bumper) describe(out *Result, commit git.Hash) {
 	if web := b.remote.WebURL(); web != "" {
 		out.Metadata.Add("url", "%s/commit/%s", web, commit)
 	}
-	if b.wish.version != nil {
-		out.Metadata.Add("version", "%s", b.wish.version)
+	if b.wanted.version != nil {
+		out.Metadata.Add("version", "%s", b.wanted.version)
 	}
 	for _, c := range b.last.images {
 		out.Metadata.Add(c.image.Name, "%s", c.digest)

@@ -64,7 +64,7 @@ func (c *code) follow(ctx context.Context, tip *git.Commit, try int) error {
 }
 
 func (c *code) decide(ctx context.Context, known []version.Version, pre, override string) (version.Decision, error) {
-	return c.Decide(ctx, release.Wish{Rules: c.rules, Pre: pre, Override: override, Known: known})
+	return c.Decide(ctx, release.Request{Rules: c.rules, Pre: pre, Override: override, Known: known})
 }
 
 func (c *code) notes(ctx context.Context, v version.Version, now time.Time) ([]byte, error) {

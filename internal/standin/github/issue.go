@@ -108,20 +108,20 @@ func getLabel(_ *Server, c *call) (status int, body any, err error) {
 }
 
 func createLabel(_ *Server, c *call) (status int, body any, err error) {
-	var wish struct{ Name string }
-	if err := c.decode(&wish); err != nil {
+	var spec struct{ Name string }
+	if err := c.decode(&spec); err != nil {
 		return 0, nil, err
 	}
 	switch {
-	case wish.Name == "":
+	case spec.Name == "":
 		return 0, nil, invalid(detail{Resource: "Label", Code: "missing_field", Field: "name"})
-	case tooLong("Label", "name", wish.Name, maxLabel) != nil:
-		return 0, nil, tooLong("Label", "name", wish.Name, maxLabel)
-	case slices.ContainsFunc(c.repository.labels, same(wish.Name)):
+	case tooLong("Label", "name", spec.Name, maxLabel) != nil:
+		return 0, nil, tooLong("Label", "name", spec.Name, maxLabel)
+	case slices.ContainsFunc(c.repository.labels, same(spec.Name)):
 		return 0, nil, invalid(detail{Resource: "Label", Code: "already_exists", Field: "name"})
 	}
-	c.repository.labels = append(c.repository.labels, wish.Name)
-	return http.StatusCreated, labelBody(wish.Name), nil
+	c.repository.labels = append(c.repository.labels, spec.Name)
+	return http.StatusCreated, labelBody(spec.Name), nil
 }
 
 func createComment(s *Server, c *call) (status int, body any, err error) {
@@ -129,17 +129,17 @@ func createComment(s *Server, c *call) (status int, body any, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	var wish struct{ Body string }
-	if err := c.decode(&wish); err != nil {
+	var spec struct{ Body string }
+	if err := c.decode(&spec); err != nil {
 		return 0, nil, err
 	}
-	if wish.Body == "" {
+	if spec.Body == "" {
 		return 0, nil, invalid(detail{Resource: "IssueComment", Code: "missing_field", Field: "body"})
 	}
-	if err := tooLong("IssueComment", "body", wish.Body, maxBody); err != nil {
+	if err := tooLong("IssueComment", "body", spec.Body, maxBody); err != nil {
 		return 0, nil, err
 	}
-	made := comment{ID: s.nextID(), Body: wish.Body, Created: s.now(), User: user{c.login}}
+	made := comment{ID: s.nextID(), Body: spec.Body, Created: s.now(), User: user{c.login}}
 	p.comments, p.updated = append(p.comments, made), s.now()
 	return http.StatusCreated, made, nil
 }
@@ -153,11 +153,11 @@ func listComments(s *Server, c *call) (status int, body any, err error) {
 }
 
 func createStatus(s *Server, c *call) (code int, body any, err error) {
-	var wish struct {
+	var spec struct {
 		State, Context, Description string
 		URL                         string `json:"target_url"`
 	}
-	if err := c.decode(&wish); err != nil {
+	if err := c.decode(&spec); err != nil {
 		return 0, nil, err
 	}
 	r, ref := c.repository, c.PathValue("ref")
@@ -168,16 +168,16 @@ func createStatus(s *Server, c *call) (code int, body any, err error) {
 	switch {
 	case err != nil || commit != ref: // GitHub takes whole hashes only
 		return 0, nil, &failure{status: http.StatusUnprocessableEntity, message: "No commit found for SHA: " + ref}
-	case !slices.Contains([]string{"pending", "success", "failure", "error"}, wish.State):
+	case !slices.Contains([]string{"pending", "success", "failure", "error"}, spec.State):
 		return 0, nil, is("state", "custom", "state is not included in the list")
-	case utf8.RuneCountInString(wish.Description) > maxDescription:
+	case utf8.RuneCountInString(spec.Description) > maxDescription:
 		return 0, nil, is("description", "custom", "description is too long (maximum is 140 characters)")
 	}
-	if wish.Context == "" {
-		wish.Context = "default"
+	if spec.Context == "" {
+		spec.Context = "default"
 	}
 	made := &status{
-		id: s.nextID(), commit: commit, state: wish.State, context: wish.Context, text: wish.Description, url: wish.URL, who: c.login, when: s.now(),
+		id: s.nextID(), commit: commit, state: spec.State, context: spec.Context, text: spec.Description, url: spec.URL, who: c.login, when: s.now(),
 	}
 	r.statuses = append(r.statuses, made)
 	for _, p := range r.pulls {

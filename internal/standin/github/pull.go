@@ -147,42 +147,42 @@ func listPulls(s *Server, c *call) (status int, body any, err error) {
 }
 
 func createPull(s *Server, c *call) (status int, body any, err error) {
-	var wish struct {
+	var spec struct {
 		Title, Body, Head, Base string
 		Draft                   bool
 	}
-	if err := c.decode(&wish); err != nil {
+	if err := c.decode(&spec); err != nil {
 		return 0, nil, err
 	}
-	if err := cmp.Or(tooLong("PullRequest", "title", wish.Title, maxTitle), tooLong("PullRequest", "body", wish.Body, maxBody)); err != nil {
+	if err := cmp.Or(tooLong("PullRequest", "title", spec.Title, maxTitle), tooLong("PullRequest", "body", spec.Body, maxBody)); err != nil {
 		return 0, nil, err
 	}
 	r := c.repository
-	owner, head, qualified := strings.Cut(wish.Head, ":")
+	owner, head, qualified := strings.Cut(spec.Head, ":")
 	if !qualified {
-		owner, head = r.owner(), wish.Head
+		owner, head = r.owner(), spec.Head
 	}
-	headCommit, baseCommit := r.branch(head), r.branch(wish.Base)
+	headCommit, baseCommit := r.branch(head), r.branch(spec.Base)
 	is := func(code, field, message string) error {
 		return invalid(detail{Resource: "PullRequest", Code: code, Field: field, Message: message})
 	}
 	switch {
-	case wish.Title == "":
+	case spec.Title == "":
 		return 0, nil, is("missing_field", "title", "")
 	case headCommit == "" || !strings.EqualFold(owner, r.owner()):
 		return 0, nil, is("invalid", "head", "")
 	case baseCommit == "":
 		return 0, nil, is("invalid", "base", "")
-	case slices.ContainsFunc(r.pulls, func(p *pull) bool { return p.open() && p.head == head && p.base == wish.Base }):
+	case slices.ContainsFunc(r.pulls, func(p *pull) bool { return p.open() && p.head == head && p.base == spec.Base }):
 		return 0, nil, is("custom", "", "A pull request already exists for "+r.owner()+":"+head+".")
 	case r.reaches(baseCommit, headCommit):
-		return 0, nil, is("custom", "", "No commits between "+wish.Base+" and "+head)
-	case wish.Draft && r.settings.NoDrafts:
+		return 0, nil, is("custom", "", "No commits between "+spec.Base+" and "+head)
+	case spec.Draft && r.settings.NoDrafts:
 		return 0, nil, &failure{status: http.StatusUnprocessableEntity, message: "Draft pull requests are not supported in this repository."}
 	}
 	r.lastPull++
 	p := &pull{
-		number: r.lastPull, title: wish.Title, body: wish.Body, author: c.login, head: head, base: wish.Base, draft: wish.Draft,
+		number: r.lastPull, title: spec.Title, body: spec.Body, author: c.login, head: head, base: spec.Base, draft: spec.Draft,
 		headCommit: headCommit, baseCommit: baseCommit, created: s.now(), updated: s.now(), events: []string{"opened"},
 	}
 	r.pulls = append(r.pulls, p)
@@ -212,8 +212,8 @@ func (e pullEdit) tooLong() error {
 }
 
 func editPull(s *Server, c *call) (status int, body any, err error) {
-	var wish pullEdit
-	if err := c.decode(&wish); err != nil {
+	var spec pullEdit
+	if err := c.decode(&spec); err != nil {
 		return 0, nil, err
 	}
 	r := c.repository
@@ -224,28 +224,28 @@ func editPull(s *Server, c *call) (status int, body any, err error) {
 	is := func(field, message string) error {
 		return invalid(detail{Resource: "PullRequest", Code: "invalid", Field: field, Message: message})
 	}
-	if err := wish.tooLong(); err != nil {
+	if err := spec.tooLong(); err != nil {
 		return 0, nil, err
 	}
 	switch {
-	case wish.Base != nil && !p.open():
+	case spec.Base != nil && !p.open():
 		return 0, nil, is("base", "Cannot change base branch of closed pull request")
-	case wish.Base != nil && r.branch(*wish.Base) == "":
+	case spec.Base != nil && r.branch(*spec.Base) == "":
 		return 0, nil, is("base", "")
-	case wish.State != nil && *wish.State == "open" && !p.open() && (!p.mergedAt.IsZero() || r.branch(p.head) != p.headCommit):
+	case spec.State != nil && *spec.State == "open" && !p.open() && (!p.mergedAt.IsZero() || r.branch(p.head) != p.headCommit):
 		return 0, nil, is("state", "state cannot be changed. The "+p.head+" branch was force-pushed or recreated.")
 	}
-	for to, from := range map[*string]*string{&p.title: wish.Title, &p.body: wish.Body, &p.base: wish.Base} {
+	for to, from := range map[*string]*string{&p.title: spec.Title, &p.body: spec.Body, &p.base: spec.Base} {
 		if from != nil && *to != *from {
 			*to, p.updated = *from, s.now()
 			p.events = append(p.events, "edited")
 		}
 	}
-	if wish.Base != nil {
+	if spec.Base != nil {
 		p.baseCommit = r.branch(p.base)
 	}
-	if wish.State != nil && (*wish.State == "open") != p.open() {
-		r.setOpen(p, *wish.State == "open")
+	if spec.State != nil && (*spec.State == "open") != p.open() {
+		r.setOpen(p, *spec.State == "open")
 	}
 	return http.StatusOK, r.whole(p), nil
 }
@@ -260,11 +260,11 @@ func (r *Repository) setOpen(p *pull, open bool) {
 }
 
 func mergePull(_ *Server, c *call) (status int, body any, err error) {
-	var wish struct {
+	var spec struct {
 		SHA    string `json:"sha"`
 		Method string `json:"merge_method"`
 	}
-	if err := c.decode(&wish); err != nil {
+	if err := c.decode(&spec); err != nil {
 		return 0, nil, err
 	}
 	r := c.repository
@@ -272,10 +272,10 @@ func mergePull(_ *Server, c *call) (status int, body any, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if err := r.mayMerge(p, cmp.Or(wish.Method, "merge"), wish.SHA); err != nil {
+	if err := r.mayMerge(p, cmp.Or(spec.Method, "merge"), spec.SHA); err != nil {
 		return 0, nil, err
 	}
-	if err := r.merge(p, cmp.Or(wish.Method, "merge"), c.login); err != nil {
+	if err := r.merge(p, cmp.Or(spec.Method, "merge"), c.login); err != nil {
 		return 0, nil, err
 	}
 	return http.StatusOK, map[string]any{"sha": p.mergeCommit, "merged": true, "message": "Pull Request successfully merged"}, nil

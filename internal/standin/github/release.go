@@ -67,7 +67,7 @@ func (r *Repository) published(tag string) *release {
 	return nil
 }
 
-type releaseWish struct {
+type releaseBody struct {
 	Tag        *string `json:"tag_name"`
 	Target     *string `json:"target_commitish"`
 	Title      *string `json:"name"`
@@ -76,7 +76,7 @@ type releaseWish struct {
 	Prerelease *bool   `json:"prerelease"`
 }
 
-func (w releaseWish) apply(l *release) {
+func (w releaseBody) apply(l *release) {
 	set(&l.tag, w.Tag)
 	set(&l.target, w.Target)
 	set(&l.title, w.Title)
@@ -92,8 +92,8 @@ func set[T any](to, from *T) {
 }
 
 func createRelease(s *Server, c *call) (status int, body any, err error) {
-	var wish releaseWish
-	if err := c.decode(&wish); err != nil {
+	var spec releaseBody
+	if err := c.decode(&spec); err != nil {
 		return 0, nil, err
 	}
 	r := c.repository
@@ -102,7 +102,7 @@ func createRelease(s *Server, c *call) (status int, body any, err error) {
 		return 0, nil, err
 	}
 	l := &release{id: s.nextID(), target: head, created: s.now(), author: c.login}
-	wish.apply(l)
+	spec.apply(l)
 	is := func(code, field string) error { return invalid(detail{Resource: "Release", Code: code, Field: field}) }
 	switch {
 	case l.tag == "":
@@ -140,8 +140,8 @@ func (r *Repository) publish(l *release) error {
 }
 
 func editRelease(_ *Server, c *call) (status int, body any, err error) {
-	var wish releaseWish
-	if err := c.decode(&wish); err != nil {
+	var spec releaseBody
+	if err := c.decode(&spec); err != nil {
 		return 0, nil, err
 	}
 	l, err := c.repository.release(c.number("id"))
@@ -149,7 +149,7 @@ func editRelease(_ *Server, c *call) (status int, body any, err error) {
 		return 0, nil, err
 	}
 	next := *l
-	wish.apply(&next)
+	spec.apply(&next)
 	if other := c.repository.published(next.tag); other != nil && other != l && !next.draft {
 		return 0, nil, invalid(detail{Resource: "Release", Code: "already_exists", Field: "tag_name"})
 	}

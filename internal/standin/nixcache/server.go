@@ -224,16 +224,16 @@ type revision struct {
 }
 
 func (s *Server) servePin(w http.ResponseWriter, r *http.Request) {
-	var wish struct {
+	var spec struct {
 		Name      string          `json:"name"`
 		StorePath string          `json:"storePath"`
 		Keep      json.RawMessage `json:"keep"`
 	}
-	if err := json.NewDecoder(r.Body).Decode(&wish); err != nil || wish.Name == "" {
+	if err := json.NewDecoder(r.Body).Decode(&spec); err != nil || spec.Name == "" {
 		http.Error(w, `{"error":"want a pin"}`, http.StatusBadRequest)
 		return
 	}
-	s.pin(wish.Name, wish.StorePath, wish.Keep)
+	s.pin(spec.Name, spec.StorePath, spec.Keep)
 	w.WriteHeader(http.StatusNoContent)
 }
 

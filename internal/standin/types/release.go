@@ -129,7 +129,7 @@ func (r Release) in(ctx context.Context, c container, source releaseSource, vers
 }
 
 func (r Release) out(ctx context.Context, c container, source releaseSource, params releasePut) (result, error) {
-	wish, err := params.wish(c, source)
+	spec, err := params.spec(c, source)
 	if err != nil {
 		return result{}, err
 	}
@@ -139,7 +139,7 @@ func (r Release) out(ctx context.Context, c container, source releaseSource, par
 		return result{}, err
 	}
 	defer f.Disconnect()
-	made, _, err := f.EnsureRelease(ctx, wish)
+	made, _, err := f.EnsureRelease(ctx, spec)
 	if err != nil {
 		return result{}, err
 	}
@@ -155,40 +155,40 @@ func (r Release) out(ctx context.Context, c container, source releaseSource, par
 	return result{}, fmt.Errorf("the release of %s is not in the list of releases", made.Tag)
 }
 
-// wish is the release that the params describe.
-func (p releasePut) wish(c container, source releaseSource) (forge.ReleaseWish, error) {
-	wish := forge.ReleaseWish{Draft: source.Drafts, Prerelease: source.PreRelease && source.Release != nil && !*source.Release}
+// spec is the release that the params describe.
+func (p releasePut) spec(c container, source releaseSource) (forge.ReleaseSpec, error) {
+	spec := forge.ReleaseSpec{Draft: source.Drafts, Prerelease: source.PreRelease && source.Release != nil && !*source.Release}
 	if p.Name == "" || p.Tag == "" {
-		return wish, errors.New("name and tag are needed: paths of files that hold them")
+		return spec, errors.New("name and tag are needed: paths of files that hold them")
 	}
 	for _, file := range []struct {
 		path string
 		into *string
-	}{{p.Name, &wish.Title}, {p.Tag, &wish.Tag}, {p.Body, &wish.Body}, {p.Commitish, &wish.Commit}} {
+	}{{p.Name, &spec.Title}, {p.Tag, &spec.Tag}, {p.Body, &spec.Body}, {p.Commitish, &spec.Commit}} {
 		if file.path == "" {
 			continue
 		}
 		var err error
 		if *file.into, err = c.text(file.path); err != nil {
-			return wish, err
+			return spec, err
 		}
 	}
-	wish.Tag = p.TagPrefix + wish.Tag
+	spec.Tag = p.TagPrefix + spec.Tag
 	for _, glob := range p.Globs {
 		at, err := c.path(glob)
 		if err != nil {
-			return wish, err
+			return spec, err
 		}
 		found, err := filepath.Glob(at)
 		if err != nil {
-			return wish, fmt.Errorf("glob %q: %w", glob, err)
+			return spec, fmt.Errorf("glob %q: %w", glob, err)
 		}
 		if len(found) == 0 {
-			return wish, fmt.Errorf("could not find a file that matches the glob %q", glob)
+			return spec, fmt.Errorf("could not find a file that matches the glob %q", glob)
 		}
 		for _, f := range found {
-			wish.Uploads = append(wish.Uploads, forge.Upload{Name: filepath.Base(f), Path: f})
+			spec.Uploads = append(spec.Uploads, forge.Upload{Name: filepath.Base(f), Path: f})
 		}
 	}
-	return wish, nil
+	return spec, nil
 }
