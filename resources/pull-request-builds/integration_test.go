@@ -130,10 +130,10 @@ func TestConflictsAreNamed(t *testing.T) {
 		log, status := w.run(t, "in", dir, map[string]any{"version": v}, nil)
 		assert.Equal(t, 1, status)
 		assert.Contains(t, log, "conflicts in ")
-		assert.Contains(t, log, "x.yml (changed on both sides in a place)")
+		assert.Contains(t, log, "x.yml (changed on both sides in 1 place)")
 		assert.Contains(t, log, "merge the base branch into the pull request and resolve them there")
 		if tool == "merge" {
-			assert.Contains(t, log, "lines (changed on both sides in a place), x.yml")
+			assert.Contains(t, log, "lines (changed on both sides in 1 place), x.yml")
 		} else {
 			assert.Contains(t, log, `"feat: work on one"`)
 		}
