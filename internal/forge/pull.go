@@ -17,9 +17,11 @@ type Pull struct {
 	// URL is its page for people.
 	URL    string
 	Author string // login name
-	Open   bool
-	Draft  bool
-	Merged bool
+	// MergedBy is the login name of the person who merged it. Lists do not have it.
+	MergedBy string
+	Open     bool
+	Draft    bool
+	Merged   bool
 	// Head and Base are names of branches; HeadRepository is owner/name of the
 	// first one's, and differs from the forge's for a fork.
 	Head, Base, HeadRepository string
@@ -54,7 +56,7 @@ func readPull(p *github.PullRequest, err error) (*Pull, error) {
 
 func newPull(p *github.PullRequest) *Pull {
 	out := &Pull{
-		Number: p.GetNumber(), Title: p.GetTitle(), Body: p.GetBody(), URL: p.GetHTMLURL(), Author: p.GetUser().GetLogin(),
+		Number: p.GetNumber(), Title: p.GetTitle(), Body: p.GetBody(), URL: p.GetHTMLURL(), Author: p.GetUser().GetLogin(), MergedBy: p.GetMergedBy().GetLogin(),
 		Open: p.GetState() == "open", Draft: p.GetDraft(), Merged: p.GetMerged() || p.MergedAt != nil,
 		Head: p.GetHead().GetRef(), Base: p.GetBase().GetRef(), HeadRepository: p.GetHead().GetRepo().GetFullName(),
 		HeadCommit: p.GetHead().GetSHA(), AutoMerge: p.AutoMerge != nil,

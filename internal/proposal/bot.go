@@ -53,6 +53,9 @@ type Change struct {
 	Edits map[string]git.Edit
 	// Kept says that a part of Edits comes from what the branch held.
 	Kept bool
+	// Needless says why there are no Edits, for the pull request that is closed then. Without it, the
+	// base has everything.
+	Needless string
 	// Message is the commit's, and Trailers its last lines, as "Build: https://…".
 	Message  string
 	Trailers []string

@@ -7,6 +7,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/markdown"
 )
 
 // round is one attempt, from what both branches were when it began.
@@ -35,7 +36,7 @@ func (r *round) run(ctx context.Context) (*Outcome, error) {
 	case err != nil:
 		return nil, err
 	case built == nil:
-		return r.nothing(ctx, edited)
+		return r.nothing(ctx, c, edited)
 	case edited != nil:
 		return nil, edited
 	}
@@ -113,7 +114,7 @@ func (r *round) pull(ctx context.Context, c *Change, out *Outcome) error {
 }
 
 // nothing ends a run whose change the base has already: an open pull request has nothing left.
-func (r *round) nothing(ctx context.Context, edited error) (*Outcome, error) {
+func (r *round) nothing(ctx context.Context, c *Change, edited error) (*Outcome, error) {
 	out := &Outcome{On: r.on}
 	pull, err := r.Forge.Pull(ctx, r.Branch, r.Base)
 	if errors.Is(err, forge.ErrNotFound) {
@@ -127,7 +128,11 @@ func (r *round) nothing(ctx context.Context, edited error) (*Outcome, error) {
 		return out, nil //nolint:nilerr // it is why the pull request is left, which the outcome says
 	}
 	out.Closed = pull
-	return out, r.Forge.Close(ctx, pull.Number, fmt.Sprintf("Closed: branch `%s` has everything that this pull request was for since %.7s.", r.Base, r.on.Hash))
+	reason := fmt.Sprintf("Closed: branch `%s` has everything that this pull request was for since %.7s.", r.Base, r.on.Hash)
+	if c.Needless != "" {
+		reason = "Closed: " + markdown.Text(c.Needless) + "."
+	}
+	return out, r.Forge.Close(ctx, pull.Number, reason)
 }
 
 // merge lets the forge merge the pull request, if that is wanted.

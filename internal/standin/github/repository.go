@@ -206,7 +206,7 @@ func (r *Repository) merge(p *pull, method, by string) error {
 	case "squash":
 		commit, err = r.mergeCommit(p, by, "-p", p.baseCommit)
 	case "rebase":
-		commit, err = r.rebase(p)
+		commit, err = r.rebase(p, by)
 	default:
 		err = fmt.Errorf("%q is no way to merge", method)
 	}
@@ -228,13 +228,53 @@ func (r *Repository) mergeCommit(p *pull, by string, parents ...string) (string,
 	if len(parents) > 2 {
 		message = fmt.Sprintf("Merge pull request #%d from %s/%s\n\n%s\n", p.number, r.owner(), p.head, p.title)
 	}
-	message = strings.TrimRight(message, "\n") + "\n\nMerged-by: " + by + "\n"
-	out, err := r.Git().GitInput(message, append([]string{"commit-tree", tree, "-F", "-"}, parents...)...)
-	return strings.TrimSpace(out), err
+	author := signature(by)
+	if len(parents) == 2 {
+		if author, err = r.line("log", "-1", "--format=%an <%ae>", p.headCommit); err != nil {
+			return "", err
+		}
+	}
+	out, err := r.Git().GitInput(strings.TrimRight(message, "\n")+"\n", append([]string{"commit-tree", tree, "-F", "-"}, parents...)...)
+	if err != nil {
+		return "", err
+	}
+	return r.signed(strings.TrimSpace(out), author, "GitHub <noreply@github.com>")
 }
 
-// rebase is done in a work tree, as git has no way without one.
-func (r *Repository) rebase(p *pull) (commit string, err error) {
+// signature is a person as a commit has it.
+func signature(by string) string {
+	if strings.Contains(by, "<") {
+		return by
+	}
+	return fmt.Sprintf("%s <%s@users.noreply.github.com>", by, by)
+}
+
+// signed is a commit with another author, unless that is empty, and another committer.
+func (r *Repository) signed(commit, author, committer string, parents ...string) (string, error) {
+	text, err := r.Git().Git("cat-file", "commit", commit)
+	if err != nil {
+		return "", err
+	}
+	head, message, _ := strings.Cut(text, "\n\n")
+	var lines []string
+	for line := range strings.SplitSeq(head, "\n") {
+		key, value, _ := strings.Cut(line, " ")
+		at := value[strings.LastIndex(value, ">")+1:]
+		switch {
+		case key == "author" && author != "":
+			line = "author " + author + at
+		case key == "committer":
+			line = "committer " + committer + at
+		case key == "parent" && len(parents) > 0:
+			line, parents = "parent "+parents[0], parents[1:]
+		}
+		lines = append(lines, line)
+	}
+	return r.Git().Object("commit", []byte(strings.Join(lines, "\n")+"\n\n"+message))
+}
+
+// rebase is done in a work tree, as git has no way without one. The committer of each commit is who merges.
+func (r *Repository) rebase(p *pull, by string) (commit string, err error) {
 	dir, err := os.MkdirTemp("", "github-")
 	if err != nil {
 		return "", err
@@ -250,7 +290,17 @@ func (r *Repository) rebase(p *pull) (commit string, err error) {
 	if _, err := r.Git().Git("-C", tree, "rebase", "--quiet", p.baseCommit); err != nil {
 		return "", err
 	}
-	return r.line("-C", tree, "rev-parse", "HEAD")
+	list, err := r.line("-C", tree, "rev-list", "--reverse", p.baseCommit+"..HEAD")
+	if err != nil {
+		return "", err
+	}
+	commit = p.baseCommit
+	for c := range strings.FieldsSeq(list) {
+		if commit, err = r.signed(c, "", signature(by), commit); err != nil {
+			return "", err
+		}
+	}
+	return commit, nil
 }
 
 // files are the changed files of a pull request.
