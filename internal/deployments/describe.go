@@ -161,10 +161,10 @@ func (r *Repository) gatesNow(ctx context.Context, environment string) (*View, s
 		return v, "", nil
 	}
 	var err error
-	if v.Refs, err = r.refs(ctx, r.src.gatesRef()); err != nil {
+	if v.Refs, err = r.refs(ctx, r.src.GatesRef()); err != nil {
 		return nil, "", err
 	}
-	if v.gatesHead, err = r.tip(ctx, v.Refs, r.src.gatesRef()); err != nil {
+	if v.gatesHead, err = r.tip(ctx, v.Refs, r.src.GatesRef()); err != nil {
 		return nil, "", err
 	}
 	if v.Gates, err = r.gatesAt(ctx, v.gatesHead); err != nil {

@@ -10,7 +10,12 @@ import (
 
 // ExplainLocal explains a clone, without a network.
 func ExplainLocal(ctx context.Context, src Source, clone *git.Clone, now time.Time, environments ...string) (*Explanation, error) {
-	r := NewRepository(src, localRefs{clone, src}, clone.Store, func(string, ...any) {})
+	return ExplainCopy(ctx, src, clone.Store, clone.Refs, now, environments...)
+}
+
+// ExplainCopy explains a copy of a repository that has the refs that all returns.
+func ExplainCopy(ctx context.Context, src Source, store *git.Store, all func() (map[string]git.Hash, error), now time.Time, environments ...string) (*Explanation, error) {
+	r := NewRepository(src, localRefs{all, src}, store, func(string, ...any) {})
 	r.allEnvironments = true
 	refs, err := r.refs(ctx, src.RefNames()...)
 	if err != nil {
@@ -25,13 +30,13 @@ func ExplainLocal(ctx context.Context, src Source, clone *git.Clone, now time.Ti
 
 // localRefs are the refs of a clone, as the repository has them that it was cloned from.
 type localRefs struct {
-	clone *git.Clone
-	src   Source
+	all func() (map[string]git.Hash, error)
+	src Source
 }
 
 // Refs returns those of the refs that exist, with the commits of annotated tags.
 func (l localRefs) Refs(_ context.Context, names ...string) (map[string]git.Hash, error) {
-	all, err := l.clone.Refs()
+	all, err := l.all()
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +52,7 @@ func (l localRefs) Refs(_ context.Context, names ...string) (map[string]git.Hash
 			continue
 		}
 		of := LocalBranch
-		if name == l.src.gatesRef() && name != l.src.BranchRef() {
+		if name == l.src.GatesRef() && name != l.src.BranchRef() {
 			of = FetchedBranch
 		}
 		if h, ok := of(all, short); ok {

@@ -76,8 +76,8 @@ func (s Source) ConfigPath() string {
 // BranchRef is the full name of the branch that is deployed from.
 func (s Source) BranchRef() string { return "refs/heads/" + s.Branch }
 
-// gatesRef is the full name of the branch that holds the gates file.
-func (s Source) gatesRef() string { return "refs/heads/" + s.GatesBranchName() }
+// GatesRef is the full name of the branch that holds the gates file.
+func (s Source) GatesRef() string { return "refs/heads/" + s.GatesBranchName() }
 
 // GatesBranchName is the short name of the branch that holds the gates file.
 func (s Source) GatesBranchName() string { return cmp.Or(s.GatesBranch, s.Branch) }

@@ -33,8 +33,8 @@ type View struct {
 // RefNames are the refs that are needed to begin with.
 func (s Source) RefNames() []string {
 	names := []string{s.BranchRef()}
-	if s.GatesFile != "" && s.gatesRef() != s.BranchRef() {
-		names = append(names, s.gatesRef())
+	if s.GatesFile != "" && s.GatesRef() != s.BranchRef() {
+		names = append(names, s.GatesRef())
 	}
 	return names
 }
@@ -100,7 +100,7 @@ func (r *Repository) readGates(ctx context.Context, v *View) error {
 		return nil
 	}
 	v.gatesHead = v.Head
-	if ref := r.src.gatesRef(); ref != r.src.BranchRef() {
+	if ref := r.src.GatesRef(); ref != r.src.BranchRef() {
 		var err error
 		if v.gatesHead, err = r.tip(ctx, v.Refs, ref); err != nil {
 			return err
@@ -108,10 +108,14 @@ func (r *Repository) readGates(ctx context.Context, v *View) error {
 	}
 	gates, err := r.gatesAt(ctx, v.gatesHead)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("branch %[2]s has no gates file %[1]s at %[3]s: set source.gates_file and source.gates_branch to where it is", r.src.GatesFile, r.src.GatesBranchName(), short(v.gatesHead.Hash))
+		return r.noGates(v.gatesHead)
 	}
 	v.Gates = gates
 	return err
+}
+
+func (r *Repository) noGates(c *git.Commit) error {
+	return fmt.Errorf("branch %[2]s has no gates file %[1]s at %[3]s: set source.gates_file and source.gates_branch to where it is", r.src.GatesFile, r.src.GatesBranchName(), short(c.Hash))
 }
 
 // gatesAt is the gates file as commit c has it.

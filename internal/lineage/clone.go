@@ -53,6 +53,13 @@ func (r *Reader) clone(ctx context.Context, address string) (*clone, error) {
 			return c.orError()
 		}
 	}
+	for given, access := range r.options.Access {
+		if repositoryName(given) == name {
+			c := openRemote(ctx, access, r.options.Logf)
+			r.clones[name] = c
+			return c.orError()
+		}
+	}
 	r.missing[name] = true
 	return nil, nil //nolint:nilnil // documented
 }
@@ -72,11 +79,25 @@ func openClone(ctx context.Context, place string) *clone {
 	return c
 }
 
+// openRemote is openClone for a repository that may need credentials.
+func openRemote(ctx context.Context, access git.Access, logf func(string, ...any)) *clone {
+	c := &clone{place: git.PublicAddress(access.URI)}
+	if c.err = c.fetch(ctx, access, git.Options{Logf: logf}); c.err != nil {
+		c.err = fmt.Errorf("it cannot be read: %w", c.err)
+	}
+	return c
+}
+
 func (c *clone) open(ctx context.Context) error {
 	if info, err := os.Stat(c.place); err == nil && info.IsDir() {
 		return c.openFolder()
 	}
-	remote, err := git.Open(git.Access{URI: c.place, Branch: "main"}, git.Options{}) // all refs are read; an access must name one
+	return c.fetch(ctx, git.Access{URI: c.place, Branch: "main"}, git.Options{}) // all refs are read; an access must name one
+}
+
+// fetch reads the refs of a repository at an address.
+func (c *clone) fetch(ctx context.Context, access git.Access, o git.Options) error {
+	remote, err := git.Open(access, o)
 	if err != nil {
 		return err
 	}

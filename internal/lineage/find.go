@@ -41,7 +41,7 @@ const (
 
 // Trace answers a question about the whole repository.
 func (r *Reader) Trace(ctx context.Context, q Question) (*Trace, error) {
-	if _, err := r.open(); err != nil {
+	if err := r.open(); err != nil {
 		return nil, err
 	}
 	branch, head, err := r.branch(ctx, q.Branch)
@@ -239,6 +239,9 @@ func (r *Reader) gates(ctx context.Context, src *deployments.Source, config *cep
 	return nil
 }
 
+// NoLabels is the note of a reader without a Labeller.
+const NoLabels = "registries were not asked about the labels of images"
+
 // notAsked says which repositories and registries were not looked at so far.
 func (r *Reader) notAsked() []string {
 	var notes []string
@@ -246,7 +249,7 @@ func (r *Reader) notAsked() []string {
 		notes = append(notes, fmt.Sprintf("repository %s was not looked at: give a clone or its address to see subjects, and whether the commits and releases are there", name))
 	}
 	if r.unasked {
-		notes = append(notes, "registries were not asked about the labels of images")
+		notes = append(notes, NoLabels)
 	}
 	return notes
 }

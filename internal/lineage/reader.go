@@ -22,6 +22,12 @@ type Options struct {
 	// folder or an address by the address that vendir.yml and METADATA give. The
 	// notations of one repository (ssh, https, with .git) are the same.
 	Clones map[string]string
+	// Access is for those that need credentials, by address too.
+	Access map[string]git.Access
+	// Store reads the deployments repository in place of a clone, with the refs of the repository that it
+	// is a copy of. The reader does not close it.
+	Store *git.Store
+	Refs  deployments.Refs
 	// Labels asks a registry about an image; nil: none is asked.
 	Labels Labeller
 	// Logf tells what takes time; it may be nil.
@@ -32,7 +38,8 @@ type Options struct {
 // and sees commits that are made while it is there.
 type Reader struct {
 	options Options
-	store   *git.Clone // nil until it is needed
+	store   *git.Store // nil until it is needed
+	folder  *git.Clone // nil if the options have a store
 	clones  map[string]*clone
 	labels  map[string]labelled // by image
 	missing map[string]bool     // repositories that nobody says where to read
@@ -50,10 +57,10 @@ func New(o Options) *Reader {
 // Close gives files back.
 func (r *Reader) Close() error {
 	var errs []error
-	if r.store != nil {
-		errs = append(errs, r.store.Close())
-		r.store = nil
+	if r.folder != nil {
+		errs = append(errs, r.folder.Close())
 	}
+	r.folder, r.store = nil, nil
 	for _, c := range r.clones {
 		errs = append(errs, c.close())
 	}
@@ -61,14 +68,32 @@ func (r *Reader) Close() error {
 	return errors.Join(errs...)
 }
 
-func (r *Reader) open() (*git.Clone, error) {
-	if r.store == nil {
-		var err error
-		if r.store, err = git.OpenClone(r.options.Deployments); err != nil {
-			return nil, err
-		}
+// open makes the deployments repository readable.
+func (r *Reader) open() error {
+	if r.store != nil {
+		return nil
 	}
-	return r.store, nil
+	if r.options.Store != nil {
+		r.store = r.options.Store
+		return nil
+	}
+	folder, err := git.OpenClone(r.options.Deployments)
+	if err != nil {
+		return err
+	}
+	r.folder, r.store = folder, folder.Store
+	return nil
+}
+
+// refs are those of the deployments repository.
+func (r *Reader) refs() (map[string]git.Hash, error) {
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	if r.folder == nil {
+		return r.options.Refs, nil
+	}
+	return r.folder.Refs()
 }
 
 // Read looks at each source's environment, in the order of the sources, and at
@@ -182,19 +207,15 @@ func (r *Reader) gatesHead(ctx context.Context, branch string) (*git.Commit, err
 }
 
 func (r *Reader) tip(ctx context.Context, branch string, of func(refs map[string]git.Hash, name string) (git.Hash, bool)) (*git.Commit, error) {
-	store, err := r.open()
-	if err != nil {
-		return nil, err
-	}
-	refs, err := store.Refs()
+	refs, err := r.refs()
 	if err != nil {
 		return nil, err
 	}
 	h, ok := of(refs, branch)
 	if !ok {
-		return nil, fmt.Errorf("branch %s of %s: %w", branch, store.URL(), git.ErrNoBranch)
+		return nil, fmt.Errorf("branch %s of %s: %w", branch, r.store.URL(), git.ErrNoBranch)
 	}
-	return store.Commit(ctx, h)
+	return r.store.Commit(ctx, h)
 }
 
 // file is the content of a file of a commit, or fs.ErrNotExist.
@@ -373,11 +394,10 @@ func commit(c *git.Commit) Commit {
 // Next fills in what is pending at the time now, with the eyes of the resource
 // itself, and what that consists of.
 func (r *Reader) Next(ctx context.Context, row *Environment, src deployments.Source, now time.Time) error {
-	store, err := r.open()
-	if err != nil {
+	if err := r.open(); err != nil {
 		return err
 	}
-	explained, err := deployments.ExplainLocal(ctx, src, store, now, src.Environment)
+	explained, err := deployments.ExplainCopy(ctx, src, r.store, r.refs, now, src.Environment)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,8 @@ type NotesInput struct {
 	// Rules are those that led to the version, so that both agree.
 	Rules Rules
 	Links Links
+	// Elsewhere says that the notes are for a page of another repository, where #12 is something else.
+	Elsewhere bool
 }
 
 const (
@@ -148,11 +150,25 @@ func (in NotesInput) line(c Commit, con Conventional) string {
 	if con.Type == "revert" {
 		text += "Revert: "
 	}
-	text += in.linkPulls(markdown.Text(upperFirst(con.Subject)))
+	if in.Elsewhere {
+		text += in.elsewhere(upperFirst(con.Subject))
+	} else {
+		text += in.linkPulls(markdown.Text(upperFirst(con.Subject)))
+	}
 	if in.Links.Commit != nil && c.Hash != "" {
 		text += " (" + markdown.Link(c.Hash[:min(7, len(c.Hash))], in.Links.Commit(c.Hash)) + ")"
 	}
 	return text + "\n"
+}
+
+// elsewhere is a subject on a page of another repository. Only the number that a forge adds when it
+// merges becomes a link.
+func (in NotesInput) elsewhere(subject string) string {
+	before, number, after, ok := cutPull(subject)
+	if !ok || in.Links.Pull == nil || strings.TrimSpace(after) != "" {
+		return markdown.Elsewhere(subject)
+	}
+	return markdown.Elsewhere(before) + " (" + markdown.Link("#"+number, in.Links.Pull(number)) + ")"
 }
 
 // linkPulls makes links of the numbers that a forge adds when it merges.

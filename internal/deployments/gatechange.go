@@ -1,0 +1,147 @@
+package deployments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/git"
+)
+
+// GateChange is a commit of the gates branch that moved an environment's gate.
+type GateChange struct {
+	Commit *git.Commit
+	// Gate is what it moved the gate to, as it is written; "" if it took the gate away. Previous is what
+	// the gate was before; "" if there was none.
+	Gate, Previous string
+}
+
+// maxGateCommits bounds the commits of the gates branch that one check or get looks at.
+const maxGateCommits = 5000
+
+// GateChanges lists the commits that moved the gate of an environment, the newest first, from tip back
+// along the first parents until until says so of one. A merge moved the gate if the branch was different
+// before it. Commits in which the file does not parse are passed over.
+func (r *Repository) GateChanges(ctx context.Context, tip git.Hash, environment string, until func(GateChange) bool) ([]GateChange, error) {
+	var found []GateChange
+	var last *GateChange // its commit may not be the one that moved the gate
+	seen := 0
+	for c, err := range r.gateLog(ctx, tip) {
+		if err != nil {
+			return nil, fmt.Errorf("list the commits that moved the gate of %s: %w", environment, err)
+		}
+		gate, ok, err := r.gateTextAt(ctx, c, environment)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		if last != nil && last.Gate != gate {
+			last.Previous = gate
+			found = append(found, *last)
+			if until(*last) {
+				return found, nil
+			}
+		}
+		last = &GateChange{Commit: c, Gate: gate}
+		seen++
+		if seen == maxGateCommits {
+			r.logf("only the last %d commits of branch %s are looked at", maxGateCommits, r.src.GatesBranchName())
+			return found, nil
+		}
+	}
+	if last != nil && last.Gate != "" {
+		found = append(found, *last)
+	}
+	return found, nil
+}
+
+// gateLog gives the commits on the line of first parents that changed the gates file.
+func (r *Repository) gateLog(ctx context.Context, tip git.Hash) func(yield func(*git.Commit, error) bool) {
+	return r.store.Log(ctx, git.Range{
+		From: []git.Hash{tip}, FirstParent: true, Paths: git.OnlyPath(r.src.GatesFile),
+		Prefetch: func(ctx context.Context, c *git.Commit) ([]git.Hash, error) {
+			entry, _, err := r.find(ctx, c, r.src.GatesFile)
+			return []git.Hash{entry.Hash}, err
+		},
+	})
+}
+
+// gateTextAt is an environment's gate as a commit has it, "" without one; not ok when the file does not
+// parse.
+func (r *Repository) gateTextAt(ctx context.Context, c *git.Commit, environment string) (text string, ok bool, err error) {
+	gates, err := r.gatesAt(ctx, c)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", true, nil
+	}
+	if err != nil {
+		if ctx.Err() != nil || errors.Is(err, git.ErrNotFound) {
+			return "", false, err
+		}
+		r.logf("commit %s of branch %s is passed over: %v", short(c.Hash), r.src.GatesBranchName(), err)
+		return "", false, nil
+	}
+	gate, _ := gates.For(environment)
+	return gateText(gate), true, nil
+}
+
+// GatesTip is the newest commit of the gates branch, which must have the gates file.
+func (r *Repository) GatesTip(ctx context.Context, refs Refs) (*git.Commit, error) {
+	tip, err := r.tip(ctx, refs, r.src.GatesRef())
+	if err != nil {
+		return nil, err
+	}
+	_, ok, err := r.find(ctx, tip, r.src.GatesFile)
+	if err == nil && !ok {
+		err = r.noGates(tip)
+	}
+	return tip, err
+}
+
+// SeenAt is what an environment would consist of if its view of the branch ended at a commit and nothing
+// of it was deployed: a function of the commit alone.
+func (r *Repository) SeenAt(ctx context.Context, commit git.Hash, environment string) (*cepler.Snapshot, error) {
+	c, err := r.store.Commit(ctx, commit)
+	if err != nil {
+		return nil, fmt.Errorf("read commit %s of branch %s: %w", short(commit), r.src.Branch, err)
+	}
+	config, hash, err := r.configAt(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	env, err := config.Environment(environment)
+	if err != nil {
+		return nil, fmt.Errorf("at commit %s: %w", short(commit), err)
+	}
+	seen, err := r.contentAt(ctx, c, rules{config: config, configHash: hash, environment: env, ignoreQueue: true})
+	if err != nil {
+		return nil, err
+	}
+	seen.Head = c.Hash.String()
+	return &seen.Snapshot, nil
+}
+
+// FullCommit is the commit that a gate names in full; false for a short one, a tag, a branch and HEAD.
+func FullCommit(gate string) (git.Hash, bool) { return parseHash(strings.TrimSpace(gate)) }
+
+// RunningNow is what an environment has recorded; nil before its first record.
+func (r *Repository) RunningNow(ctx context.Context, v *View, environment string) (*Running, *cepler.State, error) {
+	state, err := r.stateAt(ctx, v.Head, v.Config.StatePath(environment))
+	if err != nil || state == nil {
+		return nil, nil, err
+	}
+	running, err := r.running(ctx, v, environment, state)
+	return running, state, err
+}
+
+// RolledBack is the rollback that an environment's newest record is; nil for an ordinary record.
+func (r *Repository) RolledBack(ctx context.Context, v *View, environment string, own *cepler.State) (*Rollback, error) {
+	if own == nil {
+		return nil, nil //nolint:nilnil // documented
+	}
+	return r.rollback(ctx, v, environment, own)
+}
