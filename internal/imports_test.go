@@ -87,10 +87,11 @@ func mayImport() map[string][]string {
 		"internal/standin/types":    {"internal/forge", "internal/ociimage", "internal/rehearsal"},
 
 		// one resource type: never another one
+		"resources/cepler-gate":         {"internal/cepler", "internal/concourse", "internal/deployments", "internal/forge", "internal/gates", "internal/git", "internal/lineage", "internal/markdown", "internal/memo", "internal/proposal", "internal/vendored", "internal/version", "internal/visible"},
 		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git", "internal/memo"},
 		"resources/promote-rc":          {"internal/artifact", "internal/concourse", "internal/forge", "internal/git", "internal/proposal", "internal/release", "internal/version", "internal/markdown"},
 		"resources/semver-git":          {"internal/artifact", "internal/concourse", "internal/git", "internal/release", "internal/version", "internal/memo"},
-		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/strict", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},
+		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},
 		"resources/cachix-paths":        {"internal/artifact", "internal/concourse", "internal/httpclient", "internal/nixcache", "internal/secret"},
 		"resources/pull-request-builds": {"internal/artifact", "internal/concourse", "internal/forge", "internal/git"},
 		"resources/vendir-bump":         {"internal/artifact", "internal/concourse", "internal/git", "internal/markdown", "internal/proposal", "internal/vendored"},
@@ -99,6 +100,7 @@ func mayImport() map[string][]string {
 		"resources/pull-request-builds/cmd/pull-request-builds": {"internal/concourse", "resources/pull-request-builds"},
 		"resources/cachix-paths/cmd/cachix-paths":               {"internal/concourse", "resources/cachix-paths"},
 		"resources/chart-bump/cmd/chart-bump":                   {"internal/concourse", "resources/chart-bump"},
+		"resources/cepler-gate/cmd/cepler-gate":                 {"internal/concourse", "resources/cepler-gate"},
 		"resources/cepler-in/cmd/cepler-in":                     {"internal/concourse", "resources/cepler-in"},
 		"resources/cepler-out/cmd/cepler-out":                   {"internal/concourse", "resources/cepler-out"},
 		"resources/promote-rc/cmd/promote-rc":                   {"internal/concourse", "resources/promote-rc"},

@@ -4,6 +4,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	cachixpaths "github.com/taxiway-ci/taxiway/resources/cachix-paths"
+	ceplergate "github.com/taxiway-ci/taxiway/resources/cepler-gate"
 	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
 	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
 	chartbump "github.com/taxiway-ci/taxiway/resources/chart-bump"
@@ -17,6 +18,7 @@ import (
 func OwnTypes() pipeline.Types {
 	return pipeline.Types{
 		"cachix-paths":        concourse.Describe(cachixpaths.Resource{}),
+		"cepler-gate":         concourse.Describe(ceplergate.Resource{}),
 		"cepler-in":           concourse.Describe(ceplerin.Resource{}),
 		"cepler-out":          concourse.Describe(ceplerout.Resource{}),
 		"chart-bump":          concourse.Describe(chartbump.Resource{}),

@@ -16,6 +16,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	cachixpaths "github.com/taxiway-ci/taxiway/resources/cachix-paths"
+	ceplergate "github.com/taxiway-ci/taxiway/resources/cepler-gate"
 	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
 	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
 	chartbump "github.com/taxiway-ci/taxiway/resources/chart-bump"
@@ -28,6 +29,7 @@ import (
 func schemas() map[string]concourse.Schema {
 	return map[string]concourse.Schema{
 		"cachix-paths":        concourse.Describe(cachixpaths.Resource{}),
+		"cepler-gate":         concourse.Describe(ceplergate.Resource{}),
 		"cepler-in":           concourse.Describe(ceplerin.Resource{}),
 		"cepler-out":          concourse.Describe(ceplerout.Resource{}),
 		"chart-bump":          concourse.Describe(chartbump.Resource{}),
@@ -50,6 +52,7 @@ func TestAReferenceHidesNoOtherFault(t *testing.T) {
 		"the bot's branch is the base":     {"promote-rc", ssh + hub + "bot_branch: main", "source: bot_branch: main is the base branch"},
 		"a name that is not a branch":      {"cepler-in", "uri: ((uri))\nbranch: x.lock\nprivate_key: ((key))\nenvironment: dev", `source: branch: "x.lock" is not a valid branch name`},
 		"gates without a file":             {"cepler-in", ssh + "environment: ((env))\ngates_branch: gates", "gates_branch"},
+		"a bot's branch that is deployed":  {"cepler-gate", ssh + hub + "environment: dev\ngates_file: gates.yml\ngates_branch: gates\nbot_branch: main", "source: bot_branch: main is the branch that is deployed from"},
 		"a key that does not fit the uri":  {"cepler-in", "uri: https://github.com/acme/x.git\nbranch: main\nprivate_key: ((key))\nprivate_key_passphrase: ((word))\nenvironment: dev\ngit_user: me", "git_user"},
 		"a password that has no user":      {"semver-git", "uri: https://github.com/acme/x.git\nbranch: ((branch))\nusername: me\nfile: version", "source: password: is required beside username"},
 		"another driver":                   {"semver-git", ssh + "file: ((file))\ndriver: s3", "driver"},

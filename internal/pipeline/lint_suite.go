@@ -10,11 +10,12 @@ import (
 
 // The suite's own types whose pipelines have rules of their own.
 const (
-	ceplerIn  = "cepler-in"
-	ceplerOut = "cepler-out"
-	chartBump = "chart-bump"
-	promoteRC = "promote-rc"
-	semverGit = "semver-git"
+	ceplerGate = "cepler-gate"
+	ceplerIn   = "cepler-in"
+	ceplerOut  = "cepler-out"
+	chartBump  = "chart-bump"
+	promoteRC  = "promote-rc"
+	semverGit  = "semver-git"
 
 	cachixPaths       = "cachix-paths"
 	pullRequestBuilds = "pull-request-builds"
@@ -23,7 +24,7 @@ const (
 
 // suite are all names under which a type of the suite is known by its image.
 func suite() []string {
-	return []string{ceplerIn, ceplerOut, chartBump, promoteRC, semverGit, cachixPaths, pullRequestBuilds, vendirBump}
+	return []string{ceplerGate, ceplerIn, ceplerOut, chartBump, promoteRC, semverGit, cachixPaths, pullRequestBuilds, vendirBump}
 }
 
 // suiteRules: mistakes with the suite's types that each resource by itself cannot see.

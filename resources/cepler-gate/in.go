@@ -1,0 +1,226 @@
+package ceplergate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/deployments"
+	"github.com/taxiway-ci/taxiway/internal/forge"
+	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/markdown"
+)
+
+// In writes what a move of the gate was. All of it follows from the version.
+func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, _ GetParams) (Result, error) {
+	out := Result{Version: v}
+	if !plumbing.IsHash(v.Commit) {
+		return out, fmt.Errorf("version.commit: %q is not a full commit hash", v.Commit)
+	}
+	w, err := open(src, step)
+	if err != nil {
+		return out, err
+	}
+	defer w.close()
+	m, err := w.move(ctx, v)
+	if err != nil {
+		return out, fmt.Errorf("get the move of the gate of %s in commit %.7s: %w", src.Environment, v.Commit, err)
+	}
+	out.Metadata.Add("environment", "%s", src.Environment)
+	out.Metadata.Add("gate", "%s", m.Gate)
+	out.Metadata.Add("previous", "%s", m.Previous)
+	if m.By != "" {
+		out.Metadata.Add("by", "%s", m.By)
+	}
+	out.Metadata.Add("at", "%s", m.At)
+	if link := w.commitLink(v.Commit); link != "" {
+		out.Metadata.Add("url", "%s", link)
+	}
+	return out, m.write(step.Dir)
+}
+
+// move is what changes.json has.
+type move struct {
+	Environment string `json:"environment"`
+	// Gate and Previous are as they are written in the gates file; "" where there is none.
+	Gate     string `json:"gate"`
+	Previous string `json:"previous"`
+	Commit   string `json:"commit"`
+	By       string `json:"by"`
+	At       string `json:"at"`
+	// Known says that both gates name a commit in full, so that the files between are known.
+	Known   bool     `json:"known"`
+	Changes []change `json:"changes"`
+}
+
+// change is a file that the environment can see otherwise since the gate was moved.
+type change struct {
+	Kind string `json:"kind"`
+	Path string `json:"path"`
+}
+
+func (w *world) move(ctx context.Context, v Version) (*move, error) {
+	refs, err := w.remote.Refs(ctx, w.src.GatesRef())
+	if err != nil {
+		return nil, err
+	}
+	if tip, ok := refs[w.src.GatesRef()]; ok { // so that the history comes in few requests
+		if err := w.store.Advance(ctx, w.src.GatesRef(), tip); err != nil {
+			return nil, err
+		}
+	}
+	c, err := w.store.Commit(ctx, plumbing.NewHash(v.Commit))
+	if err != nil {
+		return nil, err
+	}
+	changes, err := w.repo.GateChanges(ctx, c.Hash, w.src.Environment, func(deployments.GateChange) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	m := &move{Environment: w.src.Environment, Commit: v.Commit, At: c.Committer.When.UTC().Format(time.RFC3339), Changes: []change{}}
+	if len(changes) > 0 {
+		if changes[0].Commit.Hash != c.Hash {
+			return nil, errors.New("that commit did not move it")
+		}
+		m.Gate, m.Previous = changes[0].Gate, changes[0].Previous
+	}
+	if m.Gate != v.Gate {
+		return nil, fmt.Errorf("the gate is %q there, and not %q", m.Gate, v.Gate)
+	}
+	if m.By, err = w.mover(ctx, c); err != nil {
+		return nil, err
+	}
+	return m, w.between(ctx, m)
+}
+
+// between fills in the files that differ at the two gates.
+func (w *world) between(ctx context.Context, m *move) error {
+	was, hadCommit := deployments.FullCommit(m.Previous)
+	is, hasCommit := deployments.FullCommit(m.Gate)
+	if !hadCommit || !hasCommit {
+		return nil
+	}
+	var sides [2]*cepler.Snapshot
+	for i, h := range []git.Hash{was, is} {
+		seen, err := w.repo.SeenAt(ctx, h, w.src.Environment)
+		if errors.Is(err, git.ErrNotFound) || errors.Is(err, cepler.ErrUnknownEnvironment) {
+			w.step.Logf("what %s sees at its gate %.7s is not known: %v", w.src.Environment, h, err)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		sides[i] = seen
+	}
+	m.Known = true
+	for _, c := range cepler.Diff(sides[0], *sides[1]) {
+		m.Changes = append(m.Changes, change{fmt.Sprint(c.Kind), c.Path})
+	}
+	slices.SortFunc(m.Changes, func(a, b change) int { return strings.Compare(a.Path, b.Path) })
+	return nil
+}
+
+// pullNumber is what GitHub adds to the first line of a merge or a squash.
+var pullNumber = regexp.MustCompile(`^Merge pull request #(\d+) |\(#(\d+)\)\s*$`)
+
+// mover is the person who moved the gate; "" when neither git nor the forge knows. The author of a commit
+// is the person, except where a forge made it of the bot's commit: of a rebase the committer is who
+// merged, and of a squash only the forge knows it.
+func (w *world) mover(ctx context.Context, c *git.Commit) (string, error) {
+	bot := w.src.Committer(time.Time{})
+	if c.Author.Name != bot.Name || c.Author.Email != bot.Email {
+		return c.Author.Name, nil
+	}
+	if by, err := w.merger(ctx, c); by != "" || err != nil {
+		return by, err
+	}
+	if c.Committer.Name != bot.Name && c.Committer.Name != "GitHub" {
+		return c.Committer.Name, nil
+	}
+	return "", nil
+}
+
+// merger is who merged the pull request that a commit names, as the forge has it; "" when that is not known.
+func (w *world) merger(ctx context.Context, c *git.Commit) (string, error) {
+	subject, _, _ := strings.Cut(c.Message, "\n")
+	found := pullNumber.FindStringSubmatch(subject)
+	if found == nil || w.src.GitHub == nil {
+		return "", nil
+	}
+	number, err := strconv.Atoi(found[1] + found[2])
+	if err != nil {
+		return "", nil
+	}
+	f, err := w.src.GitHub.Open(forge.Options{Logf: w.step.Logf})
+	if err != nil {
+		return "", fmt.Errorf("source.github: %w", err)
+	}
+	defer f.Disconnect()
+	p, err := f.PullByNumber(ctx, number)
+	switch {
+	case errors.Is(err, forge.ErrNotFound):
+		return "", nil
+	case err != nil:
+		return "", err
+	case p.MergeCommit != c.Hash.String():
+		return "", nil
+	}
+	return p.MergedBy, nil
+}
+
+// write makes the files of a get.
+func (m *move) write(dir string) error {
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		"gate": m.Gate, "commit": m.Commit, "by": m.By, "at": m.At, "previous": m.Previous, "changes.md": m.markdown(), "changes.json": string(data) + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return fmt.Errorf("write the version's files: %w", err)
+		}
+	}
+	return nil
+}
+
+// markdown is changes.md.
+func (m *move) markdown() string {
+	var b strings.Builder
+	by := ""
+	if m.By != "" {
+		by = " by " + markdown.Verbatim(m.By)
+	}
+	fmt.Fprintf(&b, "The gate of **%s** was moved from %s to %s%s on %s.\n", markdown.Verbatim(m.Environment), orNone(m.Previous), orNone(m.Gate), by, markdown.Verbatim(m.At))
+	switch {
+	case !m.Known:
+		b.WriteString("\nThe files between are not known, as not both gates are full commits.\n")
+	case len(m.Changes) == 0:
+		b.WriteString("\nNo file of the environment differs.\n")
+	default:
+		b.WriteString("\n")
+		for _, c := range m.Changes {
+			fmt.Fprintf(&b, "- %s %s\n", markdown.Verbatim(c.Kind), markdown.Code(c.Path))
+		}
+	}
+	return b.String()
+}
+
+func orNone(gate string) string {
+	if gate == "" {
+		return "none"
+	}
+	return markdown.Code(gate)
+}

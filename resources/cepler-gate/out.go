@@ -1,0 +1,193 @@
+package ceplergate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/deployments"
+	"github.com/taxiway-ci/taxiway/internal/gates"
+	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/visible"
+)
+
+// Out keeps the pull request or, if params say so, first moves or approves the gate itself. It succeeds only
+// when the remote has it.
+func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutParams) (out Result, err error) {
+	d, err := p.deed(src, step.Build)
+	if err != nil {
+		return out, err
+	}
+	if d == nil && src.GitHub == nil {
+		return out, errors.New("source.github: is required to keep a pull request; or set params.open, close or approve")
+	}
+	w, err := open(src, step)
+	if err != nil {
+		return out, err
+	}
+	defer w.close()
+	if d != nil {
+		if err := w.act(ctx, *d, &out.Metadata); err != nil {
+			return out, fmt.Errorf("%s the gate of %s: %w", d.verb, src.Environment, err)
+		}
+	}
+	if src.GitHub != nil {
+		if err := w.propose(ctx, &out.Metadata); err != nil {
+			return out, fmt.Errorf("propose the promotion to %s: %w", src.Environment, err)
+		}
+	}
+	out.Version, err = w.newest(ctx)
+	return out, err
+}
+
+// deed is what a person does to a gate.
+type deed struct {
+	verb string // open, close or approve
+	by   string // "" for a build of which nobody knows who started it
+}
+
+// deed is what the params say; nil without any.
+func (p PutParams) deed(src Source, build concourse.Build) (*deed, error) {
+	var verbs []string
+	for _, v := range []struct {
+		verb string
+		set  bool
+	}{{"open", p.Open}, {"close", p.Close}, {"approve", p.Approve}} {
+		if v.set {
+			verbs = append(verbs, v.verb)
+		}
+	}
+	if len(verbs) == 0 {
+		return nil, nil //nolint:nilnil // documented
+	}
+	if len(verbs) > 1 {
+		return nil, fmt.Errorf("params: %s exclude each other: set one of them", strings.Join(verbs, " and "))
+	}
+	d := &deed{verb: verbs[0], by: person(build.CreatedBy)}
+	if d.by == "" && (d.verb == "approve" || !src.AllowAnonymous) {
+		advice := ""
+		if d.verb != "approve" {
+			advice = "; or set source.allow_anonymous: true"
+		}
+		return nil, fmt.Errorf("params.%s: nobody knows who started this build: Concourse did not say it (BUILD_CREATED_BY); set expose_build_created_by: true on the resource, and start the job by hand%s", d.verb, advice)
+	}
+	return d, nil
+}
+
+// person is a name as a commit can have it.
+func person(name string) string {
+	return strings.TrimSpace(strings.NewReplacer("<", "", ">", "").Replace(visible.Line(name)))
+}
+
+// act does a deed on whatever the gates branch has.
+func (w *world) act(ctx context.Context, d deed, note *concourse.Metadata) error {
+	view, err := w.view(ctx)
+	if err != nil {
+		return err
+	}
+	changed := false
+	_, err = w.store.UpdateRef(ctx, w.src.GatesRef(), func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
+		changed = false
+		file, err := w.gatesAt(ctx, tip)
+		if err != nil {
+			return nil, err
+		}
+		done, err := w.apply(ctx, d, view.WithGates(file.gates), file.data)
+		if err != nil || bytes.Equal(done.data, file.data) {
+			w.step.Logf("%s", done.what)
+			return nil, err
+		}
+		changed = true
+		return w.store.Build(ctx, w.commit(tip, d, done))
+	})
+	if err == nil && changed {
+		w.step.Logf("done: %s of the gate of %s by %s", d.verb, w.src.Environment, orNobody(d.by))
+		note.Add(d.verb, "by %s", orNobody(d.by))
+	}
+	return err
+}
+
+func orNobody(by string) string {
+	if by == "" {
+		return "a build that nobody is known to have started"
+	}
+	return by
+}
+
+// gatesFile is the gates file of a commit.
+type gatesFile struct {
+	data  []byte
+	gates *cepler.Gates
+}
+
+func (w *world) gatesAt(ctx context.Context, c *git.Commit) (gatesFile, error) {
+	if c == nil {
+		return gatesFile{}, fmt.Errorf("branch %s: %w", w.src.GatesBranch, git.ErrNoBranch)
+	}
+	entry, err := w.store.Lookup(ctx, c.Tree, w.src.GatesFile)
+	if err != nil {
+		return gatesFile{}, fmt.Errorf("read %s of branch %s at %.7s: %w", w.src.GatesFile, w.src.GatesBranch, c.Hash, err)
+	}
+	data, err := w.store.Blob(ctx, entry.Hash)
+	if err != nil {
+		return gatesFile{}, fmt.Errorf("read %s of branch %s at %.7s: %w", w.src.GatesFile, w.src.GatesBranch, c.Hash, err)
+	}
+	parsed, err := cepler.ParseGates(w.src.GatesFile, data)
+	return gatesFile{data, parsed}, err
+}
+
+// edited is a gates file after a deed, and the deed in words.
+type edited struct {
+	data []byte
+	what string
+}
+
+// apply works out what a deed makes of a gates file.
+func (w *world) apply(ctx context.Context, d deed, view *deployments.View, data []byte) (edited, error) {
+	env := w.src.Environment
+	if d.verb == "close" {
+		at, err := w.repo.Closing(ctx, view, env)
+		if err != nil {
+			return edited{}, err
+		}
+		out, err := gates.SetCommit(w.src.GatesFile, data, env, at.Hash.String())
+		return edited{out, fmt.Sprintf("gate: close %s at %.7s, which it runs", env, at.Hash)}, err
+	}
+	o, err := w.repo.Opening(ctx, view, env)
+	switch {
+	case err != nil:
+		return edited{}, err
+	case o.Wait != "":
+		return edited{}, fmt.Errorf("there is nothing to open it to: %s", o.Wait)
+	case o.Commit == nil:
+		return edited{data, fmt.Sprintf("%s runs everything that it can get: nothing is left to %s", env, d.verb)}, nil
+	case d.verb == "approve":
+		out, err := gates.Approve(w.src.GatesFile, data, env, d.by, o.Commit.Hash.String())
+		return edited{out, fmt.Sprintf("gate: approve %.7s for %s", o.Commit.Hash, env)}, err
+	case o.Covered:
+		return edited{data, fmt.Sprintf("the gate of %s is open to %.7s already", env, o.Commit.Hash)}, nil
+	}
+	out, err := gates.SetCommit(w.src.GatesFile, data, env, o.Commit.Hash.String())
+	return edited{out, fmt.Sprintf("gate: open %s up to %.7s", env, o.Commit.Hash)}, err
+}
+
+// commit is the commit of a deed: its author is the person.
+func (w *world) commit(tip *git.Commit, d deed, done edited) git.NewCommit {
+	committer := w.src.Committer(time.Now())
+	author := committer
+	if d.by != "" {
+		author.Name = d.by
+	}
+	message := done.what + "\n"
+	if trailers := w.step.Build.Trailers(); len(trailers) > 0 {
+		message += "\n" + strings.Join(trailers, "\n") + "\n"
+	}
+	return git.NewCommit{
+		Parent: tip.Hash, Edits: map[string]git.Edit{w.src.GatesFile: {Content: done.data}}, Author: author, Committer: committer, Message: message,
+	}
+}

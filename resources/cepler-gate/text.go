@@ -1,0 +1,390 @@
+package ceplergate
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/deployments"
+	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/markdown"
+	"github.com/taxiway-ci/taxiway/internal/vendored"
+	"github.com/taxiway-ci/taxiway/internal/version"
+)
+
+// Bounds of the lists in a pull request. GitHub takes 65,536 characters.
+const (
+	maxFiles   = 50
+	maxImages  = 40
+	maxMissing = 20
+)
+
+// title is that of the pull request, and the first line of its commit.
+func (c *comparison) title() string {
+	return fmt.Sprintf("Promote %s to %s%s", c.deployment, c.src.Environment, c.versions())
+}
+
+// versions says from which release to which, where each side has one.
+func (c *comparison) versions() string {
+	was, is := releases(c.before), releases(c.after)
+	switch {
+	case len(is) == 1 && len(was) == 1 && was[0] != is[0]:
+		return fmt.Sprintf(": %s → %s", was[0], is[0])
+	case len(is) == 1 && c.runs == nil:
+		return ": " + is[0]
+	case c.upstream != nil:
+		return fmt.Sprintf(": %s #%d", c.passed, c.upstream.Version)
+	}
+	return fmt.Sprintf(": %.7s", c.opening.Commit.Hash)
+}
+
+// opens says what merging does, as plain text.
+func (c *comparison) opens() string {
+	text := fmt.Sprintf("Opens the gate of %s to %.7s", c.src.Environment, c.opening.Commit.Hash)
+	if c.upstream != nil {
+		text += fmt.Sprintf(", with what %s runs as #%d", c.passed, c.upstream.Version)
+	}
+	return text + "."
+}
+
+// page collects the text of a pull request.
+type page struct{ strings.Builder }
+
+func (p *page) linef(format string, args ...any) { fmt.Fprintf(&p.Builder, format+"\n", args...) }
+
+func (p *page) heading(text string) { p.linef("\n### %s\n", text) }
+
+// body is the text of the pull request.
+func (c *comparison) body() string {
+	p := &page{}
+	commit := c.opening.Commit.Hash.String()
+	p.linef("Merging this pull request opens the gate of **%s** to %s%s.", markdown.Verbatim(c.src.Environment), linked(commit[:7], c.commitLink(commit)), c.origin())
+	c.warnings(p)
+	p.linef("")
+	c.table(p)
+	for _, s := range c.spans {
+		c.changelog(p, s)
+	}
+	c.files(p)
+	c.holds(p)
+	c.missing(p)
+	c.rollback(p)
+	return p.String()
+}
+
+// origin says whose state that is, since when and by which build.
+func (c *comparison) origin() string {
+	u := c.upstream
+	if u == nil {
+		return ""
+	}
+	text := fmt.Sprintf(", with what **%s** runs: #%d", markdown.Verbatim(c.passed), u.Version)
+	if !u.Recorded.IsZero() {
+		text += " since " + moment(u.Recorded)
+	}
+	if u.By != "" {
+		text += ", deployed by " + webOr(u.By)
+	}
+	return text
+}
+
+// warnings are what a person should see first.
+func (c *comparison) warnings(p *page) {
+	if b := c.upstreamBack; b != nil {
+		p.linef("\n> **%s was rolled back** from #%d on %s. Merging this promotes what it was rolled back to.", markdown.Verbatim(c.passed), b.Of, moment(b.At))
+	}
+	if b := c.back; b != nil {
+		p.linef("\n> **%s was rolled back** from #%d on %s. Moving its gate lets it have again what was taken back.", markdown.Verbatim(c.src.Environment), b.Of, moment(b.At))
+	}
+	for _, s := range c.spans {
+		if s.Span != nil && s.Back > 0 {
+			p.linef("\n> **Merging this takes back %s** of %s.", count(s.Back, "commit"), markdown.Verbatim(lineage.RepositoryName(s.repository)))
+		}
+	}
+	for _, r := range []*deployments.Running{c.runs, c.upstream} {
+		if r != nil && r.Dirty {
+			name := c.src.Environment
+			if r == c.upstream {
+				name = c.passed
+			}
+			p.linef("\n> **#%d of %s is dirty**: files were deployed that git does not have. Their content is not known.", r.Version, markdown.Verbatim(name))
+		}
+	}
+}
+
+// table has both sides next to each other.
+func (c *comparison) table(p *page) {
+	p.linef("| | has now | would get |\n|---|---|---|")
+	row := func(name, was, is string) {
+		p.linef("| %s | %s | %s |", markdown.Cell(name), markdown.Cell(cmp.Or(was, "–")), markdown.Cell(cmp.Or(is, "–")))
+	}
+	row("state", c.running(), c.gets())
+	row("release", list(releases(c.before)), list(releases(c.after)))
+	c.charts(row)
+	c.images(row)
+	if c.opening.Own != nil {
+		was, is := c.opening.Own.Current.Head, c.opening.Commit.Hash.String()
+		row("deployments", linked(short(was), c.commitLink(was)), linked(short(is), c.commitLink(is))+compared(c.compareLink(was, is)))
+	}
+	row("gate", markdown.Code(c.gate), markdown.Code(c.opening.Commit.Hash.String()))
+}
+
+// running is what the environment runs, in a few words.
+func (c *comparison) running() string {
+	if c.runs == nil {
+		return "nothing yet"
+	}
+	text := fmt.Sprintf("#%d", c.runs.Version)
+	if !c.runs.Recorded.IsZero() {
+		text += " since " + moment(c.runs.Recorded)
+	}
+	if c.runs.By != "" {
+		text += ", " + webOr(c.runs.By)
+	}
+	return text
+}
+
+// gets is the state that it would have, in a few words.
+func (c *comparison) gets() string {
+	if c.upstream == nil {
+		return "the newest of the branch"
+	}
+	return fmt.Sprintf("#%d of %s", c.upstream.Version, markdown.Verbatim(c.passed))
+}
+
+// charts are the rows of the charts that differ.
+func (c *comparison) charts(row func(name, was, is string)) {
+	before := map[string]lineage.Chart{}
+	for _, chart := range c.before.Charts {
+		before[chart.Path] = chart
+	}
+	for _, chart := range c.after.Charts {
+		was, had := before[chart.Path]
+		delete(before, chart.Path)
+		if had && chartText(was) == chartText(chart) {
+			continue
+		}
+		link := ""
+		if had && was.Vendored != nil && chart.Vendored != nil {
+			link = vendored.Compare(chart.Vendored.Repository, was.Vendored.Commit.Hash, chart.Vendored.Commit.Hash)
+		}
+		old := ""
+		if had {
+			old = chartText(was)
+		}
+		row("chart "+markdown.Verbatim(chart.Name), old, chartText(chart)+compared(link))
+	}
+	for _, chart := range c.before.Charts {
+		if _, gone := before[chart.Path]; gone {
+			row("chart "+markdown.Verbatim(chart.Name), chartText(chart), "removed")
+		}
+	}
+}
+
+func chartText(c lineage.Chart) string {
+	text := markdown.Verbatim(c.Version)
+	if v := c.Vendored; v != nil && v.Commit.Hash != "" {
+		text += " " + markdown.Code(v.Commit.Short())
+	}
+	return strings.TrimSpace(text)
+}
+
+// images are the rows of the images that differ.
+func (c *comparison) images(row func(name, was, is string)) {
+	shown, left := 0, 0
+	for _, pair := range imagePairs(c.before, c.after) {
+		was, is := imageText(pair.before), imageText(pair.after)
+		if pair.before != nil && pair.after != nil && pair.before.Digest == pair.after.Digest {
+			continue
+		}
+		if shown == maxImages {
+			left++
+			continue
+		}
+		shown++
+		if pair.after == nil {
+			is = "removed"
+		}
+		i := pair.image()
+		row("image "+markdown.Code(cmp.Or(i.Repository, i.Path)), was, is)
+	}
+	if left > 0 {
+		row(fmt.Sprintf("and %s more", count(left, "image")), "", "")
+	}
+}
+
+// digestShown is how much of a digest people look at.
+const digestShown = len("sha256:") + 12
+
+func imageText(i *lineage.Image) string {
+	if i == nil {
+		return ""
+	}
+	text := markdown.Code(i.Digest[:min(len(i.Digest), digestShown)])
+	if i.Source == nil {
+		return text + ", source not known"
+	}
+	text += " from " + markdown.Code(i.Source.Commit.Short())
+	switch {
+	case len(i.Source.Releases) > 0:
+		text += ", release " + markdown.Verbatim(i.Source.Releases[0])
+	case i.Source.ReleasedIn != "":
+		text += ", before release " + markdown.Verbatim(i.Source.ReleasedIn)
+	}
+	return text
+}
+
+// changelog lists the commits between, in groups.
+func (c *comparison) changelog(p *page, s span) {
+	name := markdown.Verbatim(lineage.RepositoryName(s.repository))
+	p.heading(fmt.Sprintf("%s: %s → %s", name, markdown.Code(short(s.before)), markdown.Code(short(s.after))))
+	if link := vendored.Compare(s.repository, s.before, s.after); link != "" {
+		p.linef("Changes: %s\n", markdown.URL(link))
+	}
+	if s.Span == nil {
+		p.linef("The commits between are not known: %s.", markdown.Elsewhere(s.why))
+		return
+	}
+	address := web(s.repository)
+	links := version.GitHub(address, "")
+	links.Compare = nil
+	in := version.NotesInput{Commits: s.Commits, Rules: version.Default(), Links: links, Elsewhere: true}
+	_, notes, _ := bytes.Cut(version.Notes(in), []byte("\n"))
+	p.linef("%s", strings.ReplaceAll(strings.Trim(string(notes), "\n"), "### ", "#### "))
+	listed := bytes.Count(notes, []byte("\n- "))
+	p.linef("\n%s in all; %d of them are listed: merges and commits of other types are not%s.", count(s.Total, "commit"), listed, beyond(s))
+}
+
+// beyond says that a list was cut.
+func beyond(s span) string {
+	if s.Total <= len(s.Commits) {
+		return ""
+	}
+	return fmt.Sprintf(", and the %d oldest ones were not looked at", s.Total-len(s.Commits))
+}
+
+// files are those that differ.
+func (c *comparison) files(p *page) {
+	changes := c.opening.Changes
+	p.heading(count(len(changes), "file") + " of the deployments")
+	for i, change := range changes {
+		if i == maxFiles {
+			p.linef("- and %d more", len(changes)-i)
+			break
+		}
+		line := fmt.Sprintf("- %s %s", markdown.Verbatim(fmt.Sprint(change.Kind)), markdown.Code(change.Path))
+		if f := change.After; f != nil && f.From != "" {
+			line += fmt.Sprintf(", %s %s", linked(short(f.From), c.commitLink(f.From)), markdown.Text(f.Message))
+		}
+		if source, _ := cepler.SplitKey(change.Key); source == "latest" {
+			line += " (its own)"
+		}
+		p.linef("%s", line)
+	}
+}
+
+// holds says what of the gate's rules still holds it back.
+func (c *comparison) holds(p *page) {
+	p.heading("After the merge")
+	switch {
+	case len(c.plan.Waits) == 0:
+		p.linef("No rule of the gate holds it: %s deploys it as soon as its pipeline looks again.", markdown.Verbatim(c.src.Environment))
+	default:
+		p.linef("It still waits, as of now:\n")
+		for _, why := range c.plan.Waits {
+			p.linef("- %s", markdown.Verbatim(why))
+		}
+		if !c.plan.Until.IsZero() {
+			p.linef("\nThat may end by itself at %s.", moment(c.plan.Until))
+		}
+	}
+	if c.plan.Pending() && c.plan.Snapshot().PropagatedHead != c.opening.Snapshot().PropagatedHead {
+		p.linef("\n%s had more than one state in between: %s deploys them in turn.", markdown.Verbatim(cmp.Or(c.passed, "The branch")), markdown.Verbatim(c.src.Environment))
+	}
+}
+
+// missing lists the links that are missing between what it would get and its sources.
+func (c *comparison) missing(p *page) {
+	broken := c.after.AllBroken()
+	if len(broken)+len(c.notAsked) == 0 {
+		return
+	}
+	p.heading("Not known")
+	for i, b := range broken {
+		if i == maxMissing {
+			p.linef("- and %d more", len(broken)-i)
+			break
+		}
+		p.linef("- %s: %s", markdown.Code(b.Where), markdown.Elsewhere(b.Why))
+	}
+	for _, note := range c.notAsked {
+		p.linef("- %s", markdown.Elsewhere(note))
+	}
+}
+
+// rollback says how to go back.
+func (c *comparison) rollback(p *page) {
+	p.heading("To roll back")
+	env := markdown.Verbatim(c.src.Environment)
+	if c.runs == nil {
+		p.linef("%s runs nothing yet, so there is nothing to go back to.", env)
+		return
+	}
+	p.linef("Pin the version that %s runs now (#%d) on its cepler-in resource, and start the job that deploys it: git records the rollback. "+
+		"Closing the gate alone takes nothing back.", env, c.runs.Version)
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+func short(hash string) string { return fmt.Sprintf("%.7s", hash) }
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func list(names []string) string {
+	const enough = 3
+	more := ""
+	if len(names) > enough {
+		names, more = names[:enough], fmt.Sprintf(" and %d more", len(names)-enough)
+	}
+	return markdown.Verbatim(strings.Join(names, ", ")) + more
+}
+
+// linked is a piece of code that leads to an address, if there is one.
+func linked(text, address string) string {
+	if text == "" || address == "" {
+		return markdown.Code(text)
+	}
+	return "[" + markdown.Code(text) + "](" + markdown.URL(address) + ")"
+}
+
+func compared(address string) string {
+	if address == "" {
+		return ""
+	}
+	return " (" + markdown.Link("compare", address) + ")"
+}
+
+// webOr is an address as a link, and any other text as it is.
+func webOr(text string) string {
+	if strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://") {
+		return markdown.Link("this build", text)
+	}
+	return markdown.Verbatim(text)
+}
+
+// web is the address of a repository's page, "" where none is known.
+func web(repository string) string {
+	page, _, ok := strings.Cut(vendored.Compare(repository, "a", "b"), "/compare/")
+	if !ok {
+		return ""
+	}
+	return page
+}
