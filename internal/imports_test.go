@@ -91,7 +91,7 @@ func mayImport() map[string][]string {
 		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git", "internal/memo"},
 		"resources/promote-rc":          {"internal/artifact", "internal/concourse", "internal/forge", "internal/git", "internal/proposal", "internal/release", "internal/version", "internal/markdown"},
 		"resources/semver-git":          {"internal/artifact", "internal/concourse", "internal/git", "internal/release", "internal/version", "internal/memo"},
-		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},
+		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/strict", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},
 		"resources/cachix-paths":        {"internal/artifact", "internal/concourse", "internal/httpclient", "internal/nixcache", "internal/secret"},
 		"resources/pull-request-builds": {"internal/artifact", "internal/concourse", "internal/forge", "internal/git"},
 		"resources/vendir-bump":         {"internal/artifact", "internal/concourse", "internal/git", "internal/markdown", "internal/proposal", "internal/vendored"},

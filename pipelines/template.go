@@ -77,28 +77,14 @@ func (r Rendering) inputs() (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the values: %w", err)
 	}
-	if err := checkTwice(r.Values, values); err != nil {
-		return nil, err
+	if err := strict.Twice(values); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Values, err)
 	}
 	files[valuesFile] = values
 	if r.Template == Deployments {
 		err = r.addConfigs(files, values)
 	}
 	return files, err
-}
-
-// checkTwice refuses values that have a key twice, of which ytt takes the last one. What is not YAML is ytt's to
-// report.
-func checkTwice(name string, values []byte) error {
-	var root yaml.Node
-	if yaml.Unmarshal(values, &root) != nil {
-		return nil //nolint:nilerr // documented
-	}
-	var anything *strict.Shape
-	if mistakes, _ := anything.Judge(&root); len(mistakes) > 0 {
-		return fmt.Errorf("%s:%d: %s", name, mistakes[0].Line, mistakes[0])
-	}
-	return nil
 }
 
 // addTemplates takes the files of a template's folder, without those that only people read.

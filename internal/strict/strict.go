@@ -71,6 +71,21 @@ func (s *Shape) Judge(root *yaml.Node) (mistakes, doubts []Finding) {
 	return j.mistakes, j.doubts
 }
 
+// Twice returns the first key that a mapping of a YAML document has twice, wherever it is, as an error with its line: programs
+// that read YAML take the last one, or none, most of them without a word. What is not YAML is for its reader to report.
+func Twice(data []byte) error {
+	var root yaml.Node
+	if yaml.Unmarshal(data, &root) != nil {
+		return nil //nolint:nilerr // documented
+	}
+	var anything *Shape
+	mistakes, _ := anything.Judge(&root)
+	if len(mistakes) == 0 {
+		return nil
+	}
+	return fmt.Errorf("line %d: %s", mistakes[0].Line, mistakes[0])
+}
+
 type judge struct {
 	mistakes, doubts []Finding
 	// seen keeps what aliases repeat from being judged again.

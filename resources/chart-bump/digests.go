@@ -113,7 +113,7 @@ func (r reader) checkPlaces(ctx context.Context, tree git.Hash) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", r.src.valuesPath(), err)
 	}
-	f, err := yamledit.Parse(data, yamledit.Options{})
+	f, err := parse(data, yamledit.Options{})
 	if err != nil {
 		return fmt.Errorf("%s on branch %s: %w", r.src.valuesPath(), r.src.Branch, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
 	"github.com/taxiway-ci/taxiway/internal/version"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
 )
 
@@ -69,8 +70,18 @@ func (w wanted) edit(files chartFiles, logf func(string, ...any)) (changes, erro
 	return out, nil
 }
 
+// parse reads a file that people write. A key that is there twice is an error: helm takes the last one, and a person who
+// reads the file perhaps the first.
+func parse(data []byte, o yamledit.Options) (*yamledit.File, error) {
+	f, err := yamledit.Parse(data, o)
+	if err != nil {
+		return nil, err
+	}
+	return f, strict.Twice(data)
+}
+
 func (w wanted) editValues(files chartFiles, out *changes, logf func(string, ...any)) ([]byte, error) {
-	f, err := yamledit.Parse(files.values, yamledit.Options{Shared: files.src.SharedValues})
+	f, err := parse(files.values, yamledit.Options{Shared: files.src.SharedValues})
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +163,7 @@ func (t target) lastKey() string {
 // anything else changes.
 func (w wanted) editChart(files chartFiles, anything bool) ([]byte, error) {
 	name := files.src.chartPath()
-	f, err := yamledit.Parse(files.chart, yamledit.Options{})
+	f, err := parse(files.chart, yamledit.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -65,7 +65,7 @@ func (t target) editFile(name string, logf func(string, ...any)) (changed bool, 
 	if err != nil {
 		return false, err
 	}
-	f, err := yamledit.Parse(data, yamledit.Options{})
+	f, err := parse(data, yamledit.Options{})
 	if err != nil {
 		return false, err
 	}

@@ -198,7 +198,7 @@ func TestGetOfAVersionThatIsGone(t *testing.T) {
 	w := newWorld(t)
 	a := w.run(t, "in", t.TempDir(), object{"source": w.source(nil), "version": chartbump.Version{Commit: nowhere}})
 	require.NotZero(t, a.status)
-	assert.Contains(t, a.stderr, "has no commit "+nowhere)
+	assert.Contains(t, a.stderr, "object "+nowhere+": not in the repository; if branch main was rewritten")
 }
 
 func TestGetLeavesOutImagesWithoutADigest(t *testing.T) {
