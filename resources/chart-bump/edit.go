@@ -10,8 +10,8 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
-	"github.com/taxiway-ci/taxiway/internal/version"
 	"github.com/taxiway-ci/taxiway/internal/strict"
+	"github.com/taxiway-ci/taxiway/internal/version"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
 )
 
