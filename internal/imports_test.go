@@ -43,8 +43,8 @@ func mayImport() map[string][]string {
 		"internal/pipeline":   {"internal/nearest"},                     // Concourse's pipelines as data
 		// the protocol of resource types
 		"internal/concourse": {"internal/guard", "internal/artifact", "internal/nearest", "internal/secret", "internal/visible"},
-		"internal/markdown":  {"internal/visible"},                                                            // text from outside, in Markdown
-		"internal/version":   {"internal/artifact", "internal/fault", "internal/markdown", "internal/strict"}, // versions, conventional commits, release notes
+		"internal/markdown":  {"internal/visible"},                                                                                // text from outside, in Markdown
+		"internal/version":   {"internal/artifact", "internal/fault", "internal/markdown", "internal/nearest", "internal/strict"}, // versions, conventional commits, release notes
 
 		// git, from the ground up: the data model, a cache with a total weight, packs and
 		// their limits, the protocol as bytes, connections and credentials, repositories on

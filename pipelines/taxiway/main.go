@@ -39,6 +39,7 @@ func newRoot() *cobra.Command {
 		traceCommand(),
 		schemasCommand(),
 		localCommand(),
+		commitsCommand(),
 	)
 	return root
 }

@@ -59,6 +59,8 @@ func toldCommands() map[string]told {
 			in: "charts", fill: map[string]string{"…": digits}, says: "bank.image.digest set",
 		},
 
+		"go run ./pipelines/taxiway commits origin/main..HEAD":                                                                                 {not: "needs a clone with a remote; TestCommits… run it"},
+		"go run ./pipelines/taxiway commits --title \"feat(loans): interest by day\"":                                                          {in: "taxiway", says: "minor: feat(loans): interest by day"},
 		"go run ./pipelines/taxiway rehearse PIPELINE... --repository NAME=CLONE --vars vars.yml [--scenario scenario.yml] [--html page.html]": {not: "is a synopsis; TestRehearse… play it"},
 		"go run ./pipelines/taxiway rehearse PIPELINE... --repository NAME=CLONE --vars FILE":                                                  {not: "is a synopsis; TestRehearse… play it"},
 		"go run ./pipelines/taxiway rehearse pipeline.yml …":                                                                                   {not: "is a synopsis; TestRehearse… play it"},
