@@ -16,9 +16,6 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/secret"
 )
 
-// tokenVariable is the environment variable with the token of a private cache. Cachix's own client reads the same one.
-const tokenVariable = "CACHIX_AUTH_TOKEN"
-
 // failed is the exit status of a wait that could not be carried out: a wrong flag or list, a token that is refused, a cache that
 // does not exist. A wait whose time is up has the status 1.
 const failed = 2
@@ -70,7 +67,7 @@ func (w *waitFlags) parse(p concourse.Process) error {
 	if err := flags.Parse(p.Args); err != nil {
 		return err
 	}
-	w.source.AuthToken = p.Getenv(tokenVariable)
+	w.source.AuthToken = p.Getenv("CACHIX_AUTH_TOKEN") // the variable of Cachix's own client
 	w.params.Paths, w.params.Timeout, w.params.Interval = flags.Args(), &w.timeout, &w.interval
 	return nil
 }
