@@ -43,8 +43,9 @@ help: ## say what the targets do (default)
 	@echo
 	@echo '  FUZZ_TIME=$(FUZZ_TIME) IMAGES=$(IMAGES) BENCH=$(BENCH) BENCH_FLAGS=$(BENCH_FLAGS) TEST_FLAGS=$(TEST_FLAGS) can be changed, see Makefile'
 
+# With the settings that the images are compiled with, so that what they share is compiled once.
 demo: ## build everything and rehearse the pipelines end to end on this machine
-	go run ./pipelines/taxiway demo --html demo.html
+	CGO_ENABLED=0 go run -trimpath -buildvcs=false ./pipelines/taxiway demo --html demo.html
 
 test: ## every test, in random order, with the race detector where goroutines share memory
 	@tested='{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}'; \

@@ -38,7 +38,7 @@ func mayImport() map[string][]string {
 		"internal/gates":      {"internal/cepler", "internal/yamledit"}, // a person's edits of a gates file
 		"internal/retry":      {},                                       // what may pass is done again
 		"internal/httpclient": {},                                       // clients as a source wants them
-		"internal/ociimage":   {"internal/nearest"},                     // an image from a program
+		"internal/ociimage":   {"internal/guard", "internal/nearest"},   // an image from a program
 		"internal/provenance": {},                                       // the comment beside an image digest
 		"internal/pipeline":   {"internal/nearest"},                     // Concourse's pipelines as data
 		// the protocol of resource types
@@ -109,7 +109,7 @@ func mayImport() map[string][]string {
 		// tools
 		"images":            {"internal/ociimage"},
 		"pipelines":         {"internal/cepler", "internal/concourse", "internal/pipeline", "internal/strict", "resources/*"}, // templates, and the types that they use
-		"pipelines/taxiway": {"internal/*", "internal/*/*", "pipelines", "pipelines/demo"},
+		"pipelines/taxiway": {"internal/*", "internal/*/*", "pipelines", "pipelines/demo", "resources/*"},                     // the program is also those of the resource types
 		"pipelines/demo":    {"internal/deployments", "internal/git", "internal/git/gittest", "internal/rehearsal/scenario"},
 	}
 }

@@ -1,9 +1,23 @@
 package pipelines
 
 import (
+	"embed"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 )
+
+//go:embed examples/lana-bank
+var demoExample embed.FS
+
+// DemoExample are the files of the example that the demo plays: TEMPLATE/want.yml, and the cepler configs in the folder cepler.
+func DemoExample() (fs.FS, error) {
+	files, err := fs.Sub(demoExample, "examples/lana-bank")
+	if err != nil {
+		return nil, fmt.Errorf("read the example of the demo: %w", err)
+	}
+	return files, nil
+}
 
 // Example is one pipeline of one made-up user: the folder USER/TEMPLATE with values.yml and want.yml, the committed
 // rendering. What the user's pipelines share, like the cepler configs, is in the folder USER, as in a repository.

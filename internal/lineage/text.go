@@ -22,44 +22,93 @@ func (t *Trace) JSON(w io.Writer) error {
 	return nil
 }
 
-// Text writes the trace for people: a table, and below it each environment.
-func (t *Trace) Text(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s, branch %s at %s, %s\n\n", t.Repository, t.Branch, t.Head.Short(), moment(t.At))
-	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	writeRow(table, header())
+// Text writes the trace for people, in lines of usually at most 110 characters: a table, and below it each environment.
+func (t *Trace) Text(w io.Writer) error { return t.TextIn(w, textWidth) }
+
+// TextIn is Text in lines of another width. A table that is wider loses the columns that the environments below it repeat.
+func (t *Trace) TextIn(w io.Writer, width int) error {
+	b := linedText{width: width}
+	writeWrapped(&b, "", fmt.Sprintf("%s, branch %s at %s, %s", t.Repository, t.Branch, t.Head.Short(), moment(t.At)))
+	b.text.WriteString("\n" + t.table(width))
 	for _, e := range t.Environments {
-		cells := make([]string, 0, len(header()))
-		for _, cell := range e.summary() {
-			cells = append(cells, visible.Line(joined(cell, ", ")))
-		}
-		writeRow(table, cells)
-	}
-	_ = table.Flush() // a builder takes everything
-	for _, e := range t.Environments {
-		fmt.Fprintf(&b, "\n%s", visible.Line(e.Key()))
+		fmt.Fprintf(&b.text, "\n%s", visible.Line(e.Key()))
 		if e.Passed != "" {
-			fmt.Fprintf(&b, " (after %s)", visible.Line(e.Passed))
+			fmt.Fprintf(&b.text, " (after %s)", visible.Line(e.Passed))
 		}
-		b.WriteByte('\n')
+		b.text.WriteByte('\n')
 		for _, f := range e.facts() {
 			writeFact(&b, f)
 		}
 	}
 	for i, note := range t.NotAsked {
 		if i == 0 {
-			b.WriteString("\nnot looked at:\n")
+			b.text.WriteString("\nnot looked at:\n")
 		}
 		writeWrapped(&b, "  - ", note)
 	}
-	if _, err := io.WriteString(w, b.String()); err != nil {
+	if _, err := io.WriteString(w, b.text.String()); err != nil {
 		return fmt.Errorf("write the trace: %w", err)
 	}
 	return nil
 }
 
-func writeRow(w io.Writer, cells []string) {
-	_, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) // a builder takes everything
+// linedText is text that is set in lines of a width.
+type linedText struct {
+	text  strings.Builder
+	width int
+}
+
+// table is the overview, with as many columns as fit.
+func (t *Trace) table(width int) string {
+	rows := [][]string{header()}
+	for _, e := range t.Environments {
+		cells := make([]string, 0, len(header()))
+		for _, cell := range e.summary() {
+			cells = append(cells, visible.Line(joined(cell, ", ")))
+		}
+		rows = append(rows, cells)
+	}
+	last := len(header()) - 1
+	text := ""
+	for _, columns := range [][]int{{0, 1, 2, 3, 4, 5, last}, {0, 1, 3, 4, 5, last}, {0, 1, 5, last}, {0, 1, last}} {
+		if text = setTable(rows, columns); widest(text) <= width {
+			return text
+		}
+	}
+	return cutLines(text, width)
+}
+
+func setTable(rows [][]string, columns []int) string {
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		cells := make([]string, len(columns))
+		for i, column := range columns {
+			cells[i] = row[column]
+		}
+		_, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) // a builder takes everything
+	}
+	_ = table.Flush() // see above
+	return b.String()
+}
+
+func widest(text string) (width int) {
+	for line := range strings.Lines(text) {
+		width = max(width, utf8.RuneCountInString(strings.TrimRight(line, "\n")))
+	}
+	return width
+}
+
+// cutLines ends lines that are too long with an ellipsis.
+func cutLines(text string, width int) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if runes := []rune(strings.TrimRight(line, "\n")); len(runes) > width {
+			line = string(runes[:width-1]) + "…\n"
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 const (
@@ -68,7 +117,7 @@ const (
 )
 
 // writeFact writes the name once, and each line beside it.
-func writeFact(b *strings.Builder, f fact) {
+func writeFact(b *linedText, f fact) {
 	name := f.Name
 	for _, line := range f.Lines {
 		writeWrapped(b, fmt.Sprintf("  %-*s", nameWidth, name), joined(line, "  "))
@@ -77,12 +126,12 @@ func writeFact(b *strings.Builder, f fact) {
 }
 
 // writeWrapped writes text behind a lead, in as many lines as that needs.
-func writeWrapped(b *strings.Builder, lead, text string) {
-	width := textWidth - utf8.RuneCountInString(lead)
+func writeWrapped(b *linedText, lead, text string) {
+	width := b.width - utf8.RuneCountInString(lead)
 	indent := strings.Repeat(" ", utf8.RuneCountInString(lead))
 	line := ""
 	flush := func() {
-		b.WriteString(strings.TrimRight(lead+line, " ") + "\n")
+		b.text.WriteString(strings.TrimRight(lead+line, " ") + "\n")
 		lead, line = indent, ""
 	}
 	for i, word := range strings.Split(visible.Line(text), " ") {

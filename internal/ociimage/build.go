@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -13,6 +15,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/taxiway-ci/taxiway/internal/guard"
 )
 
 // compression is the gzip level of the layers: higher ones take three times as long for 0.3 % fewer bytes.
@@ -91,34 +96,53 @@ func (b *Builder) Build(ctx context.Context, names ...string) ([]*Image, error) 
 	if err != nil {
 		return nil, err
 	}
-	var images []*Image
-	for _, definition := range definitions {
-		image, err := b.build(ctx, definition, base)
-		if err != nil {
-			return nil, fmt.Errorf("image %s: %w", definition.Type, err)
-		}
-		images = append(images, image)
+	programs, err := b.programs(ctx, definitions)
+	if err != nil {
+		return nil, err
 	}
-	return images, nil
+	images := make([]*Image, len(definitions))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.NumCPU())
+	for i, definition := range definitions {
+		group.Go(func() error {
+			return guard.Run(func() (err error) {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if images[i], err = assemble(b.Set, definition, b.Stamp, base, programs[i]); err != nil {
+					return fmt.Errorf("image %s: %w", definition.Type, err)
+				}
+				return nil
+			})
+		})
+	}
+	return images, group.Wait()
 }
 
-func (b *Builder) build(ctx context.Context, definition Definition, base v1.Layer) (*Image, error) {
+// programs are those of each definition, for all platforms.
+func (b *Builder) programs(ctx context.Context, definitions []Definition) ([][]program, error) {
 	platforms := b.Platforms
 	if len(platforms) == 0 {
 		platforms = Platforms()
 	}
-	var programs []program
+	packages, names := make([]string, len(definitions)), make([]string, len(definitions))
+	for i, d := range definitions {
+		packages[i], names[i] = d.Package, d.Type
+	}
+	programs := make([][]program, len(definitions))
 	for _, platform := range platforms {
 		if b.Logf != nil {
-			b.Logf("building %s for %s", definition.Type, platform)
+			b.Logf("building for %s: %s", platform, strings.Join(names, ", "))
 		}
-		data, err := compile(ctx, b.Module, definition.Package, platform)
+		compiled, err := compile(ctx, b.Module, packages, platform)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("image %s: %w", strings.Join(names, ", "), err)
 		}
-		programs = append(programs, program{platform, data})
+		for i, pkg := range packages {
+			programs[i] = append(programs[i], program{platform, compiled[pkg]})
+		}
 	}
-	return assemble(b.Set, definition, b.Stamp, base, programs)
+	return programs, nil
 }
 
 // assemble puts layers, configs, index and bill of materials together.

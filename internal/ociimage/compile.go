@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -17,27 +18,46 @@ func Platforms() []v1.Platform {
 	return []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64"}}
 }
 
-// compile builds one main package of the module in dir as a static program and returns its bytes. They depend on the source,
-// the Go release and the platform alone: the paths, the VCS state and the settings of this machine stay out.
-func compile(ctx context.Context, dir, pkg string, platform v1.Platform) ([]byte, error) {
-	out, err := os.MkdirTemp("", "taxiway-image-")
+// compile builds main packages of the module in dir as static programs, all of them in one run of the go command, which compiles
+// what they share once and works on several at a time. It returns their bytes by package. They depend on the source, the Go
+// release and the platform alone: the paths, the VCS state and the settings of this machine stay out.
+func compile(ctx context.Context, dir string, packages []string, platform v1.Platform) (map[string][]byte, error) {
+	out, err := os.MkdirTemp("", "taxiway-images-")
 	if err != nil {
-		return nil, fmt.Errorf("folder for the program of %s: %w", pkg, err)
+		return nil, fmt.Errorf("folder for the programs: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(out) }()
-	program := filepath.Join(out, "program")
+	byName := map[string]string{}
+	for _, pkg := range packages {
+		if other, twice := byName[path.Base(pkg)]; twice && other != pkg {
+			return nil, fmt.Errorf("%s and %s make programs of the same name; give their folders different names", other, pkg)
+		}
+		byName[path.Base(pkg)] = pkg
+	}
+	target, fileOf := out+string(os.PathSeparator), func(pkg string) string { return filepath.Join(out, path.Base(pkg)) }
+	if len(byName) == 1 { // it can be the root of the module, whose program has the name of the module
+		target = filepath.Join(out, "program")
+		fileOf = func(string) string { return target }
+	}
 	var stderr bytes.Buffer
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", program, pkg)
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", target}, packages...)
+	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir, command.Stderr = dir, &stderr
 	command.Env = append(os.Environ(), compileSettings(platform)...)
 	if err := command.Run(); err != nil {
-		return nil, fmt.Errorf("go build %s for %s in %s: %w\n%s", pkg, platform, dir, err, strings.TrimSpace(stderr.String()))
+		return nil, fmt.Errorf("go build %s for %s in %s: %w\n%s", strings.Join(packages, " "), platform, dir, err, strings.TrimSpace(stderr.String()))
 	}
-	data, err := os.ReadFile(program)
-	if err != nil {
-		return nil, fmt.Errorf("program of %s: %w", pkg, err)
+	programs := map[string][]byte{}
+	for _, pkg := range packages {
+		file := fileOf(pkg)
+		if platform.OS == "windows" && len(byName) > 1 {
+			file += ".exe"
+		}
+		if programs[pkg], err = os.ReadFile(file); err != nil {
+			return nil, fmt.Errorf("program of %s: %w", pkg, err)
+		}
 	}
-	return data, nil
+	return programs, nil
 }
 
 // compileSettings fixes every setting of the go command that changes a program and that a user's environment, or the file

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -19,17 +21,22 @@ func demoCommand() *cobra.Command {
 	page := ""
 	command := &cobra.Command{
 		Use:   "demo",
-		Short: "Show on this machine how a commit walks to production",
-		Long: "Show on this machine how a commit walks to production: the four pipelines of the example lana-bank, run with the real\n" +
-			"resource programs on a made-up bank's code, charts and deployments. It needs Go, git and bash, leaves nothing behind\n" +
-			"but the page that is asked for, and fails when the pipelines do not do what the scenario says.",
-		Args: cobra.NoArgs,
+		Short: "Show on this machine how a commit gets to production",
+		Long: "Show on this machine how a commit gets to production: the four pipelines of the example lana-bank, with the real\n" +
+			"resource programs, on a made-up bank's code, charts and deployments. In a clone of the project it builds the images\n" +
+			"and runs the programs in them, which needs Go; elsewhere it runs those that are part of this program. It needs git\n" +
+			"and bash, leaves nothing behind but the page of --html, and fails when the pipelines do not do what the scenario says.",
+		Example: "  taxiway demo --html demo.html",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := demoPlay()
 			if err != nil {
 				return err
 			}
-			p.Page = page
+			if p.Module, err = moduleRoot(); err != nil {
+				return err
+			}
+			p.Page, p.Width = page, columns(cmd.OutOrStdout())
 			return p.Run(cmd.Context(), cmd.OutOrStdout(), colours(cmd.OutOrStdout()))
 		},
 	}
@@ -43,9 +50,17 @@ func demoPlay() (world.Play, error) {
 	if err != nil {
 		return p, err
 	}
-	example := filepath.Join(p.Module, "pipelines", "examples", "lana-bank")
+	example, err := pipelines.DemoExample()
+	if err != nil {
+		return p, err
+	}
 	for _, name := range demoPipelines() {
-		p.Pipelines = append(p.Pipelines, world.Pipeline{Name: name, File: fromHere(filepath.Join(example, name, pipelines.WantFile))})
+		file := path.Join(name, pipelines.WantFile)
+		text, err := fs.ReadFile(example, file)
+		if err != nil {
+			return p, fmt.Errorf("demo: %w", err)
+		}
+		p.Pipelines = append(p.Pipelines, world.Pipeline{Name: name, File: path.Join("lana-bank", file), Text: text})
 	}
 	p.Acts = demo.Acts()
 	p.Automerge = map[string][]string{"acme-bank/charts": {"galoybot", "lana-bank"}}
@@ -55,7 +70,7 @@ func demoPlay() (world.Play, error) {
 	if p.Vars, err = demo.Vars(); err != nil {
 		return p, err
 	}
-	configs, err := ceplerConfigs(filepath.Join(example, "cepler"))
+	configs, err := ceplerConfigs(example)
 	if err != nil {
 		return p, err
 	}
@@ -79,35 +94,38 @@ func demoPipelines() []string {
 	return []string{"nix-cache", "release", "charts", pipelines.Deployments}
 }
 
-// fromHere is a path as seen from the working directory.
-func fromHere(file string) string {
-	here, err := os.Getwd()
-	if err != nil {
-		return file
-	}
-	rel, err := filepath.Rel(here, file)
-	if err != nil {
-		return file
-	}
-	return rel
-}
-
 // ceplerConfigs are the configs of the example, by their path in the repository.
-func ceplerConfigs(dir string) (map[string]string, error) {
-	found, err := filepath.Glob(filepath.Join(dir, "*.yml"))
+func ceplerConfigs(example fs.FS) (map[string]string, error) {
+	found, err := fs.Glob(example, "cepler/*.yml")
 	if err != nil {
-		return nil, err
-	}
-	if len(found) == 0 {
-		return nil, fmt.Errorf("demo: there are no cepler configs in %s", dir)
+		return nil, fmt.Errorf("demo: %w", err)
 	}
 	configs := map[string]string{}
-	for _, f := range found {
-		text, err := os.ReadFile(f)
+	for _, name := range found {
+		text, err := fs.ReadFile(example, name)
 		if err != nil {
 			return nil, fmt.Errorf("demo: %w", err)
 		}
-		configs[path.Join("cepler", filepath.Base(f))] = string(text)
+		configs[name] = string(text)
 	}
 	return configs, nil
+}
+
+// moduleRoot is the clone of this project that the working directory is in; "" outside of one.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the clone of the project: %w", err)
+	}
+	for {
+		module, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(module, []byte("module github.com/taxiway-ci/taxiway\n")) {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", nil
+		}
+		dir = parent
+	}
 }

@@ -67,7 +67,7 @@ func lintCommand() *cobra.Command {
 func (f *lintFlags) run(cmd *cobra.Command, files []string) error {
 	show, ok := formats()[f.format]
 	if !ok {
-		return fmt.Errorf("lint: --format %s is not one of %s", f.format, strings.Join(slices.Sorted(maps.Keys(formats())), ", "))
+		return usagef("lint: --format %s is not one of %s", f.format, strings.Join(slices.Sorted(maps.Keys(formats())), ", "))
 	}
 	if err := knownRules(f.allow); err != nil {
 		return err
@@ -108,7 +108,7 @@ func knownRules(allowed []string) error {
 		if near := nearest.Of(rule, names); near != "" {
 			hint = "did you mean " + near + "?"
 		}
-		return fmt.Errorf("lint: --allow %s: there is no such rule; %s", rule, hint)
+		return usagef("lint: --allow %s: there is no such rule; %s", rule, hint)
 	}
 	return nil
 }
@@ -149,7 +149,7 @@ func printRules(w io.Writer) error {
 // pipelineFiles asks for at least one.
 func pipelineFiles(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("%s: name the pipeline files, for example: %s pipeline.yml", cmd.Name(), cmd.Name())
+		return usagef("%s: name the pipeline files, for example: %s pipeline.yml", cmd.Name(), cmd.Name())
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func localCommand() *cobra.Command {
 		Short: "Set the example pipelines in the Concourse of docker-compose.yml",
 		Long: "Set the example pipelines, paused, in the Concourse of pipelines/docker-compose.yml, with images built from this clone.\n" +
 			"Needs fly on PATH, of the same version: http://localhost:8080 offers it at the bottom of the page.",
-		Example: "  docker compose --file pipelines/docker-compose.yml up --detach --wait && taxiway local",
+		Example: "  docker compose --file pipelines/docker-compose.yml up --detach --wait\n  taxiway local",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return flags.run(cmd) },
 	}
@@ -122,7 +122,7 @@ func (f *localFlags) withImages(data []byte) ([]byte, error) {
 
 func (f *localFlags) do(cmd *cobra.Command, program string, args ...string) error {
 	run := exec.CommandContext(cmd.Context(), program, args...)
-	run.Stdin, run.Stdout, run.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+	run.Stdin, run.Stdout, run.Stderr = cmd.InOrStdin(), childOutput(cmd.OutOrStdout()), cmd.ErrOrStderr()
 	if err := run.Run(); err != nil {
 		return fmt.Errorf("local: %s %s: %w", program, strings.Join(args[:min(len(args), 3)], " "), err)
 	}

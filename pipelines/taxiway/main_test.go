@@ -14,6 +14,15 @@ import (
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
+// The test's program is, as taxiway itself, also the programs of the resource types.
+func TestMain(m *testing.M) {
+	if program, ok := resourceProgram(os.Args[0]); ok {
+		program()
+		return
+	}
+	m.Run()
+}
+
 const examplesFolder = "../examples"
 
 // taxiway runs the command line.

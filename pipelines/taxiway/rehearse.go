@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
-	"golang.org/x/term"
 
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/world"
@@ -23,8 +20,8 @@ func rehearseCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rehearse PIPELINE...",
 		Short: "Run pipelines on this machine, on copies of their repositories",
-		Long: "Run pipelines on this machine, with the real resource programs from their images and the real task scripts, on copies\n" +
-			"of their repositories that a git server on loopback serves. Nothing leaves the machine: a registry, a forge and a\n" +
+		Long: "Run pipelines on this machine, with the real resource programs and the real task scripts, on copies of their\n" +
+			"repositories that a git server on loopback serves. Nothing leaves the machine: a registry, a forge and a\n" +
 			"binary cache on loopback stand in for the real ones, programs that deploy are replaced by stand-ins that only write\n" +
 			"down how they were called, and messages are kept.\n" +
 			"Without a scenario it runs what is pending; with one, the acts of it, and fails when an expectation does not hold.",
@@ -36,6 +33,7 @@ func rehearseCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			p.Width = columns(cmd.OutOrStdout())
 			return p.Run(cmd.Context(), cmd.OutOrStdout(), colours(cmd.OutOrStdout()))
 		},
 	}
@@ -62,20 +60,10 @@ func (f rehearseFlags) play(files []string) (world.Play, error) {
 	if err != nil {
 		return p, err
 	}
-	p.Page, p.Real = f.page, map[string]string{}
-	for _, given := range f.tools {
-		if name, program, ok := strings.Cut(given, "="); ok {
-			p.Real[name] = program
-		} else {
-			p.Tools = append(p.Tools, given)
-		}
-	}
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
-		if filepath.Base(file) == pipelines.WantFile {
-			name = filepath.Base(filepath.Dir(file))
-		}
-		p.Pipelines = append(p.Pipelines, world.Pipeline{Name: name, File: file})
+	p.Page = f.page
+	p.Tools, p.Real = f.programs()
+	if p.Pipelines, err = named(files); err != nil {
+		return p, err
 	}
 	if p.Fill, err = f.copies(); err != nil {
 		return p, err
@@ -100,10 +88,53 @@ func (f rehearseFlags) play(files []string) (world.Play, error) {
 	return p, err
 }
 
+// programs are the further stand-ins of --tool, and the real programs that run in place of stand-ins.
+func (f rehearseFlags) programs() (standIns []string, really map[string]string) {
+	really = map[string]string{}
+	for _, given := range f.tools {
+		if name, program, ok := strings.Cut(given, "="); ok {
+			really[name] = program
+		} else {
+			standIns = append(standIns, given)
+		}
+	}
+	return standIns, really
+}
+
+// named gives each file the name of its pipeline: that of the file, or that of its folder where several files have one name or
+// are renderings of an example.
+func named(files []string) ([]world.Pipeline, error) {
+	count := map[string]int{}
+	for _, file := range files {
+		count[stem(file)]++
+	}
+	var all []world.Pipeline
+	taken := map[string]string{}
+	for _, file := range files {
+		name := stem(file)
+		if count[name] > 1 || filepath.Base(file) == pipelines.WantFile {
+			full, err := filepath.Abs(file)
+			if err != nil {
+				return nil, fmt.Errorf("rehearse: %w", err)
+			}
+			name = filepath.Base(filepath.Dir(full))
+		}
+		if other, twice := taken[name]; twice {
+			return nil, usagef("rehearse: %s and %s would both be the pipeline %s; rename one of the files", other, file, name)
+		}
+		taken[name] = file
+		all = append(all, world.Pipeline{Name: name, File: file})
+	}
+	return all, nil
+}
+
+// stem is a file's name without folder and ending.
+func stem(file string) string { return strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) }
+
 // copies fills the world from the clones that --repository names.
 func (f rehearseFlags) copies() (func(context.Context, *world.World) (map[string]string, error), error) {
 	if len(f.repositories) == 0 {
-		return nil, errors.New("rehearse: name the git repository to copy with --repository")
+		return nil, usagef("rehearse: name the git repository to copy with --repository")
 	}
 	clones := map[string]string{}
 	for _, given := range f.repositories {
@@ -119,33 +150,11 @@ func (f rehearseFlags) copies() (func(context.Context, *world.World) (map[string
 	return world.Copies(clones), nil
 }
 
-// newPlay is a play of this module's images and types.
+// newPlay is a play with the resource programs that this program contains.
 func newPlay() (world.Play, error) {
-	root, err := moduleRoot()
-	return world.Play{Module: root, Types: pipelines.OwnTypes(), Vars: map[string]any{}}, err
-}
-
-// colours reports whether w is a terminal that shows colours, see
-// https://no-color.org.
-func colours(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-}
-
-// moduleRoot is the clone that this runs in.
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
+	self, err := os.Executable()
 	if err != nil {
-		return "", err
+		return world.Play{}, fmt.Errorf("rehearse: find this program's file: %w", err)
 	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("rehearse: run this in a clone of the project: there is no go.mod here or above")
-		}
-		dir = parent
-	}
+	return world.Play{Program: self, Types: pipelines.OwnTypes(), Vars: map[string]any{}}, nil
 }

@@ -12,30 +12,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/world"
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
-// The plays share the images: building them takes longer than most plays.
 func TestPlays(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("builds images and plays the examples")
+		t.Skip("plays the examples")
 	}
-	demo, err := demoPlay()
-	require.NoError(t, err)
-	built, err := demo.Build(t.Context(), t.TempDir())
-	require.NoError(t, err)
 	t.Run("a broken expectation ends the play", func(t *testing.T) {
 		t.Parallel()
-		playUntilItBreaks(t, built)
+		playUntilItBreaks(t)
 	})
 	for _, example := range rehearsedExamples(t) {
 		t.Run(example, func(t *testing.T) {
 			t.Parallel()
 			p := examplePlay(t, example)
-			p.Programs, p.Page = built, filepath.Join(t.TempDir(), "play.html")
+			p.Page = filepath.Join(t.TempDir(), "play.html")
 			var out bytes.Buffer
 			require.NoError(t, p.Run(t.Context(), &out, false), "%s", &out)
 			assert.Contains(t, out.String(), "Act 1 of ")
@@ -53,9 +49,6 @@ func TestPlays(t *testing.T) {
 // repository itself is left as it is.
 func TestRehearseACopy(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds images")
-	}
 	config, err := os.ReadFile("../examples/two-environments/cepler/cepler.yml")
 	require.NoError(t, err)
 	dir := t.TempDir()
@@ -71,7 +64,7 @@ func TestRehearseACopy(t *testing.T) {
 	before, err := repository.RevParse("main")
 	require.NoError(t, err)
 	vars := filepath.Join(t.TempDir(), "vars.yml")
-	require.NoError(t, os.WriteFile(vars, []byte("api_token: x\n"), 0o644))
+	require.NoError(t, os.WriteFile(vars, []byte("api_token: x\nhooks: {deployments: \"http://none.example\"}\n"), 0o644))
 
 	out, err := taxiway(t, "rehearse", "../examples/two-environments/deployments/want.yml", "--repository", repository.Dir, "--vars", vars, "--tool", "helm="+helm)
 	require.NoError(t, err, out)
@@ -110,11 +103,11 @@ func TestRehearseNamesAllMissingPrograms(t *testing.T) {
 }
 
 // An expectation that does not hold ends the demo with its name.
-func playUntilItBreaks(t *testing.T, built map[string]string) {
+func playUntilItBreaks(t *testing.T) {
 	t.Helper()
 	p, err := demoPlay()
 	require.NoError(t, err)
-	p.Programs = built
+	p.Module = "../.."                             // its programs are those of the images, as in "make demo"
 	p.Pipelines = p.Pipelines[len(p.Pipelines)-1:] // the deployments alone
 	p.Scenario = &scenario.Scenario{Acts: []scenario.Act{{
 		Title: "Nothing new", Expect: scenario.Expect{Waits: map[string]string{"lana-bank/gcp-volcano-qa": "for the moon"}},
@@ -161,4 +154,38 @@ jobs:
 	assert.Contains(t, out, "say #1 of two")
 	_, err = taxiway(t, append(append([]string{"rehearse"}, files...), flags[:2]...)...)
 	require.ErrorContains(t, err, "the pipelines use the repository acme/two: name a clone of it with --repository two=PATH")
+}
+
+func newTypes(t *testing.T) map[string]pipeline.Schema {
+	t.Helper()
+	types := pipelines.OwnTypes()
+	require.NotEmpty(t, types)
+	return types
+}
+
+// Everything that has no value is named at once, with a file to fill in, before anything runs.
+func TestRehearseNamesAllMissingValues(t *testing.T) {
+	t.Parallel()
+	_, err := taxiway(t, "rehearse", "../examples/two-environments/deployments/want.yml", "--repository", t.TempDir())
+	require.Error(t, err)
+	assert.Equal(t, "rehearse: these ((references)) have no value: api_token, hooks.deployments; give each a value that the tasks can work with in a file, and name the file with --vars:\n\n"+
+		"api_token: rehearsed\nhooks:\n    deployments: rehearsed", err.Error())
+}
+
+func TestNamesOfPipelineFiles(t *testing.T) {
+	t.Parallel()
+	names := func(files ...string) []string {
+		all, err := named(files)
+		require.NoError(t, err)
+		var names []string
+		for _, p := range all {
+			names = append(names, p.Name)
+		}
+		return names
+	}
+	assert.Equal(t, []string{"release", "charts"}, names("ci/release.yml", "ci/charts.yml"))
+	assert.Equal(t, []string{"app", "charts", "x"}, names("app/pipeline.yml", "charts/pipeline.yml", "x/x.yml"))
+	assert.Equal(t, []string{"release"}, names("examples/release/want.yml"))
+	_, err := named([]string{"a/ci/pipeline.yml", "b/ci/pipeline.yml"})
+	require.EqualError(t, err, "rehearse: a/ci/pipeline.yml and b/ci/pipeline.yml would both be the pipeline ci; rename one of the files")
 }

@@ -27,10 +27,10 @@ func (f *renderFlags) rendering(template string) (pipelines.Rendering, error) {
 		return pipelines.Rendering{}, err
 	}
 	if !slices.Contains(known, template) {
-		return pipelines.Rendering{}, fmt.Errorf("render %s: there is no such template, there are: %s", template, strings.Join(known, ", "))
+		return pipelines.Rendering{}, usagef("render %s: there is no such template, there are: %s", template, strings.Join(known, ", "))
 	}
 	if f.values == "" {
-		return pipelines.Rendering{}, fmt.Errorf("render %s: name the file with the values: --values FILE", template)
+		return pipelines.Rendering{}, usagef("render %s: name the file with the values: --values FILE", template)
 	}
 	return pipelines.Rendering{Template: template, Values: f.values, Repository: f.repository}, nil
 }
@@ -50,7 +50,7 @@ func renderCommand() *cobra.Command {
 				return renderExamples(cmd, examples)
 			}
 			if len(args) == 0 {
-				return fmt.Errorf("render: name the template, for example: render deployments --values FILE")
+				return usagef("render: name the template, for example: render deployments --values FILE")
 			}
 			r, err := flags.rendering(args[0])
 			if err != nil {

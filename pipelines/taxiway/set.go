@@ -1,15 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // setFlags say where the pipeline goes.
@@ -46,14 +43,14 @@ func setCommand() *cobra.Command {
 
 func oneTemplate(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return errors.New("set: name one template, for example: set deployments --values FILE --target TARGET")
+		return usagef("set: name one template, for example: set deployments --values FILE --target TARGET")
 	}
 	return nil
 }
 
 func (f *setFlags) run(cmd *cobra.Command, template string) error {
 	if f.target == "" {
-		return fmt.Errorf("set %s: name the fly target: --target TARGET", template)
+		return usagef("set %s: name the fly target: --target TARGET", template)
 	}
 	r, err := f.rendering(template)
 	if err != nil {
@@ -102,7 +99,7 @@ func (f *setFlags) fly(cmd *cobra.Command, template, file string) error {
 		return fmt.Errorf("set %s: there is no terminal on which fly could ask; add --non-interactive, or omit --execute to see the command", template)
 	}
 	run := exec.CommandContext(cmd.Context(), program, args...)
-	run.Stdin, run.Stdout, run.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+	run.Stdin, run.Stdout, run.Stderr = cmd.InOrStdin(), childOutput(cmd.OutOrStdout()), cmd.ErrOrStderr()
 	if err := run.Run(); err != nil {
 		return fmt.Errorf("set %s: fly did not set the pipeline (%w): see above; a target that it does not know needs fly --target %s login --concourse-url ADDRESS", template, err, f.target)
 	}
@@ -128,11 +125,4 @@ func (f *setFlags) flyArgs(name, file string) []string {
 		args = append(args, "--non-interactive")
 	}
 	return args
-}
-
-// isTerminal reports whether a person can answer a question that is asked on r. fly asks again and again
-// where nobody can.
-func isTerminal(r io.Reader) bool {
-	file, ok := r.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
 }

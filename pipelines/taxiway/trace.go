@@ -54,7 +54,7 @@ type traceFlags struct {
 
 func (f traceFlags) run(ctx context.Context, w, log io.Writer) (err error) {
 	if f.deployments == "" {
-		return errors.New("trace: set --deployments to the clone to read")
+		return usagef("trace: set --deployments to the clone to read")
 	}
 	o := lineage.Options{Deployments: f.deployments, Clones: map[string]string{}}
 	o.Logf = func(format string, args ...any) { _, _ = fmt.Fprintf(log, format+"\n", args...) }

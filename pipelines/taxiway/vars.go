@@ -40,7 +40,7 @@ func (f *varFlags) lookup() (pipeline.Lookup, error) {
 	for _, given := range f.vars {
 		name, value, ok := strings.Cut(given, "=")
 		if !ok || name == "" {
-			return nil, fmt.Errorf("--var %s: write NAME=VALUE", given)
+			return nil, usagef("--var %s: write NAME=VALUE", given)
 		}
 		set(all, strings.Split(name, "."), value)
 	}

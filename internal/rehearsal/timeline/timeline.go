@@ -5,6 +5,7 @@ package timeline
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -20,14 +21,29 @@ import (
 // several pipelines at once if need be.
 type Timeline struct {
 	colour bool
+	width  int // of a line
 
 	mu  sync.Mutex // guards what follows
 	w   io.Writer
 	err error
+	// under is the build whose heading or step was written last; failed is what each check failed with the last time.
+	under  *rehearsal.Build
+	failed map[string]string
 }
 
-// New writes to w, with colours where that is asked for.
-func New(w io.Writer, colour bool) *Timeline { return &Timeline{w: w, colour: colour} }
+// DefaultWidth is how many columns a line has where nobody says it.
+const DefaultWidth = 80
+
+// New writes to w lines of a width, 0 for [DefaultWidth], with colours or without.
+func New(w io.Writer, width int, colour bool) *Timeline {
+	if width == 0 {
+		width = DefaultWidth
+	}
+	return &Timeline{w: w, width: width, colour: colour, failed: map[string]string{}}
+}
+
+// Width is how many columns a line has.
+func (t *Timeline) Width() int { return t.width }
 
 // Err is the first fault of writing.
 func (t *Timeline) Err() error {
@@ -48,31 +64,55 @@ func (t *Timeline) paint(colour, text string) string {
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
-// Line writes one line of text.
+// Line writes a line of text; what does not fit goes on below it, indented.
 func (t *Timeline) Line(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, err := fmt.Fprintf(t.w, format+"\n", args...); err != nil && t.err == nil {
-		t.err = fmt.Errorf("show the timeline: %w", err)
+	for _, line := range t.fit(fmt.Sprintf(format, args...)) {
+		if _, err := io.WriteString(t.w, line+"\n"); err != nil && t.err == nil {
+			t.err = fmt.Errorf("show the timeline: %w", err)
+		}
 	}
 }
+
+// fit breaks a line that is too wide between words.
+func (t *Timeline) fit(line string) []string {
+	if plainWidth(line) <= t.width {
+		return []string{line}
+	}
+	rest := strings.TrimLeft(line, " ")
+	indent := len(line) - len(rest)
+	var lines []string
+	for i, part := range wrap(rest, t.width-indent-continued) {
+		if i > 0 {
+			indent = len(line) - len(rest) + continued
+		}
+		lines = append(lines, strings.Repeat(" ", indent)+part)
+	}
+	return lines
+}
+
+// continued is how much further the rest of a line is indented.
+const continued = 2
 
 // Title writes the heading of everything.
 func (t *Timeline) Title(title, about string) {
 	t.Line("%s", t.paint(bold, title))
-	for _, line := range wrap(about, textWidth) {
+	for _, line := range wrap(about, t.prose()) {
 		t.Line("%s", line)
 	}
 }
 
-// textWidth is how wide prose is set.
-const textWidth = 96
+// prose is how wide prose is set: longer lines are hard to read.
+func (t *Timeline) prose() int { return min(t.width-2, maxProse) }
+
+const maxProse = 96
 
 // Act writes an act's heading.
 func (t *Timeline) Act(number, of int, a scenario.Act) {
 	t.Line("")
 	t.Line("%s", t.paint(bold, fmt.Sprintf("Act %d of %d: %s", number, of, a.Title)))
-	for _, line := range wrap(a.Shows, textWidth) {
+	for _, line := range wrap(a.Shows, t.prose()) {
 		t.Line("  %s", t.paint(dim, line))
 	}
 }
@@ -90,7 +130,7 @@ func (t *Timeline) Waits(e lineage.Environment) {
 // wrapped writes who, and below it what, in as many lines as that needs.
 func (t *Timeline) wrapped(who, what string) {
 	t.Line("  %s %s:", t.paint(yellow, "…"), who)
-	for _, line := range wrap(what, textWidth-noteIndent) {
+	for _, line := range wrap(what, t.prose()-noteIndent) {
 		t.Line("%s%s", strings.Repeat(" ", noteIndent), line)
 	}
 }
@@ -103,34 +143,46 @@ func (t *Timeline) Held(text string) { t.Line("  %s %s", t.paint(green, "✓"), 
 // Found writes nothing: the build that a version starts is on the next line.
 func (t *Timeline) Found(string, []rehearsal.Version) {}
 
-// CheckFailed writes why a resource cannot be looked at.
+// CheckFailed writes why a resource cannot be checked, once for each reason.
 func (t *Timeline) CheckFailed(resource string, err error) {
-	t.Line("  %s check of %s: %v", t.paint(red, "✗"), resource, err)
+	text := err.Error()
+	if t.failed[resource] == text {
+		return
+	}
+	t.failed[resource] = text
+	t.Line("  %s check of %s: %s", t.paint(red, "✗"), resource, text)
 }
 
 // Started writes a build's heading.
 func (t *Timeline) Started(b *rehearsal.Build) {
 	by := ""
-	if b.Pipeline != "" {
-		by = t.paint(dim, " of "+b.Pipeline)
-	}
 	if b.By != "" {
-		by += t.paint(dim, " started by "+b.By)
+		by = t.paint(dim, " started by "+b.By)
 	}
-	t.Line("  %s%s", t.paint(bold, fmt.Sprintf("%s #%d", b.Job, b.Number)), by)
+	t.heading(b, by)
+}
+
+// heading says which build the lines below it belong to.
+func (t *Timeline) heading(b *rehearsal.Build, more string) {
+	t.under = b
+	of := ""
+	if b.Pipeline != "" {
+		of = t.paint(dim, " of "+b.Pipeline)
+	}
+	t.Line("  %s%s%s", t.paint(bold, fmt.Sprintf("%s #%d", b.Job, b.Number)), of, more)
+}
+
+// at repeats the heading of a build after lines of another one.
+func (t *Timeline) at(b *rehearsal.Build) {
+	if t.under != b {
+		t.heading(b, t.paint(dim, ", continued"))
+	}
 }
 
 // Step writes one step, and the end of its log when it did not go well.
-func (t *Timeline) Step(_ *rehearsal.Build, s rehearsal.StepRecord) {
-	what := version(s)
-	if s.Status != rehearsal.Succeeded {
-		what = t.paint(red, string(s.Status))
-	}
-	name := s.Name
-	if s.Attempt > 1 {
-		name += fmt.Sprintf(" (try %d)", s.Attempt)
-	}
-	t.Line("    %-5s %-38s %s  %s", s.Kind, name, pad(what, versionWidth), t.paint(dim, duration(s.Took)))
+func (t *Timeline) Step(b *rehearsal.Build, s rehearsal.StepRecord) {
+	t.at(b)
+	t.Line("%s", t.step(s))
 	if s.Status == rehearsal.Succeeded {
 		return
 	}
@@ -139,15 +191,57 @@ func (t *Timeline) Step(_ *rehearsal.Build, s rehearsal.StepRecord) {
 		log = plain(log)
 	}
 	for _, line := range tail(log, logLines) {
-		t.Line("          %s %s", t.paint(red, "|"), line)
+		t.logged(line)
 	}
 	if s.Err != nil {
-		t.Line("          %s %v", t.paint(red, "|"), s.Err)
+		t.logged(s.Err.Error())
 	}
 }
 
+// step is the line of a step: what it is, what came of it, how long it took.
+func (t *Timeline) step(s rehearsal.StepRecord) string {
+	what := version(s)
+	if s.Status != rehearsal.Succeeded {
+		what = t.paint(red, string(s.Status))
+	}
+	name := s.Name
+	if s.Attempt > 1 {
+		name += fmt.Sprintf(" (try %d)", s.Attempt)
+	}
+	nameWidth := min(t.width-stepMargins-versionWidth, maxName)
+	took := t.paint(dim, duration(s.Took))
+	if plainWidth(name) > nameWidth && plainWidth(name)+plainWidth(what) < nameWidth+versionWidth {
+		return fmt.Sprintf("    %-5s %s %s  %s", s.Kind, name, pad(what, nameWidth+versionWidth-plainWidth(name)), took)
+	}
+	return fmt.Sprintf("    %-5s %s %s  %s", s.Kind, pad(name, nameWidth), pad(what, versionWidth), took)
+}
+
+// logged writes a line of a log, in as many lines as it needs.
+func (t *Timeline) logged(line string) {
+	const lead = 12 // columns before the text
+	for _, part := range cut(line, t.width-lead) {
+		t.Line("          %s %s", t.paint(red, "|"), part)
+	}
+}
+
+// cut takes a text apart in pieces of a width, colours and spaces as they are.
+func cut(text string, width int) []string {
+	if plainWidth(text) <= width || text != plain(text) {
+		return []string{text}
+	}
+	var parts []string
+	for runes := []rune(text); len(runes) > 0; {
+		n := min(width, len(runes))
+		parts, runes = append(parts, string(runes[:n])), runes[n:]
+	}
+	return parts
+}
+
+// Columns of a step's line.
 const (
 	versionWidth = 28
+	maxName      = 38
+	stepMargins  = 4 + 5 + 1 + 1 + 2 + 7 // indentation, kind, spaces, duration
 	logLines     = 6
 )
 
@@ -157,6 +251,7 @@ func (t *Timeline) Ended(b *rehearsal.Build) {
 	if b.Status == rehearsal.Succeeded {
 		colour = green
 	}
+	t.at(b)
 	t.Line("    %s in %s", t.paint(colour, string(b.Status)), duration(b.Took))
 }
 
@@ -176,7 +271,10 @@ func short(v rehearsal.Version) string {
 		}
 	}
 	if len(known) == 0 {
-		return v.String()
+		for _, field := range slices.Sorted(maps.Keys(v)) {
+			known = append(known, field+":"+hash(v[field]))
+		}
+		return strings.Join(known, ",")
 	}
 	return strings.Join(known, " from ")
 }
@@ -232,7 +330,7 @@ func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
 	for word := range slices.Values(strings.Fields(text)) {
-		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+		if line != "" && plainWidth(line)+1+plainWidth(word) > width {
 			lines, line = append(lines, line), ""
 		}
 		if line != "" {

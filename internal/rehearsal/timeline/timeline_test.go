@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,7 +48,7 @@ func show(t *timeline.Timeline) {
 func TestPlain(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	line := timeline.New(&out, false)
+	line := timeline.New(&out, 0, false)
 	show(line)
 	require.NoError(t, line.Err())
 	if os.Getenv("UPDATE_GOLDEN") != "" {
@@ -62,8 +63,8 @@ func TestPlain(t *testing.T) {
 func TestColours(t *testing.T) {
 	t.Parallel()
 	var plain, coloured bytes.Buffer
-	show(timeline.New(&plain, false))
-	show(timeline.New(&coloured, true))
+	show(timeline.New(&plain, 0, false))
+	show(timeline.New(&coloured, 0, true))
 	assert.Contains(t, coloured.String(), "\x1b[32m")
 	stripped := bytes.ReplaceAll(coloured.Bytes(), []byte("\x1b[0m"), nil)
 	for _, c := range []string{"1", "2", "31", "32", "33", "36"} {
@@ -78,7 +79,36 @@ func (closed) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func TestAFaultOfWritingIsKept(t *testing.T) {
 	t.Parallel()
-	line := timeline.New(closed{}, false)
+	line := timeline.New(closed{}, 0, false)
 	show(line)
 	require.ErrorIs(t, line.Err(), os.ErrClosed)
+}
+
+// Lines of a build that stand below another build's get its heading again, and a check that fails as before is not shown again.
+func TestLinesStandUnderTheirOwnBuild(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	line := timeline.New(&out, 60, false)
+	outer := &rehearsal.Build{Job: "outer", Number: 1, Status: rehearsal.Succeeded}
+	inner := &rehearsal.Build{Job: "inner", Number: 2, Status: rehearsal.Succeeded}
+	line.Started(outer)
+	line.Started(inner)
+	line.Ended(inner)
+	line.Step(outer, rehearsal.StepRecord{Kind: "put", Name: "x", Status: rehearsal.Errored, Err: errors.New(strings.Repeat("long ", 14))})
+	line.Ended(outer)
+	for range 3 {
+		line.CheckFailed("state", errors.New("no such branch"))
+	}
+	line.CheckFailed("state", errors.New("no such file"))
+	assert.Equal(t, `  outer #1
+  inner #2
+    succeeded in 0.00s
+  outer #1, continued
+    put   x            errored                       0.00s
+          | long long long long long long long long long lon
+          | g long long long long 
+    succeeded in 0.00s
+  ✗ check of state: no such branch
+  ✗ check of state: no such file
+`, out.String())
 }

@@ -60,7 +60,7 @@ func traceOf(ctx context.Context, stage scenario.Stage, resources map[string]str
 // showTrace writes the trace below the timeline, and as a page where that is asked for.
 func (p Play) showTrace(w *World, trace *lineage.Trace) error {
 	var text strings.Builder
-	if err := trace.Text(&text); err != nil {
+	if err := trace.TextIn(&text, w.show.Width()); err != nil {
 		return err
 	}
 	w.show.Line("")

@@ -37,20 +37,20 @@ func (i images) build(ctx context.Context, pipelines []*pipeline.Pipeline) (map[
 	server := registry.New("")
 	defer server.Close()
 	began := time.Now()
+	built, err := builder.Build(ctx, ownImages(builder.Set, pipelines)...)
+	if err != nil {
+		return nil, err
+	}
 	programs := map[string]string{}
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
-	for _, name := range ownImages(builder.Set, pipelines) {
+	for _, image := range built {
 		group.Go(func() error {
-			built, err := builder.Build(ctx, name)
-			if err != nil {
-				return err
-			}
-			folder, err := i.unpack(ctx, server.Host, built[0], builder.Platforms[0])
+			folder, err := i.unpack(ctx, server.Host, image, builder.Platforms[0])
 			mu.Lock()
 			defer mu.Unlock()
-			programs[name] = folder
+			programs[image.Definition.Type] = folder
 			return err
 		})
 	}

@@ -26,9 +26,12 @@ import (
 
 // Play is everything that a rehearsal needs.
 type Play struct {
-	// Module is the folder of the module that has images/images.yml; Types are the resource types of its own.
-	Module string
-	Types  pipeline.Types
+	// Module is the folder of the module that has images/images.yml; the play builds the images and runs what is in them. Without
+	// it, Program is the file of a program that contains the programs of all types: it is started as TYPE/opt/resource/check, in
+	// and out.
+	Module, Program string
+	// Types are the resource types of the suite.
+	Types pipeline.Types
 
 	Pipelines []Pipeline
 	// Vars are the values of ((references)).
@@ -49,10 +52,15 @@ type Play struct {
 	Automerge map[string][]string
 	// Page is the file for the lineage as an HTML page; empty for none.
 	Page string
+	// Width is how many columns the output has; 0 for 80.
+	Width int
 }
 
-// Pipeline is a file under the name that it is set with.
-type Pipeline struct{ Name, File string }
+// Pipeline is a file under the name that it is set with. Text is what is in it; nil reads the file.
+type Pipeline struct {
+	Name, File string
+	Text       []byte
+}
 
 // StandInTools returns the programs that are always replaced: those that scripts are known to run, and that change or tell
 // something outside of this machine or exist in an image only.
@@ -67,7 +75,7 @@ func (p Play) Run(ctx context.Context, out io.Writer, colours bool) (err error) 
 		return fmt.Errorf("rehearse: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	show := timeline.New(out, colours)
+	show := timeline.New(out, p.Width, colours)
 	return errors.Join(p.run(ctx, dir, show), show.Err())
 }
 
@@ -84,11 +92,12 @@ func (p Play) run(ctx context.Context, dir string, show *timeline.Timeline) (err
 	if err := p.findPrograms(parsed); err != nil {
 		return err
 	}
-	programs := p.Programs
-	if programs == nil {
-		if programs, err = p.build(ctx, filepath.Join(dir, "images"), parsed, show); err != nil {
-			return err
-		}
+	if err := p.complete(parsed); err != nil {
+		return err
+	}
+	programs, err := p.programs(ctx, dir, parsed, show)
+	if err != nil {
+		return err
 	}
 	w, err := open(ctx, dir, cacheOf(parsed), show)
 	if err != nil {
@@ -119,9 +128,12 @@ func (p Play) run(ctx context.Context, dir string, show *timeline.Timeline) (err
 func (p Play) parse() ([]*pipeline.Pipeline, error) {
 	var all []*pipeline.Pipeline
 	for _, file := range p.Pipelines {
-		text, err := os.ReadFile(file.File)
-		if err != nil {
-			return nil, fmt.Errorf("rehearse: %w", err)
+		text := file.Text
+		if text == nil {
+			var err error
+			if text, err = os.ReadFile(file.File); err != nil {
+				return nil, fmt.Errorf("rehearse: %w", err)
+			}
 		}
 		if findings := pipeline.Lint(file.File, text, p.Types); findings.Errors() > 0 {
 			return nil, fmt.Errorf("rehearse: lint finds faults in the pipeline:\n%s", findings)
@@ -141,7 +153,37 @@ func (p Play) Build(ctx context.Context, dir string) (map[string]string, error) 
 	if err != nil {
 		return nil, err
 	}
-	return p.build(ctx, dir, parsed, timeline.New(io.Discard, false))
+	return p.build(ctx, dir, parsed, timeline.New(io.Discard, 0, false))
+}
+
+// programs returns the folders of the programs by type: of images that others built, of images that are built now, or of links to
+// the program that contains them.
+func (p Play) programs(ctx context.Context, dir string, parsed []*pipeline.Pipeline, show *timeline.Timeline) (map[string]string, error) {
+	switch {
+	case p.Programs != nil:
+		return p.Programs, nil
+	case p.Module != "":
+		return p.build(ctx, filepath.Join(dir, "images"), parsed, show)
+	}
+	return linked(p.Program, filepath.Join(dir, "programs"), slices.Sorted(maps.Keys(p.Types)))
+}
+
+// linked makes for each type the folder that its image would have, with links to one program.
+func linked(program, dir string, types []string) (map[string]string, error) {
+	folders := map[string]string{}
+	for _, name := range types {
+		folders[name] = filepath.Join(dir, name)
+		resource := filepath.Join(folders[name], "opt", "resource")
+		if err := os.MkdirAll(resource, 0o750); err != nil {
+			return nil, fmt.Errorf("rehearse: %w", err)
+		}
+		for _, verb := range []rehearsal.Verb{rehearsal.Check, rehearsal.In, rehearsal.Out} {
+			if err := os.Symlink(program, filepath.Join(resource, string(verb))); err != nil {
+				return nil, fmt.Errorf("rehearse: %w", err)
+			}
+		}
+	}
+	return folders, nil
 }
 
 func (p Play) build(ctx context.Context, dir string, parsed []*pipeline.Pipeline, show *timeline.Timeline) (map[string]string, error) {
@@ -194,7 +236,7 @@ func (p Play) stage(ctx context.Context, w *World, parsed []*pipeline.Pipeline) 
 		}
 		stage.Pipelines = append(stage.Pipelines, r)
 		w.show.Line("pipeline %s: %s, %d jobs", p.Pipelines[i].Name, one.File, len(one.Jobs))
-		if err := w.environments(ctx, &stage, resources, r, one); err != nil {
+		if err := w.environments(ctx, &stage, resources, r, one, p.Vars); err != nil {
 			return stage, nil, err
 		}
 	}
@@ -229,12 +271,12 @@ func (p Play) install(w *World) (err error) {
 }
 
 // environments adds the environments of a deployments repository that the pipeline watches.
-func (w *World) environments(ctx context.Context, stage *scenario.Stage, resources map[string]string, r *rehearsal.Rehearsal, p *pipeline.Pipeline) (err error) {
+func (w *World) environments(ctx context.Context, stage *scenario.Stage, resources map[string]string, r *rehearsal.Rehearsal, p *pipeline.Pipeline, vars map[string]any) (err error) {
 	watched, err := watchedBy(r, p)
 	if err != nil || len(watched) == 0 {
 		return err
 	}
-	all, err := uris(p, nil)
+	all, err := uris(p, vars)
 	if err != nil {
 		return err
 	}

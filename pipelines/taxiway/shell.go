@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// Exit statuses of the program.
+const (
+	statusFound = 1   // a finding, or something that failed
+	statusUsage = 2   // a command line that is not valid
+	statusPipe  = 141 // whoever reads the output has gone; a shell reports a program that dies of SIGPIPE so
+)
+
+// run is the whole program. It returns the exit status.
+func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
+	if program, ok := resourceProgram(args[0]); ok {
+		program()
+		return 0
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	// A write to a closed pipe fails as an error then, and the command ends in order.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out := &screen{File: stdout, closed: cancel}
+	started := false
+	root := newRoot()
+	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
+	root.SetArgs(args[1:])
+	root.SetIn(stdin)
+	root.SetOut(out)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	switch {
+	case out.broken.Load():
+		return statusPipe
+	case err == nil:
+		return 0
+	}
+	_, _ = fmt.Fprintln(stderr, "taxiway:", err) // there is no other place to say it
+	if usage := (*usageError)(nil); !started || errors.As(err, &usage) {
+		return statusUsage
+	}
+	return statusFound
+}
+
+// usageError is about the command line and not about what it names.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// newRoot is the command line; every command has a file of its own.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "taxiway",
+		Short: "Take a change from merge to production with Concourse",
+		Long: "Take a change from merge to production with Concourse.\n" +
+			"The way from values to a running pipeline: render, lint, rehearse, set.\n\n" +
+			"Exit status: 0 without findings, 1 with a finding or a failure, 2 for a command line that is not valid.",
+		Example:       "  taxiway rehearse --help",
+		Version:       versionText(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetVersionTemplate("taxiway {{.Version}}\n")
+	root.AddCommand(
+		renderCommand(),
+		setCommand(),
+		lintCommand(),
+		rehearseCommand(),
+		demoCommand(),
+		traceCommand(),
+		localCommand(),
+		commitsCommand(),
+		schemasCommand(),
+	)
+	return root
+}
+
+// versionText is the version of the module that the program was built from, with its commit and platform.
+func versionText() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := strings.TrimPrefix(info.Main.Version, "v")
+	if version == "" || version == "(devel)" {
+		version = "0.0.0-dev"
+	}
+	details := []string{}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			details = append(details, fmt.Sprintf("commit %.7s", s.Value))
+		}
+	}
+	details = append(details, info.GoVersion, runtime.GOOS+"/"+runtime.GOARCH)
+	return version + " (" + strings.Join(details, ", ") + ")"
+}
+
+// screen is the standard output. It remembers whether the reader has gone.
+type screen struct {
+	*os.File
+
+	broken atomic.Bool
+	closed func()
+}
+
+// Write writes, and ends the command when nobody reads any more.
+func (s *screen) Write(text []byte) (int, error) {
+	n, err := s.File.Write(text)
+	if errors.Is(err, syscall.EPIPE) {
+		s.broken.Store(true)
+		s.closed()
+	}
+	return n, err
+}
+
+// WriteString is Write; the one of the file would go around it.
+func (s *screen) WriteString(text string) (int, error) { return s.Write([]byte(text)) }
+
+// fileOf is the file behind a stream; nil if there is none.
+func fileOf(stream any) *os.File {
+	switch s := stream.(type) {
+	case *screen:
+		return s.File
+	case *os.File:
+		return s
+	}
+	return nil
+}
+
+// isTerminal reports whether a person reads or writes the stream.
+func isTerminal(stream any) bool {
+	file := fileOf(stream)
+	return file != nil && term.IsTerminal(int(file.Fd()))
+}
+
+// colours reports whether w is a terminal that shows colours, see
+// https://no-color.org.
+func colours(w io.Writer) bool {
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// Columns of the output.
+const (
+	defaultColumns = 80 // where no terminal says how wide it is
+	minColumns     = 40 // less cannot show a table
+	maxColumns     = 160
+)
+
+// columns is how wide the output is: COLUMNS if it is set, the width of the terminal, or 80.
+func columns(w io.Writer) int {
+	width := defaultColumns
+	if isTerminal(w) {
+		if n, _, err := term.GetSize(int(fileOf(w).Fd())); err == nil && n > 0 {
+			width = n
+		}
+	}
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		width = n
+	}
+	return min(max(width, minColumns), maxColumns)
+}
+
+// childOutput is what a program that runs in the foreground writes to: the terminal itself, so that it can ask there.
+func childOutput(w io.Writer) io.Writer {
+	if file := fileOf(w); file != nil {
+		return file
+	}
+	return w
+}
