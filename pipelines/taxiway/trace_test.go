@@ -108,7 +108,7 @@ func TestTraceRefuses(t *testing.T) {
 	deployments, source := traced(t)
 	for want, args := range map[string][]string{
 		"set --deployments":                         nil,
-		"no such repository":                        {"--deployments", t.TempDir()},
+		"nor a folder above it is a git repository": {"--deployments", t.TempDir()},
 		"there is no environment production; there": {"--deployments", deployments, "--env", "production"},
 		"has no remote called origin":               {"--deployments", deployments, "--clone", deployments},
 		"write ADDRESS=":                            {"--deployments", deployments, "--clone", t.TempDir()},
