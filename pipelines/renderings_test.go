@@ -150,6 +150,31 @@ func TestTemplateRefuses(t *testing.T) {
 	}
 }
 
+// The types of a registry over http say so to Concourse, each of them; those of others do not.
+func TestARegistryOverHTTPIsInsecure(t *testing.T) {
+	t.Parallel()
+	without(t, "ytt")
+	good, err := os.ReadFile(exampleOf("two-environments", "deployments").Rendering().Values)
+	require.NoError(t, err)
+	for types, want := range map[string]any{
+		"registry: localhost:5000/taxiway-ci\n  insecure: true": true,
+		"registry: localhost:5000/taxiway-ci":                   nil,
+	} {
+		values := filepath.Join(t.TempDir(), valuesFile)
+		require.NoError(t, os.WriteFile(values, bytes.Replace(good, []byte("registry: ghcr.io/taxiway-ci"), []byte(types), 1), 0o644))
+		out, err := Rendering{Template: Deployments, Values: values, Repository: filepath.Join(examplesFolder, "two-environments")}.Render(t.Context())
+		require.NoError(t, err)
+		p, err := pipeline.Parse(WantFile, out)
+		require.NoError(t, err)
+		for _, name := range []string{"cepler-in", "cepler-out"} {
+			own, ok := p.ResourceType(name)
+			require.True(t, ok)
+			assert.Equal(t, "localhost:5000/taxiway-ci/"+name, own.Source.Field("repository").Data())
+			assert.Equal(t, want, own.Source.Field("insecure").Data())
+		}
+	}
+}
+
 // A schema can be switched off; a choice that is not one of the known ones still renders nothing.
 func TestTemplateHasNoWayAroundTheExecutor(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +81,33 @@ func TestWhatIsPendingIsTraced(t *testing.T) {
 	assert.Equal(t, "staging", production.Passed)
 	assert.Equal(t, "waits", production.State())
 	assert.Contains(t, production.What(), "staging has not deployed")
+}
+
+// The gates that pipelines read are the fetched ones: a local branch of that name is older. A name like origin/gates is
+// accepted.
+func TestTheFetchedGatesCount(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	clone := filepath.Join(t.TempDir(), "clone")
+	_, err := b.deployments.Commit("cepler-gates", "chore: gates", map[string]string{"bank.yml": "staging: nowhere\nproduction: HEAD\n"})
+	require.NoError(t, err)
+	run := func(args ...string) {
+		out, err := exec.CommandContext(t.Context(), "git", args...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	run("clone", "-q", b.deployments.Dir, clone)
+	run("-C", clone, "branch", "-q", "cepler-gates", "origin/cepler-gates")
+	_, err = b.deployments.Commit("cepler-gates", "chore: open staging", map[string]string{"bank.yml": "staging: HEAD\nproduction: HEAD\n"})
+	require.NoError(t, err)
+	run("-C", clone, "fetch", "-q")
+	b.options.Deployments = clone
+	for _, branch := range []string{"", "cepler-gates", "origin/cepler-gates"} {
+		trace, err := b.ask(lineage.Question{GatesBranch: branch, Environments: []string{"staging"}})
+		require.NoError(t, err, branch)
+		require.Len(t, trace.Environments, 1)
+		assert.Equal(t, "is pending", trace.Environments[0].State(), branch)
+		assert.Empty(t, broken(trace.Environments[0]), branch)
+	}
 }
 
 func TestOutputs(t *testing.T) {
