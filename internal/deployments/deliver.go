@@ -92,15 +92,18 @@ func ReadDelivered(dir string) (Delivered, error) {
 	}
 	defer func() { _ = root.Close() }()
 	var out Delivered
-	for name, into := range map[string]*string{triggerFile: &out.Version.Trigger, environmentFile: &out.Environment} {
-		data, err := root.ReadFile(filepath.Join(".git", name))
+	for _, file := range []struct {
+		name string
+		into *string
+	}{{triggerFile, &out.Version.Trigger}, {environmentFile, &out.Environment}} {
+		data, err := root.ReadFile(filepath.Join(".git", file.name))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return Delivered{}, notDelivered("it has no .git/" + name)
+			return Delivered{}, notDelivered("it has no .git/" + file.name)
 		case err != nil:
 			return Delivered{}, notDelivered(err.Error())
 		}
-		*into = strings.TrimSuffix(string(data), "\n")
+		*file.into = strings.TrimSuffix(string(data), "\n")
 	}
 	version, err := root.ReadFile(filepath.Join(".git", versionFile))
 	if os.IsNotExist(err) {
