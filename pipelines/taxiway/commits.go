@@ -165,10 +165,10 @@ func (f *commitFlags) commits(cmd *cobra.Command, args []string) ([]version.Comm
 	}
 	switch {
 	case cmd.Flags().Changed("title"):
-		return []version.Commit{{Message: f.title}}, nil, nil
+		return []version.Commit{{Message: f.title}}, f.newest(), nil
 	case f.file != "":
 		message, err := f.message(cmd)
-		return []version.Commit{{Message: message}}, nil, err
+		return []version.Commit{{Message: message}}, f.newest(), err
 	}
 	return f.history(cmd.Context(), args[0])
 }
@@ -196,6 +196,21 @@ func (f *commitFlags) message(cmd *cobra.Command) (string, error) {
 		}
 	}
 	return b.String(), nil
+}
+
+// newest is the newest version that the clone has a tag for; nil outside of a clone, where a message is read as after
+// 1.0.0.
+func (f *commitFlags) newest() *version.Version {
+	clone, err := git.OpenClone(f.dir)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = clone.Close() }() // it was only read
+	refs, err := clone.Refs()
+	if err != nil {
+		return nil
+	}
+	return newestTag(refs)
 }
 
 func (f *commitFlags) history(ctx context.Context, spec string) ([]version.Commit, *version.Version, error) {

@@ -59,6 +59,10 @@ func TestCommitsOfARange(t *testing.T) {
 	out, err = runCommits(t, "", "-C", repo.Dir, "refs/heads/main.."+start.Hash())
 	require.NoError(t, err)
 	assert.Empty(t, out)
+	// a title is read after the same version as a range
+	out, err = runCommits(t, "", "-C", repo.Dir, "--keep-zero", "--title", "feat!: loans")
+	require.NoError(t, err)
+	assert.Equal(t, "minor: feat!: loans\n", out)
 	_, err = runCommits(t, "", "-C", repo.Dir, "main..nothing")
 	require.EqualError(t, err, `commits: "nothing" is not a branch, a tag or a full hash in this clone`)
 	_, err = runCommits(t, "", "-C", repo.Dir, "main")
