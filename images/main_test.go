@@ -94,7 +94,7 @@ func TestBuildAndInspect(t *testing.T) {
 	status, stdout, stderr := images(t, "build", "--module", dir, "--output", out, "--version", "0.3.0", "--revision", "abc")
 	require.Zero(t, status, stderr)
 	assert.Regexp(t, `^`+regexp.QuoteMeta(filepath.Join(out, "one"))+`  sha256:[0-9a-f]{64}\n$`, stdout)
-	assert.Equal(t, "building one for linux/amd64\nbuilding one for linux/arm64\n", stderr)
+	assert.Equal(t, "building for linux/amd64: one\nbuilding for linux/arm64: one\n", stderr)
 	digest := strings.Fields(stdout)[1]
 
 	status, stdout, stderr = images(t, "inspect", filepath.Join(out, "one"))
