@@ -28,8 +28,9 @@ type job struct {
 // puts make one after the other.
 func TestManyWritersAtOnce(t *testing.T) {
 	full := storm{deployments: 5, environments: 8, hotVersions: 10}
+	medium := storm{deployments: 3, environments: 6, hotVersions: 6}
 	small := storm{deployments: 2, environments: 3, hotVersions: 2}
-	for transport, size := range map[string]storm{"http": full, "ssh": small} {
+	for transport, size := range map[string]storm{"http": medium, "ssh": small} {
 		t.Run(transport, func(t *testing.T) {
 			repo, access := serve(t, transport)
 			if gittest.Writers(size.writers(), full.writers()) == full.writers() {

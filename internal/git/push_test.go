@@ -90,7 +90,7 @@ func TestManyWritersOverHTTP(t *testing.T) {
 	server := serve(t, gittest.Options{})
 	repo := served(t, server)
 	withLog(t, repo)
-	manyWriters(t, repo, Access{URI: repo.URL()}, gittest.Writers(4, 20)) // fifty write in the tests of deployments
+	manyWriters(t, repo, Access{URI: repo.URL()}, gittest.Writers(4, 20)) // twenty-four write in the tests of deployments
 }
 
 func TestManyWritersOnOneMachine(t *testing.T) {
