@@ -23,7 +23,7 @@ type job struct {
 	dir string
 }
 
-// Environments of several deployments and versions of one more are recorded at the same moment: fifty puts over HTTP, eight
+// Environments of several deployments and versions of one more are recorded at the same moment: twenty-four puts over HTTP, eight
 // over SSH, where each connection is a server process. Each is on the branch exactly once, and the states are what the same
 // puts make one after the other.
 func TestManyWritersAtOnce(t *testing.T) {
