@@ -57,8 +57,8 @@ func (b Bot) nothing(o *Outcome, note func(name, format string, args ...any)) {
 }
 
 // Foot ends the text of a pull request: which build made it, by its name and the address of its page as far
-// as they are known, and whose branch it is.
-func Foot(build, page string) string {
+// as they are known, and whose branch it is. next names what replaces its commit, such as "bump".
+func Foot(build, page, next string) string {
 	made := ""
 	switch {
 	case page != "" && build != "":
@@ -66,5 +66,5 @@ func Foot(build, page string) string {
 	case page != "":
 		made = "Made by " + markdown.URL(page) + ". "
 	}
-	return made + "The branch belongs to this pull request: the next bump replaces its commit, and fails if someone else has committed to it.\n"
+	return made + "The branch belongs to this pull request: the next " + next + " replaces its commit, and fails if someone else has committed to it.\n"
 }

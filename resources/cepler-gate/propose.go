@@ -72,12 +72,13 @@ func (p *proposer) edit(ctx context.Context, on *git.Commit, _ proposal.Held) (*
 	if err != nil {
 		return nil, err
 	}
+	foot := "\n" + proposal.Foot(p.step.Build.Pipeline(), p.step.Build.URL(), "deployment of the environment before")
 	return &proposal.Change{
 		Edits:    map[string]git.Edit{p.src.GatesFile: {Content: after}},
 		Message:  markdown.Message(c.title()) + "\n\n" + c.opens() + "\n",
 		Trailers: p.step.Build.Trailers(),
 		Text: func(context.Context) (proposal.Text, error) {
-			return proposal.Text{Title: c.title(), Body: c.body(), Foot: foot(p.step.Build)}, nil
+			return proposal.Text{Title: c.title(), Body: c.body(), Foot: foot}, nil
 		},
 	}, nil
 }
@@ -94,16 +95,4 @@ func (p *proposer) needless(o *deployments.Opening) string {
 		return fmt.Sprintf("the gate of %s is open to %.7s already, at %s", env, o.Commit.Hash, o.Gate.Gate.Commit)
 	}
 	return ""
-}
-
-// foot ends the text of a pull request.
-func foot(build concourse.Build) string {
-	made := "\n"
-	switch page, name := build.URL(), build.Pipeline(); {
-	case page != "" && name != "":
-		made += "Made by " + markdown.Link(name, page) + ". "
-	case page != "":
-		made += "Made by " + markdown.URL(page) + ". "
-	}
-	return made + "The branch belongs to this pull request: the next deployment of the environment before replaces its commit, and fails if someone else has committed to it.\n"
 }

@@ -63,7 +63,7 @@ func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (
 		Edits: c.edits, Kept: len(kept) > 0 || c.kept, Message: m.commit(), Trailers: b.step.Build.Trailers(),
 		Text: func(ctx context.Context) (proposal.Text, error) {
 			m.commits, m.reached = b.codeCommits(ctx, c)
-			return proposal.Text{Title: m.title(), Body: m.body(), Foot: proposal.Foot(b.step.Build.Pipeline(), b.step.Build.URL())}, nil
+			return proposal.Text{Title: m.title(), Body: m.body(), Foot: proposal.Foot(b.step.Build.Pipeline(), b.step.Build.URL(), "bump")}, nil
 		},
 	}, nil
 }

@@ -59,7 +59,7 @@ func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (
 	return &proposal.Change{
 		Edits: edits, Kept: kept || len(carried.Moved) > 0, Message: m.commit(), Trailers: b.step.Build.Trailers(),
 		Text: func(context.Context) (proposal.Text, error) {
-			return proposal.Text{Title: m.subject(), Body: m.body(), Foot: proposal.Foot(b.step.Build.Pipeline(), b.step.Build.URL())}, nil
+			return proposal.Text{Title: m.subject(), Body: m.body(), Foot: proposal.Foot(b.step.Build.Pipeline(), b.step.Build.URL(), "bump")}, nil
 		},
 	}, nil
 }
