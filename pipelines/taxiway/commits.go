@@ -120,11 +120,6 @@ func (f *commitFlags) line(c version.Commit, r version.Reading) string {
 	return name + problem
 }
 
-// annotated encodes a text for a workflow command.
-func annotated(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
-}
-
 // rules are those of the configuration, or semver-git's own.
 func (f *commitFlags) rules(warnings io.Writer) (version.Rules, error) {
 	name, required := f.cog, true

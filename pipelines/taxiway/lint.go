@@ -169,9 +169,8 @@ func withRule(f pipeline.Finding) string { return f.String() + " [" + f.Rule + "
 // annotation is a finding as a command to a GitHub workflow:
 // https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
 func annotation(f pipeline.Finding) string {
-	message := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
-	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
-	where := "file=" + property.Replace(f.File)
+	property := strings.NewReplacer(":", "%3A", ",", "%2C")
+	where := "file=" + property.Replace(annotated(f.File))
 	if f.Line > 0 {
 		where += fmt.Sprintf(",line=%d", f.Line)
 	}
@@ -179,7 +178,12 @@ func annotation(f pipeline.Finding) string {
 	if f.Mend != "" {
 		text += "; " + f.Mend
 	}
-	return fmt.Sprintf("::%s %s,title=%s::%s", f.Severity, where, property.Replace(f.Rule), message.Replace(text))
+	return fmt.Sprintf("::%s %s,title=%s::%s", f.Severity, where, property.Replace(annotated(f.Rule)), annotated(text))
+}
+
+// annotated encodes a text for a workflow command.
+func annotated(s string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
 }
 
 // written is a finding in JSON.
