@@ -100,12 +100,3 @@ func (r *Reader) prefetch(ctx context.Context, s cepler.Snapshot) error {
 	}
 	return nil
 }
-
-// AllImages are all images, those of the charts first.
-func (c *Contents) AllImages() []Image { return c.images() }
-
-// NotAsked says which repositories were not looked at so far, and what would be known by them.
-func (r *Reader) NotAsked() []string { return r.notAsked() }
-
-// RepositoryName is what all addresses of one repository have in common: github.com/acme/bank.
-func RepositoryName(address string) string { return repositoryName(address) }

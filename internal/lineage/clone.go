@@ -42,19 +42,19 @@ func (c *clone) close() error {
 // clone is the repository with that address; nil when the reader was not told
 // where it can be read.
 func (r *Reader) clone(ctx context.Context, address string) (*clone, error) {
-	name := repositoryName(address)
+	name := RepositoryName(address)
 	if c, ok := r.clones[name]; ok {
 		return c.orError()
 	}
 	for given, place := range r.options.Clones {
-		if repositoryName(given) == name {
+		if RepositoryName(given) == name {
 			c := openClone(ctx, place)
 			r.clones[name] = c
 			return c.orError()
 		}
 	}
 	for given, access := range r.options.Access {
-		if repositoryName(given) == name {
+		if RepositoryName(given) == name {
 			c := openRemote(ctx, access, r.options.Logf)
 			r.clones[name] = c
 			return c.orError()
@@ -290,9 +290,9 @@ func (c *clone) releases(ctx context.Context, of *git.Commit) (on []string, in s
 	return nil, "", nil
 }
 
-// repositoryName is what all addresses of one repository have in common:
+// RepositoryName is what all addresses of one repository have in common:
 // github.com/acme/bank.
-func repositoryName(address string) string {
+func RepositoryName(address string) string {
 	address = strings.TrimSpace(address)
 	host, p := "", address
 	if u, err := url.Parse(address); err == nil && u.Host != "" {
@@ -312,7 +312,7 @@ func repositoryName(address string) string {
 }
 
 func sameRepository(a, b string) bool {
-	return strings.EqualFold(repositoryName(a), repositoryName(b))
+	return strings.EqualFold(RepositoryName(a), RepositoryName(b))
 }
 
 // fullHash is the hash that s spells in full, and whether it spells one.

@@ -47,10 +47,10 @@ func TestAddressesOfOneRepository(t *testing.T) {
 		"https://github.com/acme/bank", "https://GitHub.com/acme/bank.git", "git@github.com:acme/bank.git", "ssh://git@github.com/acme/bank/",
 		"github.com:acme/bank", " https://token@github.com/acme/bank",
 	} {
-		assert.Equal(t, "github.com/acme/bank", repositoryName(address), address)
+		assert.Equal(t, "github.com/acme/bank", RepositoryName(address), address)
 	}
-	assert.Equal(t, "127.0.0.1:8080/acme/bank", repositoryName("http://127.0.0.1:8080/acme/bank.git"))
-	assert.Equal(t, "srv/git/bank", repositoryName("/srv/git/bank.git"))
+	assert.Equal(t, "127.0.0.1:8080/acme/bank", RepositoryName("http://127.0.0.1:8080/acme/bank.git"))
+	assert.Equal(t, "srv/git/bank", RepositoryName("/srv/git/bank.git"))
 	assert.Equal(t, "https://github.com/acme/bank/commit/c0ffee0", commitLink("git@github.com:acme/bank.git", "c0ffee0"))
 	for _, none := range []string{"", "https://git.example/acme/bank", "/srv/github/bank", "javascript:github.com/x"} {
 		assert.Empty(t, commitLink(none, "c0ffee0"), none)

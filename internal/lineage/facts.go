@@ -159,7 +159,7 @@ func (c *Contents) identities() map[string]bool {
 	if c == nil {
 		return all
 	}
-	for _, i := range c.images() {
+	for _, i := range c.AllImages() {
 		all[i.identity()] = true
 	}
 	return all
@@ -178,8 +178,8 @@ func (s *Source) identity() string {
 	return s.Repository + " " + s.Commit.Hash + " " + string(s.By)
 }
 
-// images are all images, of the charts first.
-func (c *Contents) images() []Image {
+// AllImages are all images, of the charts first.
+func (c *Contents) AllImages() []Image {
 	var all []Image
 	for _, chart := range c.Charts {
 		all = append(all, chart.Images...)
@@ -301,7 +301,7 @@ func (e Environment) summary() [][]span {
 			charts = addOnce(charts, span{Text: c.Vendored.Commit.Short(), Title: c.Vendored.Commit.Hash, Kind: "hash", Link: commitLink(c.Vendored.Repository, c.Vendored.Commit.Hash)})
 		}
 	}
-	for _, i := range e.Runs.images() {
+	for _, i := range e.Runs.AllImages() {
 		if i.Source == nil {
 			continue
 		}
@@ -377,7 +377,7 @@ func webLink(address string) string {
 // others.
 func commitLink(repository, hash string) string {
 	known := regexp.MustCompile(`(^|\.)(github|gitlab|gitea|codeberg)\b[^/]*/`)
-	name := repositoryName(repository)
+	name := RepositoryName(repository)
 	if hash == "" || !known.MatchString(name) {
 		return ""
 	}

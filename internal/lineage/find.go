@@ -97,7 +97,7 @@ func (r *Reader) TraceOf(ctx context.Context, sources []deployments.Source, now 
 	}
 	return &Trace{
 		Repository: r.options.Deployments, Branch: sources[0].Branch, Head: commit(head), At: now.UTC(),
-		Environments: inOrder(rows), NotAsked: r.notAsked(),
+		Environments: inOrder(rows), NotAsked: r.NotAsked(),
 	}, nil
 }
 
@@ -242,8 +242,8 @@ func (r *Reader) gates(ctx context.Context, src *deployments.Source, config *cep
 // NoLabels is the note of a reader without a Labeller.
 const NoLabels = "registries were not asked about the labels of images"
 
-// notAsked says which repositories and registries were not looked at so far.
-func (r *Reader) notAsked() []string {
+// NotAsked says which repositories and registries were not looked at so far.
+func (r *Reader) NotAsked() []string {
 	var notes []string
 	for _, name := range slices.Sorted(maps.Keys(r.missing)) {
 		notes = append(notes, fmt.Sprintf("repository %s was not looked at: give a clone or its address to see subjects, and whether the commits and releases are there", name))
