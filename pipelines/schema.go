@@ -12,7 +12,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
-	"github.com/taxiway-ci/taxiway/internal/pipeline"
 )
 
 //go:embed schemas
@@ -32,11 +31,6 @@ func Schema(name string) ([]byte, error) {
 		return nil, err
 	}
 	return nil, fmt.Errorf("there is no schema %s, there are: %s", name, strings.Join(append(known, PipelineSchema), ", "))
-}
-
-// MakePipelineSchema makes the schema of a whole pipeline from its reader and the schemas of the resource types.
-func MakePipelineSchema(types map[string]map[string]any) ([]byte, error) {
-	return concourse.MarshalSchema(pipeline.JSONSchema(types))
 }
 
 // MakeValuesSchema makes the schema of a template's values from what ytt says of them.

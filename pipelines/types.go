@@ -14,17 +14,36 @@ import (
 	vendirbump "github.com/taxiway-ci/taxiway/resources/vendir-bump"
 )
 
+// Program is a resource type of the suite: what it accepts, and its main function.
+type Program struct {
+	Describe func() concourse.Schema
+	Main     func()
+}
+
+// Programs are the resource types of the suite, by name.
+func Programs() map[string]Program {
+	return map[string]Program{
+		"cachix-paths":        program(cachixpaths.Resource{}),
+		"cepler-gate":         program(ceplergate.Resource{}),
+		"cepler-in":           program(ceplerin.Resource{}),
+		"cepler-out":          program(ceplerout.Resource{}),
+		"chart-bump":          program(chartbump.Resource{}),
+		"promote-rc":          program(promoterc.Resource{}),
+		"pull-request-builds": program(pullrequestbuilds.Resource{}),
+		"semver-git":          program(semvergit.Resource{}),
+		"vendir-bump":         program(vendirbump.Resource{}),
+	}
+}
+
+func program[S concourse.Source, V, G, P any](r concourse.Resource[S, V, G, P]) Program {
+	return Program{func() concourse.Schema { return concourse.Describe(r) }, func() { concourse.Main(r) }}
+}
+
 // OwnTypes says what the suite's resource types accept, taken from the programs' own types.
 func OwnTypes() pipeline.Types {
-	return pipeline.Types{
-		"cachix-paths":        concourse.Describe(cachixpaths.Resource{}),
-		"cepler-gate":         concourse.Describe(ceplergate.Resource{}),
-		"cepler-in":           concourse.Describe(ceplerin.Resource{}),
-		"cepler-out":          concourse.Describe(ceplerout.Resource{}),
-		"chart-bump":          concourse.Describe(chartbump.Resource{}),
-		"promote-rc":          concourse.Describe(promoterc.Resource{}),
-		"pull-request-builds": concourse.Describe(pullrequestbuilds.Resource{}),
-		"semver-git":          concourse.Describe(semvergit.Resource{}),
-		"vendir-bump":         concourse.Describe(vendirbump.Resource{}),
+	types := pipeline.Types{}
+	for name, p := range Programs() {
+		types[name] = p.Describe()
 	}
+	return types
 }

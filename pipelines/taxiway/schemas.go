@@ -7,16 +7,15 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
@@ -74,22 +73,15 @@ func schemas(root string) (map[string][]byte, error) {
 	comments := fieldComments{root: root, known: map[string]map[string]string{}}
 	files := map[string][]byte{}
 	all := map[string]map[string]any{}
-	types := pipelines.OwnTypes()
-	for _, name := range slices.Sorted(maps.Keys(types)) {
-		described, ok := types[name].(interface {
-			JSONSchema(title string, doc concourse.Documentation) map[string]any
-		})
-		if !ok {
-			return nil, fmt.Errorf("the type %s does not describe itself", name)
-		}
-		all[name] = described.JSONSchema(name, comments.of)
+	for name, program := range pipelines.Programs() {
+		all[name] = program.Describe().JSONSchema(name, comments.of)
 		data, err := concourse.MarshalSchema(all[name])
 		if err != nil {
 			return nil, fmt.Errorf("write the schema of %s: %w", name, err)
 		}
 		files["resources/"+name+"/schema.json"] = data
 	}
-	whole, err := pipelines.MakePipelineSchema(all)
+	whole, err := concourse.MarshalSchema(pipeline.JSONSchema(all))
 	files["pipelines/schemas/"+pipelines.PipelineSchema+".json"] = whole
 	return files, errors.Join(err, comments.err)
 }
