@@ -67,7 +67,7 @@ func current(ctx context.Context, step concourse.Step, src Source) ([]offer, err
 	}
 	offers := make([]offer, 0, len(pulls))
 	for _, p := range pulls {
-		o := offer{number: p.Number, commit: p.HeadCommit, base: bases[p.Base]}
+		o := offer{number: p.Number, commit: p.HeadCommit, base: bases[p.Base], url: p.URL}
 		if src.integrates() && o.base == "" {
 			step.Logf("pull request %d is left out: its base branch %s does not exist", p.Number, p.Base)
 			continue
@@ -354,13 +354,9 @@ func again(ctx context.Context, step concourse.Step, src Source) (Result, error)
 	}
 	now := Version{Commit: "none", Again: time.Now().UTC().Format("2006-01-02T15:04:05.000Z")}
 	out := Result{Version: since(&now, offers)[1]}
-	f, err := src.Open(forge.Options{Logf: step.Logf})
-	if err != nil {
-		return Result{}, err
-	}
 	for _, o := range offers {
 		step.Logf("again: pull request %d at commit %.7s", o.number, o.commit)
-		out.Metadata.Add(fmt.Sprintf("#%d", o.number), "%s/pull/%d", f.WebURL(), o.number)
+		out.Metadata.Add(fmt.Sprintf("#%d", o.number), "%s", o.url)
 	}
 	return out, nil
 }

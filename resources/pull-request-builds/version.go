@@ -58,6 +58,7 @@ func short(commit string) string { return commit[:min(shortHash, len(commit))] }
 type offer struct {
 	number       int
 	commit, base string
+	url          string // of its page
 }
 
 // key is what Version.Open has of an offer.
