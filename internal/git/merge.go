@@ -348,7 +348,7 @@ func (m *treeMerge) content(ctx context.Context, f *mergedFile) error {
 	markers := threeway.Markers{Size: usual + perLevel*m.nested, Ours: "Temporary merge branch 1", Theirs: "Temporary merge branch 2"}
 	merged, conflicts := threeway.Merge(texts[inBase], texts[inOurs], texts[inTheirs], markers)
 	if conflicts > 0 && m.nested == 0 {
-		m.conflict(f.path, "%s in %s", "changed on both sides", plural(conflicts, "place"))
+		m.conflict(f.path, "changed on both sides in %s", plural(conflicts, "place"))
 		return nil
 	}
 	if m.size += int64(len(merged)); m.size > maxBlob {
