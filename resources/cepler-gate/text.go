@@ -248,8 +248,7 @@ func (c *comparison) changelog(p *page, s span) {
 		p.linef("The commits between are not known: %s.", markdown.Elsewhere(s.why))
 		return
 	}
-	address := web(s.repository)
-	links := version.GitHub(address, "")
+	links := version.GitHub(vendored.WebURL(s.repository), "")
 	links.Compare = nil
 	in := version.NotesInput{Commits: s.Commits, Rules: version.Default(), Links: links, Elsewhere: true}
 	_, notes, _ := bytes.Cut(version.Notes(in), []byte("\n"))
@@ -378,13 +377,4 @@ func webOr(text string) string {
 		return markdown.Link("this build", text)
 	}
 	return markdown.Verbatim(text)
-}
-
-// web is the address of a repository's page, "" where none is known.
-func web(repository string) string {
-	page, _, ok := strings.Cut(vendored.Compare(repository, "a", "b"), "/compare/")
-	if !ok {
-		return ""
-	}
-	return page
 }
