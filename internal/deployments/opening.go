@@ -29,9 +29,6 @@ type Opening struct {
 	content *content
 }
 
-// Needed reports whether the gate has to be opened.
-func (o *Opening) Needed() bool { return o.Commit != nil && !o.Covered }
-
 // Snapshot is the state that the environment would end up with.
 func (o *Opening) Snapshot() cepler.Snapshot {
 	s := o.content.Snapshot
