@@ -82,7 +82,7 @@ func (c *Code) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.localTags = tagsOf(refs, c.o.TagPrefix)
+	c.localTags = Tags(refs, c.o.TagPrefix)
 	if err := c.Refresh(ctx); err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func (c *Code) Related(ctx context.Context) (bool, error) {
 // remote, if it is the same repository, and those of the clone.
 func (c *Code) Tags(ctx context.Context) ([]Tag, error) {
 	tags := slices.Clone(c.localTags)
-	remote := tagsOf(c.refs, c.o.TagPrefix)
+	remote := Tags(c.refs, c.o.TagPrefix)
 	if c.news(remote) {
 		related, err := c.Related(ctx)
 		if err != nil {
@@ -259,8 +259,8 @@ func (c *Code) news(remote []Tag) bool {
 	})
 }
 
-// tagsOf are the versions among refs.
-func tagsOf(refs map[string]git.Hash, prefix string) []Tag {
+// Tags are the versions among the tags of refs. The prefix is what stands before a version in a tag.
+func Tags(refs map[string]git.Hash, prefix string) []Tag {
 	var tags []Tag
 	for name, h := range refs {
 		short, ok := strings.CutPrefix(name, "refs/tags/")

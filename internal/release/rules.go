@@ -47,7 +47,7 @@ func (c *Code) setTagPrefix(_ context.Context, prefix string) error {
 	if err != nil {
 		return err
 	}
-	c.localTags = tagsOf(refs, prefix)
+	c.localTags = Tags(refs, prefix)
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
 	"github.com/taxiway-ci/taxiway/internal/visible"
 )
@@ -270,13 +271,9 @@ func resolve(refs map[string]git.Hash, name string) (git.Hash, error) {
 // newestTag is the highest final version among the tags; nil if there is none.
 func newestTag(refs map[string]git.Hash) *version.Version {
 	var newest *version.Version
-	for ref := range refs {
-		name, ok := strings.CutPrefix(ref, "refs/tags/")
-		if !ok {
-			continue
-		}
-		if v, ok := version.ParseTag(name, ""); ok && v.IsFinal() && (newest == nil || v.Compare(*newest) > 0) {
-			newest = &v
+	for _, tag := range release.Tags(refs, "") {
+		if tag.Version.IsFinal() && (newest == nil || tag.Version.Compare(*newest) > 0) {
+			newest = &tag.Version
 		}
 	}
 	return newest
