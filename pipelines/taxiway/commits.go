@@ -161,10 +161,15 @@ func (f *commitFlags) commits(cmd *cobra.Command, args []string) ([]version.Comm
 	}
 	switch {
 	case cmd.Flags().Changed("title"):
-		return []version.Commit{{Message: f.title}}, f.newest(), nil
+		base, err := f.newest()
+		return []version.Commit{{Message: f.title}}, base, err
 	case f.file != "":
 		message, err := f.message(cmd)
-		return []version.Commit{{Message: message}}, f.newest(), err
+		if err != nil {
+			return nil, nil, err
+		}
+		base, err := f.newest()
+		return []version.Commit{{Message: message}}, base, err
 	}
 	return f.history(cmd.Context(), args[0])
 }
@@ -196,17 +201,20 @@ func (f *commitFlags) message(cmd *cobra.Command) (string, error) {
 
 // newest is the newest version that the clone has a tag for; nil outside of a clone, where a message is read as after
 // 1.0.0.
-func (f *commitFlags) newest() *version.Version {
+func (f *commitFlags) newest() (*version.Version, error) {
 	clone, err := git.OpenClone(f.dir)
+	if errors.Is(err, git.ErrNoRepository) {
+		return nil, nil //nolint:nilnil // documented
+	}
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer func() { _ = clone.Close() }() // it was only read
 	refs, err := clone.Refs()
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	return newestTag(refs)
+	return newestTag(refs), nil
 }
 
 func (f *commitFlags) history(ctx context.Context, spec string) ([]version.Commit, *version.Version, error) {
