@@ -15,7 +15,7 @@ import (
 type GateChange struct {
 	Commit *git.Commit
 	// Gate is what it moved the gate to, as it is written; "" if it took the gate away. Previous is what
-	// the gate was before; "" if there was none.
+	// the gate was before; "" if it is new.
 	Gate, Previous string
 }
 

@@ -69,8 +69,8 @@ func (r *Repository) Opening(ctx context.Context, v *View, environment string) (
 	return out, r.open(ctx, v, u, out)
 }
 
-// gateOf fills in the gate, if there is one. A gate that can't be resolved is no fault of the question:
-// it is to be moved.
+// gateOf fills in the gate, if the environment has one. A gate that can't be resolved is not an error here: it is
+// about to be moved.
 func (r *Repository) gateOf(ctx context.Context, v *View, out *Opening, environment string) error {
 	if v.Gates != nil {
 		if _, ok := v.Gates.For(environment); !ok {

@@ -103,7 +103,7 @@ func TestOpeningIsTheLastThatMatters(t *testing.T) {
 	assert.Len(t, o.Changes, 2)
 }
 
-// Gates that point nowhere are there to be moved.
+// A gate that points nowhere can be moved.
 func TestOpeningOfABrokenGate(t *testing.T) {
 	for _, gate := range []string{"nowhere", strings.Repeat("12", 20)} {
 		w := newWorld(t)

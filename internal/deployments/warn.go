@@ -34,7 +34,7 @@ func (r *Repository) twins(ctx context.Context, v *View) ([]string, error) {
 		}
 		other, err := cepler.ParseConfig(at, data)
 		if err != nil || other.Deployment != v.Config.Deployment {
-			return nil //nolint:nilerr // whatever else it is, it is no config of this deployment
+			return nil //nolint:nilerr // it is not a config of this deployment
 		}
 		for _, environment := range v.Config.InOrder() {
 			if _, both := other.Environments[environment]; both {

@@ -117,7 +117,7 @@ func (e *edit) path(keys ...string) string {
 	return p.String()
 }
 
-// isScalar reports whether the gate is nothing but a commit.
+// isScalar reports whether the gate is only a commit, without rules.
 func (e *edit) isScalar() bool {
 	_, err := e.yaml.Scalar(e.path())
 	return err == nil

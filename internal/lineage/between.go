@@ -94,7 +94,7 @@ func (r *Reader) prefetch(ctx context.Context, s cepler.Snapshot) error {
 			blobs = append(blobs, h)
 		}
 	}
-	// what can't be had in one request is asked for one by one, and missed there
+	// what one request does not bring is fetched one by one, which reports what is missing
 	if err := errors.Join(r.store.NeedCommits(ctx, commits...), r.store.Need(ctx, blobs...)); err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

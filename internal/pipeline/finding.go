@@ -105,7 +105,7 @@ type report struct {
 	read     map[string]*mapping // the last mapping of each kind; nil when nobody wants to know
 }
 
-// noteRead keeps a mapping whose keys have all been asked for.
+// noteRead keeps a mapping after all of its keys were read.
 func (r *report) noteRead(m *mapping) {
 	if r.read != nil {
 		r.read[m.what] = m

@@ -49,7 +49,7 @@ func (r Rules) Read(c Commit, base *Version) Reading {
 	return out
 }
 
-// misspelt names the type that was meant by one which is not known.
+// misspelt suggests a known type for one that is not known.
 func (r Rules) misspelt(name string) string {
 	known := slices.Sorted(maps.Keys(r.Types))
 	if slices.Contains(known, name) || slices.Contains(usualTypes(), name) {

@@ -114,7 +114,7 @@ func versionText() string {
 	return version + " (" + strings.Join(details, ", ") + ")"
 }
 
-// screen is the standard output. It remembers whether the reader has gone.
+// screen is the standard output. It notes when the pipe behind it is closed.
 type screen struct {
 	*os.File
 
@@ -122,7 +122,7 @@ type screen struct {
 	closed func()
 }
 
-// Write writes, and ends the command when nobody reads any more.
+// Write writes, and ends the command when the pipe is closed.
 func (s *screen) Write(text []byte) (int, error) {
 	n, err := s.File.Write(text)
 	if errors.Is(err, syscall.EPIPE) {
@@ -146,7 +146,7 @@ func fileOf(stream any) *os.File {
 	return nil
 }
 
-// isTerminal reports whether a person reads or writes the stream.
+// isTerminal reports whether the stream is a terminal.
 func isTerminal(stream any) bool {
 	file := fileOf(stream)
 	return file != nil && term.IsTerminal(int(file.Fd()))

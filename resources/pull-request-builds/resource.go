@@ -302,7 +302,7 @@ func got(step concourse.Step, name string) (Version, error) {
 	return v, nil
 }
 
-// outdated says that nobody waits for a build any more.
+// outdated is the error for a build that is no longer needed.
 type outdated struct {
 	why string
 	// base says that the commit is the newest one, and the base is not. The build on top of the newer

@@ -53,7 +53,7 @@ func (d *differ) histogram(s span) {
 	}
 }
 
-// rarest returns the region to split a span at, which is empty if there is none. common reports
+// rarest returns the region to split a span at; it is empty if the span cannot be split. common reports
 // whether the texts share lines at all.
 func (d *differ) rarest(s span) (best span, common bool) {
 	first := d.index(s)
