@@ -46,7 +46,7 @@ func schemasCommand() *cobra.Command {
 
 // writeSchemas brings the committed schemas up to date.
 func writeSchemas(ctx context.Context) error {
-	written, err := schemas(".")
+	written, err := schemas(".") //nolint:contextcheck // a resource program makes its own context, and none is started here
 	if err != nil {
 		return err
 	}
