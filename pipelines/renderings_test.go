@@ -192,10 +192,10 @@ func TestTemplateHasNoWayAroundTheExecutor(t *testing.T) {
 	assert.Contains(t, string(out), "deployment shop, environment staging: unknown executor kapp")
 }
 
-// The README names every value.
+// The page of a template names every value, or the README does for what several have.
 func TestReadmeNamesEveryValue(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("README.md")
+	shared, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	schemas, err := filepath.Glob("*/schema*.yml")
 	require.NoError(t, err)
@@ -205,8 +205,13 @@ func TestReadmeNamesEveryValue(t *testing.T) {
 		require.NoError(t, err)
 		names := keyNames(t, schema)
 		require.NotEmpty(t, names, file)
+		var page []byte
+		if folder := filepath.Dir(file); folder != sharedFolder {
+			page, err = os.ReadFile(filepath.Join(folder, "README.md"))
+			require.NoError(t, err)
+		}
 		for _, name := range names {
-			assert.Regexp(t, "[`.]"+name+"[`\\[.]", string(readme), "a value of %s", file)
+			assert.Regexp(t, "[`.]"+name+"[`\\[.]", string(page)+string(shared), "a value of %s", file)
 		}
 	}
 }
