@@ -20,7 +20,10 @@ type PullSpec struct {
 	Foot string
 	// Labels are added, and created where the repository lacks them. Others stay.
 	Labels []string
-	Draft  bool
+	// Reviewers are login names, and teams as owner/team. They are asked once: nobody is asked again who
+	// has reviewed, or in whose place people have asked others.
+	Reviewers []string
+	Draft     bool
 	// KeepDraft leaves the draft state of a pull request that is open already as
 	// people have set it.
 	KeepDraft bool
@@ -30,7 +33,7 @@ type PullSpec struct {
 type Outcome struct {
 	Created bool
 	// Changed names what was changed in an open pull request: title, body, base,
-	// labels, draft. Nothing: it was as specified.
+	// labels, reviewers, draft. Nothing: it was as specified.
 	Changed []string
 }
 
@@ -50,7 +53,9 @@ func (f *Forge) Ensure(ctx context.Context, w PullSpec) (*Pull, Outcome, error) 
 				err = fmt.Errorf("open a pull request of %s from %s: GitHub says that there is one, and lists none: %w", f.access.Repository, w.Head, ErrExists)
 			}
 		} else if err == nil {
-			_, err = f.label(ctx, p, w.Labels)
+			if _, err = f.label(ctx, p, w.Labels); err == nil {
+				err = f.request(ctx, p.Number, w.Reviewers)
+			}
 			return p, Outcome{Created: true}, err
 		}
 		if err != nil {
@@ -121,6 +126,13 @@ func (f *Forge) update(ctx context.Context, p *Pull, w PullSpec) (*Pull, Outcome
 	labelled, err := f.label(ctx, p, w.Labels)
 	if labelled {
 		done.Changed = append(done.Changed, "labels")
+	}
+	if err != nil {
+		return p, done, err
+	}
+	asked, err := f.ask(ctx, p, w.Reviewers)
+	if asked {
+		done.Changed = append(done.Changed, "reviewers")
 	}
 	if err != nil || w.KeepDraft || p.Draft == w.Draft {
 		return p, done, err

@@ -36,7 +36,8 @@ type Pull struct {
 	// MergedAt is zero unless it is merged.
 	MergedAt time.Time
 
-	node string // its name in GraphQL
+	node  string // its name in GraphQL
+	asked bool   // somebody is to review it
 }
 
 // HasLabel reports whether the pull request has a label; GitHub's labels do not
@@ -59,7 +60,7 @@ func newPull(p *github.PullRequest) *Pull {
 		Number: p.GetNumber(), Title: p.GetTitle(), Body: p.GetBody(), URL: p.GetHTMLURL(), Author: p.GetUser().GetLogin(), MergedBy: p.GetMergedBy().GetLogin(),
 		Open: p.GetState() == "open", Draft: p.GetDraft(), Merged: p.GetMerged() || p.MergedAt != nil,
 		Head: p.GetHead().GetRef(), Base: p.GetBase().GetRef(), HeadRepository: p.GetHead().GetRepo().GetFullName(),
-		HeadCommit: p.GetHead().GetSHA(), AutoMerge: p.AutoMerge != nil,
+		HeadCommit: p.GetHead().GetSHA(), AutoMerge: p.AutoMerge != nil, asked: len(p.RequestedReviewers)+len(p.RequestedTeams) > 0,
 		Created: p.GetCreatedAt().Time, Updated: p.GetUpdatedAt().Time, MergedAt: p.GetMergedAt().Time, node: p.GetNodeID(),
 	}
 	if out.Merged {

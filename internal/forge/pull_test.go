@@ -2,6 +2,8 @@ package forge
 
 import (
 	"fmt"
+	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -337,4 +339,57 @@ func TestAutoMergeThatIsNotPossibleIsExplained(t *testing.T) {
 func TestAutoMergeWithAnUnknownMethod(t *testing.T) {
 	w := start(t)
 	require.ErrorContains(t, w.AutoMerge(t.Context(), w.pull(), "octopus"), `"octopus" is not one of merge, squash, rebase`)
+}
+
+// Reviewers are asked once, and again only while nobody is asked and nobody has reviewed.
+func TestReviewersAreAskedOnce(t *testing.T) {
+	w := start(t)
+	spec := w.spec()
+	spec.Reviewers = []string{"ana", "team/deployers"}
+	w.branch("bot", "one")
+	w.server.Inject(github.Fault{Path: "/requested_reviewers", Status: http.StatusForbidden, Times: 1})
+	_, _, err := w.Ensure(t.Context(), spec)
+	require.ErrorIs(t, err, ErrForbidden)
+	require.ErrorContains(t, err, "ask ana, team/deployers to review pull request 1")
+
+	_, done, err := w.Ensure(t.Context(), spec) // after a put that failed half way
+	require.NoError(t, err)
+	assert.Equal(t, []string{"reviewers"}, done.Changed)
+	seen, err := w.repo.Pull(1)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"ana", "deployers"}, seen.Reviewers)
+
+	w.server.Reset()
+	_, done, err = w.Ensure(t.Context(), spec)
+	require.NoError(t, err)
+	assert.Empty(t, done.Changed)
+	assert.Len(t, w.requests(), 1)
+
+	spec.Reviewers = []string{"rosa"}
+	require.NoError(t, w.repo.Approve(1, "ana"))
+	_, done, err = w.Ensure(t.Context(), spec)
+	require.NoError(t, err)
+	assert.Empty(t, done.Changed, "people have taken over")
+	require.NoError(t, w.repo.ClosePull(1))
+
+	w.branch("bot", "two")
+	w.repo.Set(func(s *github.Settings) { s.Strangers = []string{"rosa"} })
+	_, _, err = w.Ensure(t.Context(), spec)
+	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorContains(t, err, "Reviews may only be requested from collaborators")
+}
+
+func TestCheckReviewers(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, CheckReviewers([]string{"ana", "Team/deploy.ers", "renovate[bot]"}, "team/code"))
+	for name, says := range map[string]string{
+		"":            `reviewers[0]: "" is not a login name (ana) or a team (team/deployers)`,
+		"@ana":        "is not a login name",
+		"a b":         "is not a login name",
+		"team/":       "is not a login name",
+		"other/owner": "reviewers[0]: other/owner is a team of other, and the repository belongs to team: write team/owner",
+	} {
+		require.ErrorContains(t, CheckReviewers([]string{name}, "team/code"), says)
+	}
+	require.ErrorContains(t, CheckReviewers(slices.Repeat([]string{"ana"}, 16), "team/code"), "16 of them, and GitHub takes no more than 15")
 }

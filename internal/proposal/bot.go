@@ -32,6 +32,8 @@ type Bot struct {
 	By git.Signature
 	// Labels are added to the pull request.
 	Labels []string
+	// Reviewers are asked to review it.
+	Reviewers []string
 	// Draft is its state; KeepDraft leaves the state of an open one as people have set it.
 	Draft, KeepDraft bool
 	// Merge lets the forge merge it. RequireMerge makes it an error when the forge does not do that.

@@ -104,7 +104,7 @@ func (r *round) pull(ctx context.Context, c *Change, out *Outcome) error {
 		return err
 	}
 	out.Pull, out.Done, err = r.Forge.Ensure(ctx, forge.PullSpec{
-		Head: r.Branch, Base: r.Base, Title: text.Title, Body: text.Body, Foot: text.Foot, Labels: r.Labels, Draft: r.Draft, KeepDraft: r.KeepDraft,
+		Head: r.Branch, Base: r.Base, Title: text.Title, Body: text.Body, Foot: text.Foot, Labels: r.Labels, Reviewers: r.Reviewers, Draft: r.Draft, KeepDraft: r.KeepDraft,
 	})
 	if err != nil {
 		return fmt.Errorf("branch %s is pushed, but its pull request is not up to date; put again: %w", r.Branch, err)

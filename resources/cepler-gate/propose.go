@@ -39,7 +39,7 @@ func (w *world) propose(ctx context.Context, note *concourse.Metadata) error {
 	defer func() { _ = p.reader.Close() }() // it was read only
 	bot := proposal.Bot{
 		Owner: "cepler-gate", Remote: w.remote, Store: w.store, Forge: f, Base: w.src.GatesBranch, Branch: w.src.botBranch(view.Config.Deployment),
-		By: w.src.Committer(time.Now()), Labels: w.src.Labels, Draft: w.src.Draft, KeepDraft: true, Logf: w.step.Logf,
+		By: w.src.Committer(time.Now()), Labels: w.src.Labels, Reviewers: w.src.Reviewers, Draft: w.src.Draft, KeepDraft: true, Logf: w.step.Logf,
 	}
 	done, err := bot.Keep(ctx, p.edit)
 	if err != nil {

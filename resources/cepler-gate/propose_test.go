@@ -28,7 +28,9 @@ func requireParts(t *testing.T, text string, parts ...string) {
 // One pull request has it all: what is there and what would come, and only the gate changes.
 func TestProposal(t *testing.T) {
 	w, record := behind(t)
+	w.src.Reviewers = []string{"rosa", "team/owners"}
 	pull := w.propose()
+	assert.Equal(t, []string{"rosa", "owners"}, pull.Reviewers)
 	assert.Equal(t, "Promote bank to production: 0.41.0 → 0.42.0", pull.Title)
 	assert.Equal(t, []string{"promote-bank-production", "gates"}, []string{pull.Head, pull.Base})
 	assert.Equal(t, []string{"bank.yml"}, pull.Files)

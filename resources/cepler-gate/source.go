@@ -21,6 +21,8 @@ type Source struct {
 	BotBranch string `json:"bot_branch"`
 	// Labels are added to the pull request, and made where they are missing.
 	Labels []string `json:"labels"`
+	// Reviewers are asked to review it: login names, and teams as owner/team.
+	Reviewers []string `json:"reviewers"`
 	// Draft keeps the pull request a draft.
 	Draft bool `json:"draft"`
 	// Repositories are those of code and charts, for the commits and releases in the pull request.
@@ -64,8 +66,8 @@ func (s Source) Validate() error {
 
 func (s Source) validatePull() error {
 	if s.GitHub == nil {
-		if s.BotBranch != "" || s.Draft || len(s.Labels) > 0 {
-			return errors.New("github: is required for a pull request: set it, or remove bot_branch, labels and draft")
+		if s.BotBranch != "" || s.Draft || len(s.Labels)+len(s.Reviewers) > 0 {
+			return errors.New("github: is required for a pull request: set it, or remove bot_branch, labels, reviewers and draft")
 		}
 		return nil
 	}
@@ -79,6 +81,9 @@ func (s Source) validatePull() error {
 	}
 	if err := s.GitHub.Validate(); err != nil {
 		return fmt.Errorf("github.%w", err)
+	}
+	if err := forge.CheckReviewers(s.Reviewers, s.GitHub.Repository); err != nil {
+		return err
 	}
 	return forge.CheckLabels(s.Labels)
 }

@@ -22,6 +22,7 @@ type Pull struct {
 	Labels             []string
 	Comments           []string
 	Approvals          []string // login names
+	Reviewers          []string // login names and teams that are asked to review it
 	Files              []string // changed ones
 	Events             []string // what happened to it: opened, edited, pushed <commit>, labelled <name>, closed, ...
 	Created, Updated   time.Time
@@ -86,7 +87,7 @@ func (r *Repository) seen(p *pull) (Pull, error) {
 	out := Pull{
 		Number: p.number, Title: p.title, Body: p.body, Author: p.author, Head: p.head, Base: p.base, HeadCommit: p.headCommit,
 		MergeCommit: p.mergeCommit, URL: r.webURL(p), Open: p.open(), Draft: p.draft, Merged: !p.mergedAt.IsZero(), AutoMerge: p.auto,
-		Labels: slices.Clone(p.labels), Approvals: slices.Clone(p.approvals), Events: slices.Clone(p.events),
+		Labels: slices.Clone(p.labels), Approvals: slices.Clone(p.approvals), Reviewers: slices.Concat(p.reviewers, p.teams), Events: slices.Clone(p.events),
 		Created: p.created, Updated: p.updated, MergedAt: p.mergedAt, ClosedAt: p.closed,
 	}
 	for _, c := range p.comments {
@@ -121,6 +122,7 @@ func (r *Repository) Approve(number int, by string) error {
 	return r.do(number, func(p *pull) error {
 		if !slices.Contains(p.approvals, by) {
 			p.approvals, p.updated = append(p.approvals, by), r.server.now()
+			p.reviewers = slices.DeleteFunc(p.reviewers, same(by))
 			p.events = append(p.events, "approved by "+by)
 		}
 		return r.autoMerge(p)

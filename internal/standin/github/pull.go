@@ -22,6 +22,7 @@ type pull struct {
 	fork                   string // where head left base, once it is merged
 	auto, autoBy           string // the method to merge by itself, and who wanted it
 	labels                 []string
+	reviewers, teams       []string // who is asked to review it
 	comments               []comment
 	approvals              []string
 	events                 []string
@@ -75,6 +76,7 @@ func (r *Repository) entry(p *pull) map[string]any {
 		"user": user{p.author}, "html_url": r.webURL(p), "url": r.server.APIURL() + "/repos/" + r.name + "/pulls/" + itoa(p.number),
 		"created_at": p.created, "updated_at": p.updated, "closed_at": nullable(p.closed), "merged_at": nullable(p.mergedAt),
 		"merge_commit_sha": orNull(p.mergeCommit), "labels": labels, "auto_merge": auto,
+		"requested_reviewers": users(p.reviewers), "requested_teams": teams(p.teams),
 		"head": branch(p.head, p.headCommit), "base": branch(p.base, p.baseCommit),
 	}
 }
@@ -317,6 +319,55 @@ func listFiles(s *Server, c *call) (status int, body any, err error) {
 	}
 	const listed = 3000 // more are left out
 	return http.StatusOK, page(s, c, files[:min(len(files), listed)]), nil
+}
+
+func users(logins []string) []user {
+	out := []user{}
+	for _, l := range logins {
+		out = append(out, user{l})
+	}
+	return out
+}
+
+func teams(slugs []string) []map[string]string {
+	out := []map[string]string{}
+	for _, s := range slugs {
+		out = append(out, map[string]string{"slug": s, "name": s})
+	}
+	return out
+}
+
+func requestReviewers(s *Server, c *call) (status int, body any, err error) {
+	p, err := c.repository.find(c.number("number"))
+	if err != nil {
+		return 0, nil, err
+	}
+	var spec struct {
+		Reviewers []string `json:"reviewers"`
+		Teams     []string `json:"team_reviewers"`
+	}
+	if err := c.decode(&spec); err != nil {
+		return 0, nil, err
+	}
+	r := c.repository
+	no := func(text string) error { return &failure{status: http.StatusUnprocessableEntity, message: text} }
+	for _, name := range append(slices.Clone(spec.Reviewers), spec.Teams...) {
+		switch {
+		case strings.EqualFold(name, p.author):
+			return 0, nil, no("Review cannot be requested from pull request author.")
+		case slices.ContainsFunc(r.settings.Strangers, same(name)):
+			return 0, nil, no("Reviews may only be requested from collaborators. One or more of the users or teams you specified is not a collaborator of the " + r.name + " repository.")
+		}
+	}
+	for into, names := range map[*[]string][]string{&p.reviewers: spec.Reviewers, &p.teams: spec.Teams} {
+		for _, name := range names {
+			if !slices.ContainsFunc(*into, same(name)) {
+				*into, p.updated = append(*into, name), s.now()
+				p.events = append(p.events, "asked "+name)
+			}
+		}
+	}
+	return http.StatusCreated, r.whole(p), nil
 }
 
 func listReviews(s *Server, c *call) (status int, body any, err error) {

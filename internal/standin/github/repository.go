@@ -21,6 +21,8 @@ type Settings struct {
 	RequiredApprovals int
 	// NoDrafts says that the owner's plan has no draft pull requests.
 	NoDrafts bool
+	// Strangers are names of people and teams that are no collaborators.
+	Strangers []string
 	// Hooks says that the server has pre-receive hooks, as a GitHub Enterprise server may: what is
 	// clean elsewhere is has_hooks there.
 	Hooks bool

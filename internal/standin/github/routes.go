@@ -18,6 +18,7 @@ func (s *Server) routes() http.Handler {
 		"PUT " + repository + "/pulls/{number}/merge":                 mergePull,
 		"GET " + repository + "/pulls/{number}/files":                 listFiles,
 		"GET " + repository + "/pulls/{number}/reviews":               listReviews,
+		"POST " + repository + "/pulls/{number}/requested_reviewers":  requestReviewers,
 		"GET " + repository + "/issues/{number}/labels":               listIssueLabels,
 		"POST " + repository + "/issues/{number}/labels":              addLabels,
 		"DELETE " + repository + "/issues/{number}/labels/{name}":     removeLabel,
