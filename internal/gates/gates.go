@@ -6,11 +6,13 @@
 package gates
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
@@ -66,21 +68,77 @@ func Resume(file string, data []byte, environment string, record uint64) ([]byte
 	if e.gate.Resume == record {
 		return data, nil
 	}
-	want, number := e.gate, strconv.FormatUint(record, 10)
+	want := e.gate
 	want.Resume = record
+	return e.done(want, e.setRule("resume", strconv.FormatUint(record, 10)))
+}
+
+// Freeze promotes nothing to an environment until somebody ends it. The reason may be empty. One more entry is added to planned freezes.
+func Freeze(file string, data []byte, environment, reason string) ([]byte, error) {
+	e, err := parse(file, data, environment)
+	if err != nil {
+		return nil, err
+	}
+	frozen := cepler.Freeze{Reason: strings.Join(strings.Fields(reason), " ")}
+	if e.isPlanned() {
+		frozen.Reason = cmp.Or(frozen.Reason, "by hand") // an entry of the list cannot be empty
+	}
+	if slices.Contains(e.gate.Freezes, frozen) {
+		return data, nil
+	}
+	want, piece := e.gate, "true"
+	if e.isPlanned() {
+		want.Freezes = slices.Concat([]cepler.Freeze{frozen}, e.gate.Freezes)
+		return e.done(want, e.yaml.Insert(e.path("freeze"), "{reason: "+yamledit.Quote(frozen.Reason)+"}"))
+	}
+	if frozen.Reason != "" {
+		piece = yamledit.Quote(frozen.Reason)
+	}
+	want.Freezes = []cepler.Freeze{frozen}
+	return e.done(want, e.setRule("freeze", piece))
+}
+
+// ErrPlanned says that a gate has planned freezes, which only a person can end.
+var ErrPlanned = errors.New("the gate has a list of freezes")
+
+// Unfreeze ends what Freeze began.
+func Unfreeze(file string, data []byte, environment string) ([]byte, error) {
+	e, err := parse(file, data, environment)
+	if err != nil {
+		return nil, err
+	}
+	if e.isPlanned() {
+		return nil, fmt.Errorf("%s: %s: %w; remove the entries that are over by hand", file, environment, ErrPlanned)
+	}
+	if len(e.gate.Freezes) == 0 {
+		return data, nil
+	}
+	want := e.gate
+	want.Freezes = nil
+	return e.done(want, e.setRule("freeze", "false"))
+}
+
+// isPlanned reports whether the gate has a list, or a mapping, of freezes.
+func (e *edit) isPlanned() bool {
+	if e.isScalar() {
+		return false
+	}
+	_, err := e.yaml.Scalar(e.path("freeze"))
+	return err != nil && len(e.gate.Freezes) > 0
+}
+
+// setRule sets a rule of the gate to a piece of YAML, and makes a mapping of a gate that was only a commit.
+func (e *edit) setRule(key, piece string) error {
 	switch {
 	case !e.found:
-		err = e.yaml.Insert("", fmt.Sprintf("%s: {commit: HEAD, resume: %s}", yamledit.Quote(environment), number))
+		return e.yaml.Insert("", fmt.Sprintf("%s: {commit: HEAD, %s: %s}", yamledit.Quote(e.environment), key, piece))
 	case e.isScalar():
-		err = e.yaml.Replace(e.path(), fmt.Sprintf("{commit: %s, resume: %s}", yamledit.Quote(e.gate.Commit), number))
-	default:
-		if _, missing := e.yaml.Scalar(e.path("resume")); errors.Is(missing, yamledit.ErrMissing) {
-			err = e.yaml.Insert(e.path(), "resume: "+number)
-		} else {
-			err = e.yaml.Replace(e.path("resume"), number)
-		}
+		return e.yaml.Replace(e.path(), fmt.Sprintf("{commit: %s, %s: %s}", yamledit.Quote(e.gate.Commit), key, piece))
 	}
-	return e.done(want, err)
+	if _, missing := e.yaml.Scalar(e.path(key)); errors.Is(missing, yamledit.ErrMissing) {
+		return e.yaml.Insert(e.path(), key+": "+piece)
+	}
+	return e.yaml.Replace(e.path(key), piece)
 }
 
 // edit is one environment's gate in a file that is being changed.

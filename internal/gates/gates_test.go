@@ -24,28 +24,42 @@ func TestEdits(t *testing.T) {
 	resume := func(file string, data []byte, environment string) ([]byte, error) {
 		return gates.Resume(file, data, environment, 7)
 	}
+	freeze := func(file string, data []byte, environment string) ([]byte, error) {
+		return gates.Freeze(file, data, environment, " an\nincident: #7 ")
+	}
+	freezeBare := func(file string, data []byte, environment string) ([]byte, error) {
+		return gates.Freeze(file, data, environment, "")
+	}
 	given := `{by: "Ana: Lima", commit: ` + commit + `}`
 	for name, c := range map[string]struct {
 		edit          func(string, []byte, string) ([]byte, error)
 		before, after string
 	}{
-		"a line":                   {open, "# who may\nqa:   HEAD\nprod: HEAD # closed\r\n", "# who may\nqa:   HEAD\nprod: " + commit + " # closed\r\n"},
-		"in quotes":                {open, "'prod': \"HEAD\"\nqa: HEAD\n", "'prod': \"" + commit + "\"\nqa: HEAD\n"},
-		"open already":             {open, "prod: " + commit + "\n", "prod: " + commit + "\n"},
-		"with rules":               {open, "prod:\n  soak: 2h\n  # by hand\n  commit: 1234567\n  freeze: [ {from: 2026-12-20, to: 2027-01-03} ]\n", "prod:\n  soak: 2h\n  # by hand\n  commit: " + commit + "\n  freeze: [ {from: 2026-12-20, to: 2027-01-03} ]\n"},
-		"rules alone":              {open, "prod:\n    soak: 2h\nqa: HEAD\n", "prod:\n    commit: " + commit + "\n    soak: 2h\nqa: HEAD\n"},
-		"rules in one line":        {open, "prod: {soak: 2h} # slow\n", "prod: {commit: " + commit + ", soak: 2h} # slow\n"},
-		"a new environment":        {open, "qa: HEAD", "qa: HEAD\nprod: " + commit + "\n"},
-		"a new one, in one line":   {open, "{qa: HEAD}\n", "{prod: " + commit + ", qa: HEAD}\n"},
-		"a first approval":         {approve, "prod:\n  approvals:\n    need: 2\n", "prod:\n  approvals:\n    given: [" + given + "]\n    need: 2\n"},
-		"an approval, no list yet": {approve, "prod: {approvals: {need: 1, given: []}}\n", "prod: {approvals: {need: 1, given: [" + given + "]}}\n"},
-		"an approval, empty":       {approve, "prod:\n  approvals:\n    given: # by whom\n", "prod:\n  approvals:\n    given: [" + given + "] # by whom\n"},
-		"one more approval":        {approve, "prod:\n  approvals:\n    given:\n    - {by: ben, commit: 1234567}\n    need: 2\n", "prod:\n  approvals:\n    given:\n    - " + given + "\n    - {by: ben, commit: 1234567}\n    need: 2\n"},
-		"the same approval again":  {approve, "prod:\n  approvals:\n    given:\n    - " + given + "\n", "prod:\n  approvals:\n    given:\n    - " + given + "\n"},
-		"resume a line":            {resume, "prod: HEAD # x\n", "prod: {commit: HEAD, resume: 7} # x\n"},
-		"resume with rules":        {resume, "prod:\n  soak: 2h\n", "prod:\n  resume: 7\n  soak: 2h\n"},
-		"resume once more":         {resume, "prod:\n  resume: 3 # then\n", "prod:\n  resume: 7 # then\n"},
-		"resume a new environment": {resume, "qa: HEAD\n", "qa: HEAD\nprod: {commit: HEAD, resume: 7}\n"},
+		"a line":                    {open, "# who may\nqa:   HEAD\nprod: HEAD # closed\r\n", "# who may\nqa:   HEAD\nprod: " + commit + " # closed\r\n"},
+		"in quotes":                 {open, "'prod': \"HEAD\"\nqa: HEAD\n", "'prod': \"" + commit + "\"\nqa: HEAD\n"},
+		"open already":              {open, "prod: " + commit + "\n", "prod: " + commit + "\n"},
+		"with rules":                {open, "prod:\n  soak: 2h\n  # by hand\n  commit: 1234567\n  freeze: [ {from: 2026-12-20, to: 2027-01-03} ]\n", "prod:\n  soak: 2h\n  # by hand\n  commit: " + commit + "\n  freeze: [ {from: 2026-12-20, to: 2027-01-03} ]\n"},
+		"rules alone":               {open, "prod:\n    soak: 2h\nqa: HEAD\n", "prod:\n    commit: " + commit + "\n    soak: 2h\nqa: HEAD\n"},
+		"rules in one line":         {open, "prod: {soak: 2h} # slow\n", "prod: {commit: " + commit + ", soak: 2h} # slow\n"},
+		"a new environment":         {open, "qa: HEAD", "qa: HEAD\nprod: " + commit + "\n"},
+		"a new one, in one line":    {open, "{qa: HEAD}\n", "{prod: " + commit + ", qa: HEAD}\n"},
+		"a first approval":          {approve, "prod:\n  approvals:\n    need: 2\n", "prod:\n  approvals:\n    given: [" + given + "]\n    need: 2\n"},
+		"an approval, no list yet":  {approve, "prod: {approvals: {need: 1, given: []}}\n", "prod: {approvals: {need: 1, given: [" + given + "]}}\n"},
+		"an approval, empty":        {approve, "prod:\n  approvals:\n    given: # by whom\n", "prod:\n  approvals:\n    given: [" + given + "] # by whom\n"},
+		"one more approval":         {approve, "prod:\n  approvals:\n    given:\n    - {by: ben, commit: 1234567}\n    need: 2\n", "prod:\n  approvals:\n    given:\n    - " + given + "\n    - {by: ben, commit: 1234567}\n    need: 2\n"},
+		"the same approval again":   {approve, "prod:\n  approvals:\n    given:\n    - " + given + "\n", "prod:\n  approvals:\n    given:\n    - " + given + "\n"},
+		"resume a line":             {resume, "prod: HEAD # x\n", "prod: {commit: HEAD, resume: 7} # x\n"},
+		"resume with rules":         {resume, "prod:\n  soak: 2h\n", "prod:\n  resume: 7\n  soak: 2h\n"},
+		"resume once more":          {resume, "prod:\n  resume: 3 # then\n", "prod:\n  resume: 7 # then\n"},
+		"freeze a line":             {freezeBare, "prod: HEAD # x\n", "prod: {commit: HEAD, freeze: true} # x\n"},
+		"freeze with a reason":      {freeze, "prod: HEAD\n", "prod: {commit: HEAD, freeze: \"an incident: #7\"}\n"},
+		"freeze again":              {freezeBare, "prod:\n  freeze: false # since June\n", "prod:\n  freeze: true # since June\n"},
+		"freeze for another reason": {freeze, "prod: {freeze: true}\n", "prod: {freeze: \"an incident: #7\"}\n"},
+		"freeze beside a plan":      {freezeBare, "prod:\n  freeze:\n    - {from: 2026-12-20, to: 2027-01-03}\n", "prod:\n  freeze:\n    - {reason: by hand}\n    - {from: 2026-12-20, to: 2027-01-03}\n"},
+		"freeze a new environment":  {freezeBare, "qa: HEAD\n", "qa: HEAD\nprod: {commit: HEAD, freeze: true}\n"},
+		"unfreeze":                  {gates.Unfreeze, "prod:\n  soak: 2h\n  freeze: an incident # 7\n", "prod:\n  soak: 2h\n  freeze: false # 7\n"},
+		"unfreeze what is not":      {gates.Unfreeze, "prod: HEAD\n", "prod: HEAD\n"},
+		"resume a new environment":  {resume, "qa: HEAD\n", "qa: HEAD\nprod: {commit: HEAD, resume: 7}\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			after, err := c.edit("gates.yml", []byte(c.before), "prod")
@@ -74,7 +88,11 @@ func TestRefused(t *testing.T) {
 		})
 	}
 	_, err := gates.Approve("gates.yml", []byte("prod: HEAD\n"), "prod", "ana", commit)
-	assert.ErrorIs(t, err, gates.ErrNoApprovals)
+	require.ErrorIs(t, err, gates.ErrNoApprovals)
+	_, err = gates.Unfreeze("gates.yml", []byte("prod: {freeze: [{from: 2026-12-20}]}\n"), "prod")
+	require.ErrorIs(t, err, gates.ErrPlanned)
+	_, err = gates.Freeze("gates.yml", []byte("prod: HEAD\n"), "prod", strings.Repeat("x", 1001))
+	assert.ErrorContains(t, err, "at most 1000 are shown")
 }
 
 // An edit of any file either fails or leaves every other gate, and every line it is not about.

@@ -10,9 +10,8 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/concourse"
-	"github.com/taxiway-ci/taxiway/internal/deployments"
-	"github.com/taxiway-ci/taxiway/internal/gates"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/promotion"
 	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
@@ -33,7 +32,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	defer w.close()
 	if d != nil {
 		if err := w.act(ctx, *d, &out.Metadata); err != nil {
-			return out, fmt.Errorf("%s the gate of %s: %w", d.verb, src.Environment, err)
+			return out, fmt.Errorf("%s the gate of %s: %w", d.Verb, src.Environment, err)
 		}
 	}
 	if src.GitHub != nil {
@@ -45,19 +44,13 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	return out, err
 }
 
-// deed is what a person does to a gate.
-type deed struct {
-	verb string // open, close or approve
-	by   string // "" for a build of which nobody knows who started it
-}
-
 // deed is what the params say; nil without any.
-func (p PutParams) deed(src Source, build concourse.Build) (*deed, error) {
+func (p PutParams) deed(src Source, build concourse.Build) (*promotion.Deed, error) {
 	var verbs []string
 	for _, v := range []struct {
 		verb string
 		set  bool
-	}{{"open", p.Open}, {"close", p.Close}, {"approve", p.Approve}} {
+	}{{string(promotion.Open), p.Open}, {string(promotion.Close), p.Close}, {string(promotion.Approve), p.Approve}} {
 		if v.set {
 			verbs = append(verbs, v.verb)
 		}
@@ -68,13 +61,13 @@ func (p PutParams) deed(src Source, build concourse.Build) (*deed, error) {
 	if len(verbs) > 1 {
 		return nil, fmt.Errorf("params: %s exclude each other: set one of them", strings.Join(verbs, " and "))
 	}
-	d := &deed{verb: verbs[0], by: person(build.CreatedBy)}
-	if d.by == "" && (d.verb == "approve" || !src.AllowAnonymous) {
+	d := &promotion.Deed{Verb: promotion.Verb(verbs[0]), By: person(build.CreatedBy)}
+	if d.By == "" && (d.Verb == promotion.Approve || !src.AllowAnonymous) {
 		advice := ""
-		if d.verb != "approve" {
+		if d.Verb != promotion.Approve {
 			advice = "; or set source.allow_anonymous: true"
 		}
-		return nil, fmt.Errorf("params.%s: nobody knows who started this build: Concourse did not say it (BUILD_CREATED_BY); set expose_build_created_by: true on the resource, and start the job by hand%s", d.verb, advice)
+		return nil, fmt.Errorf("params.%s: nobody knows who started this build: Concourse did not say it (BUILD_CREATED_BY); set expose_build_created_by: true on the resource, and start the job by hand%s", d.Verb, advice)
 	}
 	return d, nil
 }
@@ -85,7 +78,7 @@ func person(name string) string {
 }
 
 // act does a deed on whatever the gates branch has.
-func (w *world) act(ctx context.Context, d deed, note *concourse.Metadata) error {
+func (w *world) act(ctx context.Context, d promotion.Deed, note *concourse.Metadata) error {
 	view, err := w.view(ctx)
 	if err != nil {
 		return err
@@ -97,17 +90,17 @@ func (w *world) act(ctx context.Context, d deed, note *concourse.Metadata) error
 		if err != nil {
 			return nil, err
 		}
-		done, err := w.apply(ctx, d, view.WithGates(file.gates), file.data)
-		if err != nil || bytes.Equal(done.data, file.data) {
-			w.step.Logf("%s", done.what)
+		done, err := promotion.Apply(ctx, w.repo, w.src.Source, view.WithGates(file.gates), file.data, d)
+		if err != nil || bytes.Equal(done.Data, file.data) {
+			w.step.Logf("%s", done.What)
 			return nil, err
 		}
 		changed = true
 		return w.store.Build(ctx, w.commit(tip, d, done))
 	})
 	if err == nil && changed {
-		w.step.Logf("done: %s of the gate of %s by %s", d.verb, w.src.Environment, orNobody(d.by))
-		note.Add(d.verb, "by %s", orNobody(d.by))
+		w.step.Logf("done: %s of the gate of %s by %s", d.Verb, w.src.Environment, orNobody(d.By))
+		note.Add(string(d.Verb), "by %s", orNobody(d.By))
 	}
 	return err
 }
@@ -141,53 +134,18 @@ func (w *world) gatesAt(ctx context.Context, c *git.Commit) (gatesFile, error) {
 	return gatesFile{data, parsed}, err
 }
 
-// edited is a gates file after a deed, and the deed in words.
-type edited struct {
-	data []byte
-	what string
-}
-
-// apply works out what a deed makes of a gates file.
-func (w *world) apply(ctx context.Context, d deed, view *deployments.View, data []byte) (edited, error) {
-	env := w.src.Environment
-	if d.verb == "close" {
-		at, err := w.repo.Closing(ctx, view, env)
-		if err != nil {
-			return edited{}, err
-		}
-		out, err := gates.SetCommit(w.src.GatesFile, data, env, at.Hash.String())
-		return edited{out, fmt.Sprintf("gate: close %s at %.7s, which it runs", env, at.Hash)}, err
-	}
-	o, err := w.repo.Opening(ctx, view, env)
-	switch {
-	case err != nil:
-		return edited{}, err
-	case o.Wait != "":
-		return edited{}, fmt.Errorf("there is nothing to open it to: %s", o.Wait)
-	case o.Commit == nil:
-		return edited{data, fmt.Sprintf("%s runs everything that it can get: nothing is left to %s", env, d.verb)}, nil
-	case d.verb == "approve":
-		out, err := gates.Approve(w.src.GatesFile, data, env, d.by, o.Commit.Hash.String())
-		return edited{out, fmt.Sprintf("gate: approve %.7s for %s", o.Commit.Hash, env)}, err
-	case o.Covered:
-		return edited{data, fmt.Sprintf("the gate of %s is open to %.7s already", env, o.Commit.Hash)}, nil
-	}
-	out, err := gates.SetCommit(w.src.GatesFile, data, env, o.Commit.Hash.String())
-	return edited{out, fmt.Sprintf("gate: open %s up to %.7s", env, o.Commit.Hash)}, err
-}
-
 // commit is the commit of a deed: its author is the person.
-func (w *world) commit(tip *git.Commit, d deed, done edited) git.NewCommit {
+func (w *world) commit(tip *git.Commit, d promotion.Deed, done promotion.Edited) git.NewCommit {
 	committer := w.src.Committer(time.Now())
 	author := committer
-	if d.by != "" {
-		author.Name = d.by
+	if d.By != "" {
+		author.Name = d.By
 	}
-	message := done.what + "\n"
+	message := done.What + "\n"
 	if trailers := w.step.Build.Trailers(); len(trailers) > 0 {
 		message += "\n" + strings.Join(trailers, "\n") + "\n"
 	}
 	return git.NewCommit{
-		Parent: tip.Hash, Edits: map[string]git.Edit{w.src.GatesFile: {Content: done.data}}, Author: author, Committer: committer, Message: message,
+		Parent: tip.Hash, Edits: map[string]git.Edit{w.src.GatesFile: {Content: done.Data}}, Author: author, Committer: committer, Message: message,
 	}
 }

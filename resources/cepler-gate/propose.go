@@ -12,6 +12,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/markdown"
+	"github.com/taxiway-ci/taxiway/internal/promotion"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 )
 
@@ -81,6 +82,26 @@ func (p *proposer) edit(ctx context.Context, on *git.Commit, _ proposal.Held) (*
 			return proposal.Text{Title: c.title(), Body: c.body(), Foot: foot}, nil
 		},
 	}, nil
+}
+
+// comparison is what an environment has and would get, with the links of its repository.
+type comparison struct {
+	*world
+	*promotion.Comparison
+}
+
+// compare works out what opening the gate as in gatesFile means. It is the same for all attempts at one
+// pull request unless the deployments move on.
+func (p *proposer) compare(ctx context.Context, view *deployments.View, o *deployments.Opening, gatesFile []byte) (*comparison, error) {
+	if c, ok := p.known[o.Commit.Hash]; ok {
+		return c, nil
+	}
+	c, err := promotion.Compare(ctx, p.repo, p.reader, p.src.Source, view, o, gatesFile)
+	if err != nil {
+		return nil, err
+	}
+	p.known[o.Commit.Hash] = &comparison{p.world, c}
+	return p.known[o.Commit.Hash], nil
 }
 
 // needless says why the gate need not be opened; "" when it does.

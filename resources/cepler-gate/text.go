@@ -11,6 +11,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/markdown"
+	"github.com/taxiway-ci/taxiway/internal/promotion"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
@@ -24,28 +25,28 @@ const (
 
 // title is that of the pull request, and the first line of its commit.
 func (c *comparison) title() string {
-	return fmt.Sprintf("Promote %s to %s%s", c.deployment, c.src.Environment, c.versions())
+	return fmt.Sprintf("Promote %s to %s%s", c.Deployment, c.src.Environment, c.versions())
 }
 
 // versions says from which release to which, where each side has one.
 func (c *comparison) versions() string {
-	was, is := releases(c.before), releases(c.after)
+	was, is := promotion.Releases(c.Before), promotion.Releases(c.After)
 	switch {
 	case len(is) == 1 && len(was) == 1 && was[0] != is[0]:
 		return fmt.Sprintf(": %s → %s", was[0], is[0])
-	case len(is) == 1 && c.runs == nil:
+	case len(is) == 1 && c.Runs == nil:
 		return ": " + is[0]
-	case c.upstream != nil:
-		return fmt.Sprintf(": %s #%d", c.passed, c.upstream.Version)
+	case c.Upstream != nil:
+		return fmt.Sprintf(": %s #%d", c.Passed, c.Upstream.Version)
 	}
-	return fmt.Sprintf(": %.7s", c.opening.Commit.Hash)
+	return fmt.Sprintf(": %.7s", c.Opening.Commit.Hash)
 }
 
 // opens says what merging does, as plain text.
 func (c *comparison) opens() string {
-	text := fmt.Sprintf("Opens the gate of %s to %.7s", c.src.Environment, c.opening.Commit.Hash)
-	if c.upstream != nil {
-		text += fmt.Sprintf(", with what %s runs as #%d", c.passed, c.upstream.Version)
+	text := fmt.Sprintf("Opens the gate of %s to %.7s", c.src.Environment, c.Opening.Commit.Hash)
+	if c.Upstream != nil {
+		text += fmt.Sprintf(", with what %s runs as #%d", c.Passed, c.Upstream.Version)
 	}
 	return text + "."
 }
@@ -60,12 +61,12 @@ func (p *page) heading(text string) { p.linef("\n### %s\n", text) }
 // body is the text of the pull request.
 func (c *comparison) body() string {
 	p := &page{}
-	commit := c.opening.Commit.Hash.String()
+	commit := c.Opening.Commit.Hash.String()
 	p.linef("Merging this pull request opens the gate of **%s** to %s%s.", markdown.Verbatim(c.src.Environment), linked(commit[:7], c.commitLink(commit)), c.origin())
 	c.warnings(p)
 	p.linef("")
 	c.table(p)
-	for _, s := range c.spans {
+	for _, s := range c.Spans {
 		c.changelog(p, s)
 	}
 	c.files(p)
@@ -77,11 +78,11 @@ func (c *comparison) body() string {
 
 // origin says whose state that is, since when and by which build.
 func (c *comparison) origin() string {
-	u := c.upstream
+	u := c.Upstream
 	if u == nil {
 		return ""
 	}
-	text := fmt.Sprintf(", with what **%s** runs: #%d", markdown.Verbatim(c.passed), u.Version)
+	text := fmt.Sprintf(", with what **%s** runs: #%d", markdown.Verbatim(c.Passed), u.Version)
 	if !u.Recorded.IsZero() {
 		text += " since " + moment(u.Recorded)
 	}
@@ -93,22 +94,22 @@ func (c *comparison) origin() string {
 
 // warnings are what a person should see first.
 func (c *comparison) warnings(p *page) {
-	if b := c.upstreamBack; b != nil {
-		p.linef("\n> **%s was rolled back** from #%d on %s. Merging this promotes what it was rolled back to.", markdown.Verbatim(c.passed), b.Of, moment(b.At))
+	if b := c.UpstreamBack; b != nil {
+		p.linef("\n> **%s was rolled back** from #%d on %s. Merging this promotes what it was rolled back to.", markdown.Verbatim(c.Passed), b.Of, moment(b.At))
 	}
-	if b := c.back; b != nil {
+	if b := c.Back; b != nil {
 		p.linef("\n> **%s was rolled back** from #%d on %s. Moving its gate lets it have again what was taken back.", markdown.Verbatim(c.src.Environment), b.Of, moment(b.At))
 	}
-	for _, s := range c.spans {
+	for _, s := range c.Spans {
 		if s.Span != nil && s.Back > 0 {
-			p.linef("\n> **Merging this takes back %s** of %s.", count(s.Back, "commit"), markdown.Verbatim(lineage.RepositoryName(s.repository)))
+			p.linef("\n> **Merging this takes back %s** of %s.", count(s.Back, "commit"), markdown.Verbatim(lineage.RepositoryName(s.Repository)))
 		}
 	}
-	for _, r := range []*deployments.Running{c.runs, c.upstream} {
+	for _, r := range []*deployments.Running{c.Runs, c.Upstream} {
 		if r != nil && r.Dirty {
 			name := c.src.Environment
-			if r == c.upstream {
-				name = c.passed
+			if r == c.Upstream {
+				name = c.Passed
 			}
 			p.linef("\n> **#%d of %s is dirty**: files were deployed that git does not have. Their content is not known.", r.Version, markdown.Verbatim(name))
 		}
@@ -122,46 +123,46 @@ func (c *comparison) table(p *page) {
 		p.linef("| %s | %s | %s |", markdown.Cell(name), markdown.Cell(cmp.Or(was, "–")), markdown.Cell(cmp.Or(is, "–")))
 	}
 	row("state", c.running(), c.gets())
-	row("release", list(releases(c.before)), list(releases(c.after)))
+	row("release", list(promotion.Releases(c.Before)), list(promotion.Releases(c.After)))
 	c.charts(row)
 	c.images(row)
-	if c.opening.Own != nil {
-		was, is := c.opening.Own.Current.Head, c.opening.Commit.Hash.String()
+	if c.Opening.Own != nil {
+		was, is := c.Opening.Own.Current.Head, c.Opening.Commit.Hash.String()
 		row("deployments", linked(short(was), c.commitLink(was)), linked(short(is), c.commitLink(is))+compared(c.compareLink(was, is)))
 	}
-	row("gate", markdown.Code(c.gate), markdown.Code(c.opening.Commit.Hash.String()))
+	row("gate", markdown.Code(c.Gate), markdown.Code(c.Opening.Commit.Hash.String()))
 }
 
 // running is what the environment runs, in a few words.
 func (c *comparison) running() string {
-	if c.runs == nil {
+	if c.Runs == nil {
 		return "nothing yet"
 	}
-	text := fmt.Sprintf("#%d", c.runs.Version)
-	if !c.runs.Recorded.IsZero() {
-		text += " since " + moment(c.runs.Recorded)
+	text := fmt.Sprintf("#%d", c.Runs.Version)
+	if !c.Runs.Recorded.IsZero() {
+		text += " since " + moment(c.Runs.Recorded)
 	}
-	if c.runs.By != "" {
-		text += ", " + webOr(c.runs.By)
+	if c.Runs.By != "" {
+		text += ", " + webOr(c.Runs.By)
 	}
 	return text
 }
 
 // gets is the state that it would have, in a few words.
 func (c *comparison) gets() string {
-	if c.upstream == nil {
+	if c.Upstream == nil {
 		return "the newest of the branch"
 	}
-	return fmt.Sprintf("#%d of %s", c.upstream.Version, markdown.Verbatim(c.passed))
+	return fmt.Sprintf("#%d of %s", c.Upstream.Version, markdown.Verbatim(c.Passed))
 }
 
 // charts are the rows of the charts that differ.
 func (c *comparison) charts(row func(name, was, is string)) {
 	before := map[string]lineage.Chart{}
-	for _, chart := range c.before.Charts {
+	for _, chart := range c.Before.Charts {
 		before[chart.Path] = chart
 	}
-	for _, chart := range c.after.Charts {
+	for _, chart := range c.After.Charts {
 		was, had := before[chart.Path]
 		delete(before, chart.Path)
 		if had && chartText(was) == chartText(chart) {
@@ -177,7 +178,7 @@ func (c *comparison) charts(row func(name, was, is string)) {
 		}
 		row("chart "+markdown.Verbatim(chart.Name), old, chartText(chart)+compared(link))
 	}
-	for _, chart := range c.before.Charts {
+	for _, chart := range c.Before.Charts {
 		if _, gone := before[chart.Path]; gone {
 			row("chart "+markdown.Verbatim(chart.Name), chartText(chart), "removed")
 		}
@@ -195,9 +196,9 @@ func chartText(c lineage.Chart) string {
 // images are the rows of the images that differ.
 func (c *comparison) images(row func(name, was, is string)) {
 	shown, left := 0, 0
-	for _, pair := range imagePairs(c.before, c.after) {
-		was, is := imageText(pair.before), imageText(pair.after)
-		if pair.before != nil && pair.after != nil && pair.before.Digest == pair.after.Digest {
+	for _, pair := range promotion.ImagePairs(c.Before, c.After) {
+		was, is := imageText(pair.Before), imageText(pair.After)
+		if pair.Before != nil && pair.After != nil && pair.Before.Digest == pair.After.Digest {
 			continue
 		}
 		if shown == maxImages {
@@ -205,10 +206,10 @@ func (c *comparison) images(row func(name, was, is string)) {
 			continue
 		}
 		shown++
-		if pair.after == nil {
+		if pair.After == nil {
 			is = "removed"
 		}
-		i := pair.image()
+		i := pair.Image()
 		row("image "+markdown.Code(cmp.Or(i.Repository, i.Path)), was, is)
 	}
 	if left > 0 {
@@ -238,17 +239,21 @@ func imageText(i *lineage.Image) string {
 }
 
 // changelog lists the commits between, in groups.
-func (c *comparison) changelog(p *page, s span) {
-	name := markdown.Verbatim(lineage.RepositoryName(s.repository))
-	p.heading(fmt.Sprintf("%s: %s → %s", name, markdown.Code(short(s.before)), markdown.Code(short(s.after))))
-	if link := vendored.Compare(s.repository, s.before, s.after); link != "" {
+func (c *comparison) changelog(p *page, s promotion.Span) {
+	name := markdown.Verbatim(lineage.RepositoryName(s.Repository))
+	p.heading(fmt.Sprintf("%s: %s → %s", name, markdown.Code(short(s.Before)), markdown.Code(short(s.After))))
+	if link := vendored.Compare(s.Repository, s.Before, s.After); link != "" {
 		p.linef("Changes: %s\n", markdown.URL(link))
 	}
 	if s.Span == nil {
-		p.linef("The commits between are not known: %s.", markdown.Elsewhere(s.why))
+		why := s.Why
+		if why == promotion.NotGiven {
+			why = "the repository is not among source.repositories"
+		}
+		p.linef("The commits between are not known: %s.", markdown.Elsewhere(why))
 		return
 	}
-	links := version.GitHub(vendored.WebURL(s.repository), "")
+	links := version.GitHub(vendored.WebURL(s.Repository), "")
 	links.Compare = nil
 	in := version.NotesInput{Commits: s.Commits, Rules: version.Default(), Links: links, Elsewhere: true}
 	_, notes, _ := bytes.Cut(version.Notes(in), []byte("\n"))
@@ -258,7 +263,7 @@ func (c *comparison) changelog(p *page, s span) {
 }
 
 // beyond says that a list was cut.
-func beyond(s span) string {
+func beyond(s promotion.Span) string {
 	if s.Total <= len(s.Commits) {
 		return ""
 	}
@@ -267,7 +272,7 @@ func beyond(s span) string {
 
 // files are those that differ.
 func (c *comparison) files(p *page) {
-	changes := c.opening.Changes
+	changes := c.Opening.Changes
 	p.heading(count(len(changes), "file") + " of the deployments")
 	for i, change := range changes {
 		if i == maxFiles {
@@ -289,26 +294,26 @@ func (c *comparison) files(p *page) {
 func (c *comparison) holds(p *page) {
 	p.heading("After the merge")
 	switch {
-	case len(c.plan.Waits) == 0:
+	case len(c.Plan.Waits) == 0:
 		p.linef("No rule of the gate holds it: %s deploys it as soon as its pipeline looks again.", markdown.Verbatim(c.src.Environment))
 	default:
 		p.linef("It still waits, as of now:\n")
-		for _, why := range c.plan.Waits {
+		for _, why := range c.Plan.Waits {
 			p.linef("- %s", markdown.Verbatim(why))
 		}
-		if !c.plan.Until.IsZero() {
-			p.linef("\nThat may end by itself at %s.", moment(c.plan.Until))
+		if !c.Plan.Until.IsZero() {
+			p.linef("\nThat may end by itself at %s.", moment(c.Plan.Until))
 		}
 	}
-	if c.plan.Pending() && c.plan.Snapshot().PropagatedHead != c.opening.Snapshot().PropagatedHead {
-		p.linef("\n%s had more than one state in between: %s deploys them in turn.", markdown.Verbatim(cmp.Or(c.passed, "The branch")), markdown.Verbatim(c.src.Environment))
+	if c.Plan.Pending() && c.Plan.Snapshot().PropagatedHead != c.Opening.Snapshot().PropagatedHead {
+		p.linef("\n%s had more than one state in between: %s deploys them in turn.", markdown.Verbatim(cmp.Or(c.Passed, "The branch")), markdown.Verbatim(c.src.Environment))
 	}
 }
 
 // missing lists the links that are missing between what it would get and its sources.
 func (c *comparison) missing(p *page) {
-	broken := c.after.AllBroken()
-	if len(broken)+len(c.notAsked) == 0 {
+	broken := c.After.AllBroken()
+	if len(broken)+len(c.NotAsked) == 0 {
 		return
 	}
 	p.heading("Not known")
@@ -319,7 +324,7 @@ func (c *comparison) missing(p *page) {
 		}
 		p.linef("- %s: %s", markdown.Code(b.Where), markdown.Elsewhere(b.Why))
 	}
-	for _, note := range c.notAsked {
+	for _, note := range c.NotAsked {
 		p.linef("- %s", markdown.Elsewhere(note))
 	}
 }
@@ -328,12 +333,12 @@ func (c *comparison) missing(p *page) {
 func (c *comparison) rollback(p *page) {
 	p.heading("To roll back")
 	env := markdown.Verbatim(c.src.Environment)
-	if c.runs == nil {
+	if c.Runs == nil {
 		p.linef("%s runs nothing yet, so there is nothing to go back to.", env)
 		return
 	}
 	p.linef("Pin the version that %s runs now (#%d) on its cepler-in resource, and start the job that deploys it: git records the rollback. "+
-		"Closing the gate alone takes nothing back.", env, c.runs.Version)
+		"Closing the gate alone takes nothing back.", env, c.Runs.Version)
 }
 
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
