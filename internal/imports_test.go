@@ -38,6 +38,7 @@ func mayImport() map[string][]string {
 		"internal/gates":      {"internal/cepler", "internal/yamledit"}, // a person's edits of a gates file
 		"internal/retry":      {},                                       // what may pass is done again
 		"internal/httpclient": {},                                       // clients as a source wants them
+		"internal/gitprogram": {},                                       // a person's own git, in a person's clone
 		"internal/ociimage":   {"internal/guard", "internal/nearest"},   // an image from a program
 		"internal/provenance": {},                                       // the comment beside an image digest
 		"internal/pipeline":   {"internal/nearest"},                     // Concourse's pipelines as data

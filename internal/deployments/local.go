@@ -15,17 +15,27 @@ func ExplainLocal(ctx context.Context, src Source, clone *git.Clone, now time.Ti
 
 // ExplainCopy explains a copy of a repository that has the refs that all returns.
 func ExplainCopy(ctx context.Context, src Source, store *git.Store, all func() (map[string]git.Hash, error), now time.Time, environments ...string) (*Explanation, error) {
-	r := NewRepository(src, localRefs{all, src}, store, func(string, ...any) {})
+	r := Copy(src, store, all, func(string, ...any) {})
 	r.allEnvironments = true
-	refs, err := r.refs(ctx, src.RefNames()...)
-	if err != nil {
-		return nil, err
-	}
-	view, err := r.View(ctx, refs)
+	view, err := r.ViewNow(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return r.Explain(ctx, view, now, environments...)
+}
+
+// Copy reads a copy of a repository that has the refs that all returns, without a network.
+func Copy(src Source, store *git.Store, all func() (map[string]git.Hash, error), logf Logf) *Repository {
+	return NewRepository(src, localRefs{all, src}, store, logf)
+}
+
+// ViewNow is the repository with the refs that it has now.
+func (r *Repository) ViewNow(ctx context.Context) (*View, error) {
+	refs, err := r.refs(ctx, r.src.RefNames()...)
+	if err != nil {
+		return nil, err
+	}
+	return r.View(ctx, refs)
 }
 
 // localRefs are the refs of a clone, as the repository has them that it was cloned from.

@@ -118,29 +118,6 @@ func Unfreeze(file string, data []byte, environment string) ([]byte, error) {
 	return e.done(want, e.setRule("freeze", "false"))
 }
 
-// isPlanned reports whether the gate has a list, or a mapping, of freezes.
-func (e *edit) isPlanned() bool {
-	if e.isScalar() {
-		return false
-	}
-	_, err := e.yaml.Scalar(e.path("freeze"))
-	return err != nil && len(e.gate.Freezes) > 0
-}
-
-// setRule sets a rule of the gate to a piece of YAML, and makes a mapping of a gate that was only a commit.
-func (e *edit) setRule(key, piece string) error {
-	switch {
-	case !e.found:
-		return e.yaml.Insert("", fmt.Sprintf("%s: {commit: HEAD, %s: %s}", yamledit.Quote(e.environment), key, piece))
-	case e.isScalar():
-		return e.yaml.Replace(e.path(), fmt.Sprintf("{commit: %s, %s: %s}", yamledit.Quote(e.gate.Commit), key, piece))
-	}
-	if _, missing := e.yaml.Scalar(e.path(key)); errors.Is(missing, yamledit.ErrMissing) {
-		return e.yaml.Insert(e.path(), key+": "+piece)
-	}
-	return e.yaml.Replace(e.path(key), piece)
-}
-
 // edit is one environment's gate in a file that is being changed.
 type edit struct {
 	file        string
@@ -191,6 +168,29 @@ func (e *edit) setKey(key, text string) error {
 		return e.yaml.Insert(e.path(), key+": "+yamledit.Quote(text))
 	}
 	return err
+}
+
+// isPlanned reports whether the gate has a list, or a mapping, of freezes.
+func (e *edit) isPlanned() bool {
+	if e.isScalar() {
+		return false
+	}
+	_, err := e.yaml.Scalar(e.path("freeze"))
+	return err != nil && len(e.gate.Freezes) > 0
+}
+
+// setRule sets a rule of the gate to a piece of YAML, and makes a mapping of a gate that was only a commit.
+func (e *edit) setRule(key, piece string) error {
+	switch {
+	case !e.found:
+		return e.yaml.Insert("", fmt.Sprintf("%s: {commit: HEAD, %s: %s}", yamledit.Quote(e.environment), key, piece))
+	case e.isScalar():
+		return e.yaml.Replace(e.path(), fmt.Sprintf("{commit: %s, %s: %s}", yamledit.Quote(e.gate.Commit), key, piece))
+	}
+	if _, missing := e.yaml.Scalar(e.path(key)); errors.Is(missing, yamledit.ErrMissing) {
+		return e.yaml.Insert(e.path(), key+": "+piece)
+	}
+	return e.yaml.Replace(e.path(key), piece)
 }
 
 // approve adds an approval where the file has a list for it, or makes the list.

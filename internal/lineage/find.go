@@ -33,32 +33,47 @@ type Question struct {
 	Now time.Time
 }
 
+// The branch and the file of the gates if nobody says where they are.
 const (
-	defaultGatesBranch = "cepler-gates"
-	defaultGatesFile   = "{deployment}.yml"
-	ceplerFile         = "cepler.yml"
+	GatesBranch = "cepler-gates"
+	GatesFile   = "{deployment}.yml"
 )
+
+const ceplerFile = "cepler.yml"
 
 // Trace answers a question about the whole repository.
 func (r *Reader) Trace(ctx context.Context, q Question) (*Trace, error) {
-	if err := r.open(); err != nil {
+	sources, notes, err := r.Sources(ctx, q)
+	if err != nil {
 		return nil, err
+	}
+	out, err := r.TraceOf(ctx, sources, q.Now)
+	if err != nil {
+		return nil, err
+	}
+	out.NotAsked = append(notes, out.NotAsked...)
+	return out, nil
+}
+
+// Sources finds the environments that a question is about, and returns what a pipeline would say of each. The notes say what was
+// not found.
+func (r *Reader) Sources(ctx context.Context, q Question) (sources []deployments.Source, notes []string, err error) {
+	if err := r.open(); err != nil {
+		return nil, nil, err
 	}
 	branch, head, err := r.branch(ctx, q.Branch)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var notes []string
 	configs, err := r.configs(ctx, head, q.Configs, &notes)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var sources []deployments.Source
 	known := map[string]bool{}
 	for _, config := range configs {
 		src := deployments.Source{Access: git.Access{URI: r.options.Deployments, Branch: branch}, Config: config.Path}
 		if err := r.gates(ctx, &src, config, q, &notes); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, name := range config.InOrder() {
 			key := Environment{Deployment: config.Deployment, Name: name}.Key()
@@ -71,14 +86,9 @@ func (r *Reader) Trace(ctx context.Context, q Question) (*Trace, error) {
 		}
 	}
 	if len(sources) == 0 {
-		return nil, fmt.Errorf("there is no environment %s; there are: %s", strings.Join(q.Environments, ", "), strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		return nil, nil, fmt.Errorf("there is no environment %s; there are: %s", strings.Join(q.Environments, ", "), strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 	}
-	out, err := r.TraceOf(ctx, sources, q.Now)
-	if err != nil {
-		return nil, err
-	}
-	out.NotAsked = append(notes, out.NotAsked...)
-	return out, nil
+	return sources, notes, nil
 }
 
 // TraceOf answers for the environments of these sources, which are of one
@@ -213,10 +223,10 @@ func (r *Reader) ceplerFiles(ctx context.Context, head *git.Commit) (candidates 
 func (r *Reader) gates(ctx context.Context, src *deployments.Source, config *cepler.Config, q Question, notes *[]string) error {
 	branch, file := q.GatesBranch, q.GatesFile
 	if branch == "" {
-		branch = defaultGatesBranch
+		branch = GatesBranch
 	}
 	if file == "" {
-		file = defaultGatesFile
+		file = GatesFile
 	}
 	file = strings.ReplaceAll(file, "{deployment}", config.Deployment)
 	asked := q.GatesBranch != "" || q.GatesFile != ""

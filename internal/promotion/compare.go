@@ -66,7 +66,10 @@ func Compare(ctx context.Context, r *deployments.Repository, reader *lineage.Rea
 	if c.Plan, err = r.Plan(ctx, view.WithGates(parsed), src.Environment, time.Now()); err != nil {
 		return nil, err
 	}
-	return c, c.contents(ctx, reader)
+	if err := c.contents(ctx, reader); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // records reads what the environment and the one before it have recorded.

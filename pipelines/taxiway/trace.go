@@ -61,12 +61,8 @@ func (f traceFlags) run(ctx context.Context, w, log io.Writer) (err error) {
 	if f.registry {
 		o.Labels = lineage.Registry{}
 	}
-	for _, given := range f.clones {
-		address, place, err := cloneFlag(given)
-		if err != nil {
-			return err
-		}
-		o.Clones[address] = place
+	if err := addClones(o.Clones, f.clones); err != nil {
+		return fmt.Errorf("trace: %w", err)
 	}
 	reader := lineage.New(o)
 	defer func() { err = errors.Join(err, reader.Close()) }()
@@ -104,6 +100,18 @@ func (f traceFlags) write(trace *lineage.Trace, w io.Writer) (err error) {
 	return trace.Text(w)
 }
 
+// addClones adds the repositories of values of --clone, by their addresses.
+func addClones(clones map[string]string, values []string) error {
+	for _, given := range values {
+		address, place, err := cloneFlag(given)
+		if err != nil {
+			return err
+		}
+		clones[address] = place
+	}
+	return nil
+}
+
 // cloneFlag takes a value of --clone apart: ADDRESS=CLONE, an address, or a
 // clone, whose address is that of its remote origin.
 func cloneFlag(given string) (address, place string, err error) {
@@ -115,7 +123,7 @@ func cloneFlag(given string) (address, place string, err error) {
 	}
 	address, err = lineage.Origin(given)
 	if err != nil {
-		return "", "", fmt.Errorf("trace: --clone %s: %w; write ADDRESS=%s", given, err, given)
+		return "", "", fmt.Errorf("--clone %s: %w; write ADDRESS=%s", given, err, given)
 	}
 	place, err = filepath.Abs(given)
 	return address, place, err
