@@ -16,10 +16,10 @@ import (
 type Span struct {
 	// Commits are those that the second one has and the first one has not, the newest first; at most as
 	// many as were wanted. Total is how many there are.
-	Commits []version.Commit
-	Total   int
+	Commits []version.Commit `json:"commits"`
+	Total   int              `json:"total"`
 	// Back counts those that the first one has and the second one has not: what goes away.
-	Back int
+	Back int `json:"back"`
 }
 
 // ErrNotAtHand says that a repository was not given to the reader.

@@ -12,12 +12,14 @@ import (
 )
 
 // JSON writes the trace for programs.
-func (t *Trace) JSON(w io.Writer) error {
+func (t *Trace) JSON(w io.Writer) error { return writeJSON(w, t, "trace") }
+
+func writeJSON(w io.Writer, value any, what string) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(t); err != nil {
-		return fmt.Errorf("write the trace: %w", err)
+	if err := enc.Encode(value); err != nil {
+		return fmt.Errorf("write the %s: %w", what, err)
 	}
 	return nil
 }
@@ -40,22 +42,63 @@ func (t *Trace) TextIn(w io.Writer, width int) error {
 			writeFact(&b, f)
 		}
 	}
-	for i, note := range t.NotAsked {
-		if i == 0 {
-			b.text.WriteString("\nnot looked at:\n")
-		}
-		writeWrapped(&b, "  - ", note)
+	b.notes(t.NotAsked)
+	return b.to(w, "trace")
+}
+
+// JSON writes the difference for programs.
+func (d *Difference) JSON(w io.Writer) error { return writeJSON(w, d, "difference") }
+
+// TextIn writes the difference for people, in lines of usually at most so many characters.
+func (d *Difference) TextIn(w io.Writer, width int) error {
+	b := linedText{width: width}
+	switch {
+	case d.Has.Version == 0:
+		writeWrapped(&b, "", d.Has.Environment+" runs nothing yet.")
+	case d.IsEmpty():
+		writeWrapped(&b, "", fmt.Sprintf("%s has nothing that %s does not have.", d.Has, d.Lacks))
+	default:
+		writeWrapped(&b, "", fmt.Sprintf("%s has what %s does not have:", d.Has, d.Lacks))
 	}
-	if _, err := io.WriteString(w, b.text.String()); err != nil {
-		return fmt.Errorf("write the trace: %w", err)
+	for _, f := range d.facts() {
+		writeFact(&b, f)
 	}
-	return nil
+	if n := d.Own.Has + d.Own.Lacks; n > 0 {
+		writeWrapped(&b, "  ", fmt.Sprintf("Not compared: %d files of %s and %d of %s that only they have.", d.Own.Has, d.Has.Environment, d.Own.Lacks, d.Lacks.Environment))
+	}
+	b.notes(d.NotAsked)
+	return b.to(w, "difference")
+}
+
+// String is the environment with the number of its record.
+func (s Side) String() string {
+	if s.Version == 0 {
+		return s.Environment
+	}
+	return fmt.Sprintf("%s (#%d, %s)", s.Environment, s.Version, moment(s.Since))
 }
 
 // linedText is text that is set in lines of a width.
 type linedText struct {
 	text  strings.Builder
 	width int
+}
+
+// notes lists what was not looked at.
+func (b *linedText) notes(all []string) {
+	for i, note := range all {
+		if i == 0 {
+			b.text.WriteString("\nnot looked at:\n")
+		}
+		writeWrapped(b, "  - ", note)
+	}
+}
+
+func (b *linedText) to(w io.Writer, what string) error {
+	if _, err := io.WriteString(w, b.text.String()); err != nil {
+		return fmt.Errorf("write the %s: %w", what, err)
+	}
+	return nil
 }
 
 // table is the overview, with as many columns as fit.

@@ -13,12 +13,12 @@ var ErrNotConventional = errors.New("not a conventional commit")
 
 // Commit is a commit as history gives it.
 type Commit struct {
-	Hash    string // 40 hex digits
-	Message string
+	Hash    string `json:"hash"` // 40 hex digits
+	Message string `json:"message"`
 	// Merge says that it has more than one parent.
-	Merge  bool
-	Author string // the name only
-	When   time.Time
+	Merge  bool      `json:"merge,omitempty"`
+	Author string    `json:"author,omitempty"` // the name only
+	When   time.Time `json:"when,omitzero"`
 }
 
 // Conventional is a message that follows Conventional Commits 1.0.0.

@@ -91,10 +91,10 @@ type shownFile struct {
 func promotionOf(c *promotion.Comparison) *shownPromotion {
 	out := &shownPromotion{
 		Commit: c.Opening.Commit.Hash.String(), Passed: c.Passed, Upstream: c.Upstream, Waits: c.Plan.Waits,
-		Releases: shownPair{Before: strings.Join(promotion.Releases(c.Before), ", "), After: strings.Join(promotion.Releases(c.After), ", ")},
+		Releases: shownPair{Before: strings.Join(c.Before.Releases(), ", "), After: strings.Join(c.After.Releases(), ", ")},
 		Charts:   chartPairs(c.Before.Charts, c.After.Charts), Warnings: warningsOf(c),
 	}
-	for _, p := range promotion.ImagePairs(c.Before, c.After) {
+	for _, p := range lineage.ImagePairs(c.Before, c.After) {
 		if p.Before == nil || p.After == nil || p.Before.Digest != p.After.Digest {
 			i := p.Image()
 			out.Images = append(out.Images, shownPair{cmp.Or(i.Repository, i.Path), imageText(p.Before), imageText(p.After)})
@@ -119,7 +119,7 @@ func promotionOf(c *promotion.Comparison) *shownPromotion {
 	return out
 }
 
-func spanOf(s promotion.Span) shownSpan {
+func spanOf(s lineage.SourceSpan) shownSpan {
 	out := shownSpan{Repository: lineage.RepositoryName(s.Repository), Before: s.Before, After: s.After, Why: s.Why}
 	if s.Span == nil {
 		return out

@@ -51,6 +51,9 @@ func toldCommands() map[string]told {
 		"go run ./pipelines/taxiway trace --deployments ../deployments [--clone ../charts --clone ../lana-bank] [--registry] [--env NAME]": {
 			in: "taxiway", with: []string{"[--clone ../charts --clone ../lana-bank]", "[--env NAME]"}, fill: map[string]string{"NAME": "gcp-galoy-staging"}, says: "gcp-galoy-staging",
 		},
+		"go run ./pipelines/taxiway diff lana-bank/gcp-galoy-staging lana-bank/gcp-volcano-production --deployments ../deployments [--clone ../charts --clone ../lana-bank]": {
+			in: "taxiway", with: []string{"[--clone ../charts --clone ../lana-bank]"}, says: "gcp-galoy-staging",
+		},
 		"go run ./resources/vendir-bump/cmd/vendir-bump sync -C ../deployments --directory modules/lana-bank/vendor/lana-bank ../charts": {
 			in: "taxiway", says: "modules/lana-bank/vendor/lana-bank is the copy of",
 		},

@@ -88,6 +88,7 @@ func newRoot() *cobra.Command {
 		demoCommand(),
 		traceCommand(),
 		gateCommand(),
+		diffCommand(),
 		localCommand(),
 		commitsCommand(),
 		schemasCommand(),

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,14 +28,8 @@ func traceCommand() *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&f.deployments, "deployments", "", "clone of the deployments repository, or a bare one")
-	flags.StringVar(&f.question.Branch, "branch", "", "branch that is deployed from (default main, or else master)")
-	flags.StringArrayVar(&f.question.Configs, "config", nil, "cepler config in the repository, may be repeated (default: all that are found)")
+	f.add(flags)
 	flags.StringArrayVar(&f.question.Environments, "env", nil, "environment, or deployment/environment, to look at; may be repeated (default: all)")
-	flags.StringVar(&f.question.GatesBranch, "gates-branch", "", "branch of the gates files (default cepler-gates, where it is there)")
-	flags.StringVar(&f.question.GatesFile, "gates-file", "", "gates file, with {deployment} for the deployment's name (default {deployment}.yml, where it is there)")
-	flags.StringArrayVar(&f.clones, "clone", nil, "clone or address of a repository of charts or sources, to look commits and releases up in; may be repeated;\nADDRESS=CLONE for one that does not know its own address")
-	flags.BoolVar(&f.registry, "registry", false, "ask the images' registries for their labels, with the logins of the Docker configuration")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	flags.StringVar(&f.html, "html", "", "write a page to this file, - for the output")
 	flags.BoolVar(&f.strict, "strict", false, "fail when a link of the chain is broken")
@@ -46,25 +38,16 @@ func traceCommand() *cobra.Command {
 
 // traceFlags are what a user says.
 type traceFlags struct {
-	deployments, html      string
-	clones                 []string
-	registry, json, strict bool
-	question               lineage.Question
+	readerFlags
+	html         string
+	json, strict bool
 }
 
 func (f traceFlags) run(ctx context.Context, w, log io.Writer) (err error) {
-	if f.deployments == "" {
-		return usagef("trace: set --deployments to the clone to read")
+	reader, err := f.open("trace", log)
+	if err != nil {
+		return err
 	}
-	o := lineage.Options{Deployments: f.deployments, Clones: map[string]string{}}
-	o.Logf = func(format string, args ...any) { _, _ = fmt.Fprintf(log, format+"\n", args...) }
-	if f.registry {
-		o.Labels = lineage.Registry{}
-	}
-	if err := addClones(o.Clones, f.clones); err != nil {
-		return fmt.Errorf("trace: %w", err)
-	}
-	reader := lineage.New(o)
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	f.question.Now = time.Now()
 	trace, err := reader.Trace(ctx, f.question)
@@ -98,38 +81,4 @@ func (f traceFlags) write(trace *lineage.Trace, w io.Writer) (err error) {
 		return trace.JSON(w)
 	}
 	return trace.Text(w)
-}
-
-// addClones adds the repositories of values of --clone, by their addresses.
-func addClones(clones map[string]string, values []string) error {
-	for _, given := range values {
-		address, place, err := cloneFlag(given)
-		if err != nil {
-			return err
-		}
-		clones[address] = place
-	}
-	return nil
-}
-
-// cloneFlag takes a value of --clone apart: ADDRESS=CLONE, an address, or a
-// clone, whose address is that of its remote origin.
-func cloneFlag(given string) (address, place string, err error) {
-	if address, place, ok := strings.Cut(given, "="); ok && !isFolder(given) {
-		return address, place, nil
-	}
-	if !isFolder(given) {
-		return given, given, nil
-	}
-	address, err = lineage.Origin(given)
-	if err != nil {
-		return "", "", fmt.Errorf("--clone %s: %w; write ADDRESS=%s", given, err, given)
-	}
-	place, err = filepath.Abs(given)
-	return address, place, err
-}
-
-func isFolder(p string) bool {
-	info, err := os.Stat(p)
-	return err == nil && info.IsDir()
 }

@@ -132,3 +132,32 @@ func TestTraceIsStrict(t *testing.T) {
 	_, err = taxiway(t, "trace", "--deployments", deployments, "--strict")
 	require.ErrorContains(t, err, "broken links: 2", "staging, and qa behind it")
 }
+
+func TestDiff(t *testing.T) {
+	t.Parallel()
+	deployments, _ := traced(t)
+	out, err := taxiway(t, "diff", "staging", "qa", "--deployments", deployments, "--exit-code")
+	require.NoError(t, err)
+	assert.Equal(t, "default/staging runs nothing yet.\n", out)
+	r := gittest.Open(deployments)
+	head, err := r.RevParse("main")
+	require.NoError(t, err)
+	blob, err := r.RevParse("main:app/values.yaml")
+	require.NoError(t, err)
+	_, err = r.Commit("main", "ci(cepler): Updated 'default' state in 'staging'", map[string]string{
+		".cepler/default/staging.state": "---\nversion: 1\ncurrent:\n  head_commit: " + head + "\n  files:\n    \"{latest}/app/values.yaml\":\n      file_hash: " + blob +
+			"\n      from_commit: " + head + "\n      message: \"feat: first\"\n",
+	})
+	require.NoError(t, err)
+	out, err = taxiway(t, "diff", "staging", "default/qa", "--deployments", deployments, "--exit-code")
+	require.EqualError(t, err, "diff: default/staging has what default/qa does not have")
+	assert.Contains(t, out, "registry.example/acme/bank  sha256:0123456789ab")
+	out, err = taxiway(t, "diff", "staging", "qa", "--deployments", deployments, "--json")
+	require.NoError(t, err)
+	var d lineage.Difference
+	require.NoError(t, json.Unmarshal([]byte(out), &d))
+	require.Len(t, d.Files, 1)
+	assert.Equal(t, "app/values.yaml", d.Files[0].Path)
+	_, err = taxiway(t, "diff", "staging", "live", "--deployments", deployments)
+	require.ErrorContains(t, err, "diff: there is no environment live")
+}

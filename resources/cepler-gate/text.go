@@ -11,7 +11,6 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/markdown"
-	"github.com/taxiway-ci/taxiway/internal/promotion"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
@@ -30,7 +29,7 @@ func (c *comparison) title() string {
 
 // versions says from which release to which, where each side has one.
 func (c *comparison) versions() string {
-	was, is := promotion.Releases(c.Before), promotion.Releases(c.After)
+	was, is := c.Before.Releases(), c.After.Releases()
 	switch {
 	case len(is) == 1 && len(was) == 1 && was[0] != is[0]:
 		return fmt.Sprintf(": %s → %s", was[0], is[0])
@@ -123,7 +122,7 @@ func (c *comparison) table(p *page) {
 		p.linef("| %s | %s | %s |", markdown.Cell(name), markdown.Cell(cmp.Or(was, "–")), markdown.Cell(cmp.Or(is, "–")))
 	}
 	row("state", c.running(), c.gets())
-	row("release", list(promotion.Releases(c.Before)), list(promotion.Releases(c.After)))
+	row("release", list(c.Before.Releases()), list(c.After.Releases()))
 	c.charts(row)
 	c.images(row)
 	if c.Opening.Own != nil {
@@ -196,7 +195,7 @@ func chartText(c lineage.Chart) string {
 // images are the rows of the images that differ.
 func (c *comparison) images(row func(name, was, is string)) {
 	shown, left := 0, 0
-	for _, pair := range promotion.ImagePairs(c.Before, c.After) {
+	for _, pair := range lineage.ImagePairs(c.Before, c.After) {
 		was, is := imageText(pair.Before), imageText(pair.After)
 		if pair.Before != nil && pair.After != nil && pair.Before.Digest == pair.After.Digest {
 			continue
@@ -239,15 +238,15 @@ func imageText(i *lineage.Image) string {
 }
 
 // changelog lists the commits between, in groups.
-func (c *comparison) changelog(p *page, s promotion.Span) {
+func (c *comparison) changelog(p *page, s lineage.SourceSpan) {
 	name := markdown.Verbatim(lineage.RepositoryName(s.Repository))
 	p.heading(fmt.Sprintf("%s: %s → %s", name, markdown.Code(short(s.Before)), markdown.Code(short(s.After))))
-	if link := vendored.Compare(s.Repository, s.Before, s.After); link != "" {
-		p.linef("Changes: %s\n", markdown.URL(link))
+	if s.Compare != "" {
+		p.linef("Changes: %s\n", markdown.URL(s.Compare))
 	}
 	if s.Span == nil {
 		why := s.Why
-		if why == promotion.NotGiven {
+		if s.NotAtHand {
 			why = "the repository is not among source.repositories"
 		}
 		p.linef("The commits between are not known: %s.", markdown.Elsewhere(why))
@@ -263,7 +262,7 @@ func (c *comparison) changelog(p *page, s promotion.Span) {
 }
 
 // beyond says that a list was cut.
-func beyond(s promotion.Span) string {
+func beyond(s lineage.SourceSpan) string {
 	if s.Total <= len(s.Commits) {
 		return ""
 	}
