@@ -20,7 +20,7 @@ func DemoExample() (fs.FS, error) {
 }
 
 // Example is one pipeline of one made-up user: the folder USER/TEMPLATE with values.yml and want.yml, the committed
-// rendering. What the user's pipelines share, like the cepler configs, is in the folder USER, as in a repository.
+// rendering, or the folder want for the files of Checks. What the user's pipelines share, like the cepler configs, is in the folder USER, as in a repository.
 type Example struct{ Dir string }
 
 // Template is the name of the pipeline template.
@@ -34,18 +34,33 @@ func (e Example) Rendering() Rendering {
 // Want is the path of the committed rendering.
 func (e Example) Want() string { return filepath.Join(e.Dir, WantFile) }
 
-// Examples finds the examples; there being none is a mistake in the folder's name.
+// WantDir is the folder of the committed files of Checks.
+func (e Example) WantDir() string { return filepath.Join(e.Dir, wantFolder) }
+
+// Examples finds the pipelines among the examples; there being none is a mistake in the folder's name.
 func Examples(folder string) ([]Example, error) {
+	found, err := examples(folder, func(e Example) bool { return e.Template() != Checks })
+	if err == nil && len(found) == 0 {
+		return nil, fmt.Errorf("look for examples: %s has none; an example is a file USER/TEMPLATE/%s", folder, valuesFile)
+	}
+	return found, err
+}
+
+// CheckExamples finds the examples of Checks.
+func CheckExamples(folder string) ([]Example, error) {
+	return examples(folder, func(e Example) bool { return e.Template() == Checks })
+}
+
+func examples(folder string, wanted func(Example) bool) ([]Example, error) {
 	found, err := filepath.Glob(filepath.Join(folder, "*", "*", valuesFile))
 	if err != nil {
 		return nil, fmt.Errorf("look for examples: %w", err)
 	}
-	if len(found) == 0 {
-		return nil, fmt.Errorf("look for examples: %s has none; an example is a file USER/TEMPLATE/%s", folder, valuesFile)
-	}
-	cases := make([]Example, len(found))
-	for i, f := range found {
-		cases[i] = Example{filepath.Dir(f)}
+	var cases []Example
+	for _, f := range found {
+		if e := (Example{filepath.Dir(f)}); wanted(e) {
+			cases = append(cases, e)
+		}
 	}
 	return cases, nil
 }

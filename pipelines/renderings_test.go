@@ -20,9 +20,19 @@ import (
 
 const examplesFolder = "examples"
 
+// allExamples are those of pipelines.
 func allExamples(t *testing.T) []Example {
 	t.Helper()
 	cases, err := Examples(examplesFolder)
+	require.NoError(t, err)
+	require.NotEmpty(t, cases)
+	return cases
+}
+
+// checkExamples are those of Checks.
+func checkExamples(t *testing.T) []Example {
+	t.Helper()
+	cases, err := CheckExamples(examplesFolder)
 	require.NoError(t, err)
 	require.NotEmpty(t, cases)
 	return cases

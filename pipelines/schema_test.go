@@ -41,7 +41,7 @@ func validate(t *testing.T, schema *jsonschema.Schema, text []byte) error {
 
 func TestSchemasOfValuesTakeTheExamples(t *testing.T) {
 	t.Parallel()
-	for _, c := range allExamples(t) {
+	for _, c := range append(allExamples(t), checkExamples(t)...) {
 		values, err := os.ReadFile(c.Rendering().Values)
 		require.NoError(t, err)
 		schema := compiled(t, c.Template())

@@ -24,7 +24,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
-//go:embed shared release charts deployments nix-cache
+//go:embed shared release charts deployments nix-cache checks
 var templates embed.FS
 
 // names of the folders that a rendering is made of, as ytt sees them.
@@ -37,8 +37,11 @@ const (
 // WantFile is the name of a committed rendering.
 const WantFile = "want.yml"
 
-// Deployments is the one template that reads cepler configs.
-const Deployments = "deployments"
+// Deployments is the one template that reads cepler configs; Checks the one whose rendering is files of a repository.
+const (
+	Deployments = "deployments"
+	Checks      = "checks"
+)
 
 // Rendering is one pipeline template with the values of one user.
 type Rendering struct {
@@ -50,7 +53,7 @@ type Rendering struct {
 // ErrNoYtt is what render says on a machine without ytt.
 var ErrNoYtt = errors.New("ytt is not on PATH: it is Carvel's templating program; get it from your package manager, for example with `nix shell nixpkgs#ytt` or `brew install ytt`")
 
-// Templates are the folders that hold a pipeline.
+// Templates are the folders that hold a pipeline, and Checks.
 func Templates() ([]string, error) {
 	entries, err := templates.ReadDir(".")
 	if err != nil {
@@ -179,6 +182,15 @@ func (r Rendering) Render(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	rendered, err := r.evaluate(ctx, files)
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte(head(files)), rendered...), nil
+}
+
+// evaluate is what ytt makes of the inputs.
+func (r Rendering) evaluate(ctx context.Context, files map[string][]byte) ([]byte, error) {
 	rendered, err := ytt(ctx, files, "-f", sharedFolder, "-f", r.Template, "-f", configsFolder, "--data-values-file", valuesFile)
 	var failed *yttError
 	if errors.As(err, &failed) {
@@ -188,10 +200,7 @@ func (r Rendering) Render(ctx context.Context) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("render %s with %s: %s", r.Template, r.Values, said)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return append([]byte(head(files)), rendered...), nil
+	return rendered, err
 }
 
 // ytt runs it in a folder with these files.

@@ -119,9 +119,11 @@ func TestSetShowsOrRunsFly(t *testing.T) {
 	_, err = taxiway(t, append(args, "--execute")...)
 	require.ErrorContains(t, err, "there is no terminal on which fly could ask; add --non-interactive")
 
-	out, err = taxiway(t, append(args, "--execute", "--non-interactive", "--load-vars-from", "a.yml", "--load-vars-from", "b.yml", "--var", "x=y", "--check-creds")...)
+	vars := filepath.Join(dir, "vars.yml")
+	require.NoError(t, os.WriteFile(vars, []byte("deployments: {token: t}\n"), 0o600))
+	out, err = taxiway(t, append(args, "--execute", "--non-interactive", "--load-vars-from", vars, "--load-vars-from", vars, "--var", "x=y", "--check-creds")...)
 	require.NoError(t, err)
-	assert.Equal(t, "ran "+command+" --load-vars-from a.yml --load-vars-from b.yml --var x=y --check-creds --non-interactive\n", out)
+	assert.Equal(t, "ran "+command+" --load-vars-from "+vars+" --load-vars-from "+vars+" --var x=y --check-creds --non-interactive\n", out)
 
 	_, err = taxiway(t, "set", "deployments", "--values", small.Rendering().Values)
 	require.ErrorContains(t, err, "--target TARGET")
@@ -130,11 +132,11 @@ func TestSetShowsOrRunsFly(t *testing.T) {
 func TestCommandsSayWhatTheyLack(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"lint: name the pipeline files":                             {"lint"},
-		"rehearse: name the pipeline files":                         {"rehearse"},
-		"set: name one template":                                    {"set", "--target", "ci"},
-		"there is no such template, there are: charts, deployments": {"set", "relase", "--target", "ci", "--values", "v.yml"},
-		"--repository app=absent: use the path of a clone":          {"rehearse", "p.yml", "--repository", "app=absent"},
+		"lint: name the pipeline files":                                     {"lint"},
+		"rehearse: name the pipeline files":                                 {"rehearse"},
+		"set: name one template":                                            {"set", "--target", "ci"},
+		"there is no such template, there are: charts, checks, deployments": {"set", "relase", "--target", "ci", "--values", "v.yml"},
+		"--repository app=absent: use the path of a clone":                  {"rehearse", "p.yml", "--repository", "app=absent"},
 	} {
 		_, err := taxiway(t, args...)
 		require.ErrorContains(t, err, want)

@@ -43,6 +43,9 @@ func toldCommands() map[string]told {
 	return map[string]told{
 		"go run ./pipelines/taxiway render deployments --values values.yml --repository ../deployments --output pipeline.yml": {in: "taxiway", values: "deployments"},
 		"go run ./pipelines/taxiway lint pipeline.yml": {in: "taxiway"},
+		"go run ./pipelines/taxiway render checks --values .github/checks.yml --output .": {
+			in: "lana-bank", fill: map[string]string{".github/checks.yml": "values.yml"}, values: "checks", says: "rendered .github/workflows/nextest.yml",
+		},
 		"go run ./pipelines/taxiway set deployments --values values.yml --repository ../deployments --target ci [--execute]": {in: "taxiway", values: "deployments", says: "fly --target ci set-pipeline --pipeline deployments --config deployments.yml"},
 		"go run ./pipelines/taxiway set release --values values.yml --target ci --pipeline lana-bank":                        {in: "taxiway", values: "release", says: "--pipeline lana-bank"},
 		"go run ./pipelines/taxiway set release --values values.yml --target ci":                                             {in: "taxiway", values: "release", says: "--pipeline release"},

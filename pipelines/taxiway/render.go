@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -41,8 +43,11 @@ func renderCommand() *cobra.Command {
 	var examples string
 	cmd := &cobra.Command{
 		Use:   "render TEMPLATE --values FILE",
-		Short: "Write a pipeline from a template and values, with ytt",
+		Short: "Write a pipeline, or the checks of pull requests, from a template and values, with ytt",
+		Long: "Write a pipeline from a template and values, with ytt. The template checks is no pipeline: it gives the workflows of\n" +
+			"GitHub Actions and the ruleset that requires them, and --output is the root of the repository.",
 		Example: "  taxiway render deployments --values values.yml --repository ../deployments --output pipeline.yml\n" +
+			"  taxiway render checks --values .github/checks.yml --output .\n" +
 			"  taxiway render --examples pipelines/examples",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -56,24 +61,52 @@ func renderCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rendered, err := r.Render(cmd.Context())
-			if err != nil {
-				return err
+			if r.Template == pipelines.Checks {
+				return renderChecks(cmd, r, output)
 			}
-			if output == "" {
-				_, err = cmd.OutOrStdout().Write(rendered)
-				return err
-			}
-			if err := os.WriteFile(output, rendered, 0o644); err != nil {
-				return fmt.Errorf("write the pipeline: %w", err)
-			}
-			return nil
+			return renderPipeline(cmd, r, output)
 		},
 	}
 	flags.register(cmd)
-	cmd.Flags().StringVar(&output, "output", "", "file for the pipeline (default: standard output)")
-	cmd.Flags().StringVar(&examples, "examples", "", "render every example of this folder into its want.yml")
+	cmd.Flags().StringVar(&output, "output", "", "file for the pipeline (default: standard output), or folder of the repository for checks")
+	cmd.Flags().StringVar(&examples, "examples", "", "render every example of this folder into its want.yml or its folder want")
 	return cmd
+}
+
+func renderPipeline(cmd *cobra.Command, r pipelines.Rendering, output string) error {
+	rendered, err := r.Render(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if output == "" {
+		_, err = cmd.OutOrStdout().Write(rendered)
+		return err
+	}
+	if err := os.WriteFile(output, rendered, 0o644); err != nil {
+		return fmt.Errorf("write the pipeline: %w", err)
+	}
+	return nil
+}
+
+func renderChecks(cmd *cobra.Command, r pipelines.Rendering, folder string) error {
+	if folder == "" {
+		return usagef("render checks: name the root of the repository, which gets .github/workflows: --output DIR")
+	}
+	files, err := r.Files(cmd.Context())
+	if err != nil {
+		return err
+	}
+	removed, err := pipelines.WriteFiles(folder, files)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		cmd.PrintErrln("rendered", filepath.Join(folder, filepath.FromSlash(name)))
+	}
+	for _, name := range removed {
+		cmd.PrintErrln("removed", name+", which no value asks for any more")
+	}
+	return nil
 }
 
 // renderExamples brings the committed renderings up to date.
@@ -83,14 +116,19 @@ func renderExamples(cmd *cobra.Command, folder string) error {
 		return err
 	}
 	for _, c := range cases {
-		rendered, err := c.Rendering().Render(cmd.Context())
-		if err != nil {
+		if err := renderPipeline(cmd, c.Rendering(), c.Want()); err != nil {
 			return err
 		}
-		if err := os.WriteFile(c.Want(), rendered, 0o644); err != nil {
-			return fmt.Errorf("write the rendering: %w", err)
-		}
 		cmd.PrintErrln("rendered", c.Want())
+	}
+	checks, err := pipelines.CheckExamples(folder)
+	if err != nil {
+		return err
+	}
+	for _, c := range checks {
+		if err := renderChecks(cmd, c.Rendering(), c.WantDir()); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func TestSchemasPrintsOne(t *testing.T) {
 		assert.True(t, json.Valid([]byte(out)), name)
 	}
 	_, err := taxiway(t, "schemas", "relase")
-	require.ErrorContains(t, err, "there is no schema relase, there are: charts, deployments, nix-cache, release, pipeline")
+	require.ErrorContains(t, err, "there is no schema relase, there are: charts, checks, deployments, nix-cache, release, pipeline")
 }
 
 func TestCommittedSchemasAreTrue(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
 // setFlags say where the pipeline goes.
@@ -55,6 +57,9 @@ func (f *setFlags) run(cmd *cobra.Command, template string) error {
 	r, err := f.rendering(template)
 	if err != nil {
 		return err
+	}
+	if template == pipelines.Checks {
+		return usagef("set checks: the checks are not a pipeline; write them with: render checks --values FILE --output DIR")
 	}
 	rendered, err := r.Render(cmd.Context())
 	if err != nil {
