@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
@@ -45,6 +46,8 @@ type EnvironmentReport struct {
 	Error string `json:"error,omitempty"`
 	// Plan is what the report was made from; nil when there is an Error.
 	Plan *Plan `json:"-"`
+	// Record is the commit that recorded what runs; nil before the first record.
+	Record *git.Commit `json:"-"`
 }
 
 // Running is a recorded state.
@@ -82,12 +85,16 @@ func (r *Repository) Explain(ctx context.Context, v *View, now time.Time, enviro
 	if len(environments) == 0 {
 		environments = v.Config.InOrder()
 	}
+	records, err := r.newestRecords(ctx, v, environments)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range environments {
 		env, err := v.Config.Environment(name)
 		if err != nil {
 			return nil, err
 		}
-		report := EnvironmentReport{Name: name, Passed: env.Passed}
+		report := EnvironmentReport{Name: name, Passed: env.Passed, Record: records[v.Config.StatePath(name)]}
 		if err := r.report(ctx, v, &report, now); err != nil {
 			report.Error = err.Error()
 		}
@@ -117,26 +124,58 @@ func (r *Repository) report(ctx context.Context, v *View, out *EnvironmentReport
 	if plan.Own == nil {
 		return nil
 	}
-	out.Runs, err = r.running(ctx, v, out.Name, plan.Own)
-	return err
+	out.Runs = r.running(ctx, plan.Own, out.Record)
+	return nil
 }
 
-func (r *Repository) running(ctx context.Context, v *View, environment string, own *cepler.State) (*Running, error) {
+// newestRecords are the commits that wrote the state files of environments as they are now, by their paths: one walk finds all of
+// them.
+func (r *Repository) newestRecords(ctx context.Context, v *View, environments []string) (map[string]*git.Commit, error) {
+	var paths []string
+	for _, name := range environments {
+		p := v.Config.StatePath(name)
+		_, ok, err := r.find(ctx, v.Head, p)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			paths = append(paths, p)
+		}
+	}
+	records, err := r.store.Newest(ctx, v.Head.Hash, paths)
+	if err != nil {
+		return nil, fmt.Errorf("find when the environments were recorded: %w", err)
+	}
+	for p, c := range records {
+		r.records[stateFile{v.Head.Hash, p}] = c
+	}
+	return records, nil
+}
+
+// newestRecord is the commit that wrote the state file at p as the view has it; nil without one.
+func (r *Repository) newestRecord(ctx context.Context, v *View, p string) (*git.Commit, error) {
+	if c, ok := r.records[stateFile{v.Head.Hash, p}]; ok {
+		return c, nil
+	}
+	line, err := r.lineTo(ctx, v.Head, p)
+	if err != nil || len(line) == 0 {
+		return nil, err
+	}
+	return line[len(line)-1], nil
+}
+
+// running is a state with the commit that recorded it, which may be nil.
+func (r *Repository) running(ctx context.Context, own *cepler.State, record *git.Commit) *Running {
 	out := &Running{Version: own.Version, Trigger: own.Current.Head, Dirty: own.Current.AnyDirty, Files: len(own.Current.Files)}
 	if h, ok := parseHash(own.Current.Head); ok {
 		if c, err := r.store.Commit(ctx, h); err == nil {
 			out.Subject = subject(c)
 		}
 	}
-	statePath := v.Config.StatePath(environment)
-	for c, err := range r.historyOf(ctx, v.Head.Hash, statePath) {
-		if err != nil {
-			return nil, fmt.Errorf("find when %s was recorded: %w", environment, err)
-		}
-		out.Recorded, out.By = c.Committer.When, trailer(c.Message, "Build")
-		break
+	if record != nil {
+		out.Recorded, out.By = record.Committer.When, trailer(record.Message, buildTrailer)
 	}
-	return out, nil
+	return out
 }
 
 // trailer is the value of a trailer line, "" when the message has none.

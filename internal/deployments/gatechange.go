@@ -134,8 +134,11 @@ func (r *Repository) RunningNow(ctx context.Context, v *View, environment string
 	if err != nil || state == nil {
 		return nil, nil, err
 	}
-	running, err := r.running(ctx, v, environment, state)
-	return running, state, err
+	records, err := r.newestRecords(ctx, v, []string{environment})
+	if err != nil {
+		return nil, nil, err
+	}
+	return r.running(ctx, state, records[v.Config.StatePath(environment)]), state, nil
 }
 
 // RolledBack is the rollback that an environment's newest record is; nil for an ordinary record.

@@ -37,6 +37,13 @@ type Repository struct {
 
 	configs map[plumbing.Hash]parsed[*cepler.Config]
 	states  map[plumbing.Hash]parsed[*cepler.State]
+	records map[stateFile]*git.Commit // that wrote state files, as far as they are known
+}
+
+// stateFile is a state file as a commit has it.
+type stateFile struct {
+	commit git.Hash
+	path   string
 }
 
 // parsed is the outcome of parsing one blob.
@@ -60,6 +67,7 @@ func NewRepository(src Source, remote RefReader, store *git.Store, logf Logf) *R
 		logf:    logf,
 		configs: map[plumbing.Hash]parsed[*cepler.Config]{},
 		states:  map[plumbing.Hash]parsed[*cepler.State]{},
+		records: map[stateFile]*git.Commit{},
 	}
 }
 

@@ -41,8 +41,7 @@ type Rollback struct {
 
 	own       *cepler.State
 	statePath string
-	commit    *git.Commit   // of the record
-	line      []*git.Commit // from the branch's head back to it
+	commit    *git.Commit // of the record
 	// taken are the files that the rollback took back and, where rollbacks followed each other, those that
 	// all of them took back together. Each set holds for itself.
 	taken []takenFiles
@@ -66,11 +65,11 @@ const rollbackDepth = 20
 // rollback is the rollback that the environment's newest record is; nil when it is an ordinary record.
 func (r *Repository) rollback(ctx context.Context, v *View, environment string, own *cepler.State) (*Rollback, error) {
 	p := v.Config.StatePath(environment)
-	line, err := r.lineTo(ctx, v.Head, p)
-	if err != nil || len(line) == 0 {
+	commit, err := r.newestRecord(ctx, v, p)
+	if err != nil || commit == nil {
 		return nil, err
 	}
-	rec := record{line[len(line)-1], own}
+	rec := record{commit, own}
 	taken, err := r.takenBack(ctx, p, rec, rollbackDepth)
 	if err != nil || taken == nil {
 		return nil, err
@@ -78,7 +77,7 @@ func (r *Repository) rollback(ctx context.Context, v *View, environment string, 
 	out := &Rollback{
 		Record: own.Version, Of: taken.Version, To: trailerNumber(rec.commit.Message, versionTrailer),
 		Commit: own.Current.Head, At: rec.commit.Committer.When, Build: trailer(rec.commit.Message, buildTrailer),
-		own: own, statePath: p, commit: rec.commit, line: line,
+		own: own, statePath: p, commit: rec.commit,
 	}
 	if h, ok := parseHash(own.Current.Head); ok {
 		if c, err := r.store.Commit(ctx, h); err == nil {
@@ -418,12 +417,9 @@ func (c *content) has(key string) bool {
 // changedOnBranch are the files taken back that differ between two commits of the line from the gate back
 // to the rollback's record. There is no such line when the gate ends before the record.
 func (r *Repository) changedOnBranch(ctx context.Context, gate *git.Commit, u rules, b *Rollback, paths []string) (map[string]bool, error) {
-	line := b.line
-	if gate.Hash != line[0].Hash {
-		var err error
-		if line, err = r.lineTo(ctx, gate, u.config.StatePath(u.environment.Name)); err != nil {
-			return nil, err
-		}
+	line, err := r.lineTo(ctx, gate, u.config.StatePath(u.environment.Name))
+	if err != nil {
+		return nil, err
 	}
 	all := map[string]bool{}
 	if len(line) == 0 || line[len(line)-1].Hash != b.commit.Hash {

@@ -130,7 +130,7 @@ func (r *Reader) stateOf(ctx context.Context, src deployments.Source) (stateOf, 
 	if err != nil {
 		return stateOf{}, err
 	}
-	row, state, err := r.recorded(ctx, src)
+	row, state, err := r.recorded(ctx, src, nil)
 	if err != nil {
 		return stateOf{}, err
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +46,7 @@ type Reader struct {
 	labels  map[string]labelled // by image
 	missing map[string]bool     // repositories that nobody says where to read
 	unasked bool                // about labels
+	parsed  map[git.Hash]*cepler.Config
 }
 
 // New begins to read; nothing is opened yet.
@@ -51,7 +54,7 @@ func New(o Options) *Reader {
 	if o.Logf == nil {
 		o.Logf = func(string, ...any) {}
 	}
-	return &Reader{options: o, clones: map[string]*clone{}, labels: map[string]labelled{}, missing: map[string]bool{}}
+	return &Reader{options: o, clones: map[string]*clone{}, labels: map[string]labelled{}, missing: map[string]bool{}, parsed: map[git.Hash]*cepler.Config{}}
 }
 
 // Close gives files back.
@@ -100,9 +103,13 @@ func (r *Reader) refs() (map[string]git.Hash, error) {
 // what comes next for it at the time now. What cannot be read of an environment
 // is one of its broken links.
 func (r *Reader) Read(ctx context.Context, sources []deployments.Source, now time.Time) ([]Environment, error) {
+	reports, err := r.reports(ctx, sources, now)
+	if err != nil {
+		return nil, err
+	}
 	rows := make([]Environment, 0, len(sources))
-	for _, src := range sources {
-		row, err := r.one(ctx, src, now)
+	for i, src := range sources {
+		row, err := r.one(ctx, src, reports[i])
 		if err != nil {
 			return nil, fmt.Errorf("what %s of %s runs: %w", src.Environment, src.ConfigPath(), err)
 		}
@@ -111,10 +118,38 @@ func (r *Reader) Read(ctx context.Context, sources []deployments.Source, now tim
 	return rows, nil
 }
 
+// reports are what the resource itself says of the sources' environments: one look at each config, for all of its environments.
+func (r *Reader) reports(ctx context.Context, sources []deployments.Source, now time.Time) ([]deployments.EnvironmentReport, error) {
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	all := make([]deployments.EnvironmentReport, len(sources))
+	groups := map[string][]int{}
+	for i, src := range sources {
+		key := fmt.Sprintf("%q %q %q %q %t", src.Branch, src.ConfigPath(), src.GatesBranch, src.GatesFile, src.IgnoreQueue)
+		groups[key] = append(groups[key], i)
+	}
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		group := groups[key]
+		var names []string
+		for _, i := range group {
+			names = append(names, sources[i].Environment)
+		}
+		explained, err := deployments.ExplainCopy(ctx, sources[group[0]], r.store, r.refs, now, names...)
+		if err != nil {
+			return nil, fmt.Errorf("what the environments of %s run: %w", sources[group[0]].ConfigPath(), err)
+		}
+		for n, i := range group {
+			all[i] = explained.Environments[n]
+		}
+	}
+	return all, nil
+}
+
 // one is a whole row. A file of the repository that cannot be understood breaks
 // the row and not the others.
-func (r *Reader) one(ctx context.Context, src deployments.Source, now time.Time) (Environment, error) {
-	row, state, err := r.recorded(ctx, src)
+func (r *Reader) one(ctx context.Context, src deployments.Source, report deployments.EnvironmentReport) (Environment, error) {
+	row, state, err := r.recorded(ctx, src, report.Record)
 	if errors.Is(err, cepler.ErrState) {
 		row.Broken = append(row.Broken, Broken{LinkRecord, row.Key(), err.Error()})
 		return row, nil
@@ -127,7 +162,7 @@ func (r *Reader) one(ctx context.Context, src deployments.Source, now time.Time)
 			return row, err
 		}
 	}
-	err = r.Next(ctx, &row, src, now)
+	err = r.next(ctx, &row, report)
 	if why := (*unexplainedError)(nil); errors.As(err, &why) {
 		row.Broken = append(row.Broken, Broken{LinkRecord, row.Key(), fmt.Sprintf("what comes next cannot be said: %v", err)})
 		return row, nil
@@ -151,11 +186,12 @@ func (r *Reader) Key(ctx context.Context, src deployments.Source) (string, error
 
 // Recorded is what the source's environment runs, without its contents.
 func (r *Reader) Recorded(ctx context.Context, src deployments.Source) (Environment, error) {
-	row, _, err := r.recorded(ctx, src)
+	row, _, err := r.recorded(ctx, src, nil)
 	return row, err
 }
 
-func (r *Reader) recorded(ctx context.Context, src deployments.Source) (Environment, *cepler.State, error) {
+// recorded is what the environment runs, and its state. Record is the commit that recorded it, nil if that is not known yet.
+func (r *Reader) recorded(ctx context.Context, src deployments.Source, record *git.Commit) (Environment, *cepler.State, error) {
 	head, config, err := r.config(ctx, src)
 	if err != nil {
 		return Environment{}, nil, err
@@ -177,7 +213,7 @@ func (r *Reader) recorded(ctx context.Context, src deployments.Source) (Environm
 	if err != nil {
 		return row, nil, err
 	}
-	err = r.running(ctx, &row, head, at, state)
+	err = r.running(ctx, &row, place{head, at, record}, state)
 	return row, state, err
 }
 
@@ -187,11 +223,21 @@ func (r *Reader) config(ctx context.Context, src deployments.Source) (*git.Commi
 	if err != nil {
 		return nil, nil, err
 	}
-	text, err := r.file(ctx, head, src.ConfigPath())
+	entry, err := r.store.Lookup(ctx, head.Tree, src.ConfigPath())
+	if err != nil {
+		return nil, nil, fmt.Errorf("read %s at %.7s: %w", src.ConfigPath(), head.Hash, err)
+	}
+	if config, ok := r.parsed[entry.Hash]; ok && config.Path == src.ConfigPath() {
+		return head, config, nil
+	}
+	text, err := r.store.Blob(ctx, entry.Hash)
 	if err != nil {
 		return nil, nil, err
 	}
 	config, err := cepler.ParseConfig(src.ConfigPath(), text)
+	if err == nil {
+		r.parsed[entry.Hash] = config
+	}
 	return head, config, err
 }
 
@@ -228,30 +274,38 @@ func (r *Reader) file(ctx context.Context, c *git.Commit, p string) ([]byte, err
 }
 
 // running fills in what is recorded.
-func (r *Reader) running(ctx context.Context, row *Environment, head *git.Commit, statePath string, state *cepler.State) error {
+func (r *Reader) running(ctx context.Context, row *Environment, at place, state *cepler.State) error {
 	row.Version, row.Trigger = state.Version, Commit{Hash: state.Current.Head}
 	if c := r.known(ctx, state.Current.Head); c != nil {
 		row.Trigger = commit(c)
 	} else {
-		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("it was deployed from commit %.7s, which the repository does not have: its history was rewritten", state.Current.Head)})
+		row.Broken = append(row.Broken, Broken{LinkRecord, at.path, fmt.Sprintf("it was deployed from commit %.7s, which the repository does not have: its history was rewritten", state.Current.Head)})
 	}
 	change, err := r.newest(ctx, state.Current)
 	if err != nil {
 		return err
 	}
 	row.Change = change
-	return r.recordOf(ctx, row, head, statePath)
+	return r.recordOf(ctx, row, at)
 }
 
-// recordOf finds the commit that wrote the state file.
-func (r *Reader) recordOf(ctx context.Context, row *Environment, head *git.Commit, statePath string) error {
-	var found *git.Commit
-	for c, err := range r.store.Log(ctx, git.Range{From: []git.Hash{head.Hash}, Paths: git.OnlyPath(statePath)}) {
+// place is where a state file is: on a branch with that newest commit. record is the commit that wrote it, nil if that is not
+// known yet.
+type place struct {
+	head   *git.Commit
+	path   string
+	record *git.Commit
+}
+
+// recordOf says which commit wrote the state file.
+func (r *Reader) recordOf(ctx context.Context, row *Environment, at place) error {
+	found, statePath := at.record, at.path
+	if found == nil {
+		newest, err := r.store.Newest(ctx, at.head.Hash, []string{statePath})
 		if err != nil {
 			return fmt.Errorf("find when %s was recorded: %w", row.Key(), err)
 		}
-		found = c
-		break
+		found = newest[statePath]
 	}
 	if found == nil {
 		return fmt.Errorf("find when %s was recorded: no commit changes %s", row.Key(), statePath)
@@ -394,14 +448,14 @@ func commit(c *git.Commit) Commit {
 // Next fills in what is pending at the time now, with the eyes of the resource
 // itself, and what that consists of.
 func (r *Reader) Next(ctx context.Context, row *Environment, src deployments.Source, now time.Time) error {
-	if err := r.open(); err != nil {
-		return err
-	}
-	explained, err := deployments.ExplainCopy(ctx, src, r.store, r.refs, now, src.Environment)
+	reports, err := r.reports(ctx, []deployments.Source{src}, now)
 	if err != nil {
 		return err
 	}
-	report := explained.Environments[0]
+	return r.next(ctx, row, reports[0])
+}
+
+func (r *Reader) next(ctx context.Context, row *Environment, report deployments.EnvironmentReport) error {
 	if report.Error != "" {
 		return &unexplainedError{report.Error}
 	}
