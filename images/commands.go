@@ -23,7 +23,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(buildCommand(ctx), pushCommand(ctx), inspectCommand(ctx))
+	root.AddCommand(buildCommand(ctx), pushCommand(ctx), inspectCommand(ctx), sbomCommand(ctx))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -51,14 +51,13 @@ func (f *sourceFlags) add(command *cobra.Command) {
 	flags.StringSliceVar(&f.platforms, "platform", nil, "OS/ARCH to build for, may be repeated (default: linux/amd64 and linux/arm64)")
 }
 
-// builder reads what the flags name; progress goes to stderr.
-func (f *sourceFlags) builder(ctx context.Context, stderr io.Writer) (*ociimage.Builder, error) {
-	stamp, err := f.stamp.read(ctx, f.module, os.Getenv)
-	if err != nil {
-		return nil, err
+// read gives what the images say of their source, and their definitions.
+func (f *sourceFlags) read(ctx context.Context) (stamp ociimage.Stamp, set *ociimage.Set, err error) {
+	if stamp, err = f.stamp.read(ctx, f.module, os.Getenv); err != nil {
+		return stamp, nil, err
 	}
 	if _, err := stamp.Tags(); err != nil {
-		return nil, err
+		return stamp, nil, err
 	}
 	file := filepath.Join(f.module, f.definitions)
 	if filepath.IsAbs(f.definitions) {
@@ -66,9 +65,15 @@ func (f *sourceFlags) builder(ctx context.Context, stderr io.Writer) (*ociimage.
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("definitions of the images: %w (run this in the module's folder, or name it with --module)", err)
+		return stamp, nil, fmt.Errorf("definitions of the images: %w (run this in the module's folder, or name it with --module)", err)
 	}
-	set, err := ociimage.ParseSet(file, data)
+	set, err = ociimage.ParseSet(file, data)
+	return stamp, set, err
+}
+
+// builder reads what the flags name; progress goes to stderr.
+func (f *sourceFlags) builder(ctx context.Context, stderr io.Writer) (*ociimage.Builder, error) {
+	stamp, set, err := f.read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -230,6 +235,39 @@ func inspectCommand(ctx context.Context) *cobra.Command {
 		},
 	}
 	command.Flags().BoolVar(&registry.Insecure, "insecure", false, "allow a registry that speaks plain http")
+	return command
+}
+
+func sbomCommand(ctx context.Context) *cobra.Command {
+	var source sourceFlags
+	var output string
+	command := &cobra.Command{
+		Use:   "sbom PROGRAM",
+		Short: "Write the bill of materials (SPDX) of a program that Go has built, such as taxiway",
+		Args:  atLeast("a program, for example: images sbom dist/taxiway"),
+		RunE: func(command *cobra.Command, args []string) error {
+			stamp, set, err := source.read(ctx)
+			if err != nil {
+				return err
+			}
+			name := strings.TrimSuffix(filepath.Base(args[0]), ".exe")
+			document, err := ociimage.ProgramSBOM(set, ociimage.Definition{Type: name, Package: args[0]}, stamp, args[0])
+			if err != nil {
+				return err
+			}
+			if output == "" {
+				_, err = command.OutOrStdout().Write(document)
+			} else {
+				err = os.WriteFile(output, document, 0o600)
+			}
+			if err != nil {
+				return fmt.Errorf("bill of materials of %s: %w", args[0], err)
+			}
+			return nil
+		},
+	}
+	source.add(command)
+	command.Flags().StringVar(&output, "output", "", "file that gets it (default: standard output)")
 	return command
 }
 

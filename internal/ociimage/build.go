@@ -139,7 +139,7 @@ func (b *Builder) programs(ctx context.Context, definitions []Definition) ([][]p
 			return nil, fmt.Errorf("image %s: %w", strings.Join(names, ", "), err)
 		}
 		for i, pkg := range packages {
-			programs[i] = append(programs[i], program{platform, compiled[pkg]})
+			programs[i] = append(programs[i], program{platform, compiled[pkg], "/" + resourceDir + "/" + names[i]})
 		}
 	}
 	return programs, nil

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"runtime/debug"
 	"slices"
@@ -69,14 +71,33 @@ type (
 	}
 )
 
-// program is one compiled program and the platform it runs on.
+// program is one compiled program, the platform it runs on, and how its file is called where it is used.
 type program struct {
 	platform v1.Platform
 	data     []byte
+	file     string
 }
 
 // module is one dependency as the linker recorded it.
 type module struct{ path, version, sum string }
+
+// ProgramSBOM is the bill of materials, in SPDX, of a Go program that is handed out beside the images.
+func ProgramSBOM(set *Set, definition Definition, stamp Stamp, file string) ([]byte, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("bill of materials: %w", err)
+	}
+	info, err := buildinfo.Read(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("bill of materials: %s is no program that Go has built: %w", file, err)
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	platform := v1.Platform{OS: settings["GOOS"], Architecture: settings["GOARCH"]}
+	return sbom(set, definition, stamp, []program{{platform, data, filepath.Base(file)}})
+}
 
 // sbom lists what the programs of one image were linked from: the modules and the Go release, from the build information in
 // the programs themselves.
@@ -97,7 +118,7 @@ func sbom(set *Set, definition Definition, stamp Stamp, programs []program) ([]b
 		}
 		sum := sha256.Sum256(p.data)
 		whole.Write(sum[:])
-		described := programPackage(set, definition, stamp, p.platform, hex.EncodeToString(sum[:]))
+		described := programPackage(set, definition, stamp, p, hex.EncodeToString(sum[:]))
 		document.Packages = append(document.Packages, described)
 		document.Relationships = append(document.Relationships, spdxRelationship{document.SPDXID, "DESCRIBES", described.SPDXID})
 		for _, m := range linkedModules(info) {
@@ -117,13 +138,13 @@ func sbom(set *Set, definition Definition, stamp Stamp, programs []program) ([]b
 	return append(text, '\n'), nil
 }
 
-func programPackage(set *Set, definition Definition, stamp Stamp, platform v1.Platform, sum string) spdxPackage {
+func programPackage(set *Set, definition Definition, stamp Stamp, p program, sum string) spdxPackage {
 	return spdxPackage{
-		SPDXID: fmt.Sprintf("SPDXRef-Program-%s-%s", platform.OS, platform.Architecture), Name: definition.Type,
-		VersionInfo: stamp.Version, FileName: "/" + resourceDir + "/" + definition.Type, Supplier: "Organization: " + set.Vendor,
+		SPDXID: fmt.Sprintf("SPDXRef-Program-%s-%s", p.platform.OS, p.platform.Architecture), Name: definition.Type,
+		VersionInfo: stamp.Version, FileName: p.file, Supplier: "Organization: " + set.Vendor,
 		DownloadLocation: "git+" + set.Source + "@" + strings.TrimSuffix(stamp.Revision, "-dirty"),
 		LicenseConcluded: "NOASSERTION", LicenseDeclared: set.Licenses, CopyrightText: "NOASSERTION",
-		Comment: "built for " + platform.String() + " from revision " + stamp.Revision, Purpose: "APPLICATION",
+		Comment: "built for " + p.platform.String() + " from revision " + stamp.Revision, Purpose: "APPLICATION",
 		Checksums: []spdxChecksum{{"SHA256", sum}},
 	}
 }

@@ -85,6 +85,7 @@ func toldCommands() map[string]told {
 		"go run ./images push ghcr.io/my-team":                                  {not: needsRegistry},
 		"go run ./images push registry.example.org/taxiway --version 1.0.0":     {not: needsRegistry},
 		"go run ./images inspect build/images/cepler-in":                        {not: "reads what a build left; the tests of images do"},
+		"go run ./images sbom PROGRAM":                                          {not: "is a synopsis; TestTheBillOfMaterialsOfAProgram runs it"},
 		"go run ./images inspect ghcr.io/my-team/cepler-in:1.2.3":               {not: needsRegistry},
 		"git checkout v1.2.3":                                                   {not: "needs a release"},
 		"make demo":                                                             {not: isMake},
