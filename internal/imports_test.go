@@ -42,6 +42,7 @@ func mayImport() map[string][]string {
 		"internal/ociimage":   {"internal/guard", "internal/nearest"},   // an image from a program
 		"internal/provenance": {},                                       // the comment beside an image digest
 		"internal/pipeline":   {"internal/nearest"},                     // Concourse's pipelines as data
+		"internal/workflow":   {"internal/pipeline"},                    // workflows of GitHub Actions, and the rulesets that require them
 		// the protocol of resource types
 		"internal/concourse": {"internal/guard", "internal/artifact", "internal/nearest", "internal/secret", "internal/visible"},
 		"internal/markdown":  {"internal/visible"},                                                                                // text from outside, in Markdown

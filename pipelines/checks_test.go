@@ -16,6 +16,8 @@ import (
 	"github.com/rhysd/actionlint"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/workflow"
 )
 
 // committed are the files of an example of Checks, by their paths in the repository.
@@ -170,5 +172,52 @@ func TestActionlintTakesTheChecks(t *testing.T) {
 				t.Errorf("%s of %s: %v", name, c.Dir, p)
 			}
 		}
+	}
+}
+
+// pullOf is what expressions see for a pull request of a repository, or in the merge queue when there is none. Every secret is set.
+func pullOf(repository string) workflow.Scope {
+	event := map[string]any{"merge_group": map[string]any{"head_sha": "1f3c2aa"}}
+	if repository != "" {
+		event = map[string]any{"pull_request": map[string]any{"number": 7.0, "head": map[string]any{"repo": map[string]any{"full_name": repository}}}}
+	}
+	contexts := map[string]any{
+		"github": map[string]any{"repository": "acme-bank/lana-bank", "event": event},
+	}
+	return workflow.Scope{Context: func(name string) workflow.Value {
+		if name == "secrets" {
+			return workflow.Value{Data: workflow.Members(func(string) workflow.Value { return workflow.Value{Data: "s3cret", Secret: true} })}
+		}
+		return workflow.Value{Data: contexts[name]}
+	}}
+}
+
+// No secret reaches a job that runs a fork's code: each use comes to nothing in a pull request of a fork, and to the secret in the
+// others. That nothing else has a secret, and no event is privileged, is what lint finds nothing of.
+func TestNoSecretReachesAFork(t *testing.T) {
+	t.Parallel()
+	uses := 0
+	for _, c := range checkExamples(t) {
+		for name, data := range committed(t, c) {
+			assert.NotContains(t, string(data), "pull_request_target", name)
+			assert.NotContains(t, string(data), "secrets: inherit", name)
+			for line := range strings.Lines(string(data)) {
+				if !strings.Contains(line, "secrets.") {
+					continue
+				}
+				uses++
+				_, text, _ := strings.Cut(strings.TrimSpace(line), ": ")
+				for repository, want := range map[string]string{"mallory/lana-bank": "", "acme-bank/lana-bank": "s3cret", "": "s3cret"} {
+					got, err := workflow.Interpolate(text, pullOf(repository))
+					require.NoError(t, err, line)
+					assert.Equal(t, want, got.Data, "%s of %s, pull request of %q: %s", name, c.Dir, repository, line)
+				}
+			}
+		}
+	}
+	assert.Equal(t, 10, uses, "the cache's token in 6 checks of the reference team, and the credentials of one in 4 steps")
+	for _, c := range checkExamples(t) {
+		findings := workflow.Lint(committed(t, c))
+		assert.Empty(t, findings, "%s: %s", c.Dir, findings)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -16,6 +17,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/nearest"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/internal/visible"
+	"github.com/taxiway-ci/taxiway/internal/workflow"
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
@@ -31,16 +33,19 @@ func lintCommand() *cobra.Command {
 	var flags lintFlags
 	cmd := &cobra.Command{
 		Use:   "lint FILE...",
-		Short: "Say what is wrong with pipeline files, and how to fix it",
+		Short: "Say what is wrong with pipelines, workflows and rulesets, and how to fix it",
 		Long: "Say what is wrong with pipeline files, and how to fix it; - is standard input.\n" +
 			"Finds what `fly validate-pipeline --strict` finds, and what only shows when the pipeline runs.\n" +
+			"Of workflows of GitHub Actions it finds what is unsafe for pull requests; together with the ruleset of a branch\n" +
+			"(a file .json), also required checks that no workflow reports.\n" +
 			"Exit status 1 when there is an error; warnings are only printed.\n\n" +
 			"A comment in the line of a finding, or in the line above, allows it:\n" +
 			"  # taxiway: allow unpinned-image because this image has no other tags\n" +
 			"To adopt it step by step, keep today's findings in a file, and hear of new ones only:\n" +
 			"  taxiway lint --format json pipeline.yml >lint-baseline.json\n" +
 			"  taxiway lint --baseline lint-baseline.json pipeline.yml",
-		Example: "  taxiway lint pipelines/examples/*/*/want.yml",
+		Example: "  taxiway lint pipelines/examples/*/*/want.yml\n" +
+			"  taxiway lint .github/workflows/*.yml .github/ruleset.json",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if flags.rules {
 				return nil
@@ -80,26 +85,48 @@ func (f *lintFlags) run(cmd *cobra.Command, files []string) error {
 	if err != nil {
 		return fmt.Errorf("lint: %w", err)
 	}
-	errs := 0
+	var findings pipeline.Findings
+	checks := map[string][]byte{} // workflows and rulesets, which belong together
 	for _, file := range files {
 		data, err := readPipeline(cmd, file)
 		if err != nil {
 			return err
 		}
-		findings := known.without(pipeline.LintWith(file, data, pipeline.Options{Types: pipelines.OwnTypes(), Vars: lookup, Allow: f.allow}))
-		if err := printFindings(cmd.OutOrStdout(), show, findings); err != nil {
-			return err
+		if filepath.Ext(file) == ".json" || workflow.IsWorkflow(data) {
+			checks[file] = data
+			continue
 		}
-		errs += findings.Errors()
+		findings = append(findings, pipeline.LintWith(file, data, pipeline.Options{Types: pipelines.OwnTypes(), Vars: lookup, Allow: f.allow})...)
 	}
+	findings = append(findings, f.lintChecks(checks)...)
+	findings = known.without(findings)
+	if err := printFindings(cmd.OutOrStdout(), show, findings); err != nil {
+		return err
+	}
+	errs := findings.Errors()
 	if left := known.left(); left > 0 {
 		cmd.PrintErrf("%d findings of %s are gone: write it anew with --format json\n", left, f.baseline)
 	}
 	return counted(errs)
 }
 
+// lintChecks looks at workflows and rulesets together: a ruleset requires what a workflow reports.
+func (f *lintFlags) lintChecks(files map[string][]byte) pipeline.Findings {
+	return slices.DeleteFunc(workflow.Lint(files), func(found pipeline.Finding) bool { return slices.Contains(f.allow, found.Rule) })
+}
+
+// allRules are those of pipelines and of workflows, by name.
+func allRules() []pipeline.Rule {
+	all := append(pipeline.Rules(), workflow.Rules()...)
+	slices.SortFunc(all, func(a, b pipeline.Rule) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
 func knownRules(allowed []string) error {
-	names := pipeline.RuleNames()
+	var names []string
+	for _, rule := range allRules() {
+		names = append(names, rule.Name)
+	}
 	for _, rule := range allowed {
 		if slices.Contains(names, rule) {
 			continue
@@ -138,7 +165,7 @@ func counted(errs int) error {
 
 func printRules(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, rule := range pipeline.Rules() {
+	for _, rule := range allRules() {
 		if _, err := fmt.Fprintf(t, "%s\tfinds %s\n", rule.Name, rule.Finds); err != nil {
 			return err
 		}

@@ -43,6 +43,11 @@ func toldCommands() map[string]told {
 	return map[string]told{
 		"go run ./pipelines/taxiway render deployments --values values.yml --repository ../deployments --output pipeline.yml": {in: "taxiway", values: "deployments"},
 		"go run ./pipelines/taxiway lint pipeline.yml": {in: "taxiway"},
+		"go run ./pipelines/taxiway lint .github/workflows/*.yml .github/ruleset.json": {
+			in: "lana-bank", values: "checks", fill: map[string]string{
+				"go run ./pipelines/taxiway lint": "go run ./pipelines/taxiway render checks --values values.yml --output . && go run ./pipelines/taxiway lint",
+			},
+		},
 		"go run ./pipelines/taxiway render checks --values .github/checks.yml --output .": {
 			in: "lana-bank", fill: map[string]string{".github/checks.yml": "values.yml"}, values: "checks", says: "rendered .github/workflows/nextest.yml",
 		},

@@ -1,0 +1,180 @@
+package workflow
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Workflow is a file of .github/workflows.
+type Workflow struct {
+	File string
+	Name string
+	// Events are what starts it, with what the file says about each; null when it says nothing.
+	Events map[string]*yaml.Node
+	Jobs   []Job
+
+	root *yaml.Node
+}
+
+// Job is a job of a workflow.
+type Job struct {
+	ID          string            `yaml:"-"`
+	Name        string            `yaml:"name"`
+	If          string            `yaml:"if"`
+	Needs       names             `yaml:"needs"`
+	Uses        string            `yaml:"uses"`
+	Env         map[string]string `yaml:"env"`
+	Permissions yaml.Node         `yaml:"permissions"`
+	Timeout     yaml.Node         `yaml:"timeout-minutes"`
+	Strategy    struct {
+		Matrix yaml.Node `yaml:"matrix"`
+	} `yaml:"strategy"`
+	Steps []Step `yaml:"steps"`
+
+	node *yaml.Node
+	line int
+}
+
+// Step is a step of a job.
+type Step struct {
+	ID              string            `yaml:"id"`
+	Name            string            `yaml:"name"`
+	If              string            `yaml:"if"`
+	Uses            string            `yaml:"uses"`
+	With            map[string]string `yaml:"with"`
+	Env             map[string]string `yaml:"env"`
+	Run             string            `yaml:"run"`
+	ContinueOnError string            `yaml:"continue-on-error"`
+
+	node *yaml.Node
+}
+
+// UnmarshalYAML also keeps the place of the step.
+func (s *Step) UnmarshalYAML(n *yaml.Node) error {
+	type plain Step
+	s.node = n
+	return n.Decode((*plain)(s))
+}
+
+// names is one name or a list.
+type names []string
+
+// UnmarshalYAML takes both.
+func (n *names) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		*n = names{node.Value}
+		return nil
+	}
+	return node.Decode((*[]string)(n))
+}
+
+// IsWorkflow reports whether a file is a workflow: its jobs are a mapping, those of a pipeline are a list.
+func IsWorkflow(data []byte) bool {
+	var w struct {
+		Jobs yaml.Node `yaml:"jobs"`
+	}
+	return yaml.Unmarshal(data, &w) == nil && w.Jobs.Kind == yaml.MappingNode
+}
+
+// Parse reads a workflow; file is its name for messages.
+func Parse(file string, data []byte) (*Workflow, error) {
+	var document yaml.Node
+	if err := yaml.Unmarshal(data, &document); err != nil {
+		return nil, fmt.Errorf("read workflow %s: %w", file, err)
+	}
+	var parts struct {
+		Name string    `yaml:"name"`
+		On   yaml.Node `yaml:"on"`
+		Jobs yaml.Node `yaml:"jobs"`
+	}
+	if err := document.Decode(&parts); err != nil {
+		return nil, fmt.Errorf("read workflow %s: %w", file, err)
+	}
+	w := &Workflow{File: file, Name: parts.Name, Events: events(&parts.On), root: document.Content[0]}
+	if parts.Jobs.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("read workflow %s: it has no jobs", file)
+	}
+	for i := 0; i+1 < len(parts.Jobs.Content); i += 2 {
+		key, value := parts.Jobs.Content[i], parts.Jobs.Content[i+1]
+		job := Job{ID: key.Value, node: value, line: key.Line}
+		if err := value.Decode(&job); err != nil {
+			return nil, fmt.Errorf("read workflow %s: job %s: %w", file, key.Value, err)
+		}
+		w.Jobs = append(w.Jobs, job)
+	}
+	return w, nil
+}
+
+// events are written as one name, a list or a mapping.
+func events(n *yaml.Node) map[string]*yaml.Node {
+	all := map[string]*yaml.Node{}
+	switch n.Kind {
+	case yaml.ScalarNode:
+		all[n.Value] = &yaml.Node{}
+	case yaml.SequenceNode:
+		for _, e := range n.Content {
+			all[e.Value] = &yaml.Node{}
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			all[n.Content[i].Value] = n.Content[i+1]
+		}
+	default:
+	}
+	return all
+}
+
+// Check is the name under which a job reports: its own, or its id.
+func (j Job) Check() string {
+	if j.Name != "" {
+		return j.Name
+	}
+	return j.ID
+}
+
+// Ruleset is a branch's rules, as GitHub exports and imports them, as far as checks are concerned.
+type Ruleset struct {
+	File     string
+	Required []Required
+	// Queue says that pull requests are merged through a queue.
+	Queue bool
+}
+
+// Required is a check that must be green.
+type Required struct {
+	Context string `json:"context"`
+	// App is the one that must report it; 0: anybody may.
+	App int64 `json:"integration_id"`
+}
+
+// ErrNoRuleset is the answer to a JSON file of something else.
+var ErrNoRuleset = errors.New("it is not a ruleset")
+
+// ParseRuleset reads a ruleset.
+func ParseRuleset(file string, data []byte) (*Ruleset, error) {
+	var written struct {
+		Rules []struct {
+			Type       string `json:"type"`
+			Parameters struct {
+				Required []Required `json:"required_status_checks"`
+			} `json:"parameters"`
+		} `json:"rules"`
+	}
+	err := json.NewDecoder(bytes.NewReader(data)).Decode(&written)
+	if err == nil && written.Rules == nil {
+		err = ErrNoRuleset
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read ruleset %s: %w", file, err)
+	}
+	r := &Ruleset{File: file}
+	for _, rule := range written.Rules {
+		r.Required = append(r.Required, rule.Parameters.Required...)
+		r.Queue = r.Queue || rule.Type == "merge_queue"
+	}
+	return r, nil
+}
