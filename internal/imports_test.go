@@ -59,7 +59,9 @@ func mayImport() map[string][]string {
 		"internal/git/local":     {"internal/fault", "internal/git/object", "internal/git/pack"},
 		"internal/git/workdir":   {"internal/guard", "internal/git/object", "internal/git/pack"},
 		"internal/git/threeway":  {},
-		"internal/git":           {"internal/git/cache", "internal/git/local", "internal/git/object", "internal/git/pack", "internal/git/threeway", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
+		"internal/git/history":   {"internal/git/object"},
+		"internal/git/merge":     {"internal/git/history", "internal/git/object", "internal/git/pack", "internal/git/threeway"},
+		"internal/git":           {"internal/git/cache", "internal/git/history", "internal/git/local", "internal/git/merge", "internal/git/object", "internal/git/pack", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
 
 		"internal/memo":                  {"internal/git"},                                                                                                     // what a check leaves for the next one
 		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                                                           // an app's tokens, for git and the forge
@@ -126,6 +128,8 @@ func neverUse() map[string][]string {
 		"internal/git/wire":     {"net", "net/http", "os/exec"},
 		"internal/git/pack":     {"net", "net/http", "os/exec"},
 		"internal/git/threeway": {"net", "net/http", "os/exec"},
+		"internal/git/history":  {"net", "net/http", "os/exec"},
+		"internal/git/merge":    {"net", "net/http", "os/exec"},
 		"internal/cepler":       {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},
 		"internal/yamledit":     {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},
 		"internal/version":      {"net/http", "os/exec", "github.com/go-git/go-git/v5/plumbing"},

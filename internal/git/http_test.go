@@ -22,7 +22,7 @@ import (
 func TestUnchangedCheckIsOneRequest(t *testing.T) {
 	server := serve(t, gittest.Options{})
 	repo := served(t, server)
-	history(t, repo, 3)
+	madeHistory(t, repo, 3)
 	r := open(t, Access{URI: repo.URL()})
 	_, err := r.Refs(t.Context(), mainRef)
 	require.NoError(t, err)
@@ -35,7 +35,7 @@ func TestUnchangedCheckIsOneRequest(t *testing.T) {
 func TestRefsAreMatchedExactly(t *testing.T) {
 	server := serve(t, gittest.Options{SSH: false})
 	repo := served(t, server)
-	history(t, repo, 1)
+	madeHistory(t, repo, 1)
 	require.NoError(t, repo.UpdateRef("refs/heads/feature/main", "main"))
 	require.NoError(t, repo.UpdateRef("refs/heads/main2", "main"))
 	_, err := repo.Git("tag", "-a", "-m", "one", "v1", "main")
@@ -127,7 +127,7 @@ func TestRefusalsOfAServer(t *testing.T) {
 func TestFaultsThatPass(t *testing.T) {
 	server := serve(t, gittest.Options{})
 	repo := served(t, server)
-	history(t, repo, 30)
+	madeHistory(t, repo, 30)
 	for name, fault := range map[string]gittest.Fault{
 		"overloaded":     {Status: http.StatusServiceUnavailable, Times: 2},
 		"too many":       {Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}, Times: 2},
@@ -154,7 +154,7 @@ func TestFaultsThatPass(t *testing.T) {
 func TestDamagedPackIsNotKept(t *testing.T) {
 	server := serve(t, gittest.Options{})
 	repo := served(t, server)
-	history(t, repo, 30)
+	madeHistory(t, repo, 30)
 	r := open(t, Access{URI: repo.URL()})
 	s := openIn(t, r, t.TempDir())
 	server.Inject(gittest.Fault{Method: "POST", Skip: 1, Change: gittest.CorruptPack(), Times: 1})
@@ -189,7 +189,7 @@ func TestServersThatOfferLittle(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, c.options)
 			repo := served(t, server)
-			history(t, repo, 130)
+			madeHistory(t, repo, 130)
 			if !c.filter {
 				require.NoError(t, repo.RefuseFilter())
 			}

@@ -109,7 +109,7 @@ func TestLogIsWhatGitLogGives(t *testing.T) {
 
 func historyOf(t *testing.T, s *Store, start Hash, spec pathspec) []string {
 	t.Helper()
-	return hashesOf(t, s.Log(t.Context(), Range{From: []Hash{start}, Paths: &Paths{spec.match, spec.descend}}))
+	return hashesOf(t, s.Log(t.Context(), Range{From: []Hash{start}, Paths: &Paths{Match: spec.match, Descend: spec.descend}}))
 }
 
 func hashesOf(t *testing.T, log iter.Seq2[*Commit, error]) []string {
@@ -190,7 +190,7 @@ func TestLogIsWhatGitRevListGives(t *testing.T) {
 			require.Equal(t, revList(t, repo, from, "^"+not), hashesOf(t, s.Log(t.Context(), r)))
 			require.Equal(t, revList(t, repo, "--first-parent", from, "^"+not), hashesOf(t, s.Log(t.Context(), line)))
 			for _, spec := range pathspecs() {
-				r.Paths, line.Paths = &Paths{spec.match, spec.descend}, &Paths{spec.match, spec.descend}
+				r.Paths, line.Paths = &Paths{Match: spec.match, Descend: spec.descend}, &Paths{Match: spec.match, Descend: spec.descend}
 				want := revList(t, repo, append([]string{from, "^" + not, "--"}, spec.args...)...)
 				require.Equal(t, want, hashesOf(t, s.Log(t.Context(), r)), "seed %d, git rev-list %s ^%s %v", seed, from, not, spec.args)
 				// git itself leaves a merge out when only its other parents are in the range

@@ -59,7 +59,7 @@ func tipOf(tb testing.TB, r *Remote, s *Store) Hash {
 }
 
 // history is a repository with n commits after the first, each changing a file.
-func history(tb testing.TB, r *gittest.Repository, n int) {
+func madeHistory(tb testing.TB, r *gittest.Repository, n int) {
 	tb.Helper()
 	i := r.Import()
 	i.Commit("main", "start").Files(map[string]string{"a/one": "1", "a/two": "2", "b/deep/three": "3", "top": "t"})
@@ -72,7 +72,7 @@ func history(tb testing.TB, r *gittest.Repository, n int) {
 func TestReadOverHTTP(t *testing.T) {
 	server := serve(t, gittest.Options{})
 	repo := served(t, server)
-	history(t, repo, 250)
+	madeHistory(t, repo, 250)
 	r := open(t, Access{URI: repo.URL()})
 	for _, dir := range []string{"", t.TempDir()} {
 		s := openIn(t, r, dir)

@@ -150,7 +150,7 @@ func TestSSHRepositoryIsMissing(t *testing.T) {
 
 func TestOldProtocolOverSSH(t *testing.T) {
 	_, repo, a := overSSH(t, gittest.Options{NoV2: true})
-	history(t, repo, 130)
+	madeHistory(t, repo, 130)
 	for _, filter := range []bool{true, false} {
 		if !filter {
 			require.NoError(t, repo.RefuseFilter())

@@ -320,7 +320,7 @@ func TestRepositoryThatIsShallowItself(t *testing.T) {
 	server := serve(t, gittest.Options{})
 	old := serve(t, gittest.Options{NoV2: true, Dir: server.Dir()})
 	repo := served(t, server)
-	history(t, repo, 10)
+	madeHistory(t, repo, 10)
 	shallow := filepath.Join(filepath.Dir(repo.Dir), "shallow.git")
 	_, err := repo.Git("clone", "--quiet", "--bare", "--depth", "4", "file://"+repo.Dir, shallow)
 	require.NoError(t, err)

@@ -66,7 +66,7 @@ func BenchmarkLog(b *testing.B) {
 		}
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				for _, err := range s.Log(b.Context(), Range{From: []Hash{c.Hash}, Paths: &Paths{match, descend}}) {
+				for _, err := range s.Log(b.Context(), Range{From: []Hash{c.Hash}, Paths: &Paths{Match: match, Descend: descend}}) {
 					require.NoError(b, err)
 				}
 			}

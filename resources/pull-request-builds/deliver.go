@@ -101,7 +101,7 @@ func (i integration) commit(ctx context.Context, tool string) (*git.Commit, erro
 	if i.base.Committer.When.After(by.When) {
 		by.When = i.base.Committer.When
 	}
-	return i.store.Keep(&git.Commit{
+	return i.store.KeepCommit(&git.Commit{
 		Tree: tree, Parents: []git.Hash{i.base.Hash, i.head.Hash}, Author: by, Committer: by,
 		Message: fmt.Sprintf("Merge %s into %s\n", i.head.Hash, i.base.Hash),
 	}), nil

@@ -1,4 +1,5 @@
-package git
+// Package history walks over the commits of a repository, whose missing parts are fetched as a walk reaches them.
+package history
 
 import (
 	"container/heap"
@@ -8,15 +9,17 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
-// Range says which commits [Store.Log] gives.
+// Range says which commits [Log] gives.
 type Range struct {
 	// From are the commits at which the walk starts.
-	From []Hash
+	From []object.Hash
 	// Not are commits that are left out with everything before them. One that is not at hand is
 	// looked for behind From, and fetched by itself only if it is not there.
-	Not []Hash
+	Not []object.Hash
 	// FirstParent follows only the first parent of a merge: the line that a branch itself was on.
 	// What is before Not is found over all parents nevertheless.
 	FirstParent bool
@@ -26,8 +29,8 @@ type Range struct {
 	Paths *Paths
 	// Prefetch names blobs that the caller is going to read at a commit. Missing ones are fetched
 	// before the commit is given, together with those of the commits after it, in growing batches.
-	Prefetch func(context.Context, *Commit) ([]Hash, error)
-	// Whole gives ErrShallow where the repository itself ends because it is shallow. Without it
+	Prefetch func(context.Context, *object.Commit) ([]object.Hash, error)
+	// Whole gives object.ErrShallow where the repository itself ends because it is shallow. Without it
 	// history counts as beginning there.
 	Whole bool
 	// AtHand ends the walk where older commits would have to be fetched.
@@ -49,6 +52,18 @@ func OnlyPath(name string) *Paths {
 	}
 }
 
+// Repository is what the walks read.
+type Repository interface {
+	Commit(ctx context.Context, h object.Hash) (*object.Commit, error)
+	// Parents are a commit's, made readable; none where history begins or the repository ends.
+	Parents(ctx context.Context, h object.Hash) ([]object.Hash, error)
+	Diff(ctx context.Context, before, after object.Hash, descend func(string) bool, visit func(path string, before, after *object.Entry) error) error
+	// Has reports whether an object can be read without fetching.
+	Has(h object.Hash) bool
+	// Need fetches missing blobs.
+	Need(ctx context.Context, blobs ...object.Hash) error
+}
+
 // Log walks back through history. It gives each commit that can be reached from r.From and not from
 // r.Not once, whatever the dates of commits are.
 //
@@ -58,24 +73,10 @@ func OnlyPath(name string) *Paths {
 // child is dated before its parent.
 //
 // History that is missing is fetched where the walk comes to its end. The walk ends with the first
-// error, except ErrShallow: a caller who goes on gets the commits that are there.
-func (s *Store) Log(ctx context.Context, r Range) iter.Seq2[*Commit, error] { return logOf(ctx, s, r) }
-
-// past is a repository's history.
-type past interface {
-	Commit(ctx context.Context, h Hash) (*Commit, error)
-	// Parents are as [Store.Parents] has them.
-	Parents(ctx context.Context, h Hash) ([]Hash, error)
-	Diff(ctx context.Context, before, after Hash, descend func(string) bool, visit func(path string, before, after *Entry) error) error
-	// Has reports whether an object can be read without fetching.
-	Has(h Hash) bool
-	// Need fetches missing blobs.
-	Need(ctx context.Context, blobs ...Hash) error
-}
-
-func logOf(ctx context.Context, p past, r Range) iter.Seq2[*Commit, error] {
-	return func(yield func(*Commit, error) bool) {
-		w := &walk{past: p, Range: r, seen: map[Hash]bool{}}
+// error, except object.ErrShallow: a caller who goes on gets the commits that are there.
+func Log(ctx context.Context, p Repository, r Range) iter.Seq2[*object.Commit, error] {
+	return func(yield func(*object.Commit, error) bool) {
+		w := &walk{Repository: p, Range: r, seen: map[object.Hash]bool{}}
 		fail := func(err error) bool {
 			return yield(nil, fmt.Errorf("read history from %s: %w", shortList(r.From), err))
 		}
@@ -87,7 +88,7 @@ func logOf(ctx context.Context, p past, r Range) iter.Seq2[*Commit, error] {
 			c, err := w.next(ctx)
 			switch {
 			case err != nil:
-				if !fail(err) || !errors.Is(err, ErrShallow) {
+				if !fail(err) || !errors.Is(err, object.ErrShallow) {
 					return
 				}
 			case c == nil || !yield(c, nil):
@@ -99,14 +100,14 @@ func logOf(ctx context.Context, p past, r Range) iter.Seq2[*Commit, error] {
 
 // walk is one use of Log.
 type walk struct {
-	past
+	Repository
 	Range
 	limits *limits // nil: everything before From
-	seen   map[Hash]bool
+	seen   map[object.Hash]bool
 	queue  dateQueue
-	due    *Commit   // was given or compared, but its parents are not in the queue yet
-	ahead  []*Commit // prefetched, to be given
-	batch  int       // commits in the last batch that was prefetched
+	due    *object.Commit   // was given or compared, but its parents are not in the queue yet
+	ahead  []*object.Commit // prefetched, to be given
+	batch  int              // commits in the last batch that was prefetched
 }
 
 // maxBatch bounds the commits whose blobs are prefetched in one request.
@@ -114,7 +115,7 @@ const maxBatch = 128
 
 func (w *walk) start(ctx context.Context) error {
 	if len(w.Not) > 0 {
-		w.limits = newLimits(w.past, w.Range)
+		w.limits = newLimits(w.Repository, w.Range)
 		if err := w.limits.find(ctx); err != nil {
 			return err
 		}
@@ -129,7 +130,7 @@ func (w *walk) start(ctx context.Context) error {
 }
 
 // push queues a commit, unless that was done before or the commit is left out.
-func (w *walk) push(ctx context.Context, h Hash) error {
+func (w *walk) push(ctx context.Context, h object.Hash) error {
 	if w.seen[h] || w.limits != nil && !w.limits.keeps(h) {
 		return nil
 	}
@@ -144,7 +145,7 @@ func (w *walk) push(ctx context.Context, h Hash) error {
 	return nil
 }
 
-func (w *walk) commit(ctx context.Context, h Hash) (*Commit, error) {
+func (w *walk) commit(ctx context.Context, h object.Hash) (*object.Commit, error) {
 	if w.limits != nil {
 		if n := w.limits.nodes[h]; n != nil {
 			return n.commit, nil
@@ -154,7 +155,7 @@ func (w *walk) commit(ctx context.Context, h Hash) (*Commit, error) {
 }
 
 // next is the next commit to give; nil at the end.
-func (w *walk) next(ctx context.Context) (*Commit, error) {
+func (w *walk) next(ctx context.Context) (*object.Commit, error) {
 	if len(w.ahead) > 0 {
 		c := w.ahead[0]
 		w.ahead = w.ahead[1:]
@@ -169,7 +170,7 @@ func (w *walk) next(ctx context.Context) (*Commit, error) {
 
 // prefetch makes the blobs of c readable. If any is missing, those of the commits that come next are
 // fetched with it, as far as these are at hand.
-func (w *walk) prefetch(ctx context.Context, c *Commit) error {
+func (w *walk) prefetch(ctx context.Context, c *object.Commit) error {
 	missing, err := w.missing(ctx, c)
 	if err != nil || len(missing) == 0 {
 		return err
@@ -192,20 +193,20 @@ func (w *walk) prefetch(ctx context.Context, c *Commit) error {
 	return w.Need(ctx, missing...)
 }
 
-func (w *walk) missing(ctx context.Context, c *Commit) ([]Hash, error) {
+func (w *walk) missing(ctx context.Context, c *object.Commit) ([]object.Hash, error) {
 	blobs, err := w.Prefetch(ctx, c)
-	return slices.DeleteFunc(blobs, func(h Hash) bool { return h.IsZero() || w.Has(h) }), err
+	return slices.DeleteFunc(blobs, func(h object.Hash) bool { return h.IsZero() || w.Has(h) }), err
 }
 
 // step goes on to the next commit that touches the paths; nil at the end. Without fetch it is also
 // nil, for now, where older commits would have to be fetched.
-func (w *walk) step(ctx context.Context, fetch bool) (*Commit, error) {
+func (w *walk) step(ctx context.Context, fetch bool) (*object.Commit, error) {
 	for {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		if c := w.due; c != nil {
-			if !fetch && !isReady(w.past, c) {
+			if !fetch && !isReady(w.Repository, c) {
 				return nil, nil //nolint:nilnil // documented
 			}
 			w.due = nil
@@ -227,19 +228,19 @@ func (w *walk) step(ctx context.Context, fetch bool) (*Commit, error) {
 }
 
 // isReady reports whether the parents of a commit can be read without fetching.
-func isReady(p past, c *Commit) bool {
-	return !slices.ContainsFunc(c.Parents, func(h Hash) bool { return !p.Has(h) })
+func isReady(p Repository, c *object.Commit) bool {
+	return !slices.ContainsFunc(c.Parents, func(h object.Hash) bool { return !p.Has(h) })
 }
 
 // follow queues the parents that matter and reports whether c touches the paths.
-func (w *walk) follow(ctx context.Context, c *Commit) (touches bool, err error) {
+func (w *walk) follow(ctx context.Context, c *object.Commit) (touches bool, err error) {
 	parents, err := w.parents(ctx, c)
 	if err != nil {
 		return false, err
 	}
 	if w.Paths != nil {
 		if len(parents) == 0 {
-			same, err := w.same(ctx, c.Tree, Hash{})
+			same, err := w.same(ctx, c.Tree, object.Hash{})
 			return !same, err
 		}
 		for _, p := range parents {
@@ -262,33 +263,33 @@ func (w *walk) follow(ctx context.Context, c *Commit) (touches bool, err error) 
 }
 
 // parents are those that the walk may go to.
-func (w *walk) parents(ctx context.Context, c *Commit) ([]Hash, error) {
+func (w *walk) parents(ctx context.Context, c *object.Commit) ([]object.Hash, error) {
 	if w.limits != nil {
 		return w.limits.parents(c.Hash), nil
 	}
-	parents, err := parentsOf(ctx, w.past, c, w.Whole)
+	parents, err := parentsOf(ctx, w.Repository, c, w.Whole)
 	if w.FirstParent && len(parents) > 1 {
 		parents = parents[:1]
 	}
 	return parents, err
 }
 
-// parentsOf are a commit's parents; with whole, ErrShallow where not all of them are there.
-func parentsOf(ctx context.Context, p past, c *Commit, whole bool) ([]Hash, error) {
+// parentsOf are a commit's parents; with whole, object.ErrShallow where not all of them are there.
+func parentsOf(ctx context.Context, p Repository, c *object.Commit, whole bool) ([]object.Hash, error) {
 	parents, err := p.Parents(ctx, c.Hash)
-	if whole && (errors.Is(err, ErrNotFound) || err == nil && len(parents) < len(c.Parents)) {
-		return nil, fmt.Errorf("%w at commit %s", ErrShallow, c.Hash)
+	if whole && (errors.Is(err, object.ErrNotFound) || err == nil && len(parents) < len(c.Parents)) {
+		return nil, fmt.Errorf("%w at commit %s", object.ErrShallow, c.Hash)
 	}
 	return parents, err
 }
 
 // counts reports whether a merge that is like this parent is left out for its sake. As in git, a
 // commit behind Not does not count, but one of Not itself does.
-func (w *walk) counts(parent Hash) bool {
+func (w *walk) counts(parent object.Hash) bool {
 	return w.limits == nil || w.limits.keeps(parent) || w.limits.isNot(parent)
 }
 
-func (w *walk) sameAs(ctx context.Context, c *Commit, parent Hash) (bool, error) {
+func (w *walk) sameAs(ctx context.Context, c *object.Commit, parent object.Hash) (bool, error) {
 	p, err := w.commit(ctx, parent)
 	if err != nil {
 		return false, err
@@ -300,8 +301,8 @@ func (w *walk) sameAs(ctx context.Context, c *Commit, parent Hash) (bool, error)
 var errDiffers = errors.New("the trees differ")
 
 // same compares two trees as far as paths match. A zero hash is an empty tree.
-func (w *walk) same(ctx context.Context, a, b Hash) (bool, error) {
-	err := w.Diff(ctx, a, b, w.Paths.Descend, func(p string, _, _ *Entry) error {
+func (w *walk) same(ctx context.Context, a, b object.Hash) (bool, error) {
+	err := w.Diff(ctx, a, b, w.Paths.Descend, func(p string, _, _ *object.Entry) error {
 		if w.Paths.Match(p) {
 			return errDiffers
 		}
@@ -314,7 +315,7 @@ func (w *walk) same(ctx context.Context, a, b Hash) (bool, error) {
 }
 
 // shortList is how a message names a few commits.
-func shortList(all []Hash) string {
+func shortList(all []object.Hash) string {
 	names := make([]string, 0, len(all))
 	for _, h := range all {
 		names = append(names, h.String())
@@ -329,7 +330,7 @@ type dateQueue []*node
 func (q *dateQueue) add(n *node) { heap.Push(q, n) }
 
 // take is nil when the queue is empty.
-func (q *dateQueue) take() *Commit {
+func (q *dateQueue) take() *object.Commit {
 	if len(*q) == 0 {
 		return nil
 	}

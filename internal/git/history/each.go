@@ -1,26 +1,24 @@
-package git
+package history
 
 import (
 	"context"
 	"fmt"
 	"iter"
 	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
 // Touch is a commit, and those of the paths that it touches.
 type Touch struct {
-	*Commit
+	*object.Commit
 	Paths []string
 }
 
-// LogEach is Log with [OnlyPath] for each of many paths, in one walk: what it gives of one path are the commits that Log gives, in
+// Each is [Log] with [OnlyPath] for each of many paths, in one walk: what it gives of one path are the commits that Log gives, in
 // the same order but for commits of one date. A commit that touches several paths comes once or, where dates of commits lie, more
 // than once, each time for other paths.
-func (s *Store) LogEach(ctx context.Context, from Hash, paths []string) iter.Seq2[Touch, error] {
-	return logEach(ctx, s, from, paths)
-}
-
-func logEach(ctx context.Context, p past, from Hash, paths []string) iter.Seq2[Touch, error] {
+func Each(ctx context.Context, p Repository, from object.Hash, paths []string) iter.Seq2[Touch, error] {
 	return func(yield func(Touch, error) bool) {
 		w := newEachWalk(p, paths)
 		err := w.push(ctx, from, w.all())
@@ -67,21 +65,21 @@ func (b bits) add(other bits) {
 	}
 }
 
-// eachWalk is one use of LogEach. Each commit in the queue is looked at for some paths: those that no merge
+// eachWalk is one use of Each. Each commit in the queue is looked at for some paths: those that no merge
 // led elsewhere.
 type eachWalk struct {
-	past
+	Repository
 	paths   []string
 	numbers map[string]int
 	folders map[string]bool
 	queue   dateQueue
 	order   int
-	due     map[Hash]bits // of commits in the queue: the paths that they are looked at for
-	seen    map[Hash]bits // the same of all commits
+	due     map[object.Hash]bits // of commits in the queue: the paths that they are looked at for
+	seen    map[object.Hash]bits // the same of all commits
 }
 
-func newEachWalk(p past, paths []string) *eachWalk {
-	w := &eachWalk{past: p, paths: paths, numbers: map[string]int{}, folders: map[string]bool{}, due: map[Hash]bits{}, seen: map[Hash]bits{}}
+func newEachWalk(p Repository, paths []string) *eachWalk {
+	w := &eachWalk{Repository: p, paths: paths, numbers: map[string]int{}, folders: map[string]bool{}, due: map[object.Hash]bits{}, seen: map[object.Hash]bits{}}
 	for n, name := range paths {
 		w.numbers[name] = n
 		for i := range name {
@@ -104,7 +102,7 @@ func (w *eachWalk) all() bits {
 }
 
 // push queues a commit for those of the paths that it was not queued for before.
-func (w *eachWalk) push(ctx context.Context, h Hash, paths bits) error {
+func (w *eachWalk) push(ctx context.Context, h object.Hash, paths bits) error {
 	c, err := w.Commit(ctx, h)
 	if err != nil {
 		return err
@@ -151,7 +149,7 @@ func (w *eachWalk) next(ctx context.Context) (Touch, error) {
 	}
 }
 
-func (w *eachWalk) touch(c *Commit, touched bits) Touch {
+func (w *eachWalk) touch(c *object.Commit, touched bits) Touch {
 	t := Touch{Commit: c}
 	for n, name := range w.paths {
 		if touched.has(n) {
@@ -163,13 +161,13 @@ func (w *eachWalk) touch(c *Commit, touched bits) Touch {
 
 // follow queues the parents that matter, and returns the paths that c touches: those in which it is like none of its
 // parents.
-func (w *eachWalk) follow(ctx context.Context, c *Commit, paths bits) (bits, error) {
+func (w *eachWalk) follow(ctx context.Context, c *object.Commit, paths bits) (bits, error) {
 	parents, err := w.Parents(ctx, c.Hash)
 	if err != nil {
 		return nil, err
 	}
 	if len(parents) == 0 {
-		return w.changed(ctx, c.Tree, Hash{}, paths)
+		return w.changed(ctx, c.Tree, object.Hash{}, paths)
 	}
 	rest := paths
 	for _, h := range parents {
@@ -198,9 +196,9 @@ func (w *eachWalk) follow(ctx context.Context, c *Commit, paths bits) (bits, err
 }
 
 // changed are those of the paths in which two trees differ.
-func (w *eachWalk) changed(ctx context.Context, a, b Hash, paths bits) (bits, error) {
+func (w *eachWalk) changed(ctx context.Context, a, b object.Hash, paths bits) (bits, error) {
 	out := w.empty()
-	err := w.Diff(ctx, b, a, func(dir string) bool { return w.folders[dir] }, func(p string, _, _ *Entry) error {
+	err := w.Diff(ctx, b, a, func(dir string) bool { return w.folders[dir] }, func(p string, _, _ *object.Entry) error {
 		if n, ok := w.numbers[p]; ok && paths.has(n) {
 			out.set(n)
 		}
@@ -211,9 +209,9 @@ func (w *eachWalk) changed(ctx context.Context, a, b Hash, paths bits) (bits, er
 
 // Newest finds for each path the newest commit that touches it, as git log does, in one walk. A path that no commit touches
 // is left out.
-func (s *Store) Newest(ctx context.Context, from Hash, paths []string) (map[string]*Commit, error) {
-	found := make(map[string]*Commit, len(paths))
-	for t, err := range s.LogEach(ctx, from, paths) {
+func Newest(ctx context.Context, p Repository, from object.Hash, paths []string) (map[string]*object.Commit, error) {
+	found := make(map[string]*object.Commit, len(paths))
+	for t, err := range Each(ctx, p, from, paths) {
 		if err != nil {
 			return nil, fmt.Errorf("find who changed %s: %w", strings.Join(paths, ", "), err)
 		}

@@ -1,4 +1,5 @@
-package git
+// Package merge merges and rebases commits without a folder for their files, as git does.
+package merge
 
 import (
 	"context"
@@ -12,6 +13,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 
+	"github.com/taxiway-ci/taxiway/internal/git/history"
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 	"github.com/taxiway-ci/taxiway/internal/git/pack"
 	"github.com/taxiway-ci/taxiway/internal/git/threeway"
@@ -33,81 +35,92 @@ func (e *ConflictError) Error() string {
 	return text
 }
 
-// MergeTree returns the tree of the merge of head into onto. It is the one of git's merge strategy
+// Repository is where the commits are, and where what is made of them is kept.
+type Repository interface {
+	history.Repository
+	history.Ancestry
+	Tree(ctx context.Context, h object.Hash) ([]object.Entry, error)
+	OpenBlob(ctx context.Context, h object.Hash) (r io.ReadCloser, size int64, err error)
+	// Keep stores an object in memory, for this repository only.
+	Keep(kind plumbing.ObjectType, content []byte) object.Hash
+}
+
+// Tree returns the tree of the merge of head into onto. It is the one of git's merge strategy
 // "ort" without the detection of renames: a file that one side renamed and the other side changed is a
 // conflict. Its new objects exist in this store only. A merge that needs a person is a *ConflictError.
-func (s *Store) MergeTree(ctx context.Context, onto, head Hash) (Hash, error) {
-	tree, err := s.mergedTree(ctx, onto, head, 0)
+func Tree(ctx context.Context, r Repository, onto, head object.Hash) (object.Hash, error) {
+	tree, err := store{r}.mergedTree(ctx, onto, head, 0)
 	if err != nil {
-		return Hash{}, fmt.Errorf("merge %.7s into %.7s: %w", head, onto, err)
+		return object.Hash{}, fmt.Errorf("merge %.7s into %.7s: %w", head, onto, err)
 	}
 	return tree, nil
 }
 
-// Keep stores a commit in memory, for this store only, and sets its hash.
-func (s *Store) Keep(c *Commit) *Commit {
-	c.Hash = s.keep(plumbing.CommitObject, object.FormatCommit(c))
+// store is a repository with what merging needs of it.
+type store struct{ Repository }
+
+// keep stores a commit in memory and sets its hash.
+func (s store) keep(c *object.Commit) *object.Commit {
+	c.Hash = s.Keep(plumbing.CommitObject, object.FormatCommit(c))
 	return c
 }
 
-// keep stores an object in memory.
-func (s *Store) keep(kind plumbing.ObjectType, content []byte) Hash {
-	o := object.New(kind, content)
-	if !s.Has(o.Hash) {
-		s.made[o.Hash] = o
-	}
-	return o.Hash
-}
+// maxDepth ends the reading of trees that hold themselves over and over; maxMerged bounds the bytes of merged files,
+// which are kept in memory.
+const (
+	maxDepth  = 4096
+	maxMerged = 64 << 20
+)
 
 // maxNested bounds how often histories may have been merged into each other for one merge.
 const maxNested = 16
 
 // mergedTree is the tree of a merge. Several merge bases are merged into one first, with their
 // conflicts in it, as git's recursive strategy does; nested counts these levels.
-func (s *Store) mergedTree(ctx context.Context, ours, theirs Hash, nested int) (Hash, error) {
+func (s store) mergedTree(ctx context.Context, ours, theirs object.Hash, nested int) (object.Hash, error) {
 	a, err := s.Commit(ctx, ours)
 	if err != nil {
-		return Hash{}, err
+		return object.Hash{}, err
 	}
 	b, err := s.Commit(ctx, theirs)
 	if err != nil {
-		return Hash{}, err
+		return object.Hash{}, err
 	}
 	base, err := s.baseTree(ctx, a, b, nested)
 	if err != nil {
-		return Hash{}, err
+		return object.Hash{}, err
 	}
 	return s.mergeTrees(ctx, base, a.Tree, b.Tree, nested)
 }
 
-func (s *Store) baseTree(ctx context.Context, a, b *Commit, nested int) (Hash, error) {
-	bases, err := s.MergeBases(ctx, a.Hash, b.Hash)
+func (s store) baseTree(ctx context.Context, a, b *object.Commit, nested int) (object.Hash, error) {
+	bases, err := history.MergeBases(ctx, s, a.Hash, b.Hash)
 	switch {
 	case err != nil:
-		return Hash{}, fmt.Errorf("look for the merge base: %w", err)
+		return object.Hash{}, fmt.Errorf("look for the merge base: %w", err)
 	case len(bases) == 0 && nested == 0:
-		return Hash{}, errors.New("the histories are unrelated: they have no commit in common")
+		return object.Hash{}, errors.New("the histories are unrelated: they have no commit in common")
 	case len(bases) == 0:
-		return Hash{}, nil
+		return object.Hash{}, nil
 	case nested >= maxNested || len(bases) > maxNested:
-		return Hash{}, fmt.Errorf("the branches were merged into each other more than %d times", maxNested)
+		return object.Hash{}, fmt.Errorf("the branches were merged into each other more than %d times", maxNested)
 	}
 	slices.Reverse(bases) // git begins with the oldest one
 	base, err := s.Commit(ctx, bases[0])
 	if err != nil {
-		return Hash{}, err
+		return object.Hash{}, err
 	}
 	for _, h := range bases[1:] {
 		next, err := s.Commit(ctx, h)
 		if err != nil {
-			return Hash{}, err
+			return object.Hash{}, err
 		}
 		tree, err := s.mergedTree(ctx, base.Hash, next.Hash, nested+1)
 		if err != nil {
-			return Hash{}, err
+			return object.Hash{}, err
 		}
-		base = s.Keep(&Commit{
-			Tree: tree, Parents: []Hash{base.Hash, next.Hash}, Author: next.Author, Committer: next.Committer, Message: "merged tree\n",
+		base = s.keep(&object.Commit{
+			Tree: tree, Parents: []object.Hash{base.Hash, next.Hash}, Author: next.Author, Committer: next.Committer, Message: "merged tree\n",
 		})
 	}
 	return base.Tree, nil
@@ -115,18 +128,18 @@ func (s *Store) baseTree(ctx context.Context, a, b *Commit, nested int) (Hash, e
 
 // mergeTrees merges the changes from base to ours and from base to theirs. With nested > 0 the result
 // is a merge base itself: conflicts are in it, as git writes them.
-func (s *Store) mergeTrees(ctx context.Context, base, ours, theirs Hash, nested int) (Hash, error) {
+func (s store) mergeTrees(ctx context.Context, base, ours, theirs object.Hash, nested int) (object.Hash, error) {
 	m := &treeMerge{store: s, nested: nested}
-	top, err := m.dir(ctx, [sides]Hash{base, ours, theirs}, "", 0)
+	top, err := m.dir(ctx, [sides]object.Hash{base, ours, theirs}, "", 0)
 	if err != nil {
-		return Hash{}, err
+		return object.Hash{}, err
 	}
 	if err := m.mergeContents(ctx); err != nil {
-		return Hash{}, err
+		return object.Hash{}, err
 	}
 	if len(m.conflicts) > 0 {
 		slices.Sort(m.conflicts)
-		return Hash{}, &ConflictError{slices.Compact(m.conflicts)}
+		return object.Hash{}, &ConflictError{slices.Compact(m.conflicts)}
 	}
 	h, _ := m.write(top)
 	return h, nil
@@ -142,7 +155,7 @@ const (
 
 // treeMerge merges folders entry by entry. Contents come last, since their blobs are fetched together.
 type treeMerge struct {
-	store     *Store
+	store     store
 	nested    int
 	seen      int64
 	contents  []*mergedFile
@@ -156,21 +169,21 @@ type mergedFolder struct{ entries []*mergedFile }
 // mergedFile is what an entry becomes: itself, a folder that was merged, or a content that is merged
 // of versions.
 type mergedFile struct {
-	Entry
+	object.Entry
 	path     string
 	folder   *mergedFolder
-	versions [sides]Hash
+	versions [sides]object.Hash
 }
 
 func (m *treeMerge) conflict(path, format string, args ...any) {
 	m.conflicts = append(m.conflicts, path+" ("+fmt.Sprintf(format, args...)+")")
 }
 
-func (m *treeMerge) dir(ctx context.Context, trees [sides]Hash, dir string, depth int) (*mergedFolder, error) {
-	if depth > maxTreeDepth {
-		return nil, pack.Over("the tree", int64(depth), maxTreeDepth, "folders in each other, or more")
+func (m *treeMerge) dir(ctx context.Context, trees [sides]object.Hash, dir string, depth int) (*mergedFolder, error) {
+	if depth > maxDepth {
+		return nil, pack.Over("the tree", int64(depth), maxDepth, "folders in each other, or more")
 	}
-	files, folders := map[string]*[sides]Entry{}, map[string]*[sides]Hash{}
+	files, folders := map[string]*[sides]object.Entry{}, map[string]*[sides]object.Hash{}
 	for side, tree := range trees {
 		entries, err := m.store.entries(ctx, tree)
 		if err != nil {
@@ -228,8 +241,8 @@ func settled[V comparable](v [sides]V) (winner V, ok bool) {
 	return winner, false
 }
 
-func (m *treeMerge) folder(ctx context.Context, trees [sides]Hash, name, path string, depth int) (*mergedFile, error) {
-	f := &mergedFile{Entry: Entry{Name: name, Mode: filemode.Dir}, path: path}
+func (m *treeMerge) folder(ctx context.Context, trees [sides]object.Hash, name, path string, depth int) (*mergedFile, error) {
+	f := &mergedFile{Entry: object.Entry{Name: name, Mode: filemode.Dir}, path: path}
 	if h, ok := settled(trees); ok {
 		f.Hash = h
 		if h.IsZero() {
@@ -246,13 +259,13 @@ func (m *treeMerge) folder(ctx context.Context, trees [sides]Hash, name, path st
 }
 
 // file merges a path that is not a folder; nil is deleted.
-func (m *treeMerge) file(v [sides]Entry, path string) *mergedFile {
+func (m *treeMerge) file(v [sides]object.Entry, path string) *mergedFile {
 	if e, ok := settled(v); ok {
 		return m.entry(e, path)
 	}
 	o, a, b := v[inBase], v[inOurs], v[inTheirs]
 	switch {
-	case a == Entry{} || b == Entry{}:
+	case a == object.Entry{} || b == object.Entry{}:
 		if m.nested == 0 {
 			m.conflict(path, "changed on one side and deleted or renamed on the other")
 		}
@@ -272,15 +285,15 @@ func (m *treeMerge) file(v [sides]Entry, path string) *mergedFile {
 	return m.regular(o, a, b, path)
 }
 
-func (m *treeMerge) entry(e Entry, path string) *mergedFile {
-	if e == (Entry{}) {
+func (m *treeMerge) entry(e object.Entry, path string) *mergedFile {
+	if e == (object.Entry{}) {
 		return nil
 	}
 	return &mergedFile{Entry: e, path: path}
 }
 
 // kind is the mode without the executable bit.
-func kind(e Entry) filemode.FileMode {
+func kind(e object.Entry) filemode.FileMode {
 	if e.Mode == filemode.Executable {
 		return filemode.Regular
 	}
@@ -288,7 +301,7 @@ func kind(e Entry) filemode.FileMode {
 }
 
 // regular merges a file that both sides changed or added.
-func (m *treeMerge) regular(o, a, b Entry, path string) *mergedFile {
+func (m *treeMerge) regular(o, a, b object.Entry, path string) *mergedFile {
 	f := m.entry(a, path)
 	mode, ok := settled([sides]filemode.FileMode{o.Mode, a.Mode, b.Mode})
 	if ok {
@@ -296,12 +309,12 @@ func (m *treeMerge) regular(o, a, b Entry, path string) *mergedFile {
 	} else if m.nested == 0 {
 		m.conflict(path, "executable on one side only")
 	}
-	f.versions = [sides]Hash{o.Hash, a.Hash, b.Hash}
+	f.versions = [sides]object.Hash{o.Hash, a.Hash, b.Hash}
 	if kind(o) != filemode.Regular {
-		f.versions[inBase] = Hash{}
+		f.versions[inBase] = object.Hash{}
 	}
 	if h, ok := settled(f.versions); ok {
-		f.Hash, f.versions = h, [sides]Hash{}
+		f.Hash, f.versions = h, [sides]object.Hash{}
 		return f
 	}
 	m.contents = append(m.contents, f)
@@ -310,7 +323,7 @@ func (m *treeMerge) regular(o, a, b Entry, path string) *mergedFile {
 
 // mergeContents merges the files of which both sides changed the content.
 func (m *treeMerge) mergeContents(ctx context.Context) error {
-	var blobs []Hash
+	var blobs []object.Hash
 	for _, f := range m.contents {
 		for _, h := range f.versions {
 			if !h.IsZero() {
@@ -348,13 +361,13 @@ func (m *treeMerge) content(ctx context.Context, f *mergedFile) error {
 	markers := threeway.Markers{Size: usual + perLevel*m.nested, Ours: "Temporary merge branch 1", Theirs: "Temporary merge branch 2"}
 	merged, conflicts := threeway.Merge(texts[inBase], texts[inOurs], texts[inTheirs], markers)
 	if conflicts > 0 && m.nested == 0 {
-		m.conflict(f.path, "changed on both sides in %s", plural(conflicts, "place"))
+		m.conflict(f.path, "changed on both sides in %s", places(conflicts))
 		return nil
 	}
-	if m.size += int64(len(merged)); m.size > maxBlob {
-		return pack.Over("the merge", m.size, maxBlob, "bytes of files that both sides changed, or more")
+	if m.size += int64(len(merged)); m.size > maxMerged {
+		return pack.Over("the merge", m.size, maxMerged, "bytes of files that both sides changed, or more")
 	}
-	f.Hash = m.store.keep(plumbing.BlobObject, merged)
+	f.Hash = m.store.Keep(plumbing.BlobObject, merged)
 	return nil
 }
 
@@ -364,7 +377,7 @@ func (m *treeMerge) binary(f *mergedFile) error {
 	case m.nested == 0:
 		m.conflict(f.path, "a binary file, changed on both sides")
 	case f.versions[inBase].IsZero():
-		f.Hash = m.store.keep(plumbing.BlobObject, nil)
+		f.Hash = m.store.Keep(plumbing.BlobObject, nil)
 	default:
 		f.Hash = f.versions[inBase]
 	}
@@ -372,7 +385,7 @@ func (m *treeMerge) binary(f *mergedFile) error {
 }
 
 // mergeable reads a content; nil is one that is too large. The zero hash is an empty one.
-func (s *Store) mergeable(ctx context.Context, h Hash) (content []byte, err error) {
+func (s store) mergeable(ctx context.Context, h object.Hash) (content []byte, err error) {
 	if h.IsZero() {
 		return []byte{}, nil
 	}
@@ -386,14 +399,14 @@ func (s *Store) mergeable(ctx context.Context, h Hash) (content []byte, err erro
 	}
 	content = make([]byte, size)
 	if _, err := io.ReadFull(r, content); err != nil {
-		return nil, fmt.Errorf("read blob %s of %s: %w", h, s.name, err)
+		return nil, fmt.Errorf("read blob %s: %w", h, err)
 	}
 	return content, nil
 }
 
 // write stores the trees of a folder and reports whether it has any files.
-func (m *treeMerge) write(f *mergedFolder) (h Hash, empty bool) {
-	entries := make([]Entry, 0, len(f.entries))
+func (m *treeMerge) write(f *mergedFolder) (h object.Hash, empty bool) {
+	entries := make([]object.Entry, 0, len(f.entries))
 	for _, e := range f.entries {
 		if e.folder != nil {
 			h, empty := m.write(e.folder)
@@ -405,5 +418,28 @@ func (m *treeMerge) write(f *mergedFolder) (h Hash, empty bool) {
 		entries = append(entries, e.Entry)
 	}
 	slices.SortFunc(entries, object.CompareEntries)
-	return m.store.keep(plumbing.TreeObject, object.FormatTree(entries)), len(entries) == 0
+	return m.store.Keep(plumbing.TreeObject, object.FormatTree(entries)), len(entries) == 0
+}
+
+func places(n int) string {
+	if n == 1 {
+		return "1 place"
+	}
+	return fmt.Sprintf("%d places", n)
+}
+
+// entries are those of a tree; the zero hash is an empty one.
+func (s store) entries(ctx context.Context, tree object.Hash) ([]object.Entry, error) {
+	if tree.IsZero() {
+		return nil, nil
+	}
+	return s.Tree(ctx, tree)
+}
+
+// below joins as it is written.
+func below(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
 }

@@ -1,11 +1,20 @@
-package git
+package history
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"slices"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
+
+// Ancestry is what the search for merge bases reads.
+type Ancestry interface {
+	Commit(ctx context.Context, h object.Hash) (*object.Commit, error)
+	Parents(ctx context.Context, h object.Hash) ([]object.Hash, error)
+	IsAncestor(ctx context.Context, old, young object.Hash) (bool, error)
+}
 
 // sides of a search for merge bases, as bits.
 const (
@@ -17,11 +26,11 @@ const (
 // MergeBases returns the best common ancestors of two commits: those that are not ancestors of
 // another one, newest first. Two branches that were merged into each other more than once may have
 // several. Unrelated histories have none.
-func (s *Store) MergeBases(ctx context.Context, one, two Hash) ([]Hash, error) {
+func MergeBases(ctx context.Context, a Ancestry, one, two object.Hash) ([]object.Hash, error) {
 	if one == two {
-		return []Hash{one}, nil
+		return []object.Hash{one}, nil
 	}
-	p := painter{store: s, sides: map[Hash]int{}}
+	p := painter{Ancestry: a, sides: map[object.Hash]int{}}
 	if err := errors.Join(p.paint(ctx, one, ofOne), p.paint(ctx, two, ofTwo)); err != nil {
 		return nil, err
 	}
@@ -30,44 +39,44 @@ func (s *Store) MergeBases(ctx context.Context, one, two Hash) ([]Hash, error) {
 			return nil, err
 		}
 	}
-	var bases []Hash
+	var bases []object.Hash
 	for _, h := range p.common {
 		if p.sides[h]&isOld == 0 {
 			bases = append(bases, h)
 		}
 	}
-	return s.withoutAncestors(ctx, bases)
+	return withoutAncestors(ctx, a, bases)
 }
 
 // painter walks back from two commits at once, the latest commits first.
 type painter struct {
-	store  *Store
-	sides  map[Hash]int
-	queue  []*Commit // by date, the latest last
-	young  int       // commits in the queue that are not old
-	common []Hash
+	Ancestry
+	sides  map[object.Hash]int
+	queue  []*object.Commit // by date, the latest last
+	young  int              // commits in the queue that are not old
+	common []object.Hash
 }
 
 // paint notes that a commit can be reached from what the sides stand for.
-func (p *painter) paint(ctx context.Context, h Hash, sides int) error {
+func (p *painter) paint(ctx context.Context, h object.Hash, sides int) error {
 	if p.sides[h]&sides == sides {
 		return nil
 	}
-	c, err := p.store.Commit(ctx, h)
+	c, err := p.Commit(ctx, h)
 	if err != nil {
 		return err
 	}
 	wasYoung := p.sides[h]&isOld == 0
 	p.sides[h] |= sides
 	young := p.sides[h]&isOld == 0
-	if slices.ContainsFunc(p.queue, func(o *Commit) bool { return o.Hash == h }) {
+	if slices.ContainsFunc(p.queue, func(o *object.Commit) bool { return o.Hash == h }) {
 		if wasYoung && !young {
 			p.young--
 		}
 		return nil
 	}
 	const earlier = 1 // of two commits with one date, the first comes first
-	i, _ := slices.BinarySearchFunc(p.queue, c, func(a, b *Commit) int {
+	i, _ := slices.BinarySearchFunc(p.queue, c, func(a, b *object.Commit) int {
 		return cmp.Or(a.Committer.When.Compare(b.Committer.When), earlier)
 	})
 	p.queue = slices.Insert(p.queue, i, c)
@@ -88,7 +97,7 @@ func (p *painter) step(ctx context.Context) error {
 		p.common = append(p.common, c.Hash)
 		sides |= isOld
 	}
-	parents, err := p.store.Parents(ctx, c.Hash)
+	parents, err := p.Parents(ctx, c.Hash)
 	if err != nil {
 		return err
 	}
@@ -102,15 +111,15 @@ func (p *painter) step(ctx context.Context) error {
 
 // withoutAncestors leaves out the ancestors of other ones, which the walk misses where a commit is
 // dated before its parent.
-func (s *Store) withoutAncestors(ctx context.Context, all []Hash) ([]Hash, error) {
-	var best []Hash
+func withoutAncestors(ctx context.Context, a Ancestry, all []object.Hash) ([]object.Hash, error) {
+	var best []object.Hash
 	for _, h := range all {
 		isBest := true
 		for _, other := range all {
 			if h == other {
 				continue
 			}
-			older, err := s.IsAncestor(ctx, h, other)
+			older, err := a.IsAncestor(ctx, h, other)
 			if err != nil {
 				return nil, err
 			}

@@ -1,4 +1,4 @@
-package git
+package history
 
 import (
 	"context"
@@ -13,22 +13,24 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
 // graph is a history in memory, of which a part is at hand; the rest must be fetched.
 type graph struct {
-	commits map[Hash]*Commit
-	here    map[Hash]bool
-	ends    map[Hash]bool // where the repository itself is shallow
-	step    int           // generations that a fetch brings
+	commits map[object.Hash]*object.Commit
+	here    map[object.Hash]bool
+	ends    map[object.Hash]bool // where the repository itself is shallow
+	step    int                  // generations that a fetch brings
 	fetches int
 }
 
-func (g *graph) Has(h Hash) bool { return g.here[h] }
+func (g *graph) Has(h object.Hash) bool { return g.here[h] }
 
-func (g *graph) Commit(_ context.Context, h Hash) (*Commit, error) {
+func (g *graph) Commit(_ context.Context, h object.Hash) (*object.Commit, error) {
 	if g.commits[h] == nil {
-		return nil, fmt.Errorf("commit %s: %w", h, ErrNotFound)
+		return nil, fmt.Errorf("commit %s: %w", h, object.ErrNotFound)
 	}
 	if !g.here[h] {
 		g.fetch(h)
@@ -36,7 +38,7 @@ func (g *graph) Commit(_ context.Context, h Hash) (*Commit, error) {
 	return g.commits[h], nil
 }
 
-func (g *graph) Parents(_ context.Context, h Hash) ([]Hash, error) {
+func (g *graph) Parents(_ context.Context, h object.Hash) ([]object.Hash, error) {
 	if g.ends[h] {
 		return nil, nil
 	}
@@ -46,11 +48,11 @@ func (g *graph) Parents(_ context.Context, h Hash) ([]Hash, error) {
 	return g.commits[h].Parents, nil
 }
 
-func (g *graph) fetch(h Hash) {
+func (g *graph) fetch(h object.Hash) {
 	g.fetches++
-	at := []Hash{h}
+	at := []object.Hash{h}
 	for range g.step + 1 {
-		var next []Hash
+		var next []object.Hash
 		for _, h := range at {
 			g.here[h] = true
 			if !g.ends[h] {
@@ -61,15 +63,15 @@ func (g *graph) fetch(h Hash) {
 	}
 }
 
-func (g *graph) Need(context.Context, ...Hash) error { return errors.New("there are no blobs") }
+func (g *graph) Need(context.Context, ...object.Hash) error { return errors.New("there are no blobs") }
 
-func (g *graph) Diff(context.Context, Hash, Hash, func(string) bool, func(string, *Entry, *Entry) error) error {
+func (g *graph) Diff(context.Context, object.Hash, object.Hash, func(string) bool, func(string, *object.Entry, *object.Entry) error) error {
 	return errors.New("there are no trees")
 }
 
 // behind are all commits that can be reached.
-func (g *graph) behind(from []Hash, first bool) map[Hash]bool {
-	found := map[Hash]bool{}
+func (g *graph) behind(from []object.Hash, first bool) map[object.Hash]bool {
+	found := map[object.Hash]bool{}
 	for todo := slices.Clone(from); len(todo) > 0; todo = todo[1:] {
 		if !found[todo[0]] {
 			found[todo[0]] = true
@@ -79,7 +81,7 @@ func (g *graph) behind(from []Hash, first bool) map[Hash]bool {
 	return found
 }
 
-func (g *graph) followed(h Hash, first bool) []Hash {
+func (g *graph) followed(h object.Hash, first bool) []object.Hash {
 	parents := g.commits[h].Parents
 	switch {
 	case g.ends[h]:
@@ -91,8 +93,8 @@ func (g *graph) followed(h Hash, first bool) []Hash {
 }
 
 // named is the commit with that number.
-func named(n int) Hash {
-	var h Hash
+func named(n int) object.Hash {
+	var h object.Hash
 	binary.BigEndian.PutUint32(h[:], uint32(n+1))
 	return h
 }
@@ -112,10 +114,10 @@ func clocks() map[string]func(random *rand.Rand, n int) int64 {
 
 // randomGraph has up to 50 commits: merges of up to four parents, criss-cross ones, several roots.
 func randomGraph(random *rand.Rand, clock func(*rand.Rand, int) int64) *graph {
-	g := &graph{commits: map[Hash]*Commit{}, here: map[Hash]bool{}, ends: map[Hash]bool{}, step: 1 + random.IntN(3)}
+	g := &graph{commits: map[object.Hash]*object.Commit{}, here: map[object.Hash]bool{}, ends: map[object.Hash]bool{}, step: 1 + random.IntN(3)}
 	merges := 1 + random.IntN(6)
 	for n := range 1 + random.IntN(50) {
-		c := &Commit{Hash: named(n), Committer: Signature{When: time.Unix(clock(random, n), 0)}}
+		c := &object.Commit{Hash: named(n), Committer: object.Signature{When: time.Unix(clock(random, n), 0)}}
 		parents := 1
 		if random.IntN(10) < merges {
 			parents = 2 + random.IntN(3)
@@ -139,7 +141,7 @@ func randomGraph(random *rand.Rand, clock func(*rand.Rand, int) int64) *graph {
 
 // cut leaves only a part at hand, which has the given commits and what is a few generations behind
 // them. With ends, the repository itself is shallow there.
-func (g *graph) cut(tips []Hash, generations int, ends bool) {
+func (g *graph) cut(tips []object.Hash, generations int, ends bool) {
 	step := g.step
 	g.step = generations
 	for _, h := range tips {
@@ -153,8 +155,8 @@ func (g *graph) cut(tips []Hash, generations int, ends bool) {
 	}
 }
 
-func pick(random *rand.Rand, n, most int) []Hash {
-	var all []Hash
+func pick(random *rand.Rand, n, most int) []object.Hash {
+	var all []object.Hash
 	for range most {
 		all = append(all, named(max(random.IntN(n), random.IntN(n))))
 	}
@@ -179,9 +181,9 @@ func TestLogIsReachabilityOnRandomGraphs(t *testing.T) {
 			}
 			if how == 2 {
 				shallow++
-				r.Not = slices.DeleteFunc(r.Not, func(h Hash) bool { return !g.here[h] }) // it is not in the repository
+				r.Not = slices.DeleteFunc(r.Not, func(h object.Hash) bool { return !g.here[h] }) // it is not in the repository
 			}
-			got := given(t, logOf(t.Context(), g, r))
+			got := given(t, Log(t.Context(), g, r))
 
 			out := g.behind(r.Not, false)
 			want := g.behind(r.From, r.FirstParent)
@@ -207,9 +209,9 @@ func TestLogIsReachabilityOnRandomGraphs(t *testing.T) {
 }
 
 // given are the commits of a walk.
-func given(t *testing.T, log iter.Seq2[*Commit, error]) []Hash {
+func given(t *testing.T, log iter.Seq2[*object.Commit, error]) []object.Hash {
 	t.Helper()
-	var got []Hash
+	var got []object.Hash
 	for c, err := range log {
 		require.NoError(t, err)
 		got = append(got, c.Hash)
@@ -218,10 +220,10 @@ func given(t *testing.T, log iter.Seq2[*Commit, error]) []Hash {
 }
 
 // inOrder sorts commits as Log says that it does.
-func inOrder(g *graph, r Range, want map[Hash]bool) []Hash {
-	var got, next []Hash
-	found := map[Hash]bool{}
-	find := func(all []Hash) {
+func inOrder(g *graph, r Range, want map[object.Hash]bool) []object.Hash {
+	var got, next []object.Hash
+	found := map[object.Hash]bool{}
+	find := func(all []object.Hash) {
 		for _, h := range all {
 			if want[h] && !found[h] {
 				found[h], next = true, append(next, h)
@@ -247,28 +249,28 @@ func TestLogFetchesNothingThatIsNotNeeded(t *testing.T) {
 	t.Parallel()
 	for name, clock := range clocks() {
 		random := rand.New(rand.NewPCG(1, 4))
-		g := &graph{commits: map[Hash]*Commit{}, here: map[Hash]bool{}, step: 1}
+		g := &graph{commits: map[object.Hash]*object.Commit{}, here: map[object.Hash]bool{}, step: 1}
 		for n := range 300 { // every tenth is a merge of two commits on the one nine before
-			c := &Commit{Hash: named(n), Committer: Signature{When: time.Unix(clock(random, n), 0)}}
+			c := &object.Commit{Hash: named(n), Committer: object.Signature{When: time.Unix(clock(random, n), 0)}}
 			if n > 0 {
-				c.Parents = []Hash{named(n - 1)}
+				c.Parents = []object.Hash{named(n - 1)}
 			}
 			if n%10 == 0 && n > 0 {
-				side := &Commit{Hash: named(1000 + n), Parents: []Hash{named(n - 9)}, Committer: c.Committer}
+				side := &object.Commit{Hash: named(1000 + n), Parents: []object.Hash{named(n - 9)}, Committer: c.Committer}
 				g.commits[side.Hash] = side
 				c.Parents = append(c.Parents, side.Hash)
 			}
 			g.commits[c.Hash] = c
 		}
 		from, base := named(299), named(285)
-		g.cut([]Hash{from}, 24, false) // up to commit 275; what is kept was built on 281
-		got := given(t, logOf(t.Context(), g, Range{From: []Hash{from}, Not: []Hash{base}}))
+		g.cut([]object.Hash{from}, 24, false) // up to commit 275; what is kept was built on 281
+		got := given(t, Log(t.Context(), g, Range{From: []object.Hash{from}, Not: []object.Hash{base}}))
 		assert.Len(t, got, 14+1, name)
 		assert.Zero(t, g.fetches, name)
 
-		g.here = map[Hash]bool{}
-		g.cut([]Hash{from}, 10, false)
-		got = given(t, logOf(t.Context(), g, Range{From: []Hash{from}, Not: []Hash{base}}))
+		g.here = map[object.Hash]bool{}
+		g.cut([]object.Hash{from}, 10, false)
+		got = given(t, Log(t.Context(), g, Range{From: []object.Hash{from}, Not: []object.Hash{base}}))
 		assert.Len(t, got, 14+1, name)
 		assert.LessOrEqual(t, g.fetches, 12, "%s: a fetch a generation, down to 281", name)
 		assert.False(t, g.here[named(277)], "%s: and not further", name)
@@ -289,15 +291,15 @@ func TestLogOfTheWhole(t *testing.T) {
 			delete(whole, h)
 		}
 		g.cut(slices.Concat(r.From, r.Not), 1+random.IntN(8), true)
-		var got []Hash
+		var got []object.Hash
 		var failed error
-		for c, err := range logOf(t.Context(), g, r) {
+		for c, err := range Log(t.Context(), g, r) {
 			if failed = err; err == nil {
 				got = append(got, c.Hash)
 			}
 		}
 		if failed != nil {
-			require.ErrorIs(t, failed, ErrShallow)
+			require.ErrorIs(t, failed, object.ErrShallow)
 			refused++
 			continue
 		}
@@ -316,13 +318,13 @@ func TestLogGoesOnAfterTheEndOfAShallowRepository(t *testing.T) {
 	t.Parallel()
 	g := randomGraph(rand.New(rand.NewPCG(9, 6)), clocks()["right"])
 	tip := named(len(g.commits) - 1)
-	g.cut([]Hash{tip}, 2, true)
-	want := len(g.behind([]Hash{tip}, false))
+	g.cut([]object.Hash{tip}, 2, true)
+	want := len(g.behind([]object.Hash{tip}, false))
 	require.NotEmpty(t, g.ends)
 	for _, whole := range []bool{false, true} {
 		got, cuts := 0, 0
-		for c, err := range logOf(t.Context(), g, Range{From: []Hash{tip}, Whole: whole}) {
-			if errors.Is(err, ErrShallow) {
+		for c, err := range Log(t.Context(), g, Range{From: []object.Hash{tip}, Whole: whole}) {
+			if errors.Is(err, object.ErrShallow) {
 				cuts++
 				continue
 			}

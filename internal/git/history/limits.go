@@ -1,10 +1,12 @@
-package git
+package history
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"slices"
+
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
 // limits finds the commits that can be reached from Range.From and not from Range.Not.
@@ -15,21 +17,21 @@ import (
 // comes before a commit does not lead to it. This is exact, it asks nothing of dates, and in an
 // ordinary history it ends at the oldest commit on which anything that is kept was built.
 type limits struct {
-	past  past
+	past  Repository
 	r     Range
-	nodes map[Hash]*node // also by the hash of a tag that was given
-	unmet map[Hash]bool  // of Not, neither at hand nor found yet
-	queue dateQueue      // not followed yet, with their parents at hand
-	edge  []*node        // not followed yet; their parents must be fetched
-	cut   []*node        // left out, and their parents are not in the repository
-	open  int            // kept commits in queue and edge
-	wait  int            // commits to follow before the ends are looked at again
-	runs  int            // searches so far, see comesBefore
+	nodes map[object.Hash]*node // also by the hash of a tag that was given
+	unmet map[object.Hash]bool  // of Not, neither at hand nor found yet
+	queue dateQueue             // not followed yet, with their parents at hand
+	edge  []*node               // not followed yet; their parents must be fetched
+	cut   []*node               // left out, and their parents are not in the repository
+	open  int                   // kept commits in queue and edge
+	wait  int                   // commits to follow before the ends are looked at again
+	runs  int                   // searches so far, see comesBefore
 }
 
 // node is a commit in a walk.
 type node struct {
-	commit   *Commit
+	commit   *object.Commit
 	order    int
 	out      bool // left out
 	waiting  bool // in queue or edge
@@ -41,25 +43,25 @@ type node struct {
 // date is the committer's, in seconds; 0 where the commit has none that can be read.
 func (n *node) date() int64 { return max(0, n.commit.Committer.When.Unix()) }
 
-func newLimits(p past, r Range) *limits {
-	return &limits{past: p, r: r, nodes: map[Hash]*node{}, unmet: map[Hash]bool{}}
+func newLimits(p Repository, r Range) *limits {
+	return &limits{past: p, r: r, nodes: map[object.Hash]*node{}, unmet: map[object.Hash]bool{}}
 }
 
 // keeps reports whether a commit is in the range.
-func (l *limits) keeps(h Hash) bool {
+func (l *limits) keeps(h object.Hash) bool {
 	n := l.nodes[h]
 	return n != nil && !n.out
 }
 
 // isNot reports whether a commit is one of Not itself.
-func (l *limits) isNot(h Hash) bool {
-	return slices.ContainsFunc(l.r.Not, func(not Hash) bool { return l.nodes[not] == l.nodes[h] })
+func (l *limits) isNot(h object.Hash) bool {
+	return slices.ContainsFunc(l.r.Not, func(not object.Hash) bool { return l.nodes[not] == l.nodes[h] })
 }
 
 // parents are those that were followed, kept or not.
-func (l *limits) parents(h Hash) []Hash {
+func (l *limits) parents(h object.Hash) []object.Hash {
 	n := l.nodes[h]
-	all := make([]Hash, 0, len(n.parents))
+	all := make([]object.Hash, 0, len(n.parents))
 	for _, p := range n.parents {
 		all = append(all, p.commit.Hash)
 	}
@@ -105,7 +107,7 @@ func (l *limits) step(ctx context.Context) (more bool, err error) {
 	case len(l.edge) > 0:
 		return true, l.followEdge(ctx)
 	}
-	return false, ErrShallow // left out, and cut off before it was closed
+	return false, object.ErrShallow // left out, and cut off before it was closed
 }
 
 // followEdge follows the latest of the commits whose parents must be fetched.
@@ -137,7 +139,7 @@ func (l *limits) addUnmet(ctx context.Context) error {
 }
 
 // add makes a commit known and gives it.
-func (l *limits) add(ctx context.Context, h Hash, out bool) (*node, error) {
+func (l *limits) add(ctx context.Context, h object.Hash, out bool) (*node, error) {
 	if l.unmet[h] {
 		delete(l.unmet, h)
 		out = true
@@ -195,7 +197,7 @@ func (l *limits) follow(ctx context.Context, n *node) error {
 		l.open--
 	}
 	parents, err := parentsOf(ctx, l.past, n.commit, l.r.Whole)
-	if errors.Is(err, ErrShallow) && n.out {
+	if errors.Is(err, object.ErrShallow) && n.out {
 		l.cut = append(l.cut, n)
 		return nil
 	}

@@ -1,4 +1,4 @@
-package git
+package merge
 
 import (
 	"context"
@@ -8,22 +8,24 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 
+	"github.com/taxiway-ci/taxiway/internal/git/history"
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 	"github.com/taxiway-ci/taxiway/internal/git/threeway"
 )
 
 // Rebase replays the commits of head that onto lacks on top of onto, as git rebase does: merges are
 // left out, and so are changes that onto already has. The new commits exist in this store only; they
 // keep author, committer and dates, so the same two commits always give the same result. It returns
-// the last one. What can't be replayed is a *ConflictError. Renames are not followed, see MergeTree.
-func (s *Store) Rebase(ctx context.Context, onto, head Hash) (*Commit, error) {
-	at, err := s.rebase(ctx, onto, head)
+// the last one. What can't be replayed is a *ConflictError. Renames are not followed, see [Tree].
+func Rebase(ctx context.Context, r Repository, onto, head object.Hash) (*object.Commit, error) {
+	at, err := store{r}.rebase(ctx, onto, head)
 	if err != nil {
 		return nil, fmt.Errorf("rebase %.7s onto %.7s: %w", head, onto, err)
 	}
 	return at, nil
 }
 
-func (s *Store) rebase(ctx context.Context, onto, head Hash) (*Commit, error) {
+func (s store) rebase(ctx context.Context, onto, head object.Hash) (*object.Commit, error) {
 	at, err := s.Commit(ctx, onto)
 	if err != nil {
 		return nil, err
@@ -42,7 +44,7 @@ func (s *Store) rebase(ctx context.Context, onto, head Hash) (*Commit, error) {
 }
 
 // replay makes the change of a commit once more, on top of another one.
-func (s *Store) replay(ctx context.Context, at, c *Commit) (*Commit, error) {
+func (s store) replay(ctx context.Context, at, c *object.Commit) (*object.Commit, error) {
 	if len(c.Parents) == 1 && c.Parents[0] == at.Hash {
 		return c, nil
 	}
@@ -57,30 +59,30 @@ func (s *Store) replay(ctx context.Context, at, c *Commit) (*Commit, error) {
 	if tree == at.Tree && c.Tree != before {
 		return at, nil // the change is there already
 	}
-	return s.Keep(&Commit{Tree: tree, Parents: []Hash{at.Hash}, Author: c.Author, Committer: c.Committer, Message: c.Message}), nil
+	return s.keep(&object.Commit{Tree: tree, Parents: []object.Hash{at.Hash}, Author: c.Author, Committer: c.Committer, Message: c.Message}), nil
 }
 
 // treeBefore is the tree of a commit's first parent, or the zero hash.
-func (s *Store) treeBefore(ctx context.Context, c *Commit) (Hash, error) {
+func (s store) treeBefore(ctx context.Context, c *object.Commit) (object.Hash, error) {
 	parents, err := s.Parents(ctx, c.Hash)
 	if err != nil || len(parents) == 0 {
-		return Hash{}, err
+		return object.Hash{}, err
 	}
 	parent, err := s.Commit(ctx, parents[0])
 	if err != nil {
-		return Hash{}, err
+		return object.Hash{}, err
 	}
 	return parent.Tree, nil
 }
 
 // toReplay lists the commits of head that onto lacks, without merges and without those whose change
 // onto has, in the order in which they are replayed.
-func (s *Store) toReplay(ctx context.Context, onto, head Hash) ([]*Commit, error) {
+func (s store) toReplay(ctx context.Context, onto, head object.Hash) ([]*object.Commit, error) {
 	all, err := s.between(ctx, onto, head)
 	if err != nil {
 		return nil, err
 	}
-	isMerge := func(c *Commit) bool { return len(c.Parents) > 1 }
+	isMerge := func(c *object.Commit) bool { return len(c.Parents) > 1 }
 	todo := slices.DeleteFunc(parentsFirst(all), isMerge)
 	if len(todo) == 0 {
 		return nil, nil
@@ -96,9 +98,9 @@ func (s *Store) toReplay(ctx context.Context, onto, head Hash) ([]*Commit, error
 	return s.withoutApplied(ctx, todo, there)
 }
 
-func (s *Store) between(ctx context.Context, not, from Hash) ([]*Commit, error) {
-	var all []*Commit
-	for c, err := range s.Log(ctx, Range{From: []Hash{from}, Not: []Hash{not}}) {
+func (s store) between(ctx context.Context, not, from object.Hash) ([]*object.Commit, error) {
+	var all []*object.Commit
+	for c, err := range history.Log(ctx, s, history.Range{From: []object.Hash{from}, Not: []object.Hash{not}}) {
 		if err != nil {
 			return nil, err
 		}
@@ -109,15 +111,15 @@ func (s *Store) between(ctx context.Context, not, from Hash) ([]*Commit, error) 
 
 // parentsFirst sorts commits as git log --topo-order --reverse does: a line of history stays together,
 // and of a merge the first parent's line comes first.
-func parentsFirst(all []*Commit) []*Commit {
-	byHash, children := map[Hash]*Commit{}, map[Hash]int{}
+func parentsFirst(all []*object.Commit) []*object.Commit {
+	byHash, children := map[object.Hash]*object.Commit{}, map[object.Hash]int{}
 	for _, c := range all {
 		byHash[c.Hash] = c
 		for _, p := range c.Parents {
 			children[p]++
 		}
 	}
-	var stack, sorted []*Commit
+	var stack, sorted []*object.Commit
 	for _, c := range slices.Backward(all) {
 		if children[c.Hash] == 0 {
 			stack = append(stack, c)
@@ -141,11 +143,11 @@ func parentsFirst(all []*Commit) []*Commit {
 // touched is a path that a commit changes.
 type touched struct {
 	path          string
-	before, after Entry
+	before, after object.Entry
 }
 
 // withoutApplied leaves out the commits whose change one of the others makes too.
-func (s *Store) withoutApplied(ctx context.Context, todo, there []*Commit) ([]*Commit, error) {
+func (s store) withoutApplied(ctx context.Context, todo, there []*object.Commit) ([]*object.Commit, error) {
 	byPaths := map[string][][]touched{}
 	for _, c := range there {
 		change, err := s.change(ctx, c)
@@ -154,7 +156,7 @@ func (s *Store) withoutApplied(ctx context.Context, todo, there []*Commit) ([]*C
 		}
 		byPaths[pathsOf(change)] = append(byPaths[pathsOf(change)], change)
 	}
-	var left []*Commit
+	var left []*object.Commit
 	for _, c := range todo {
 		change, err := s.change(ctx, c)
 		if err != nil {
@@ -177,13 +179,13 @@ func (s *Store) withoutApplied(ctx context.Context, todo, there []*Commit) ([]*C
 	return left, nil
 }
 
-func (s *Store) change(ctx context.Context, c *Commit) ([]touched, error) {
+func (s store) change(ctx context.Context, c *object.Commit) ([]touched, error) {
 	before, err := s.treeBefore(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	var all []touched
-	err = s.Diff(ctx, before, c.Tree, func(string) bool { return true }, func(path string, before, after *Entry) error {
+	err = s.Diff(ctx, before, c.Tree, func(string) bool { return true }, func(path string, before, after *object.Entry) error {
 		t := touched{path: path}
 		if before != nil {
 			t.before = *before
@@ -207,7 +209,7 @@ func pathsOf(change []touched) string {
 
 // sameChange reports whether two changes of the same paths have the same patch, wherever in the files
 // it applies.
-func (s *Store) sameChange(ctx context.Context, a, b []touched) (bool, error) {
+func (s store) sameChange(ctx context.Context, a, b []touched) (bool, error) {
 	for i := range a {
 		x, y := a[i], b[i]
 		if x.before == y.before && x.after == y.after {
@@ -217,7 +219,7 @@ func (s *Store) sameChange(ctx context.Context, a, b []touched) (bool, error) {
 			return false, nil
 		}
 		var texts [4][]byte
-		for j, h := range []Hash{x.before.Hash, x.after.Hash, y.before.Hash, y.after.Hash} {
+		for j, h := range []object.Hash{x.before.Hash, x.after.Hash, y.before.Hash, y.after.Hash} {
 			content, err := s.mergeable(ctx, h)
 			if err != nil || content == nil {
 				return false, err
