@@ -68,3 +68,29 @@ func TestReadmesNameEveryKey(t *testing.T) {
 		}
 	}
 }
+
+// All pages name the images by one reference: where the README pushes them, and as the version that it gives them.
+func TestReadmesNameOneImageReference(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	pushed := regexp.MustCompile(`go run \./images push (\S+) --version ([0-9.]+[0-9])`).FindSubmatch(readme)
+	require.NotNil(t, pushed, "the README pushes the images")
+	image := regexp.MustCompile(`repository: (\S+)/([a-z-]+)(?:,|\n) *tag: "?([^\s"}]+)`)
+	named := 0
+	for _, pattern := range []string{"../*.md", "*.md", "*/*.md", "../resources/*/README.md", "../images/README.md"} {
+		pages, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, page := range pages {
+			text, err := os.ReadFile(page)
+			require.NoError(t, err)
+			for _, found := range image.FindAllSubmatch(text, -1) {
+				if _, own := OwnTypes()[string(found[2])]; own {
+					named++
+					assert.Equal(t, string(pushed[1])+" "+string(pushed[2]), string(found[1])+" "+string(found[3]), "%s: %s", page, found[0])
+				}
+			}
+		}
+	}
+	assert.GreaterOrEqual(t, named, len(OwnTypes()))
+}
