@@ -93,7 +93,7 @@ func mayImport() map[string][]string {
 
 		// one resource type: never another one
 		"resources/cepler-gate":         {"internal/cepler", "internal/concourse", "internal/deployments", "internal/forge", "internal/gates", "internal/git", "internal/lineage", "internal/markdown", "internal/memo", "internal/promotion", "internal/proposal", "internal/vendored", "internal/version", "internal/visible"},
-		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git", "internal/memo"},
+		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git", "internal/memo", "internal/visible"},
 		"resources/promote-rc":          {"internal/artifact", "internal/concourse", "internal/forge", "internal/git", "internal/proposal", "internal/release", "internal/version", "internal/markdown"},
 		"resources/semver-git":          {"internal/artifact", "internal/concourse", "internal/git", "internal/release", "internal/version", "internal/memo"},
 		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/strict", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},

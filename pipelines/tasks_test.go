@@ -409,10 +409,14 @@ func TestWebhookTask(t *testing.T) {
 	_, out, err := runTask(t, "webhook.sh", nil, nil, "URL="+server.URL+"/hook", `MESSAGE={"status":"failed"}`)
 	require.NoError(t, err, out)
 	assert.Equal(t, `POST application/json {"status":"failed"}`, <-received)
+	files := map[string]string{"prod-out/message.json": `{"text":"it's \"there\""}` + "\n"}
+	_, out, err = runTask(t, "webhook.sh", nil, files, "URL="+server.URL+"/hook", "MESSAGE_FILE=repo/prod-out/message.json")
+	require.NoError(t, err, out)
+	assert.Equal(t, `POST application/json {"text":"it's \"there\""}`, <-received)
 
 	_, out, err = runTask(t, "webhook.sh", nil, nil, "URL="+server.URL+"/s3cret", "MESSAGE={}")
 	require.Error(t, err, "a refused message must fail the task")
 	assert.Contains(t, out, "the webhook did not take the message about this job: ")
-	assert.True(t, strings.HasSuffix(strings.TrimSpace(out), "this is not why the job failed: the reason is above, before this message"), out)
+	assert.True(t, strings.HasSuffix(strings.TrimSpace(out), "this changes nothing about the job: if it failed, the reason is above, before this message"), out)
 	assert.NotContains(t, out, "s3cret")
 }

@@ -24,9 +24,6 @@ type Gate struct {
 	// Gated is false when nothing holds the environment back: there is no
 	// gates file, or the gate is HEAD without further rules.
 	Gated bool
-	// Missing says that the gates file has none for the environment, and that only a pipeline says
-	// whether that holds it back.
-	Missing bool
 }
 
 // headGate is the gate that is always open.
@@ -48,10 +45,7 @@ func (r *Repository) gate(ctx context.Context, v *View, environment string) (*Ga
 		return &Gate{Commit: v.Head}, nil
 	}
 	rule, ok := v.Gates.For(environment)
-	if !ok && r.allEnvironments {
-		return &Gate{Commit: v.Head, Missing: true}, nil
-	}
-	if !ok {
+	if !ok { // the file alone decides, for a resource as for a person who looks at a clone
 		return nil, fmt.Errorf("%w: %s of branch %s has no gate for %s%s; add `%s: HEAD`, or the commit it may deploy up to", ErrNothingYet, r.src.GatesFile, r.src.GatesBranchName(), environment, misspelt(v, environment), environment)
 	}
 	if rule.Commit == headGate {

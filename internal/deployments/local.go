@@ -16,7 +16,6 @@ func ExplainLocal(ctx context.Context, src Source, clone *git.Clone, now time.Ti
 // ExplainCopy explains a copy of a repository that has the refs that all returns.
 func ExplainCopy(ctx context.Context, src Source, store *git.Store, all func() (map[string]git.Hash, error), now time.Time, environments ...string) (*Explanation, error) {
 	r := Copy(src, store, all, func(string, ...any) {})
-	r.allEnvironments = true
 	view, err := r.ViewNow(ctx)
 	if err != nil {
 		return nil, err

@@ -108,10 +108,6 @@ func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Envi
 	if p.Gate, err = r.gate(ctx, v, env.Name); err != nil {
 		return err
 	}
-	if p.Gate.Missing {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%s of branch %s has no gate for %s%s: a pipeline that gates it waits for one, and every other does not",
-			r.src.GatesFile, r.src.GatesBranchName(), env.Name, misspelt(v, env.Name)))
-	}
 	if err := r.upstreamDeployed(ctx, v, u, p.Gate); err != nil {
 		return err
 	}

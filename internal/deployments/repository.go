@@ -31,9 +31,6 @@ type Repository struct {
 	remote RefReader
 	store  *git.Store
 	logf   Logf
-	// allEnvironments says that the source is of no environment's resource, but of a person who looks at
-	// all of them: pipelines may give only some environments the gates file.
-	allEnvironments bool
 
 	configs map[plumbing.Hash]parsed[*cepler.Config]
 	states  map[plumbing.Hash]parsed[*cepler.State]

@@ -218,8 +218,8 @@ func (l *linter) use(j Job, s Step, used map[string]bool) {
 	case KindGet:
 		used[s.Get.Resource] = true
 		l.resourceExists(s, s.Get.Resource)
-		if l.typeOf(s.Get.Resource) == ceplerOut {
-			l.errorf(s.Line, "direction", "get the cepler-in resource of the environment", "get %s: a cepler-out resource only records, there is nothing to get", quote(s.Get.Name))
+		if l.typeOf(s.Get.Resource) == ceplerOut && len(s.Get.Passed) == 0 { // with passed, it has the versions of that job's puts
+			l.errorf(s.Line, "direction", "get the cepler-in resource of the environment, or what a job recorded, with passed", "get %s: a cepler-out resource only records, and finds no versions", quote(s.Get.Name))
 		}
 		for _, passed := range s.Get.Passed {
 			l.passed(s, passed)

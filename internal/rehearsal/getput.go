@@ -154,7 +154,11 @@ func (r *run) call(ctx context.Context, verb Verb, resource string, req request,
 		return answer{}, false, err
 	}
 	log := &Log{}
-	out, err := res.typ.Run(ctx, Call{Verb: verb, Request: text, Dir: dir, Env: r.env, Temp: temp, Log: log})
+	env := r.env
+	if res.config.ExposeBuildCreatedBy && r.build.By != "" {
+		env = append(slices.Clone(env), "BUILD_CREATED_BY="+r.build.By)
+	}
+	out, err := res.typ.Run(ctx, Call{Verb: verb, Request: text, Dir: dir, Env: env, Temp: temp, Log: log})
 	rec.Log += log.String()
 	if errors.Is(err, ErrScript) {
 		return answer{}, false, nil

@@ -19,12 +19,12 @@ type Program func(ctx context.Context, process concourse.Process) int
 // Steps is the command "step" for two resource types that share a source, one that is read and one that is put to:
 //
 //	[!] step check ENVIRONMENT [KEY=VALUE…]
-//	[!] step get|put ENVIRONMENT DIR [KEY=VALUE…]
+//	[!] step get|put|reget ENVIRONMENT DIR [KEY=VALUE…]
 //
 // The source has the uri $URI, the branch main and the environment ("-" leaves it out). KEY is a key of the source, or
 // given=FILE (the version that a check is given), version=FILE (the version that a get fetches, default last.json) or
 // param.KEY. VALUE is JSON, or else a string. The newest version of an answer is written to last.json. A put records the
-// folder DIR, unless param.repository says another one.
+// folder DIR, unless param.repository says another one; a reget is the get that follows a put.
 func Steps(read, put Program) Commands {
 	return Commands{"step": func(ts *testscript.TestScript, neg bool, args []string) {
 		if len(args) < 2 || args[0] != "check" && len(args) < 3 {
@@ -32,7 +32,7 @@ func Steps(read, put Program) Commands {
 		}
 		s := newStep(ts, args)
 		program := read
-		if s.verb == "put" {
+		if s.verb != "check" && s.verb != "get" {
 			program = put
 		}
 		if status := s.run(program); (status != 0) != neg {
@@ -90,7 +90,7 @@ func (s *step) run(program Program) int {
 	switch s.verb {
 	case "check":
 		args = []string{"check"}
-	case "get":
+	case "get", "reget":
 		s.request["version"] = json.RawMessage(s.ts.ReadFile(s.versionFile))
 		args = []string{"in", s.dir}
 	case "put":
@@ -102,7 +102,7 @@ func (s *step) run(program Program) int {
 		}
 		args = []string{"out", filepath.Dir(s.dir)}
 	default:
-		s.ts.Fatalf("step %s: want check, get or put", s.verb)
+		s.ts.Fatalf("step %s: want check, get, put or reget", s.verb)
 	}
 	request, err := json.Marshal(s.request)
 	s.ts.Check(err)

@@ -257,9 +257,13 @@ func (w *writer) gates() error {
 	}
 	const about = "# How far an environment may go: HEAD, or a commit of main. A change of this file is what lets production deploy.\n"
 	batch := w.repository.Import()
+	file := func(before, production, after string) string {
+		return about + "gcp-galoy-staging: HEAD\n" + before + "gcp-volcano-production: " + production + "\n" + after
+	}
+	const qa, azure = "gcp-volcano-qa: HEAD\n", "azure-volcano-staging: HEAD\n"
 	batch.Commit(gatesBranch, "gate: production is open until the first release").At(w.tick()).By(people()[3]).
-		Write("lana-bank.yml", about+"gcp-volcano-production: HEAD\n").Write("monitoring.yml", about+"gcp-volcano-production: HEAD\n")
+		Write("lana-bank.yml", file(qa, "HEAD", azure)).Write("monitoring.yml", file("", "HEAD", "")).Write("bank-reports.yml", about+"gcp-galoy-staging: HEAD\n"+qa)
 	batch.Commit(gatesBranch, "gate: production waits for us from now on").At(w.tick()).By(people()[3]).
-		Write("lana-bank.yml", about+"gcp-volcano-production: "+tip+"\n").Write("monitoring.yml", about+"gcp-volcano-production: "+tip+"\n")
+		Write("lana-bank.yml", file(qa, tip, azure)).Write("monitoring.yml", file("", tip, ""))
 	return batch.Done()
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,35 +131,19 @@ func (w *world) between(ctx context.Context, m *move) error {
 	return nil
 }
 
-// pullNumber is what GitHub adds to the first line of a merge or a squash.
-var pullNumber = regexp.MustCompile(`^Merge pull request #(\d+) |\(#(\d+)\)\s*$`)
-
-// mover is the person who moved the gate; "" when neither git nor the forge knows. The author of a commit
-// is the person, except where a forge made it of the bot's commit: of a rebase the committer is who
-// merged, and of a squash only the forge knows it.
+// mover is the person who moved the gate; "" when neither git nor the forge knows. Of a squash only the
+// forge knows it.
 func (w *world) mover(ctx context.Context, c *git.Commit) (string, error) {
-	bot := w.src.Committer(time.Time{})
-	if c.Author.Name != bot.Name || c.Author.Email != bot.Email {
-		return c.Author.Name, nil
+	if by := w.src.Mover(c); by != "" {
+		return by, nil
 	}
-	if by, err := w.merger(ctx, c); by != "" || err != nil {
-		return by, err
-	}
-	if c.Committer.Name != bot.Name && c.Committer.Name != "GitHub" {
-		return c.Committer.Name, nil
-	}
-	return "", nil
+	return w.merger(ctx, c)
 }
 
 // merger is who merged the pull request that a commit names, as the forge has it; "" when that is not known.
 func (w *world) merger(ctx context.Context, c *git.Commit) (string, error) {
-	subject, _, _ := strings.Cut(c.Message, "\n")
-	found := pullNumber.FindStringSubmatch(subject)
-	if found == nil || w.src.GitHub == nil {
-		return "", nil
-	}
-	number, err := strconv.Atoi(found[1] + found[2])
-	if err != nil {
+	number, err := strconv.Atoi(deployments.PullOf(c))
+	if err != nil || w.src.GitHub == nil {
 		return "", nil
 	}
 	f, err := w.src.GitHub.Open(forge.Options{Logf: w.step.Logf})

@@ -4,6 +4,7 @@
 package ceplerout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ type Resource struct{}
 type GetParams struct {
 	// Prepare is accepted for the sake of the Rust resource's pipelines.
 	Prepare *bool `json:"prepare"`
+	// Message delivers a sentence about the deployment, in place of the files.
+	Message bool `json:"message"`
 }
 
 // PutParams are the params of a put step.
@@ -49,7 +52,7 @@ func (Resource) Check(_ context.Context, _ concourse.Step, _ Source, given *Vers
 }
 
 // In delivers what the version recorded, as a get of cepler-in would.
-func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, _ GetParams) (Result, error) {
+func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, p GetParams) (Result, error) {
 	out := Result{Version: v}
 	if src.Environment == "" && v.Environment == "" {
 		step.Logf("recorded version %s; its environment is not known, so no files are delivered", v.Version)
@@ -60,6 +63,9 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 		return out, err
 	}
 	defer func() { _ = conn.Close() }()
+	if p.Message {
+		return out, announce(ctx, conn, v, cmp.Or(v.Environment, src.Environment), step.Dir)
+	}
 	_, err = conn.Get(ctx, v, step.Dir, true)
 	return out, err
 }

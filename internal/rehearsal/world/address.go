@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -97,6 +98,9 @@ func (w *World) local(p *pipeline.Pipeline) func(typ string, source map[string]a
 		if github, ok := source["github"].(map[string]any); ok {
 			source["github"] = map[string]any{"repository": github["repository"], "api_url": w.forge.APIURL(), "access_token": forgeToken}
 		}
+		if others, ok := source["repositories"].([]any); ok {
+			source["repositories"] = w.readable(others)
+		}
 		if imageOf(p, typ) == "pull-request-builds" {
 			name, _ := source["repository"].(string)
 			source["uri"], source["api_url"], source["access_token"] = w.git.URL(name), w.forge.APIURL(), forgeToken
@@ -107,6 +111,23 @@ func (w *World) local(p *pipeline.Pipeline) func(typ string, source map[string]a
 		}
 		return nil
 	}
+}
+
+// readable are those repositories of a list in a source that the world has, which keep their real addresses as names. The others
+// are left out, as a source without them is.
+func (w *World) readable(others []any) []any {
+	found := []any{}
+	for _, entry := range others {
+		keys, _ := entry.(map[string]any)
+		uri, _ := keys["uri"].(string)
+		repository, ok := w.repositories[repositoryOf(uri)]
+		if !ok {
+			continue
+		}
+		address, _ := keys["address"].(string)
+		found = append(found, map[string]any{"uri": repository.URL(), "address": cmp.Or(address, uri)})
+	}
+	return found
 }
 
 // stamp returns the state of the repository that a source names, or "" for a source that also names something else. The minute

@@ -302,6 +302,10 @@ func (w *World) environments(ctx context.Context, stage *scenario.Stage, resourc
 func watchedBy(r *rehearsal.Rehearsal, p *pipeline.Pipeline) (map[string]deployments.Source, error) {
 	watched := map[string]deployments.Source{}
 	for _, name := range rehearsal.Inputs(p) {
+		res, _ := p.Resource(name)
+		if image := imageOf(p, res.Type); image == "cepler-out" || image == "cepler-gate" {
+			continue // of the same environments, with no news of its own
+		}
 		data, err := r.Source(name)
 		if err != nil {
 			return nil, err

@@ -81,6 +81,12 @@ func neededOf(image string, f pipeline.Field) []pipeline.Ref {
 		return nil
 	case f.Name == "github":
 		return f.Value.Field("repository").Refs()
+	case f.Name == "repositories":
+		var refs []pipeline.Ref
+		for _, entry := range f.Value.Items() {
+			refs = append(refs, append(entry.Field("uri").Refs(), entry.Field("address").Refs()...)...)
+		}
+		return refs
 	case image == cachixPaths && slices.Contains([]string{"cache", "url", "public_keys"}, f.Name):
 		return nil
 	}

@@ -2,6 +2,8 @@ package types
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
 )
@@ -25,11 +27,19 @@ type slackPut struct {
 	IconURL   string `json:"icon_url"`
 	IconEmoji string `json:"icon_emoji"`
 	Silent    bool   `json:"silent"`
+	TextFile  string `json:"text_file"`
 }
 
 // Run does one verb.
 func (s Slack) Run(ctx context.Context, call rehearsal.Call) ([]byte, error) {
-	deliver := func(ctx context.Context, _ container, _ slackSource, _ slackPut) (result, error) {
+	deliver := func(ctx context.Context, c container, _ slackSource, p slackPut) (result, error) {
+		if p.TextFile != "" {
+			text, err := c.text(p.TextFile)
+			if err != nil {
+				return result{}, fmt.Errorf("text_file: %w", err)
+			}
+			call.Env = append(slices.Clone(call.Env), "TEXT_FILE_CONTENT="+text)
+		}
 		out, err := s.Mailbox.Run(ctx, call)
 		if err != nil {
 			return result{}, err
