@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taxiway-ci/taxiway/internal/concourse"
 	ceplergate "github.com/taxiway-ci/taxiway/resources/cepler-gate"
 )
 
@@ -17,6 +18,7 @@ func TestDeeds(t *testing.T) {
 
 	opened := w.put(ceplergate.PutParams{Open: true})
 	assert.Equal(t, record, opened.Version.Gate)
+	assert.Contains(t, opened.Metadata, concourse.Field{Name: "open", Value: "by ana"})
 	assert.Contains(t, w.gatesFile("gates"), "production: "+record+" # by hand")
 	log, err := w.repo.Git().Log("%an|%cn|%s|%b", "-1", "gates")
 	require.NoError(t, err)

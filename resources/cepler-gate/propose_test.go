@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
 	ceplergate "github.com/taxiway-ci/taxiway/resources/cepler-gate"
 )
 
@@ -87,6 +89,7 @@ func TestMerged(t *testing.T) {
 		assert.Equal(t, ceplergate.Version{Commit: commit, Gate: record}, versions[1], method)
 		files := w.get(versions[1])
 		assert.Equal(t, "rosa", files["by"], method)
+		assert.Equal(t, "rosa", w.noted["by"], method)
 		assert.Equal(t, record, files["gate"])
 		assert.Equal(t, given[0].Gate, files["previous"])
 		requireParts(t, files["changes.md"], "The gate of **production** was moved", "by rosa on", "- changed `chart/values.yaml`")
@@ -143,6 +146,43 @@ func TestTwoEnvironments(t *testing.T) {
 	_, err = w.repo.Merge(again.Number, "merge", "rosa")
 	require.NoError(t, err)
 	requireParts(t, w.gatesFile("gates"), "qa: "+staged, "production:\n  commit: "+record)
+}
+
+// Two environments whose lines are neighbours have pull requests that git cannot merge one after the other: the next put of
+// the second one makes it mergeable, under the same number. Puts of both at once do not disturb each other.
+func TestNeighboursInTheFile(t *testing.T) {
+	w, record := behind(t)
+	old := w.check(nil)[0].Gate
+	w.chart("feat: settings", "replicas: 2\n")
+	staged := w.deploy("staging")
+	w.gates("qa: " + record + "\nproduction: " + old + "\n")
+	both := map[string]ceplergate.Source{"production": w.src, "qa": w.src}
+	var group sync.WaitGroup
+	for name, src := range both {
+		src.Environment = name
+		both[name] = src
+		group.Go(func() {
+			_, err := ceplergate.Resource{}.Out(t.Context(), w.step(""), src, ceplergate.PutParams{})
+			assert.NoError(t, err)
+		})
+	}
+	group.Wait()
+	all, err := w.repo.Pulls()
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+
+	w.src = both["qa"]
+	_, err = w.repo.Merge(w.propose().Number, "squash", "rosa")
+	require.NoError(t, err)
+	w.src = both["production"]
+	i := slices.IndexFunc(all, func(p github.Pull) bool { return p.Head == "promote-bank-production" })
+	_, err = w.repo.Merge(all[i].Number, "merge", "rosa")
+	require.ErrorContains(t, err, "not mergeable")
+	again := w.propose()
+	assert.Equal(t, all[i].Number, again.Number)
+	_, err = w.repo.Merge(again.Number, "merge", "rosa")
+	require.NoError(t, err)
+	assert.Equal(t, "qa: "+staged+"\nproduction: "+record+"\n", w.gatesFile("gates"))
 }
 
 // Writers at once leave one pull request, and each of them succeeds.

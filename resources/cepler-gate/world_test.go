@@ -50,6 +50,8 @@ type world struct {
 	src    ceplergate.Source
 	now    time.Time
 
+	noted map[string]string // the metadata of the last get
+
 	mu  sync.Mutex
 	log []string
 }
@@ -289,6 +291,10 @@ func (w *world) get(v ceplergate.Version) map[string]string {
 		got, err := ceplergate.Resource{}.In(w.t.Context(), w.step(dir), w.src, v, ceplergate.GetParams{})
 		require.NoError(w.t, err)
 		require.Equal(w.t, v, got.Version)
+		w.noted = map[string]string{}
+		for _, f := range got.Metadata {
+			w.noted[f.Name] = f.Value
+		}
 		all[i] = map[string]string{}
 		entries, err := os.ReadDir(dir)
 		require.NoError(w.t, err)
