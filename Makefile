@@ -31,11 +31,14 @@ GO_TEST := go test -vet=off -shuffle=on -timeout $(TEST_TIMEOUT)
 export GOLANGCI_LINT_CACHE ?= $(CURDIR)/build/golangci-lint
 # The programs that "make judges" needs.
 JUDGES ?= ytt fly
+# The programs that "make aborts" needs, and its tests.
+ABORTED ?= helm3 helm4 terraform tofu
+ABORT_TESTS := Abort|Release|Flights|Deployments|ClusterObjects|Dependencies
 # Installed by hand or with "make tools".
 GOLANGCI_LINT := $(shell command -v golangci-lint || echo "$$(go env GOPATH)/bin/golangci-lint")
 GOLANGCI_LINT_VERSION := v2.12.2
 
-.PHONY: help demo test storms judges lint fmt fuzz bench images pipelines tools
+.PHONY: help demo test storms judges aborts lint fmt fuzz bench images pipelines tools
 
 help: ## say what the targets do (default)
 	@echo 'usage: make TARGET'
@@ -63,6 +66,10 @@ storms: ## every test with all writers of the storms and the race detector every
 judges: ## the tests in which JUDGES have the last word; fails where one is not installed
 	@for judge in $(JUDGES); do command -v "$$judge" || { echo "$$judge is not on PATH" >&2; exit 1; }; done
 	$(GO_TEST) -count=1 $(TEST_FLAGS) ./pipelines/... ./internal/vendored/... ./resources/vendir-bump/...
+
+aborts: ## the task scripts with the real programs, each aborted at ten random moments; fails where one is not installed
+	@for program in $(ABORTED); do command -v "$$program" || { echo "$$program is not on PATH" >&2; exit 1; }; done
+	$(GO_TEST) -count=1 $(TEST_FLAGS) -run '$(ABORT_TESTS)' ./pipelines -aborts 10
 
 lint: ## formatting, linters, builds for other systems, go.mod, shell scripts
 	$(GOLANGCI_LINT) run ./...

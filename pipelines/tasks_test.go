@@ -39,6 +39,7 @@ func TestScriptsAreShortAndStrict(t *testing.T) {
 		}
 		assert.LessOrEqual(t, lines, 12, s)
 		assert.Contains(t, string(data), "\nset -euo pipefail\n", s)
+		assert.NotRegexp(t, `(?m)^[^#\n]*=\$\([^)\n]*\)\s+\w+=\$\(`, string(data), "%s: of several assignments in a line only the last one's failure counts", s)
 	}
 }
 
@@ -379,6 +380,27 @@ func TestCandidateTask(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "promote-rc", "candidate"), []byte(candidate), 0o644))
 	run("bash", "-c", string(script))
 	assert.Equal(t, candidate, run("git", "-C", "source", "rev-parse", "HEAD"))
+}
+
+// A task that needs the version, or the commit, fails where either cannot be read, and does nothing with half of it.
+func TestNoTaskWorksWithoutItsVersion(t *testing.T) {
+	t.Parallel()
+	for _, script := range []string{"prepare.sh", "paths.sh", "cached.sh"} {
+		for name, c := range map[string]struct{ version, git string }{
+			"no version": {"../version/version/is/a/folder", "echo c0ffee"},
+			"no commit":  {"../version/version", "exit 3"},
+		} {
+			t.Run(script+", "+name, func(t *testing.T) {
+				t.Parallel()
+				programs := map[string]string{"git": c.git, "cachix": `echo went on`}
+				files := map[string]string{"flake.nix": "", c.version: "1.2.3", "../paths/.keep": "", "../build/.keep": ""}
+				dir, out, err := runTask(t, script, programs, files, "COMMAND=echo went on >&2", "CACHE=bank", "SOURCE=https://example.org/acme/shop")
+				require.Error(t, err, out)
+				assert.NotContains(t, out, "went on")
+				assert.NoFileExists(t, filepath.Join(dir, "build", "labels"))
+			})
+		}
+	}
 }
 
 func TestPathsTask(t *testing.T) {

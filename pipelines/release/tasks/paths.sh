@@ -3,7 +3,8 @@
 set -euo pipefail
 
 paths=$PWD/paths/paths
-VERSION=$(cat version/version) COMMITHASH=$(git -C repo rev-parse HEAD)
+VERSION=$(cat version/version)
+COMMITHASH=$(git -C repo rev-parse HEAD)
 export VERSION COMMITHASH
 cd repo
 bash -euo pipefail -c "$COMMAND" >"$paths"

@@ -5,7 +5,9 @@ set -euo pipefail
 
 cp -a repo/. prepared
 cd prepared
-VERSION=$(cat ../version/version) COMMITHASH=$(git rev-parse HEAD) BUILDTIME=$(git show -s --format=%cI HEAD)
+VERSION=$(cat ../version/version)
+COMMITHASH=$(git rev-parse HEAD)
+BUILDTIME=$(git show -s --format=%cI HEAD)
 export VERSION COMMITHASH BUILDTIME
 printf '%s\n' "VERSION=$VERSION" "COMMITHASH=$COMMITHASH" "BUILDTIME=$BUILDTIME" >../build/args
 printf 'org.opencontainers.image.%s\n' "version=$VERSION" "revision=$COMMITHASH" "source=$SOURCE" "created=$BUILDTIME" >../build/labels
