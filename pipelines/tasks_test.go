@@ -39,7 +39,7 @@ func TestScriptsAreShortAndStrict(t *testing.T) {
 		}
 		assert.LessOrEqual(t, lines, 12, s)
 		assert.Contains(t, string(data), "\nset -euo pipefail\n", s)
-		assert.NotRegexp(t, `(?m)^[^#\n]*=\$\([^)\n]*\)\s+\w+=\$\(`, string(data), "%s: of several assignments in a line only the last one's failure counts", s)
+		assert.NotRegexp(t, `(?m)^[^#\n]*=\$\([^)\n]*\)[ \t]+\w+=\$\(`, string(data), "%s: of several assignments in a line only the last one's failure counts", s)
 	}
 }
 
