@@ -76,7 +76,7 @@ func mayImport() map[string][]string {
 		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/httpclient", "internal/provenance", "internal/vendored", "internal/version", "internal/visible"},
 		"internal/promotion":             {"internal/cepler", "internal/deployments", "internal/gates", "internal/lineage"}, // what opening a gate lets through, and a person's deeds
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools"},
-		"internal/rehearsal/world":       {"internal/deployments", "internal/git", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*"},
+		"internal/rehearsal/world":       {"internal/deployments", "internal/git", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*", "internal/workflow"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
 		"internal/scripttest":            {"internal/concourse", "internal/git/gittest", "internal/standin/github"},
 		"internal/git/gittest":           {"internal/standin/server"},
@@ -86,6 +86,7 @@ func mayImport() map[string][]string {
 		// what stands in for the outside in tests and rehearsals: no package that is shipped in an image may use it
 		"internal/standin/server":   {}, // faults and counted requests for all of them, and for gittest
 		"internal/standin/github":   {"internal/git/gittest", "internal/standin/server"},
+		"internal/standin/actions":  {"internal/git/gittest", "internal/standin/github", "internal/workflow"},
 		"internal/standin/nixcache": {"internal/standin/server"},
 		"internal/standin/registry": {"internal/standin/server"},
 		"internal/standin/tools":    {"internal/standin/nixcache"},

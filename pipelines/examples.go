@@ -7,10 +7,11 @@ import (
 	"path/filepath"
 )
 
-//go:embed examples/lana-bank
+//go:embed all:examples/lana-bank
 var demoExample embed.FS
 
-// DemoExample are the files of the example that the demo plays: TEMPLATE/want.yml, and the cepler configs in the folder cepler.
+// DemoExample are the files of the example that the demo plays: TEMPLATE/want.yml, checks/want, and the cepler configs in the
+// folder cepler.
 func DemoExample() (fs.FS, error) {
 	files, err := fs.Sub(demoExample, "examples/lana-bank")
 	if err != nil {

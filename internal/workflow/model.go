@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -136,12 +139,50 @@ func (j Job) Check() string {
 	return j.ID
 }
 
+// Combinations are those of the job's matrix, in its order: one without any when there is no matrix. Lists are taken, include and
+// exclude are not.
+func (j Job) Combinations() ([]map[string]any, error) {
+	all := []map[string]any{{}}
+	for i := 0; i+1 < len(j.Strategy.Matrix.Content); i += 2 {
+		var values []any
+		name := j.Strategy.Matrix.Content[i].Value
+		if err := j.Strategy.Matrix.Content[i+1].Decode(&values); err != nil || name == "include" || name == "exclude" {
+			return nil, fmt.Errorf("matrix: %s is not a list of values", name)
+		}
+		var next []map[string]any
+		for _, before := range all {
+			for _, v := range values {
+				one := maps.Clone(before)
+				one[name] = v
+				next = append(next, one)
+			}
+		}
+		all = next
+	}
+	return all, nil
+}
+
+// Title is the name of the job for one combination: GitHub puts the values behind a name that names none of them.
+func (j Job) Title(combination map[string]any) string {
+	if len(combination) == 0 || strings.Contains(j.Name, "${{") {
+		return j.Check()
+	}
+	var values []string
+	for _, name := range slices.Sorted(maps.Keys(combination)) {
+		values = append(values, fmt.Sprint(combination[name]))
+	}
+	return j.Check() + " (" + strings.Join(values, ", ") + ")"
+}
+
 // Ruleset is a branch's rules, as GitHub exports and imports them, as far as checks are concerned.
 type Ruleset struct {
 	File     string
 	Required []Required
 	// Queue says that pull requests are merged through a queue.
 	Queue bool
+	// Approvals is the number of reviews that a pull request needs, Methods are the ways to merge it: merge, squash, rebase.
+	Approvals int
+	Methods   []string
 }
 
 // Required is a check that must be green.
@@ -160,7 +201,9 @@ func ParseRuleset(file string, data []byte) (*Ruleset, error) {
 		Rules []struct {
 			Type       string `json:"type"`
 			Parameters struct {
-				Required []Required `json:"required_status_checks"`
+				Required  []Required `json:"required_status_checks"`
+				Approvals int        `json:"required_approving_review_count"`
+				Methods   []string   `json:"allowed_merge_methods"`
 			} `json:"parameters"`
 		} `json:"rules"`
 	}
@@ -175,6 +218,8 @@ func ParseRuleset(file string, data []byte) (*Ruleset, error) {
 	for _, rule := range written.Rules {
 		r.Required = append(r.Required, rule.Parameters.Required...)
 		r.Queue = r.Queue || rule.Type == "merge_queue"
+		r.Approvals = max(r.Approvals, rule.Parameters.Approvals)
+		r.Methods = append(r.Methods, rule.Parameters.Methods...)
 	}
 	return r, nil
 }

@@ -34,6 +34,9 @@ const (
 	perhaps
 )
 
+// True reports whether a condition that comes to this value holds for certain.
+func (v Value) True() bool { return v.truth() == yes }
+
 func (v Value) truth() truth {
 	switch d := v.Data.(type) {
 	case nil:

@@ -18,12 +18,19 @@ var scenarioText []byte
 //go:embed vars.yml
 var varsText []byte
 
+// Tools are programs of the checks that stand-ins replace.
+func Tools() []string { return []string{"go", "pnpm"} }
+
 // Acts returns what stand-ins for programs do in the demo besides, as shell
 // scripts by the program's name.
 func Acts() map[string]string {
 	return map[string]string{"nix": `if [ "$verb$targets" = "run generate-docs" ]; then
   mkdir -p "$1/docs-site"
   echo "# The API of ${VERSION:-dev}" >"$1/docs-site/api.md"
+fi
+if [ "$verb$targets" = "run nextest" ] && grep -q 'daily(principal) - 1' lana/interest.rs; then
+  echo "test interest::tests::accrues_daily ... FAILED: left 99, right 100" >&2
+  exit 1
 fi`}
 }
 

@@ -62,7 +62,10 @@ func demoPlay() (world.Play, error) {
 		}
 		p.Pipelines = append(p.Pipelines, world.Pipeline{Name: name, File: path.Join("lana-bank", file), Text: text})
 	}
-	p.Acts = demo.Acts()
+	if p.Checks, err = demoChecks(example); err != nil {
+		return p, err
+	}
+	p.Tools, p.Acts = demo.Tools(), demo.Acts()
 	p.Automerge = map[string][]string{"acme-bank/charts": {"galoybot", "lana-bank"}}
 	if p.Scenario, err = demo.Scenario(); err != nil {
 		return p, err
@@ -86,6 +89,24 @@ func demoPlay() (world.Play, error) {
 		return demo.Write(ctx, r, configs)
 	}
 	return p, nil
+}
+
+// demoChecks are the workflows and the ruleset of the example for the repository of its code.
+func demoChecks(example fs.FS) (map[string]world.Checks, error) {
+	checks := world.Checks{Workflows: map[string][]byte{}}
+	files, err := fs.Glob(example, "checks/want/.github/workflows/*.yml")
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	for _, name := range files {
+		if checks.Workflows[path.Base(name)], err = fs.ReadFile(example, name); err != nil {
+			return nil, fmt.Errorf("demo: %w", err)
+		}
+	}
+	if checks.Ruleset, err = fs.ReadFile(example, path.Join("checks", "want", pipelines.RulesetFile)); err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	return map[string]world.Checks{"acme-bank/lana-bank": checks}, nil
 }
 
 // demoPipelines are those of the journey, in the order in which they are looked

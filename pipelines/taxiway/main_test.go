@@ -14,8 +14,11 @@ import (
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
-// The test's program is, as taxiway itself, also the programs of the resource types.
+// The test's program is, as taxiway itself, also the programs of the resource types; and taxiway for the steps of workflows.
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "taxiway" {
+		os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) //nolint:forbidigo // as in main
+	}
 	if program, ok := resourceProgram(os.Args[0]); ok {
 		program()
 		return

@@ -94,6 +94,10 @@ func (p player) commit(c Commit) error {
 	if err := startBranch(repository, branch); err != nil {
 		return err
 	}
+	from, err := begin(repository, branch, &c)
+	if err != nil {
+		return fmt.Errorf("commit %q: %w", c.Message, err)
+	}
 	batch := repository.Import()
 	commit := batch.Commit(branch, c.Message).At(p.stage.Now()).By(or(c.By, defaultPerson))
 	for _, path := range slices.Sorted(maps.Keys(c.Files)) {
@@ -102,7 +106,7 @@ func (p player) commit(c Commit) error {
 			commit.Delete(path)
 			continue
 		}
-		mode, before, err := file(repository, branch, path)
+		mode, before, err := file(repository, from, path)
 		if err != nil {
 			return err
 		}
@@ -120,6 +124,35 @@ func (p player) commit(c Commit) error {
 	}
 	p.stage.Audience.Did(fmt.Sprintf("%s pushes %.7s to %s: %s", name(c.By), commit.Hash(), p.branch(c.Repository, branch), strings.SplitN(c.Message, "\n", 2)[0])) //nolint:mnd // subject and rest
 	return nil
+}
+
+// begin returns the commit whose files are edited: the tip of the branch. To amend it, the branch goes back by one commit, and the
+// changes of the tip that are not edited are kept as edits.
+func begin(repository *gittest.Repository, branch string, c *Commit) (string, error) {
+	tip, err := repository.RevParse("refs/heads/" + branch)
+	if err != nil || !c.Amend {
+		return tip, err
+	}
+	changed, err := repository.Git("diff", "-z", "--name-only", "--no-renames", tip+"^", tip)
+	if err != nil {
+		return "", err
+	}
+	all := map[string]Edit{}
+	for path := range strings.SplitSeq(strings.TrimSuffix(changed, "\x00"), "\x00") {
+		text, err := repository.Show(tip, path)
+		if err != nil {
+			all[path] = Edit{Delete: true}
+			continue
+		}
+		all[path] = Edit{Content: &text}
+	}
+	maps.Copy(all, c.Files)
+	c.Files = all
+	parent, err := repository.RevParse(tip + "^")
+	if err != nil {
+		return "", err
+	}
+	return tip, repository.UpdateRef("refs/heads/"+branch, parent)
 }
 
 const (

@@ -63,6 +63,8 @@ type Merge struct {
 	Method string `yaml:"method"`
 	// As names the merge commit for later acts.
 	As string `yaml:"as"`
+	// Refused is a text of the answer when the rules of the branch must forbid the merge.
+	Refused string `yaml:"refused"`
 }
 
 // Commit is a commit that a person pushes.
@@ -75,7 +77,9 @@ type Commit struct {
 	// Branch defaults to main; one that is not there begins at main.
 	Branch string `yaml:"branch"`
 	// As names the commit for later acts.
-	As    string          `yaml:"as"`
+	As string `yaml:"as"`
+	// Amend puts it in the place of the branch's last commit, whose changes it keeps.
+	Amend bool            `yaml:"amend"`
 	Files map[string]Edit `yaml:"files"`
 }
 
@@ -205,6 +209,9 @@ type ExpectPull struct {
 	Labels []string `yaml:"labels"`
 	// Body are parts of it.
 	Body []string `yaml:"body"`
+	// Checks say what checks of its head have come to, and Statuses what statuses are.
+	Checks   map[string]string `yaml:"checks"`
+	Statuses map[string]string `yaml:"statuses"`
 	// Count is how many pull requests the branch has had.
 	Count int `yaml:"count"`
 	// As names its merge commit for later acts.

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,8 +19,9 @@ type Forge interface {
 	Pulls(ctx context.Context, repository string) ([]PullState, error)
 	// Releases are all releases, oldest first.
 	Releases(ctx context.Context, repository string) ([]ReleaseState, error)
-	// Statuses are the newest statuses of a commit by context.
+	// Statuses are the newest statuses of a commit by context, Checks what its jobs of workflows have come to by name.
 	Statuses(ctx context.Context, repository, commit string) (map[string]string, error)
+	Checks(ctx context.Context, repository, commit string) (map[string]string, error)
 }
 
 // PullState is a pull request as it is.
@@ -31,8 +33,8 @@ type PullState struct {
 	// State is open, merged or closed.
 	State string
 	Draft bool
-	// Merged is the merge commit.
-	Merged string
+	// Head is the commit of the branch, Merged the merge commit.
+	Head, Merged string
 }
 
 // ReleaseState is a release as it is.
@@ -73,6 +75,9 @@ func (p player) merge(ctx context.Context, m Merge) error {
 			continue
 		}
 		commit, err := p.stage.Forge.MergePull(ctx, m, pull.Number)
+		if m.Refused != "" {
+			return p.refused(m, pull, err)
+		}
 		if err != nil {
 			return fmt.Errorf("merge pull request #%d of %s: %w", pull.Number, m.Repository, err)
 		}
@@ -84,3 +89,14 @@ func (p player) merge(ctx context.Context, m Merge) error {
 	}
 	return fmt.Errorf("merge: %s has no open pull request of branch %s", m.Repository, strings.TrimSpace(m.Branch))
 }
+
+// refused tells that a merge was forbidden; one that was not is an error.
+func (p player) refused(m Merge, pull PullState, err error) error {
+	if err == nil || !strings.Contains(err.Error(), m.Refused) {
+		return fmt.Errorf("merge pull request #%d of %s: it should be refused with %q, and the answer is: %w", pull.Number, m.Repository, m.Refused, cmp.Or(err, errMerged))
+	}
+	p.stage.Audience.Did(fmt.Sprintf("%s wants to merge pull request #%d of %s, and may not: %s", name(m.By), pull.Number, m.Repository, strings.ReplaceAll(m.Refused, "\n", " ")))
+	return nil
+}
+
+var errMerged = errors.New("it was merged")

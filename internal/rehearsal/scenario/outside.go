@@ -122,6 +122,29 @@ func (p player) onePull(ctx context.Context, v *verdict, what string, w ExpectPu
 	if w.As != "" {
 		p.commits[w.As] = got.Merged
 	}
+	return p.reported(ctx, v, what, w, got)
+}
+
+// reported compares what was reported for the head of a pull request.
+func (p player) reported(ctx context.Context, v *verdict, what string, w ExpectPull, got PullState) error {
+	for _, of := range []struct {
+		kind   string
+		wanted map[string]string
+		look   func(ctx context.Context, repository, commit string) (map[string]string, error)
+	}{{"check", w.Checks, p.stage.Forge.Checks}, {"status", w.Statuses, p.stage.Forge.Statuses}} {
+		if len(of.wanted) == 0 {
+			continue
+		}
+		there, err := of.look(ctx, w.Repository, got.Head)
+		if err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(of.wanted)) {
+			if there[name] != of.wanted[name] {
+				v.add("%s %s of %s is %q, and should be %q; there are: %v", of.kind, name, what, there[name], of.wanted[name], there)
+			}
+		}
+	}
 	return nil
 }
 

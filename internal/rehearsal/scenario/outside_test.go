@@ -2,6 +2,7 @@ package scenario_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -27,7 +28,10 @@ func (d *desk) OpenPull(_ context.Context, p scenario.Pull) (int, error) {
 	return len(d.pulls), nil
 }
 
-func (d *desk) MergePull(_ context.Context, _ scenario.Merge, number int) (string, error) {
+func (d *desk) MergePull(_ context.Context, m scenario.Merge, number int) (string, error) {
+	if m.By == "Mallory" {
+		return "", errors.New("Repository rule violations found")
+	}
 	d.pulls[number-1].State = "merged"
 	d.pulls[number-1].Merged = fmt.Sprintf("%040d", number)
 	return d.pulls[number-1].Merged, nil
@@ -41,6 +45,10 @@ func (*desk) Releases(context.Context, string) ([]scenario.ReleaseState, error) 
 
 func (*desk) Statuses(context.Context, string, string) (map[string]string, error) {
 	return map[string]string{"ci": "success"}, nil
+}
+
+func (*desk) Checks(context.Context, string, string) (map[string]string, error) {
+	return map[string]string{"nextest": "failure"}, nil
 }
 
 // outside is a stage with a forge, a registry with an image, and a cache.
@@ -85,6 +93,7 @@ func TestWhatIsOutside(t *testing.T) {
 		`{releases: [{repository: deployments, tag: 1.0.0, notes: [Features], assets: [app]}]}`,
 		`{statuses: [{repository: deployments, commit: x, states: {ci: success}}]}`,
 		`{cached: [app]}`,
+		`{pulls: [{branch: work, checks: {nextest: failure}, statuses: {ci: success}}]}`,
 	} {
 		assert.NoError(t, play(t, outside(t), beforeOutside+holds), holds)
 	}
@@ -118,6 +127,8 @@ func TestWhatIsNotOutside(t *testing.T) {
 		`{releases: [{repository: deployments, tag: 1.0.0, assets: [lib]}]}`:          "lacks lib",
 		`{releases: [{repository: deployments, tag: 1.0.0, prerelease: true}]}`:       "has prerelease: false",
 		`{statuses: [{repository: deployments, commit: x, states: {ci: failure}}]}`:   `and should be "failure"`,
+		`{pulls: [{branch: work, checks: {nextest: success}}]}`:                       `check nextest of the pull request of work is "failure", and should be "success"`,
+		`{pulls: [{branch: work, statuses: {ci: failure}}]}`:                          `status ci of the pull request of work is "success"`,
 		`{cached: [lib]}`:       "the binary cache lacks lib",
 		`{said: {good: hello}}`: "good has not run",
 		`{files: {deployments: {main: {v: "${digest:example.com/app:3}"}}}}`: "image example.com/app:3",
@@ -126,6 +137,37 @@ func TestWhatIsNotOutside(t *testing.T) {
 	} {
 		assert.ErrorContains(t, play(t, outside(t), beforeOutside+broken), want, broken)
 	}
+}
+
+func TestAMergeThatMustBeRefused(t *testing.T) {
+	t.Parallel()
+	const text = "acts: [{title: a, do: [{commit: {message: m, branch: work, files: {f: {content: x}}}}, {pull: {branch: work}}, {merge: {branch: work, refused: %s, by: %s}}]}]"
+	require.NoError(t, play(t, outside(t), fmt.Sprintf(text, "rule violations", "Mallory")))
+	require.ErrorContains(t, play(t, outside(t), fmt.Sprintf(text, "no permission", "Mallory")), `it should be refused with "no permission", and the answer is: Repository rule`)
+	require.ErrorContains(t, play(t, outside(t), fmt.Sprintf(text, "rule violations", "Ana")), "the answer is: it was merged")
+}
+
+// An amended commit takes the place of the last one and keeps what that changed.
+func TestACommitIsAmended(t *testing.T) {
+	t.Parallel()
+	s, _ := stage(t)
+	require.NoError(t, play(t, s, `
+acts:
+- title: a
+  do:
+  - commit: {message: accrue, branch: work, files: {repo/f: {content: dayly}, "a b": {content: x}, gates.yml: {delete: true}}}
+  - commit: {message: "feat: accrue", branch: work, amend: true, files: {repo/f: {replace: dayly, with: daily}}}
+`))
+	r := s.Repositories["deployments"]
+	log, err := r.Log("%s", "work")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"feat: accrue", "first"}, log)
+	files, err := r.Files("work")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"100644 a b", "100644 repo/f"}, files)
+	text, err := r.Show("work", "repo/f")
+	require.NoError(t, err)
+	assert.Equal(t, "daily", text)
 }
 
 func TestAWorldWithoutThem(t *testing.T) {

@@ -50,7 +50,21 @@ func (p people) MergePull(_ context.Context, m scenario.Merge, number int) (stri
 	if err != nil {
 		return "", err
 	}
+	if p.world.ruled(r) {
+		if err := approve(r, number, login(m.By)); err != nil {
+			return "", err
+		}
+	}
 	return merge(r, number, m.Method, login(m.By))
+}
+
+// approve is the review of somebody who is not the author.
+func approve(r *github.Repository, number int, by string) error {
+	pull, err := r.Pull(number)
+	if err != nil || pull.Author == by {
+		return err
+	}
+	return r.Approve(number, by)
 }
 
 func merge(r *github.Repository, number int, method, by string) (string, error) {
@@ -90,7 +104,7 @@ func (p people) Pulls(_ context.Context, repository string) ([]scenario.PullStat
 		}
 		all[i] = scenario.PullState{
 			Number: pull.Number, Branch: pull.Head, Base: pull.Base, Title: pull.Title, Body: pull.Body, Labels: pull.Labels,
-			State: state, Draft: pull.Draft, Merged: pull.MergeCommit,
+			State: state, Draft: pull.Draft, Head: pull.HeadCommit, Merged: pull.MergeCommit,
 		}
 	}
 	return all, nil
@@ -121,6 +135,19 @@ func (p people) Statuses(_ context.Context, repository, commit string) (map[stri
 	all := map[string]string{}
 	for c, status := range r.Statuses(commit) {
 		all[c] = status.State
+	}
+	return all, nil
+}
+
+// Checks are what jobs of workflows have come to for a commit, by name.
+func (p people) Checks(_ context.Context, repository, commit string) (map[string]string, error) {
+	r, err := p.repository(repository)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for name, check := range r.Checks(commit) {
+		all[name] = check.State
 	}
 	return all, nil
 }

@@ -50,6 +50,8 @@ type Play struct {
 	Fill func(ctx context.Context, w *World) (map[string]string, error)
 	// Automerge has the labels of the pull requests that a workflow merges, by "owner/name" of the repository.
 	Automerge map[string][]string
+	// Checks are run for the pull requests of a repository and required by it, by "owner/name".
+	Checks map[string]Checks
 	// Page is the file for the lineage as an HTML page; empty for none.
 	Page string
 	// Width is how many columns the output has; 0 for 80.
@@ -221,13 +223,16 @@ func (p Play) stage(ctx context.Context, w *World, parsed []*pipeline.Pipeline) 
 	for name, repository := range w.repositories {
 		stage.Repositories[path.Base(name)] = repository
 	}
-	if len(p.Automerge) > 0 {
-		stage.Robots = w.automerge(p.Automerge)
-	}
 	if err := p.install(w); err != nil {
 		return stage, nil, err
 	}
 	stage.Tools = w.tools
+	if len(p.Automerge)+len(p.Checks) > 0 {
+		var err error
+		if stage.Robots, err = p.robots(w); err != nil {
+			return stage, nil, err
+		}
+	}
 	resources := map[string]string{}
 	for i, one := range parsed {
 		r, err := w.set(p.Pipelines[i].Name, one, p.Vars)

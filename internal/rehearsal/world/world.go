@@ -42,6 +42,8 @@ type World struct {
 	// repositories by "owner/name", and what stands in for each address.
 	repositories map[string]*gittest.Repository
 	standIns     map[string]rehearsal.StandIn
+	// checked are the repositories with checks by "owner/name".
+	checked map[string]Checks
 	// programs are the unpacked images of the suite by type.
 	programs map[string]string
 }

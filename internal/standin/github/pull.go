@@ -303,7 +303,7 @@ func (r *Repository) mayMerge(p *pull, method, head string) error {
 	case "dirty":
 		return no("Pull Request is not mergeable")
 	case "blocked":
-		return no("Required status check or review is missing.")
+		return no(ruleText(r.violations(p)))
 	}
 	return nil
 }

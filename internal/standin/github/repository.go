@@ -15,9 +15,11 @@ import (
 type Settings struct {
 	AllowMerge, AllowSquash, AllowRebase bool
 	AllowAutoMerge                       bool
-	// RequiredChecks are contexts of statuses that must be green, and
-	// RequiredApprovals the number of reviews, before a pull request may be merged.
+	// RequiredChecks are statuses or checks that must be green, and RequiredJobs those that only
+	// GitHub Actions may report; RequiredApprovals is the number of reviews, before a pull request
+	// may be merged.
 	RequiredChecks    []string
+	RequiredJobs      []string
 	RequiredApprovals int
 	// NoDrafts says that the owner's plan has no draft pull requests.
 	NoDrafts bool
@@ -40,6 +42,7 @@ type Repository struct {
 	pulls    []*pull
 	labels   []string
 	statuses []*status
+	checks   []checkRun
 	releases []*release
 }
 
@@ -156,7 +159,7 @@ func (r *Repository) state(p *pull) string {
 		return "draft"
 	case !r.mergesCleanly(p):
 		return "dirty"
-	case !r.allowed(p):
+	case len(r.violations(p)) > 0:
 		return "blocked"
 	}
 	for _, s := range r.latest(p.headCommit) {
@@ -164,23 +167,15 @@ func (r *Repository) state(p *pull) string {
 			return "unstable"
 		}
 	}
+	for _, c := range r.checks {
+		if c.commit == p.headCommit && c.conclusion != "success" && c.conclusion != "skipped" {
+			return "unstable"
+		}
+	}
 	if r.settings.Hooks {
 		return "has_hooks"
 	}
 	return "clean"
-}
-
-func (r *Repository) allowed(p *pull) bool {
-	if len(p.approvals) < r.settings.RequiredApprovals {
-		return false
-	}
-	latest := r.latest(p.headCommit)
-	for _, required := range r.settings.RequiredChecks {
-		if !slices.ContainsFunc(latest, func(s *status) bool { return s.context == required && s.state == "success" }) {
-			return false
-		}
-	}
-	return true
 }
 
 func (r *Repository) mergesCleanly(p *pull) bool {

@@ -110,7 +110,7 @@ func TestRulesHold(t *testing.T) {
 	r.Set(func(s *Settings) { s.RequiredApprovals, s.DeleteBranches, s.AllowSquash = 1, true, false })
 	number := open(t, r, "topic")
 	_, err := r.Merge(number, "merge", "ann")
-	require.ErrorContains(t, err, "is missing")
+	require.ErrorContains(t, err, "approving review is required")
 	require.NoError(t, r.Approve(number, "ann"))
 	_, err = r.Merge(number, "squash", "ann")
 	require.ErrorContains(t, err, "not allowed")
