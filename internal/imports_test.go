@@ -115,7 +115,9 @@ func mayImport() map[string][]string {
 		// tools
 		"images":            {"internal/ociimage"},
 		"pipelines":         {"internal/cepler", "internal/concourse", "internal/pipeline", "internal/strict", "resources/*"}, // templates, and the types that they use
-		"pipelines/taxiway": {"internal/*", "internal/*/*", "pipelines", "pipelines/demo"},
+		"pipelines/doctor":  {"internal/*", "resources/*"},                                                                    // what pipelines ask of repositories, and whether it is there
+		"pipelines/starter": {"internal/yamledit"},                                                                            // the files of init
+		"pipelines/taxiway": {"internal/*", "internal/*/*", "pipelines", "pipelines/demo", "pipelines/doctor", "pipelines/starter"},
 		"pipelines/demo":    {"internal/deployments", "internal/git", "internal/git/gittest", "internal/rehearsal/scenario"},
 	}
 }

@@ -48,6 +48,21 @@ func Describe[S Source, V, G, P any](_ Resource[S, V, G, P]) Schema {
 	}
 }
 
+// ReadSource fills a source from JSON as check, in and out do, for tools that look at a pipeline without running it: what the JSON has
+// beside it is passed over, and values with ((vars)) are left as they are in a zero source.
+func ReadSource[S any](raw []byte) (S, error) {
+	var src S
+	if !json.Valid(raw) {
+		return src, errors.New("source: is not JSON")
+	}
+	d := decoder{lenient: true, partial: true, placeholders: true}
+	d.decode("source", bytes.TrimSpace(raw), &src)
+	if len(d.problems) > 0 {
+		return src, d.problems
+	}
+	return src, nil
+}
+
 // Source checks a source as check, in and out do. Keys that are wrong are
 // [KeyErrors]; empty input is an empty source.
 func (s Schema) Source(raw []byte) error { return s.source(raw, s.Placeholders) }

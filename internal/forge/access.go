@@ -142,9 +142,13 @@ func (a Access) app(api *url.URL, client *http.Client) (*githubapp.App, error) {
 	return githubapp.New(githubapp.Config{
 		ID: a.AppID, PrivateKey: a.AppPrivateKey, Installation: a.AppInstallationID,
 		Owner: owner, Repository: name, API: api, Client: client, UserAgent: agent,
-		// contents for releases and auto-merge
-		Permissions: map[string]string{"contents": "write", "pull_requests": "write", "statuses": "write"},
+		Permissions: appPermissions(),
 	})
+}
+
+// appPermissions are those that an app's tokens are used with: contents for releases and auto-merge.
+func appPermissions() map[string]string {
+	return map[string]string{"contents": "write", "pull_requests": "write", "statuses": "write"}
 }
 
 // Secrets are all values that nobody may see.

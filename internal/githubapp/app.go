@@ -127,6 +127,14 @@ func (a *App) Token(ctx context.Context) (token string, fresh bool, err error) {
 	return a.token.Token, a.now().Sub(a.token.made) < freshFor, nil
 }
 
+// Granted are the permissions that the installation has, each with its level, read, write or admin.
+func (a *App) Granted(ctx context.Context) (map[string]string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	err := a.lookUp(ctx)
+	return maps.Clone(a.granted), err
+}
+
 // Forget gives up a token that a server refused, so that the next one is new.
 func (a *App) Forget() {
 	a.mu.Lock()

@@ -81,6 +81,45 @@ func (c *Clone) Tip(ctx context.Context, remote, branch string) (string, error) 
 	return c.git(ctx, command{args: []string{"rev-parse", "--verify", "--quiet", "refs/remotes/" + remote + "/" + branch + "^{commit}"}})
 }
 
+// Branch returns the short name of the branch that is checked out.
+func (c *Clone) Branch(ctx context.Context) (string, error) {
+	return c.git(ctx, command{args: []string{"symbolic-ref", "--short", "HEAD"}})
+}
+
+// Find returns the commit of a branch in the clone, or else of the remote's branch that was fetched; "" if there is neither.
+func (c *Clone) Find(ctx context.Context, remote, branch string) string {
+	for _, ref := range []string{"refs/heads/" + branch, "refs/remotes/" + remote + "/" + branch} {
+		if hash, err := c.git(ctx, command{args: []string{"rev-parse", "--verify", "--quiet", ref + "^{commit}"}}); err == nil {
+			return hash
+		}
+	}
+	return ""
+}
+
+// Has reports whether a commit has a file.
+func (c *Clone) Has(ctx context.Context, commit, path string) (bool, error) {
+	said, err := c.git(ctx, command{args: []string{"ls-tree", commit, "--", path}})
+	return said != "", err
+}
+
+// SetBranch makes a commit the tip of a branch that is not checked out, provided that the branch is still at old, "" for a new one.
+func (c *Clone) SetBranch(ctx context.Context, branch, commit, old string) error {
+	_, err := c.git(ctx, command{args: []string{"update-ref", "-m", "taxiway", "refs/heads/" + branch, commit, old}})
+	return err
+}
+
+// CommitFiles commits files of the work tree as they are, and nothing else of what the person has changed or staged. It returns the
+// hash of the commit.
+func (c *Clone) CommitFiles(ctx context.Context, message string, files []string) (string, error) {
+	if _, err := c.git(ctx, command{args: append([]string{"add", "--intent-to-add", "--"}, files...)}); err != nil {
+		return "", err
+	}
+	if _, err := c.git(ctx, command{args: append([]string{"commit", "--quiet", "--only", "--message", message, "--"}, files...)}); err != nil {
+		return "", err
+	}
+	return c.git(ctx, command{args: []string{"rev-parse", "HEAD"}})
+}
+
 // Commit is a commit that changes files of its parent.
 type Commit struct {
 	// Parent is the commit that it is made on; "" makes the first commit of a branch.

@@ -151,7 +151,7 @@ func (j Job) broken() bool {
 // Tasks are the tasks of a job that have their config in the pipeline, those in hooks included.
 func (j Job) Tasks() []*Task {
 	var tasks []*Task
-	j.eachStep(func(s Step) {
+	j.EachStep(func(s Step) {
 		if s.Kind == KindTask && s.Task.Config != nil {
 			tasks = append(tasks, s.Task)
 		}
@@ -159,8 +159,8 @@ func (j Job) Tasks() []*Task {
 	return tasks
 }
 
-// eachStep visits every step of a job that says what it does.
-func (j Job) eachStep(visit func(Step)) {
+// EachStep visits every step of a job that says what it does.
+func (j Job) EachStep(visit func(Step)) {
 	each(j.Steps(), func(s Step) {
 		if s.Kind != "" {
 			visit(s)

@@ -64,7 +64,7 @@ func (s scope) perhaps(after scope) scope {
 // flow follows one job and holds what each step wants against what the steps before it have made.
 func (l *linter) flow(j Job) {
 	f := &flow{linter: l, makers: map[string]int{}}
-	j.eachStep(func(s Step) {
+	j.EachStep(func(s Step) {
 		for _, name := range s.makes() {
 			if f.makers[name] == 0 {
 				f.makers[name] = s.Line

@@ -13,7 +13,7 @@ func (l *linter) images() {
 		l.pinned("resource type "+quote(t.Name), t.Line, t.Type, t.Source, Value{})
 	}
 	for _, j := range l.p.Jobs {
-		j.eachStep(func(s Step) {
+		j.EachStep(func(s Step) {
 			if s.Kind != KindTask || s.Task.Config == nil {
 				return
 			}

@@ -52,7 +52,7 @@ func (l *linter) names() {
 // stepNames: each get makes an artifact of its own, and each variable is set once.
 func (l *linter) stepNames(j Job) {
 	gets, vars := map[string]int{}, map[string]int{}
-	j.eachStep(func(s Step) {
+	j.EachStep(func(s Step) {
 		name := s.Name()
 		if name == "" {
 			return
@@ -166,7 +166,7 @@ func (l *linter) resourceTypes() {
 		check("resource type "+quote(t.Name), t.Type, t.Line)
 	}
 	for _, j := range l.p.Jobs {
-		j.eachStep(func(s Step) {
+		j.EachStep(func(s Step) {
 			if s.Kind == KindTask && s.Task.Config != nil && s.Task.Config.ImageResource != nil {
 				i := s.Task.Config.ImageResource
 				check("the image of task "+quote(s.Task.Name), i.Type, i.Line)
@@ -201,7 +201,7 @@ func (l *linter) uses() {
 		case len(j.Plan) == 0:
 			l.errorf(j.Line, "empty-plan", "give it steps or remove the job", "job %s has an empty plan and would do nothing", quote(j.Name))
 		}
-		j.eachStep(func(s Step) { l.use(j, s, used) })
+		j.EachStep(func(s Step) { l.use(j, s, used) })
 	}
 	if slices.ContainsFunc(l.p.Jobs, Job.broken) {
 		return
@@ -281,7 +281,7 @@ func (l *linter) passed(s Step, job Text) {
 
 func (j Job) uses(resource string) bool {
 	found := false
-	j.eachStep(func(s Step) {
+	j.EachStep(func(s Step) {
 		found = found || s.Kind == KindGet && s.Get.Resource == resource || s.Kind == KindPut && s.Put.Resource == resource
 	})
 	return found
@@ -305,7 +305,7 @@ func (l *linter) order() {
 // before are the jobs whose builds a job waits for.
 func (l *linter) before(j Job) []Job {
 	var jobs []Job
-	j.eachStep(func(s Step) {
+	j.EachStep(func(s Step) {
 		if s.Kind != KindGet {
 			return
 		}
@@ -368,7 +368,7 @@ func (l *linter) cannotStart(j Job, known map[string]string) string {
 
 func (j Job) triggered() bool {
 	found := false
-	j.eachStep(func(s Step) { found = found || s.Kind == KindGet && s.Get.Trigger })
+	j.EachStep(func(s Step) { found = found || s.Kind == KindGet && s.Get.Trigger })
 	return found
 }
 

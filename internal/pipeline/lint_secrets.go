@@ -23,7 +23,7 @@ func (l *linter) secrets() {
 		}
 	}
 	for _, j := range l.p.Jobs {
-		j.eachStep(l.stepSecrets)
+		j.EachStep(l.stepSecrets)
 	}
 }
 

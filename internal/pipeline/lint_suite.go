@@ -30,7 +30,7 @@ func suite() []string {
 // suiteRules: mistakes with the suite's types that each resource by itself cannot see.
 func (l *linter) suiteRules() {
 	for _, j := range l.p.Jobs {
-		j.eachStep(func(s Step) {
+		j.EachStep(func(s Step) {
 			if s.Kind != KindPut {
 				return
 			}
@@ -66,7 +66,7 @@ func (l *linter) startsItself(j Job, put Step) {
 	if !again && !slices.Contains(makers(), kind) || textOf(params.Field("only_tag")) == "true" {
 		return
 	}
-	j.eachStep(func(s Step) {
+	j.EachStep(func(s Step) {
 		if s.Kind == KindGet && s.Get.Resource == put.Put.Resource && s.Get.Trigger && len(s.Get.Passed) == 0 {
 			l.errorf(put.Line, "loop", "take trigger off the get, or give the put a resource of its own",
 				"put %s makes a new version of %s, which starts job %s again: without end", quote(put.Put.Name), quote(put.Put.Resource), quote(j.Name))
@@ -78,7 +78,7 @@ func (l *linter) startsItself(j Job, put Step) {
 func (l *linter) triggered(resource string) bool {
 	found := false
 	for _, j := range l.p.Jobs {
-		j.eachStep(func(s Step) {
+		j.EachStep(func(s Step) {
 			found = found || s.Kind == KindGet && s.Get.Resource == resource && s.Get.Trigger && len(s.Get.Passed) == 0
 		})
 	}
@@ -197,7 +197,7 @@ func (l *linter) fetched(j Job, put Step) []Step {
 	var gets []Step
 	for _, file := range pathParams(l.typeOf(put.Put.Resource), put.Put.Params) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(file.Value, "./"), "/")
-		j.eachStep(func(s Step) {
+		j.EachStep(func(s Step) {
 			if s.Kind == KindGet && s.Get.Name == name && !slices.ContainsFunc(gets, func(g Step) bool { return g.Line == s.Line }) {
 				gets = append(gets, s)
 			}

@@ -15,7 +15,7 @@ func (l *linter) schemas() {
 		}
 	}
 	for _, j := range l.p.Jobs {
-		j.eachStep(l.stepSchema)
+		j.EachStep(l.stepSchema)
 	}
 }
 

@@ -72,41 +72,46 @@ func archived(t *testing.T, example string) []*branchFiles {
 // filled writes the branches into the world's repositories.
 func filled(branches []*branchFiles) func(context.Context, *world.World) (map[string]string, error) {
 	return func(_ context.Context, w *world.World) (map[string]string, error) {
-		at := time.Now().Add(-time.Hour)
 		repositories := map[string]*gittest.Repository{}
 		for name, r := range w.Repositories() {
 			repositories[filepath.Base(name)] = r
 		}
-		var tips []string
-		for _, b := range branches {
-			batch := repositories[b.repository].Import()
-			c := batch.Commit(b.branch, "chore: begin").At(at)
-			for _, path := range slices.Sorted(maps.Keys(b.files)) {
-				text := strings.NewReplacer(tips...).Replace(b.files[path])
-				if strings.HasPrefix(text, "#!") {
-					c.Exec(path, text)
-				} else {
-					c.Write(path, text)
-				}
-			}
-			if version := b.files["version"]; b.branch == "version" {
-				main, err := repositories[b.repository].RevParse("main")
-				if err != nil {
-					return nil, err
-				}
-				if err := repositories[b.repository].UpdateRef("refs/tags/"+strings.TrimSpace(version), main); err != nil {
-					return nil, err
-				}
-			}
-			if err := batch.Done(); err != nil {
-				return nil, err
-			}
-			if b.branch == "main" {
-				tips = append(tips, "${"+b.repository+"}", c.Hash())
+		return map[string]string{}, writeBranches(branches, repositories)
+	}
+}
+
+// writeBranches writes the branches into repositories by their names.
+func writeBranches(branches []*branchFiles, repositories map[string]*gittest.Repository) error {
+	at := time.Now().Add(-time.Hour)
+	var tips []string
+	for _, b := range branches {
+		batch := repositories[b.repository].Import()
+		c := batch.Commit(b.branch, "chore: begin").At(at)
+		for _, path := range slices.Sorted(maps.Keys(b.files)) {
+			text := strings.NewReplacer(tips...).Replace(b.files[path])
+			if strings.HasPrefix(text, "#!") {
+				c.Exec(path, text)
+			} else {
+				c.Write(path, text)
 			}
 		}
-		return map[string]string{}, nil
+		if version := b.files["version"]; b.branch == "version" {
+			main, err := repositories[b.repository].RevParse("main")
+			if err != nil {
+				return err
+			}
+			if err := repositories[b.repository].UpdateRef("refs/tags/"+strings.TrimSpace(version), main); err != nil {
+				return err
+			}
+		}
+		if err := batch.Done(); err != nil {
+			return err
+		}
+		if b.branch == "main" {
+			tips = append(tips, "${"+b.repository+"}", c.Hash())
+		}
 	}
+	return nil
 }
 
 func examplePlay(t *testing.T, example string) world.Play {

@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 		program()
 		return
 	}
+	if filepath.Base(os.Args[0]) == "taxiway" { // see withTaxiway
+		os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) //nolint:forbidigo // it is the whole program
+	}
 	m.Run()
 }
 
@@ -38,6 +41,26 @@ func taxiway(t *testing.T, args ...string) (stdout string, err error) {
 	root.SetErr(io.Discard)
 	err = root.ExecuteContext(t.Context())
 	return out.String(), err
+}
+
+// withTaxiway is an environment in which commands find this program as taxiway, and git knows a person.
+func withTaxiway(t *testing.T) []string {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	bin := t.TempDir()
+	require.NoError(t, os.Symlink(self, filepath.Join(bin, "taxiway")))
+	return append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_TEMPLATE_DIR=", "COLUMNS=",
+		"GIT_AUTHOR_NAME=Ana Lima", "GIT_AUTHOR_EMAIL=ana@example.com", "GIT_COMMITTER_NAME=Ana Lima", "GIT_COMMITTER_EMAIL=ana@example.com")
+}
+
+// shell runs a command line as a person types it.
+func shell(t *testing.T, env []string, dir, line string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+	cmd.Dir, cmd.Env = dir, env
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
 
 // exampleOf is the example of one user and template.

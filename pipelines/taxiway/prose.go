@@ -49,6 +49,14 @@ func say(w io.Writer, format string, args ...any) error {
 	return err
 }
 
+// plural is a number with its noun.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // writeJSON writes a value for programs.
 func writeJSON(w io.Writer, value any) error {
 	enc := json.NewEncoder(w)

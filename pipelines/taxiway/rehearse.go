@@ -24,12 +24,13 @@ func rehearseCommand() *cobra.Command {
 			"repositories that a git server on loopback serves. Nothing leaves the machine: a registry, a forge and a\n" +
 			"binary cache on loopback stand in for the real ones, programs that deploy are replaced by stand-ins that only write\n" +
 			"down how they were called, and messages are kept.\n" +
+			pipelineArgs + "\n" +
 			"Without a scenario it runs what is pending; with one, the acts of it, and fails when an expectation does not hold.",
 		Example: "  taxiway rehearse pipeline.yml --repository ../deployments --vars vars.yml\n" +
 			"  taxiway rehearse release.yml charts.yml --repository app=../app --repository charts=../charts",
 		Args: pipelineFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := f.play(args)
+			p, err := f.play(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
@@ -38,7 +39,7 @@ func rehearseCommand() *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	flags.StringArrayVar(&f.repositories, "repository", nil, "git repository or clone to copy, in place of the one that the pipeline names; with several, NAME=PATH for each, NAME being the last part of its address")
+	repositoryFlag(command, &f.repositories, "to copy, in place of the one that the pipeline names")
 	flags.StringVar(&f.vars, "vars", "", "YAML file with the values of ((references))")
 	flags.StringVar(&f.scenario, "scenario", "", "scenario to play; pipelines/demo/scenario.yml is one")
 	flags.StringVar(&f.page, "html", "", "write what every environment runs, back to the source, as a page to this file")
@@ -55,18 +56,18 @@ type rehearseFlags struct {
 }
 
 // play reads what the flags name.
-func (f rehearseFlags) play(files []string) (world.Play, error) {
-	p, err := newPlay()
+func (f rehearseFlags) play(ctx context.Context, files []string) (world.Play, error) {
+	p, err := newPlay() //nolint:contextcheck // the table of types also has their main functions
 	if err != nil {
 		return p, err
 	}
 	p.Page = f.page
 	p.Tools, p.Real = f.programs()
-	if p.Pipelines, err = named(files); err != nil {
-		return p, err
-	}
 	if p.Fill, err = f.copies(); err != nil {
 		return p, err
+	}
+	if p.Pipelines, err = read(ctx, files); err != nil {
+		return p, fmt.Errorf("rehearse: %w", err)
 	}
 	if f.vars != "" {
 		text, err := os.ReadFile(f.vars)
@@ -115,12 +116,12 @@ func named(files []string) ([]world.Pipeline, error) {
 		if count[name] > 1 || filepath.Base(file) == pipelines.WantFile {
 			full, err := filepath.Abs(file)
 			if err != nil {
-				return nil, fmt.Errorf("rehearse: %w", err)
+				return nil, err
 			}
 			name = filepath.Base(filepath.Dir(full))
 		}
 		if other, twice := taken[name]; twice {
-			return nil, usagef("rehearse: %s and %s would both be the pipeline %s; rename one of the files", other, file, name)
+			return nil, usagef("%s and %s would both be the pipeline %s; rename one of the files", other, file, name)
 		}
 		taken[name] = file
 		all = append(all, world.Pipeline{Name: name, File: file})
@@ -136,16 +137,9 @@ func (f rehearseFlags) copies() (func(context.Context, *world.World) (map[string
 	if len(f.repositories) == 0 {
 		return nil, usagef("rehearse: name the git repository to copy with --repository")
 	}
-	clones := map[string]string{}
-	for _, given := range f.repositories {
-		name, dir, ok := strings.Cut(given, "=")
-		if !ok {
-			name, dir = "", given
-		}
-		if _, err := os.Stat(dir); err != nil {
-			return nil, fmt.Errorf("rehearse: --repository %s: use the path of a clone on this machine, or NAME=PATH: %w", given, err)
-		}
-		clones[name] = dir
+	clones, err := clonesOf(f.repositories)
+	if err != nil {
+		return nil, fmt.Errorf("rehearse: %w", err)
 	}
 	return world.Copies(clones), nil
 }

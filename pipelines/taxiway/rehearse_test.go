@@ -187,5 +187,5 @@ func TestNamesOfPipelineFiles(t *testing.T) {
 	assert.Equal(t, []string{"app", "charts", "x"}, names("app/pipeline.yml", "charts/pipeline.yml", "x/x.yml"))
 	assert.Equal(t, []string{"release"}, names("examples/release/want.yml"))
 	_, err := named([]string{"a/ci/pipeline.yml", "b/ci/pipeline.yml"})
-	require.EqualError(t, err, "rehearse: a/ci/pipeline.yml and b/ci/pipeline.yml would both be the pipeline ci; rename one of the files")
+	require.EqualError(t, err, "a/ci/pipeline.yml and b/ci/pipeline.yml would both be the pipeline ci; rename one of the files")
 }

@@ -89,6 +89,8 @@ func newRoot() *cobra.Command {
 		traceCommand(),
 		gateCommand(),
 		diffCommand(),
+		doctorCommand(),
+		initCommand(),
 		localCommand(),
 		commitsCommand(),
 		schemasCommand(),

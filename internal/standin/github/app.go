@@ -28,6 +28,7 @@ type app struct {
 	key          *rsa.PublicKey
 	repositories []string // that it may see
 	suspended    bool
+	permissions  map[string]string // of the installation
 }
 
 // AddApp makes a GitHub App that is installed for these repositories, and gives
@@ -39,8 +40,15 @@ func (s *Server) AddApp(id string, repositories ...string) (privateKey string, e
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.apps[id] = &app{id: id, installation: s.nextID() + 4700, key: &key.PublicKey, repositories: repositories}
+	s.apps[id] = &app{id: id, installation: s.nextID() + 4700, key: &key.PublicKey, repositories: repositories, permissions: granted()}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})), nil
+}
+
+// Grant says which permissions the app's installation has, instead of the usual ones.
+func (s *Server) Grant(id string, permissions map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apps[id].permissions = permissions
 }
 
 // SuspendApp makes the app's installation useless, or useful again.
@@ -173,10 +181,10 @@ func getInstallation(s *Server, c *call) (status int, body any, err error) {
 	case !a.sees(c.PathValue("owner") + "/" + c.PathValue("repo")):
 		return 0, nil, notFound()
 	}
-	return http.StatusOK, map[string]any{"id": a.installation, "app_id": a.id, "account": map[string]any{"login": c.PathValue("owner")}, "permissions": granted()}, nil
+	return http.StatusOK, map[string]any{"id": a.installation, "app_id": a.id, "account": map[string]any{"login": c.PathValue("owner")}, "permissions": a.permissions}, nil
 }
 
-// granted are the permissions of every installation.
+// granted are the permissions of an installation at first.
 func granted() map[string]string {
 	return map[string]string{"contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write", "statuses": "write"}
 }
@@ -190,7 +198,7 @@ func getInstallationByID(s *Server, c *call) (status int, body any, err error) {
 	if a.installation != c.number("id") {
 		return 0, nil, notFound()
 	}
-	return http.StatusOK, map[string]any{"id": a.installation, "app_id": a.id, "permissions": granted()}, nil
+	return http.StatusOK, map[string]any{"id": a.installation, "app_id": a.id, "permissions": a.permissions}, nil
 }
 
 // checkScope refuses what GitHub refuses, and what an installation should not ask: a token without a repository of its
@@ -208,7 +216,7 @@ func checkScope(a *app, c *call) error {
 		return &failure{status: http.StatusUnprocessableEntity, message: "There is at least one repository that does not exist or is not accessible to the parent installation."}
 	}
 	for name, level := range q.Permissions {
-		if given := granted()[name]; given == "" || given == "read" && level == "write" {
+		if given := a.permissions[name]; given == "" || given == "read" && level == "write" {
 			return &failure{status: http.StatusUnprocessableEntity, message: "The permissions requested are not granted to this installation."}
 		}
 	}

@@ -21,6 +21,8 @@ type Settings struct {
 	RequiredChecks    []string
 	RequiredJobs      []string
 	RequiredApprovals int
+	// ReadOnly says that those who ask may not push.
+	ReadOnly bool
 	// NoDrafts says that the owner's plan has no draft pull requests.
 	NoDrafts bool
 	// Strangers are names of people and teams that are no collaborators.
@@ -361,8 +363,14 @@ func getRepository(_ *Server, c *call) (httpStatus int, body any, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	token := tokenOf(c.Request)
+	if scopes, classic := r.server.options.Scopes[token]; classic {
+		c.header.Set("X-OAuth-Scopes", scopes)
+	}
+	may := !r.settings.ReadOnly
 	return 200, map[string]any{
-		"name": name, "full_name": r.name, "private": true, "html_url": r.server.webURL(r.name), "default_branch": head,
+		"permissions": map[string]bool{"admin": false, "maintain": false, "push": may, "triage": may, "pull": true},
+		"name":        name, "full_name": r.name, "private": true, "html_url": r.server.webURL(r.name), "default_branch": head,
 		"owner":              map[string]any{"login": r.owner()},
 		"allow_merge_commit": r.settings.AllowMerge, "allow_squash_merge": r.settings.AllowSquash, "allow_rebase_merge": r.settings.AllowRebase,
 		"allow_auto_merge": r.settings.AllowAutoMerge, "delete_branch_on_merge": r.settings.DeleteBranches,
