@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -174,8 +175,8 @@ func (f *commitFlags) commits(cmd *cobra.Command, args []string) ([]version.Comm
 	return f.history(cmd.Context(), args[0])
 }
 
-// scissors is the line below which git keeps the diff of "git commit --verbose".
-const scissors = "# ------------------------ >8 ------------------------"
+// scissors is what follows the comment mark in the line below which git keeps the diff of "git commit --verbose".
+const scissors = " ------------------------ >8 ------------------------"
 
 // message reads a message as git stores it: without comments.
 func (f *commitFlags) message(cmd *cobra.Command) (string, error) {
@@ -187,16 +188,38 @@ func (f *commitFlags) message(cmd *cobra.Command) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the message: %w", err)
 	}
+	mark := f.commentMark(cmd.Context(), string(data))
 	var b strings.Builder
 	for line := range strings.Lines(string(data)) {
-		if strings.HasPrefix(line, scissors) {
+		if strings.HasPrefix(line, mark+scissors) {
 			break
 		}
-		if !strings.HasPrefix(line, "#") {
+		if !strings.HasPrefix(line, mark) {
 			b.WriteString(line)
 		}
 	}
 	return b.String(), nil
+}
+
+// commentMark is what a comment of a message begins with, by git's configuration: a hook is started by git, so it is there.
+func (f *commitFlags) commentMark(ctx context.Context, text string) string {
+	const usual = "#"
+	out, err := exec.CommandContext(ctx, "git", "-C", f.dir, "config", "--get-regexp", `^core\.comment(char|string)$`).Output()
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	_, mark, _ := strings.Cut(lines[len(lines)-1], " ") // the last one counts
+	switch {
+	case err != nil || mark == "":
+		return usual
+	case mark != "auto":
+		return mark
+	}
+	// git has chosen one that the message does not use, and its own comments are at the end
+	text = strings.TrimSpace(text)
+	last := text[strings.LastIndex(text, "\n")+1:]
+	if last != "" && strings.ContainsAny(last[:1], "#;@!$%^&|:") {
+		return last[:1]
+	}
+	return usual
 }
 
 // newest is the newest version that the clone has a tag for; nil outside of a clone, where a message is read as after

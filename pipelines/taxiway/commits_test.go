@@ -73,7 +73,7 @@ func TestCommitsOfAMessage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	message := filepath.Join(dir, "COMMIT_EDITMSG")
-	require.NoError(t, os.WriteFile(message, []byte("fix!: tokens\n# Please enter the message\n"+scissors+"\ndiff\nBREAKING CHANGE: not here\n"), 0o600))
+	require.NoError(t, os.WriteFile(message, []byte("fix!: tokens\n# Please enter the message\n#"+scissors+"\ndiff\nBREAKING CHANGE: not here\n"), 0o600))
 	out, err := runCommits(t, "", "-C", dir, "--file", message)
 	require.NoError(t, err)
 	assert.Equal(t, "major: fix!: tokens\n", out)
@@ -103,4 +103,35 @@ func TestCommitsOfAMessage(t *testing.T) {
 	}
 	_, err = runCommits(t, "", "--title", "fix: x", "--format", "json")
 	require.EqualError(t, err, "commits: --format json is not one of github, text")
+}
+
+// Comments begin with what git's configuration says.
+func TestCommitsOfAHookKnowTheCommentMark(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ key, mark, message, want string }{
+		{"core.commentChar", ";", "fix: x\n\n#12 is done\n; BREAKING CHANGE: no\n;" + scissors + "\nBREAKING CHANGE: no\n", "patch: fix: x\n"},
+		{"core.commentString", "//", "fix: x\n//\n// BREAKING CHANGE: no\n", "patch: fix: x\n"},
+		{"core.commentChar", "auto", "fix: x\n\n#12\n\n; Please enter the message\n;BREAKING CHANGE: no\n; Changes to be committed:\n", "patch: fix: x\n"},
+		{"core.commentChar", "auto", "fix!: x\n\n# Please enter the message\n", "major: fix!: x\n"},
+		{"core.commentChar", "#", "# a comment\nfix: x\n", "patch: fix: x\n"},
+	} {
+		repo, err := gittest.Init(filepath.Join(t.TempDir(), "code.git"))
+		if errors.Is(err, gittest.ErrNoGit) {
+			t.Skip(err)
+		}
+		require.NoError(t, err)
+		_, err = repo.Git("config", tc.key, tc.mark)
+		require.NoError(t, err)
+		out, err := runCommits(t, tc.message, "-C", repo.Dir, "--file", "-")
+		require.NoError(t, err, tc.message)
+		assert.Equal(t, tc.want, out, "%s %s", tc.key, tc.mark)
+	}
+	// a line that only looks like a comment is the message
+	repo, err := gittest.Init(filepath.Join(t.TempDir(), "code.git"))
+	require.NoError(t, err)
+	_, err = repo.Git("config", "core.commentChar", ";")
+	require.NoError(t, err)
+	out, err := runCommits(t, "# fix: x\n", "-C", repo.Dir, "--file", "-")
+	require.Error(t, err)
+	assert.Contains(t, out, "not a conventional commit")
 }
