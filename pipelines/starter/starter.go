@@ -80,10 +80,10 @@ func Render(name string, a Answers) ([]byte, error) {
 		"yaml":   yamledit.Quote,
 		"before": func(i int) int { return i - 1 },
 		"last":   func(list []string) string { return list[len(list)-1] },
-		"indent": func(name string, data any) (string, error) {
+		"indent": func(margin, name string, data any) (string, error) {
 			var out strings.Builder
 			err := t.ExecuteTemplate(&out, name, data)
-			return "  " + strings.ReplaceAll(out.String(), "\n", "\n  "), err
+			return margin + strings.ReplaceAll(out.String(), "\n", "\n"+margin), err
 		},
 	})
 	entries, err := templates.ReadDir("templates")

@@ -217,7 +217,7 @@ func brokenWorlds() map[string]broken {
 		"a gate":                       {rule: "gate-missing", damage: func(w *ward) { w.gates("echo 'staging: HEAD' >gates.yml") }, text: "no gate for production"},
 		"a gates file that is broken":  {rule: "gates-file-invalid", damage: func(w *ward) { w.gates("echo 'production: {soak' >gates.yml") }, byHand: true},
 		"a gate of nothing":            {rule: "gate-of-no-environment", level: doctor.Warning, damage: func(w *ward) { w.gates("echo 'prodution: HEAD' >>gates.yml") }, byHand: true, text: "prodution"},
-		"a gate at no commit":          {rule: "gate-invalid", damage: func(w *ward) { w.gates("echo 'production: 1234567890' >gates.yml") }},
+		"a gate at no commit":          {rule: "gate-invalid", damage: func(w *ward) { w.gates("printf 'staging: HEAD\\nproduction: 1234567890\\n' >gates.yml") }},
 		"the cepler config":            {rule: "config-missing", damage: drop("deployments/cepler/shop.yml"), more: []string{"pattern-matches-nothing", "not-delivered"}},
 		"a config that is broken":      {rule: "config-invalid", damage: replace("deployments/cepler/shop.yml", "passed:", "pased:"), byHand: true, text: "passed"},
 		"an environment":               {rule: "environment-missing", damage: replace("deployments/cepler/shop.yml", "  production:", "  live:"), byHand: true, text: "production"},

@@ -84,7 +84,7 @@ func clonesOf(values []string) (map[string]string, error) {
 	for _, given := range values {
 		name, dir, ok := strings.Cut(given, "=")
 		if !ok {
-			dir = given
+			name, dir = "", given
 		}
 		if _, err := os.Stat(dir); err != nil {
 			return nil, fmt.Errorf("--repository %s: use the path of a clone on this machine, or NAME=PATH: %w", given, err)
