@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -173,5 +174,27 @@ func TestOutdatedChecksStop(t *testing.T) {
 			}
 			assert.Equal(t, want, w.Concurrency.Cancel, name)
 		}
+	}
+}
+
+// The page names tests of this module.
+func TestThePageOfTheChecksNamesRealTests(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(Checks, "README.md"))
+	require.NoError(t, err)
+	names := regexp.MustCompile("`(Test[A-Z]\\w+)`").FindAllStringSubmatch(string(page), -1)
+	require.Greater(t, len(names), 15)
+	var all strings.Builder
+	for _, pattern := range []string{"*_test.go", "../internal/*/*_test.go", "../internal/standin/*/*_test.go", "../resources/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			all.Write(text)
+		}
+	}
+	for _, name := range names {
+		assert.Contains(t, all.String(), "\nfunc "+name[1]+"(")
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/taxiway-ci/taxiway/internal/workflow"
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
@@ -95,6 +96,12 @@ func renderChecks(cmd *cobra.Command, r pipelines.Rendering, folder string) erro
 	files, err := r.Files(cmd.Context())
 	if err != nil {
 		return err
+	}
+	if findings := workflow.Lint(files); len(findings) > 0 {
+		if err := printFindings(cmd.ErrOrStderr(), withRule, findings); err != nil {
+			return err
+		}
+		return fmt.Errorf("render checks with %s: the workflows have faults and were not written", r.Values)
 	}
 	removed, err := pipelines.WriteFiles(folder, files)
 	if err != nil {

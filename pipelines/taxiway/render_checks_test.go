@@ -51,3 +51,18 @@ func TestChecksAreNoPipeline(t *testing.T) {
 	_, err = taxiway(t, "set", "checks", "--values", values, "--target", "ci")
 	require.ErrorContains(t, err, "the checks are not a pipeline")
 }
+
+// A command of the values that would hand a secret to a fork is not written.
+func TestRenderChecksRefusesWhatLintFinds(t *testing.T) {
+	t.Parallel()
+	without(t, "ytt")
+	dir := t.TempDir()
+	values := filepath.Join(dir, "checks.yml")
+	require.NoError(t, os.WriteFile(values, []byte("checks:\n- name: test\n  run: deploy \"${{ secrets.TOKEN }}\"\n"), 0o644))
+	_, err := taxiway(t, "render", "checks", "--values", values, "--output", dir)
+	require.ErrorContains(t, err, "the workflows have faults and were not written")
+	assert.NoDirExists(t, filepath.Join(dir, ".github"))
+	require.NoError(t, os.WriteFile(values, []byte("checks:\n- name: test\n  run: make test\n"), 0o644))
+	_, err = taxiway(t, "render", "checks", "--values", values, "--output", dir)
+	require.NoError(t, err, "the smallest values")
+}
