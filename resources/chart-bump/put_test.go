@@ -77,6 +77,23 @@ func TestPutOfEverything(t *testing.T) {
 	assert.Contains(t, again.stderr, "already up to date")
 }
 
+// What the comment beside a digest says already stays, unless the source says otherwise: app, monorepo_subdir, keys that are
+// not known here, and a person's words.
+func TestAPutKeepsWhatACommentSays(t *testing.T) {
+	const before = "repository=https://github.com/acme/bank;commit_ref=1111111;app=the-bank;monorepo_subdir=core/bank;owner=ana; pinned, ask Ana"
+	w := newWorld(t)
+	old := strings.Replace(values, "repository=https://github.com/acme/bank;commit_ref=1111111;app=lana-bank; pinned, ask Ana", before, 1)
+	require.NotEqual(t, values, old)
+	w.commit(t, "describe it", map[string]string{"charts/bank/values.yaml": old})
+	w.bumped(t, w.source(nil), digestB, revision2)
+	want := strings.NewReplacer("\""+digestA, "\""+digestB, "1111111", "2222222").Replace(old)
+	assert.Equal(t, want, w.show(t, "bot-bump", "charts/bank/values.yaml"))
+
+	said := w.source(object{"images": []object{{"name": "lana-bank", "path": "lanaBank.image.digest", "app": "bank", "monorepo_subdir": "bank"}}})
+	w.bumped(t, said, digestC, revision3)
+	assert.Contains(t, w.show(t, "bot-bump", "charts/bank/values.yaml"), ";commit_ref=3333333;app=bank;monorepo_subdir=bank;owner=ana; pinned, ask Ana")
+}
+
 func must(out string, err error) string {
 	if err != nil {
 		return err.Error()

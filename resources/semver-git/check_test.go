@@ -199,6 +199,7 @@ func TestVersionThatComesBack(t *testing.T) {
 	third := w.put(keys{"file": "in/version", "allow_downgrade": true}).version
 	assert.NotEqual(t, first, third)
 	assert.Equal(t, []semvergit.Version{first, second, third}, w.check(first))
+	assert.Equal(t, []semvergit.Version{second, third}, w.check(keys{"number": "1.1.0"}), "a number above the tip's is in the history all the same")
 }
 
 // What is not a version is answered as README.md says, by check and by put.
