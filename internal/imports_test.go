@@ -75,7 +75,7 @@ func mayImport() map[string][]string {
 		"internal/rehearsal":             {"internal/pipeline"},
 		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/httpclient", "internal/provenance", "internal/vendored", "internal/version", "internal/visible"},
 		"internal/promotion":             {"internal/cepler", "internal/deployments", "internal/gates", "internal/lineage"}, // what opening a gate lets through, and a person's deeds
-		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools"},
+		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools", "internal/strict"},
 		"internal/rehearsal/world":       {"internal/deployments", "internal/git", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*", "internal/workflow"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
 		"internal/scripttest":            {"internal/concourse", "internal/git/gittest", "internal/standin/github"},

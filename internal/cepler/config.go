@@ -160,6 +160,10 @@ func (p *configParser) top(root *yaml.Node) error {
 	}
 	environments, ok := fields["environments"]
 	if !ok {
+		mistakes, _ := configShape().Judge(root)
+		for _, f := range mistakes { // a misspelt key is why
+			return p.faultf(f.Line, "%s", f)
+		}
 		return p.faultf(root.Line, "the config has no environments")
 	}
 	if f, ok := fields["deployment"]; ok {

@@ -115,6 +115,7 @@ func TestConfigFaultsAreNamed(t *testing.T) {
 		"environments: [":                "cepler.yml:1: not YAML",
 		"a: b\nenvironments:\n  x: [\n":  "not YAML: did not find expected node content",
 		"a: 1\n":                         "cepler.yml:1: the config has no environments",
+		"environmnts: {a: {}}\n":         `cepler.yml:1: unknown key "environmnts"; did you mean "environments"?`,
 		"environments:\n":                "cepler.yml:1: environments: want a mapping, got nothing",
 		"environments: [a]\n":            "cepler.yml:1: environments: want a mapping, got a list",
 		"- a\n":                          "cepler.yml:1: the config: want a mapping, got a list",

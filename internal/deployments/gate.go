@@ -69,19 +69,24 @@ func (r *Repository) gate(ctx context.Context, v *View, environment string) (*Ga
 	return &Gate{Gate: rule, Commit: commit, Gated: true}, nil
 }
 
-// misspelt mentions a gate that may be meant for the environment: one with nearly its name, which is not
-// that of another environment.
+// misspelt mentions a gate that may be meant for the environment, where it has none.
 func misspelt(v *View, environment string) string {
+	if name := stranger(v, environment); name != "" {
+		return fmt.Sprintf(", but one for %s (is that a misspelt %s?)", name, environment)
+	}
+	return ""
+}
+
+// stranger is a gate with nearly the name of an environment, which is not that of another environment; "" for
+// none. Gates with other names may be those of another config.
+func stranger(v *View, environment string) string {
 	var strangers []string
 	for _, name := range v.Gates.Environments() {
 		if _, err := v.Config.Environment(name); err != nil {
 			strangers = append(strangers, name)
 		}
 	}
-	if name := nearest.Of(environment, strangers); name != "" {
-		return fmt.Sprintf(", but one for %s (is that a misspelt %s?)", name, environment)
-	}
-	return ""
+	return nearest.Of(environment, strangers)
 }
 
 // resolve finds the commit that a person named.

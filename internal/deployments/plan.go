@@ -108,6 +108,12 @@ func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Envi
 	if p.Gate, err = r.gate(ctx, v, env.Name); err != nil {
 		return err
 	}
+	if v.Gates != nil {
+		if name := stranger(v, env.Name); name != "" {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%s of branch %s has a gate for %s, which is not an environment of %s (is that a misspelt %s?); the gate that counts is %q",
+				r.src.GatesFile, r.src.GatesBranchName(), name, v.Config.Path, env.Name, p.Gate.Gate.Commit))
+		}
+	}
 	if err := r.upstreamDeployed(ctx, v, u, p.Gate); err != nil {
 		return err
 	}

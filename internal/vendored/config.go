@@ -173,10 +173,7 @@ func readConfig(data []byte) (config *fileConfig, document int, warnings []strin
 		if err != nil {
 			return nil, 0, nil, fault.Of(ErrConfig, "it is not YAML: %s", plainYAML(err))
 		}
-		var head struct {
-			Kind string `yaml:"kind"`
-		}
-		if doc.Decode(&head) != nil || head.Kind != configKind {
+		if kindOf(&doc) != configKind {
 			continue
 		}
 		if config != nil {
@@ -288,4 +285,17 @@ func (c *Content) digest() (string, error) {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// kindOf is the kind of a document, whatever else is wrong with it.
+func kindOf(doc *yaml.Node) string {
+	if len(doc.Content) == 0 {
+		return ""
+	}
+	for i := 0; i+1 < len(doc.Content[0].Content); i += 2 {
+		if key, value := doc.Content[0].Content[i], doc.Content[0].Content[i+1]; key.Value == "kind" {
+			return value.Value
+		}
+	}
+	return ""
 }

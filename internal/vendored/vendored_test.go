@@ -180,6 +180,7 @@ func TestAMisspeltKeyOfAVendirFileIsAMistake(t *testing.T) {
 		"a misspelt path":     {old: "kind: Config", now: "kind: Config\ndirectores: []", mistake: `line 3: unknown key "directores"; did you mean "directories"?`},
 		"a misspelt pattern":  {old: "    git:", now: "    includePath: [a]\n    git:", mistake: `directories[0].contents[0]: unknown key "includePath"; did you mean "includePaths"?`},
 		"a misspelt git key":  {old: "      ref: main", now: "      ref: main\n      skipInitSubmodule: true", mistake: `directories[0].contents[0].git: unknown key "skipInitSubmodule"; did you mean "skipInitSubmodules"?`},
+		"the kind twice":      {old: "kind: Config\n", now: "kind: Config\nkind: Config\n", mistake: `the key "kind" is there twice, first in line 2; remove one`},
 		"a key twice":         {old: "      ref: main", now: "      ref: main\n      ref: next", mistake: `the key "ref" is there twice, first in line 9; remove one`},
 		"a key of the future": {old: "    git:", now: "    weather: sunny\n    git:", warning: `line 7: directories[0].contents[0]: unknown key "weather" has no effect`},
 	} {

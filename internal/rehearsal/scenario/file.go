@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // Scenario is a play.
@@ -261,6 +265,9 @@ type Place struct {
 // Parse reads a scenario; file is its name for messages. Unknown keys are
 // refused, and so is what cannot be played.
 func Parse(file string, text []byte) (*Scenario, error) {
+	if err := misspelt(text); err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", file, err)
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	var s Scenario
@@ -279,6 +286,40 @@ func Parse(file string, text []byte) (*Scenario, error) {
 		}
 	}
 	return &s, nil
+}
+
+// misspelt is an error with the line of the first key that a scenario does not have, and the one that is nearest, or of a key
+// that is there twice. What is not YAML is for the decoder to report.
+func misspelt(text []byte) error {
+	var root yaml.Node
+	if yaml.Unmarshal(text, &root) != nil || len(root.Content) == 0 {
+		return nil //nolint:nilerr // documented
+	}
+	mistakes, doubts := shapeOf(reflect.TypeFor[Scenario]()).Judge(&root)
+	for _, f := range append(mistakes, doubts...) {
+		return fmt.Errorf("line %d: %s", f.Line, f)
+	}
+	return nil
+}
+
+// shapeOf are the keys that a type is decoded from.
+func shapeOf(t reflect.Type) *strict.Shape {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return shapeOf(t.Elem())
+	case reflect.Slice, reflect.Map:
+		return &strict.Shape{Each: shapeOf(t.Elem())}
+	case reflect.Struct:
+		shape := strict.Keys()
+		for _, field := range reflect.VisibleFields(t) {
+			if key, _, _ := strings.Cut(field.Tag.Get("yaml"), ","); key != "" && key != "-" {
+				shape = shape.With(key, shapeOf(field.Type))
+			}
+		}
+		return shape
+	default:
+		return nil
+	}
 }
 
 func (a Act) validate() error {

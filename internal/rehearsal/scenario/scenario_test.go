@@ -177,3 +177,15 @@ func TestGateResume(t *testing.T) {
 	require.NoError(t, play(t, s, `acts: [{title: a, do: [{gate: {file: gates.yml, environment: prod, to: HEAD}}]}]`))
 	assert.Equal(t, "# gates\nqa: HEAD\n'prod': HEAD # closed\n", gates())
 }
+
+func TestMisspeltKeysOfAScenario(t *testing.T) {
+	for text, want := range map[string]string{
+		"doo: []":             `scenario s.yml: line 3: acts[0]: unknown key "doo"; did you mean "do"?`,
+		"expect: {build: []}": `scenario s.yml: line 3: acts[0].expect: unknown key "build"; did you mean "builds"?`,
+		"do: []\n  do: []":    `scenario s.yml: line 4: acts[0]: the key "do" is there twice, first in line 3; remove one`,
+		"weather: sunny":      `scenario s.yml: line 3: acts[0]: unknown key "weather"`,
+	} {
+		_, err := scenario.Parse("s.yml", []byte("acts:\n- title: a\n  "+text))
+		assert.ErrorContains(t, err, want, text)
+	}
+}
