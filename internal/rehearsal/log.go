@@ -1,6 +1,9 @@
 package rehearsal
 
-import "sync"
+import (
+	"strings"
+	"sync"
+)
 
 // Log keeps what a step says: its beginning and its end, when it is long. It is
 // safe for concurrent use.
@@ -38,4 +41,17 @@ func (l *Log) String() string {
 		middle = "\n[…]\n"
 	}
 	return string(l.head) + middle + string(l.tail)
+}
+
+// Plain is a text without colours.
+func Plain(s string) string {
+	var b strings.Builder
+	for {
+		before, after, ok := strings.Cut(s, "\x1b[")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		_, s, _ = strings.Cut(after, "m")
+	}
 }

@@ -424,7 +424,10 @@ func (r *Rehearsal) check(ctx context.Context, res *resource) ([]Version, error)
 	res.said, res.stamp = log, ""
 	out, err := res.typ.Run(ctx, Call{Verb: Check, Request: req, Temp: res.temp, Log: log})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(log.String()))
+		if said := strings.TrimSpace(Plain(log.String())); said != "" && errors.Is(err, ErrScript) {
+			return nil, fmt.Errorf("%w: %s", ErrScript, said)
+		}
+		return nil, err
 	}
 	found, err := decodeVersions(out)
 	if err == nil {

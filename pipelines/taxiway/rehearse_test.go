@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -188,4 +190,22 @@ func TestNamesOfPipelineFiles(t *testing.T) {
 	assert.Equal(t, []string{"release"}, names("examples/release/want.yml"))
 	_, err := named([]string{"a/ci/pipeline.yml", "b/ci/pipeline.yml"})
 	require.EqualError(t, err, "a/ci/pipeline.yml and b/ci/pipeline.yml would both be the pipeline ci; rename one of the files")
+}
+
+// What fails is said once, without colours where there is no terminal, in lines that fit.
+func TestRehearseSaysEachFailureOnce(t *testing.T) {
+	t.Parallel()
+	w := newWard(t, "small-team")
+	t.Cleanup(func() { _ = os.RemoveAll(w.dir) })
+	w.sh("git -C deployments.git branch --quiet -D cepler-gates")
+	vars := filepath.Join(w.dir, "vars.yml")
+	require.NoError(t, os.WriteFile(vars, []byte("staging.kubeconfig: \"a: b\"\nstaging: {kubeconfig: \"a: b\"}\nproduction: {kubeconfig: \"a: b\"}\n"), 0o600))
+	out, err := taxiway(t, "rehearse", filepath.Join(w.dir, "deployments.yml"), "--repository", filepath.Join(w.dir, "deployments.git"), "--vars", vars)
+	require.ErrorContains(t, err, "rehearse: the check of ")
+	assert.Equal(t, 1, strings.Count(strings.Join(strings.Fields(out), " "), "no such branch"), out)
+	assert.Contains(t, out, "as that of ")
+	assert.NotContains(t, out, "\x1b")
+	for line := range strings.Lines(out) {
+		assert.LessOrEqual(t, utf8.RuneCountInString(line), defaultColumns+1, line)
+	}
 }

@@ -150,6 +150,11 @@ func (t *Timeline) CheckFailed(resource string, err error) {
 		return
 	}
 	t.failed[resource] = text
+	for _, other := range slices.Sorted(maps.Keys(t.failed)) {
+		if other != resource && t.failed[other] == text {
+			text = "as that of " + other
+		}
+	}
 	t.Line("  %s check of %s: %s", t.paint(red, "✗"), resource, text)
 }
 
@@ -188,7 +193,7 @@ func (t *Timeline) Step(b *rehearsal.Build, s rehearsal.StepRecord) {
 	}
 	log := s.Log
 	if !t.colour {
-		log = plain(log)
+		log = rehearsal.Plain(log)
 	}
 	for _, line := range tail(log, logLines) {
 		t.logged(line)
@@ -209,11 +214,10 @@ func (t *Timeline) step(s rehearsal.StepRecord) string {
 		name += fmt.Sprintf(" (try %d)", s.Attempt)
 	}
 	nameWidth := min(t.width-stepMargins-versionWidth, maxName)
-	took := t.paint(dim, duration(s.Took))
-	if plainWidth(name) > nameWidth && plainWidth(name)+plainWidth(what) < nameWidth+versionWidth {
-		return fmt.Sprintf("    %-5s %s %s  %s", s.Kind, name, pad(what, nameWidth+versionWidth-plainWidth(name)), took)
-	}
-	return fmt.Sprintf("    %-5s %s %s  %s", s.Kind, pad(name, nameWidth), pad(what, versionWidth), took)
+	both := nameWidth + versionWidth
+	// what needs more than its column takes it from the other one
+	nameWidth = max(plainWidth(name), min(nameWidth, both-plainWidth(what)))
+	return fmt.Sprintf("    %-5s %s %s  %s", s.Kind, pad(name, nameWidth), pad(what, both-nameWidth), t.paint(dim, duration(s.Took)))
 }
 
 // logged writes a line of a log, in as many lines as it needs.
@@ -226,7 +230,7 @@ func (t *Timeline) logged(line string) {
 
 // cut takes a text apart in pieces of a width, colours and spaces as they are.
 func cut(text string, width int) []string {
-	if plainWidth(text) <= width || text != plain(text) {
+	if plainWidth(text) <= width || text != rehearsal.Plain(text) {
 		return []string{text}
 	}
 	var parts []string
@@ -300,20 +304,7 @@ func pad(s string, width int) string {
 }
 
 // plainWidth is how wide a text is on a terminal.
-func plainWidth(s string) int { return utf8.RuneCountInString(plain(s)) }
-
-// plain is a text without colours.
-func plain(s string) string {
-	var b strings.Builder
-	for {
-		before, after, ok := strings.Cut(s, "\x1b[")
-		b.WriteString(before)
-		if !ok {
-			return b.String()
-		}
-		_, s, _ = strings.Cut(after, "m")
-	}
-}
+func plainWidth(s string) int { return utf8.RuneCountInString(rehearsal.Plain(s)) }
 
 // tail is the last n lines of a text.
 func tail(s string, n int) []string {

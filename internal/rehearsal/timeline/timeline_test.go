@@ -100,6 +100,8 @@ func TestLinesStandUnderTheirOwnBuild(t *testing.T) {
 		line.CheckFailed("state", errors.New("no such branch"))
 	}
 	line.CheckFailed("state", errors.New("no such file"))
+	line.CheckFailed("other", errors.New("no such file"))
+	line.Step(inner, rehearsal.StepRecord{Kind: "put", Name: "version", Status: rehearsal.Succeeded, Version: rehearsal.Version{"number": "0.1.0-rc.1", "commit": commit}})
 	assert.Equal(t, `  outer #1
   inner #2
     succeeded in 0.00s
@@ -110,5 +112,8 @@ func TestLinesStandUnderTheirOwnBuild(t *testing.T) {
     succeeded in 0.00s
   ✗ check of state: no such branch
   ✗ check of state: no such file
+  ✗ check of other: as that of state
+  inner #2, continued
+    put   version   version 0.1.0-rc.1 from 1f3c2aa  0.00s
 `, out.String())
 }
