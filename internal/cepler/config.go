@@ -350,10 +350,13 @@ func (c *Config) cycle(name string, fine map[string]bool) []string {
 	return nil
 }
 
+// StatesFolder is the folder beside a config that has a folder of state files for each deployment.
+const StatesFolder = ".cepler"
+
 // StateDir is the folder of the deployment's state files, from the
 // repository's root.
 func (c *Config) StateDir() string {
-	return path.Join(path.Dir(c.Path), ".cepler", c.Deployment)
+	return path.Join(path.Dir(c.Path), StatesFolder, c.Deployment)
 }
 
 // StatePath is the state file of an environment, from the repository's root.

@@ -23,7 +23,7 @@ func Connect(src Source, logf Logf) (*Connection, error) {
 	if err != nil {
 		return nil, errors.Join(err, remote.Close())
 	}
-	return &Connection{NewRepository(src, remote, store, logf), remote}, nil
+	return &Connection{NewRepository(src, &oneLook{RefReader: remote, first: src.RefNames()}, store, logf), remote}, nil
 }
 
 // Close ends the connection.

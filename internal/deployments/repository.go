@@ -126,6 +126,36 @@ func (r *Repository) configAt(ctx context.Context, c *git.Commit) (*cepler.Confi
 	return config, entry.Hash, err
 }
 
+// fewStates is how many state files are fetched together with a config.
+const fewStates = 100
+
+// needConfig fetches the config of commit c, and with it the states beside it at head, which whoever reads a config
+// needs next. Of which deployment they are only the config says, so all of them come, unless they are many.
+func (r *Repository) needConfig(ctx context.Context, c, head *git.Commit) error {
+	config, ok, err := r.find(ctx, c, r.src.ConfigPath())
+	if err != nil || !ok || r.store.Has(config.Hash) {
+		return err
+	}
+	blobs := []git.Hash{config.Hash}
+	dir, err := r.store.Lookup(ctx, head.Tree, path.Join(path.Dir(r.src.ConfigPath()), cepler.StatesFolder))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err == nil && dir.Mode == filemode.Dir {
+		err = r.store.Walk(ctx, dir.Hash, func(string) bool { return true }, func(_ string, e git.Entry) error {
+			blobs = append(blobs, e.Hash)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(blobs) > fewStates {
+		blobs = blobs[:1]
+	}
+	return r.store.Need(ctx, blobs...)
+}
+
 // stateAt is the state at path p in commit c; nil when it has none there.
 func (r *Repository) stateAt(ctx context.Context, c *git.Commit, p string) (*cepler.State, error) {
 	entry, ok, err := r.find(ctx, c, p)

@@ -55,6 +55,7 @@ func (r *Repository) restoring(ctx context.Context, version Version, environment
 	if !ok {
 		return nil, fmt.Errorf("version.trigger: %q is not a full commit hash", version.Trigger)
 	}
+	head, unreadable := r.head(ctx) // the trigger is mostly one of its last commits, and its states are needed next
 	trigger, err := r.commit(ctx, h)
 	if err != nil {
 		return nil, fmt.Errorf("trigger %s: %w", short(h), err)
@@ -64,6 +65,12 @@ func (r *Repository) restoring(ctx context.Context, version Version, environment
 		if out.configCommit, err = r.configCommit(ctx, version.Config); err != nil {
 			return nil, err
 		}
+	}
+	if unreadable != nil {
+		head = out.configCommit // a branch that is gone is not in the way of a version
+	}
+	if err := r.needConfig(ctx, out.configCommit, head); err != nil {
+		return nil, fmt.Errorf("read the config at %s: %w", short(out.configCommit.Hash), err)
 	}
 	if out.Config, _, err = r.configAt(ctx, out.configCommit); err != nil {
 		return nil, err

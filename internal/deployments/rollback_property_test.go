@@ -292,6 +292,7 @@ func (w *rollbackWorld) connect(s *stage) *deployments.Connection {
 		s.conn, err = deployments.Connect(w.source(s), func(string, ...any) {})
 		require.NoError(w.t, err)
 	}
+	s.conn.LookAgain()
 	return s.conn
 }
 

@@ -48,6 +48,9 @@ func (r *Repository) View(ctx context.Context, refs Refs) (*View, error) {
 		return nil, err
 	}
 	v := &View{Head: head, Refs: maps.Clone(refs)}
+	if err := r.needConfig(ctx, head, head); err != nil {
+		return nil, fmt.Errorf("read the config of branch %s at %s: %w", r.src.Branch, short(head.Hash), err)
+	}
 	v.Config, v.configHash, err = r.configAt(ctx, head)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("branch %s has no config %s at %s: set source.config (or --config) to its path in the repository", r.src.Branch, r.src.ConfigPath(), short(head.Hash))

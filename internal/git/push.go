@@ -245,13 +245,18 @@ func (s *Store) updateRefOnce(ctx context.Context, ref string, moved *object.Non
 	return built.Commit, nil
 }
 
-// tip is the commit that a ref has, nil when there is none. A push that came too
-// late has seen it already.
+// tip is the commit that a ref has, nil when there is none. A push that came too late has seen it already, and
+// so has the last look at the refs: if that is outdated, the push will say so.
 func (s *Store) tip(ctx context.Context, ref string, moved *object.NonFastForwardError) (*Commit, error) {
 	refs := map[string]Hash{}
-	if moved != nil && moved.Ref == ref && !moved.Seen.IsZero() {
+	last, asked := s.remote.last[ref]
+	defer delete(s.remote.last, ref) // what it is after this is not known
+	switch {
+	case moved != nil && moved.Ref == ref && !moved.Seen.IsZero():
 		refs[ref] = moved.Seen
-	} else {
+	case asked && moved == nil && !last.IsZero():
+		refs[ref] = last
+	default:
 		all, err := s.remote.Refs(ctx, ref)
 		if err != nil {
 			return nil, err

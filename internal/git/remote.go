@@ -23,6 +23,7 @@ type Remote struct {
 	client   *transport.Client
 	local    *local.Repository // in place of a client
 	byHash   answerToWants
+	last     map[string]Hash // what Refs answered last; zero for a ref that was not there
 }
 
 // Open prepares the way to a repository. It uses no network yet.
@@ -34,7 +35,7 @@ func Open(a Access, o Options) (*Remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Remote{access: a, options: o, endpoint: e}
+	r := &Remote{access: a, options: o, endpoint: e, last: map[string]Hash{}}
 	for _, text := range a.Warnings() {
 		r.logf("warning: %s", text)
 	}
@@ -75,6 +76,7 @@ func (r *Remote) Refs(ctx context.Context, names ...string) (map[string]Hash, er
 	wanted := map[string]bool{}
 	for _, name := range names {
 		wanted[name], wanted[name+"^{}"] = true, true
+		r.last[name] = all[name]
 	}
 	maps.DeleteFunc(all, func(name string, _ Hash) bool { return !wanted[name] })
 	return all, nil

@@ -113,10 +113,8 @@ func (s *Store) Advance(ctx context.Context, ref string, tip Hash) error {
 	}
 	q := s.request(wire.NoBlobs, tip)
 	q.Depth = firstDepth
-	if len(q.Haves) > 0 || s.remote.client.Filters(ctx) {
-		s.steps = max(s.steps, 1)
-	} else {
-		q.Depth = wholeDepth
+	if len(q.Haves) == 0 {
+		q.DepthWhole = wholeDepth
 	}
 	err := s.fetch(ctx, q, true)
 	if wire.IsRefused(err) {
@@ -127,6 +125,9 @@ func (s *Store) Advance(ctx context.Context, ref string, tip Hash) error {
 	}
 	if !s.Has(tip) {
 		return fmt.Errorf("fetch %s of %s: object %s: %w", ref, s.name, tip, ErrNotFound)
+	}
+	if len(q.Haves) > 0 || s.remote.client.Filters(ctx) {
+		s.steps = max(s.steps, 1)
 	}
 	return s.keepTip(ref, tip)
 }

@@ -27,7 +27,8 @@ func (Resource) Check(ctx context.Context, step concourse.Step, src Source, give
 	q := memo.Question{Kind: "cepler-in", Branch: src.Branch, Refs: src.RefNames(), Parts: []any{decides, given}, Logf: step.Logf}
 	now := time.Now()
 	answer, err := memo.Check(ctx, remote, q, now, func(ctx context.Context, store *git.Store, refs map[string]git.Hash) (memo.Answer[Version], error) {
-		return answer(ctx, deployments.NewRepository(src.Source, remote, store, step.Logf), src.Environment, given, refs, now)
+		look := deployments.OneLook(remote, src.RefNames(), refs)
+		return answer(ctx, deployments.NewRepository(src.Source, look, store, step.Logf), src.Environment, given, refs, now)
 	})
 	for _, note := range answer.Notes {
 		step.Logf("%s", note)

@@ -19,6 +19,7 @@ type Client struct {
 	reader   session
 	greeting *wire.Greeting
 	answered bool // the reader has listed refs
+	wrong    bool // the server did not take what most servers do: its greeting has to be read first
 	noV2     bool // the server does not know protocol version 2
 }
 
@@ -70,15 +71,12 @@ func (c *Client) askRefs(ctx context.Context, prefixes []string) (map[string]obj
 	if c.answered {
 		c.endReading() // the server's process keeps the values that it read first
 	}
-	if c.reader == nil {
-		s, err := c.dialer.dial(ctx, uploadPack, true)
-		if err != nil {
-			return nil, err
-		}
-		c.reader = s
+	s, err := c.session(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if c.reader.stateless() && c.greeting == nil {
-		refs, err := c.lsRefs(ctx, c.reader, prefixes)
+	if s.stateless() && c.greeting == nil {
+		refs, err := c.lsRefs(ctx, s, prefixes)
 		if err == nil || IsFinal(err) || ctx.Err() != nil {
 			return refs, err
 		}
@@ -118,8 +116,18 @@ func (c *Client) lsRefs(ctx context.Context, s session, prefixes []string) (refs
 	return wire.ReadRefs(wire.NewReader(body))
 }
 
-// Fetch hands the pack that answers a request to take.
+// Fetch hands the pack that answers a request to take. It omits the greeting where that is possible.
 func (c *Client) Fetch(ctx context.Context, q wire.Fetch, take func(io.Reader) error) (*wire.Fetched, error) {
+	s, err := c.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.stateless() && c.greeting == nil && !c.noV2 && !c.wrong {
+		answer, began, err := c.fetchUngreeted(ctx, q, take)
+		if err == nil || began || ctx.Err() != nil || IsFinal(err) || IsTransient(err) || wire.IsRefused(err) {
+			return answer, err
+		}
+	}
 	s, g, err := c.reading(ctx)
 	if err != nil {
 		return nil, err
@@ -129,6 +137,22 @@ func (c *Client) Fetch(ctx context.Context, q wire.Fetch, take func(io.Reader) e
 		c.endReading()
 	}
 	return answer, err
+}
+
+// fetchUngreeted asks as most servers allow it. When that works, what the server can do is known.
+func (c *Client) fetchUngreeted(ctx context.Context, q wire.Fetch, take func(io.Reader) error) (answer *wire.Fetched, began bool, err error) {
+	usual := wire.Usual()
+	answer, err = fetchOnce(ctx, c.reader, usual, q, func(r io.Reader) error {
+		began = true
+		return take(r)
+	})
+	switch {
+	case began || err == nil:
+		c.greeting = usual
+	case !wire.IsRefused(err):
+		c.wrong = true
+	}
+	return answer, began, err
 }
 
 func fetchOnce(ctx context.Context, s session, g *wire.Greeting, q wire.Fetch, take func(io.Reader) error) (answer *wire.Fetched, err error) {
@@ -166,20 +190,29 @@ func (c *Client) reading(ctx context.Context) (session, *wire.Greeting, error) {
 	if c.reader != nil && c.greeting != nil {
 		return c.reader, c.greeting, nil
 	}
-	if c.reader == nil {
-		s, err := c.dialer.dial(ctx, uploadPack, true)
-		if err != nil {
-			return nil, nil, err
-		}
-		c.reader = s
+	s, err := c.session(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
-	g, err := c.reader.greet(ctx)
+	g, err := s.greet(ctx)
 	if err != nil {
 		c.endReading()
 		return nil, nil, err
 	}
 	c.greeting = g
-	return c.reader, g, nil
+	return s, g, nil
+}
+
+// session is the one for reading, which may not have been greeted.
+func (c *Client) session(ctx context.Context) (session, error) {
+	if c.reader == nil {
+		s, err := c.dialer.dial(ctx, uploadPack, true)
+		if err != nil {
+			return nil, err
+		}
+		c.reader = s
+	}
+	return c.reader, nil
 }
 
 // endReading forgets a session over a connection that lasts; the next question

@@ -28,6 +28,8 @@ type Fetch struct {
 	Shallow []object.Hash
 	// depth cuts history off after so many commits; 0 does not.
 	Depth int
+	// DepthWhole is the depth for servers that know no filter; 0 is Depth.
+	DepthWhole int
 	// relative counts depth from the commits in shallow on.
 	Relative bool
 	// filter is dropped for servers that know none.
@@ -39,6 +41,9 @@ type Fetched struct{ Shallow, Unshallow []object.Hash }
 
 // Message is the request in the version of the protocol that the server chose.
 func (q Fetch) Message(g *Greeting) []byte {
+	if q.DepthWhole > 0 && !g.Filters() {
+		q.Depth = q.DepthWhole
+	}
 	if g.V2 {
 		return q.v2(g)
 	}

@@ -44,6 +44,11 @@ func (g *Greeting) Filters() bool {
 	return g.V2 && g.fetches("filter") || g.supports("filter")
 }
 
+// Usual is the greeting of most servers: protocol version 2, with what a fetch needs to leave things out.
+func Usual() *Greeting {
+	return &Greeting{V2: true, can: map[string]string{"object-format": "sha1", "fetch": "shallow filter"}}
+}
+
 // ReadGreeting reads what a server says first.
 func ReadGreeting(p *Reader) (*Greeting, error) {
 	g := &Greeting{can: map[string]string{}, Refs: map[string]object.Hash{}}

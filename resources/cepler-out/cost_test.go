@@ -1,0 +1,62 @@
+package ceplerout_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
+	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
+)
+
+// What each step asks of the server when nothing is at hand: the refs and the history once, config and states together, the
+// files; and to push what git itself needs for it.
+func TestRequestsOfEachStep(t *testing.T) {
+	server, repo := served(t, gittest.Options{})
+	const config = "environments:\n  tf: {latest: [a]}\n  qa: {passed: tf, propagated: [a], latest: [b]}\n"
+	_, err := repo.Commit("main", "init", map[string]string{"cepler.yml": config, "a": "1\n", "b": "1\n"})
+	require.NoError(t, err)
+	step := func(run func(context.Context, concourse.Process) int, args []string, request map[string]any) (answer []byte, commands []string) {
+		t.Setenv("TMPDIR", t.TempDir())
+		server.Reset()
+		data, err := json.Marshal(request)
+		require.NoError(t, err)
+		var out, log bytes.Buffer
+		require.Zero(t, run(t.Context(), concourse.Process{Args: args, Stdin: bytes.NewReader(data), Stdout: &out, Stderr: &log}), "%s", &log)
+		for _, r := range server.Requests() {
+			name := r.Command
+			if name == "" {
+				name = r.Method + " " + r.Service
+			}
+			commands = append(commands, name)
+		}
+		return out.Bytes(), commands
+	}
+	get := func(ctx context.Context, p concourse.Process) int { return concourse.Run(ctx, p, ceplerin.Resource{}) }
+	put := func(ctx context.Context, p concourse.Process) int { return concourse.Run(ctx, p, ceplerout.Resource{}) }
+	for _, environment := range []string{"tf", "qa", "tf"} {
+		source := map[string]any{"uri": repo.URL(), "branch": "main", "environment": environment}
+		answer, commands := step(get, []string{"check"}, map[string]any{"source": source})
+		assert.Equal(t, []string{"ls-refs", "fetch", "fetch"}, commands, "check of %s", environment)
+		var versions []json.RawMessage
+		require.NoError(t, json.Unmarshal(answer, &versions))
+		require.NotEmpty(t, versions)
+		_, err := repo.Commit("main", "moved on", map[string]string{"elsewhere": environment})
+		require.NoError(t, err)
+
+		dir := t.TempDir()
+		_, commands = step(get, []string{"in", dir + "/got"}, map[string]any{"source": source, "version": versions[len(versions)-1]})
+		assert.Equal(t, []string{"ls-refs", "fetch", "fetch", "fetch"}, commands, "in of %s", environment)
+		_, commands = step(put, []string{"out", dir}, map[string]any{"source": source, "params": map[string]any{"repository": "got"}})
+		assert.Equal(t, []string{"ls-refs", "fetch", "fetch", "GET git-receive-pack", "POST git-receive-pack"}, commands, "out of %s", environment)
+
+		_, err = repo.Commit("main", "again", map[string]string{"a": environment, "b": environment})
+		require.NoError(t, err)
+	}
+}
