@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -266,6 +267,33 @@ func upper(s string) string { return strings.ToUpper(s) }
 
 func cog(w *ward) {
 	w.pipeline("release", "changelog: CHANGELOG.md", "changelog: CHANGELOG.md\n    cog_toml: cog.toml")
+}
+
+// The page of the commands says what each finding means.
+func TestFindingsAreExplained(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	named := regexp.MustCompile(`[rR]ule: +"([a-z-]+)"|say\("([a-z-]+)"|find\("([a-z-]+)"|missing\("([a-z-]+)"`)
+	var rules []string
+	for _, pattern := range []string{"../doctor/*.go", "doctor.go"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+				rules = append(rules, m[1]+m[2]+m[3])
+				if m[4] != "" {
+					rules[len(rules)-1] = m[4] + "-missing"
+				}
+			}
+		}
+	}
+	assert.Greater(t, len(rules), 40)
+	for _, rule := range rules {
+		assert.Contains(t, string(page), "`"+rule+"`")
+	}
 }
 
 // Each of the broken worlds is named; where the command that mends it is one of the shell, it does.

@@ -69,6 +69,9 @@ func toldCommands() map[string]told {
 		"chart-bump edit --values charts/bank/values.yaml --repository https://github.com/acme/bank --commit e348f09 bank.image.digest sha256:…": {
 			in: "charts", fill: map[string]string{"…": digits}, says: "bank.image.digest set",
 		},
+		`git worktree add --detach ../gates && cd ../gates && git checkout --orphan cepler-gates && git rm -rfq . && printf 'staging: HEAD\nproduction: HEAD\n' >shop.yml && git add shop.yml && git commit -m "chore: gates" && git push origin cepler-gates`: {
+			in: "deployments", fill: map[string]string{"cepler-gates": "own-gates", "git commit": "git -c user.name=ana -c user.email=ana@example.org commit"},
+		},
 
 		"go run ./pipelines/taxiway commits origin/main..HEAD":                                                                                 {not: "needs a clone with a remote; TestCommits… run it"},
 		"go run ./pipelines/taxiway commits --title \"feat(loans): interest by day\"":                                                          {in: "taxiway", says: "minor: feat(loans): interest by day"},
