@@ -43,9 +43,9 @@ func newGated(t *testing.T) *gated {
 	dir := t.TempDir()
 	remote, err := gittest.Init(filepath.Join(dir, "deployments.git"))
 	require.NoError(t, err)
-	code, err := gittest.Init(filepath.Join(dir, "bank.git"))
+	code, err := gittest.Init(filepath.Join(dir, "shop"))
 	require.NoError(t, err)
-	g := &gated{t: t, remote: remote, code: code, clone: filepath.Join(dir, "clone"), now: time.Now().Add(-48 * time.Hour)}
+	g := &gated{t: t, remote: remote, code: code, clone: filepath.Join(dir, "deployments"), now: time.Now().Add(-48 * time.Hour)}
 	first := g.release("0.41.0", "feat: accounts")
 	g.commit("feat: first", map[string]string{"cepler.yml": gatedConfig, "chart/Chart.yaml": "name: bank\nversion: 0.1.0\n", "chart/values.yaml": pin("1", first)})
 	g.gates("# who may\nstaging: HEAD\nproduction: HEAD # all of it\n")
@@ -179,6 +179,15 @@ func TestGateShows(t *testing.T) {
 	assert.Equal(t, g.tip("main"), shown.Promotion.Commit)
 	assert.Equal(t, []string{"repository github.com/team/bank was not looked at: give a clone or its address to see subjects, and whether the commits and releases are there (--clone)"}, shown.Promotion.Unknown)
 
+	// the commands of the page, where they are typed
+	env, here := withTaxiway(t), filepath.Join(filepath.Dir(g.clone), "taxiway")
+	require.NoError(t, os.Mkdir(here, 0o755))
+	_, err = g.code.Git("remote", "add", "origin", "git@github.com:team/bank.git")
+	require.NoError(t, err)
+	out, err = shell(t, env, here, toldBy(t, "../docs/repositories.md", "taxiway gate show"))
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "commits  github.com/team/bank: ")
+
 	out, err = taxiway(t, "gate", "show", "staging", "--deployments", g.clone)
 	require.NoError(t, err)
 	assert.Contains(t, out, "staging runs everything that it can get: nothing is left to open")
@@ -190,6 +199,9 @@ func TestGateShows(t *testing.T) {
 	require.ErrorContains(t, err, `has no remote "upstream"`)
 	_, err = g.run("show", "--branch", "trunk")
 	require.ErrorContains(t, err, "remote origin has no branch trunk")
+	out, err = shell(t, env, here, toldBy(t, "../docs/repositories.md", "taxiway gate open")+" --yes")
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "done: gate: open production")
 }
 
 // Each deed is one commit of the person on the gates branch. What the person has checked out, edited and staged stays as it is, and a

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -52,6 +53,20 @@ func withTaxiway(t *testing.T) []string {
 	require.NoError(t, os.Symlink(self, filepath.Join(bin, "taxiway")))
 	return append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_TEMPLATE_DIR=", "COLUMNS=",
 		"GIT_AUTHOR_NAME=Ana Lima", "GIT_AUTHOR_EMAIL=ana@example.com", "GIT_COMMITTER_NAME=Ana Lima", "GIT_COMMITTER_EMAIL=ana@example.com")
+}
+
+// toldBy is the command of a page that begins so.
+func toldBy(t *testing.T, page, begins string) string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	for line := range strings.Lines(strings.ReplaceAll(string(text), "\\\n", "")) {
+		if line = strings.Join(strings.Fields(line), " "); strings.HasPrefix(line, begins) {
+			return line
+		}
+	}
+	require.Fail(t, "no such command", "%s in %s", begins, page)
+	return ""
 }
 
 // shell runs a command line as a person types it.

@@ -35,6 +35,7 @@ type told struct {
 const (
 	needsConcourse = "needs a Concourse"
 	needsRegistry  = "needs an account at a registry"
+	initAndGate    = "TestInit… and TestGate… take it from the page and run it"
 	isMake         = "is a target of the Makefile, which CI runs"
 )
 
@@ -72,6 +73,13 @@ func toldCommands() map[string]told {
 		`git worktree add --detach ../gates && cd ../gates && git checkout --orphan cepler-gates && git rm -rfq . && printf 'staging: HEAD\nproduction: HEAD\n' >shop.yml && git add shop.yml && git commit -m "chore: gates" && git push origin cepler-gates`: {
 			in: "deployments", fill: map[string]string{"cepler-gates": "own-gates", "git commit": "git -c user.name=ana -c user.email=ana@example.org commit"},
 		},
+		"taxiway init --app ../shop --charts ../charts --deployments ../deployments":                                                                                                                                              {not: initAndGate},
+		"taxiway init --app ../shop --charts ../charts --deployments ../deployments [--executor helm] [--environments staging,production] [--dry-run]":                                                                            {not: initAndGate},
+		"taxiway doctor release=../shop/ci/release.values.yml charts=../charts/ci/charts.values.yml deployments=../deployments/ci/deployments.values.yml --repository ../shop --repository ../charts --repository ../deployments": {not: initAndGate},
+		"taxiway gate show production --deployments ../deployments --clone ../shop":                                                                                                                                               {not: initAndGate},
+		"taxiway gate show production --deployments ../deployments [--clone ../charts --clone ../lana-bank] [--json]":                                                                                                             {not: initAndGate},
+		"taxiway gate open production --deployments ../deployments":                                                                                                                                                               {not: initAndGate},
+		"taxiway gate open production --deployments ../deployments [--yes]":                                                                                                                                                       {not: initAndGate},
 
 		"go run ./pipelines/taxiway commits origin/main..HEAD":                                                                                 {not: "needs a clone with a remote; TestCommits… run it"},
 		"go run ./pipelines/taxiway commits --title \"feat(loans): interest by day\"":                                                          {in: "taxiway", says: "minor: feat(loans): interest by day"},
@@ -147,7 +155,7 @@ func readmeCommands(t *testing.T) map[string]string {
 		require.NoError(t, err)
 		pages = append(pages, found...)
 	}
-	program := `(?:go run |make |docker |git |fly |\.ci/run|vendir-bump |chart-bump |cepler-in |semver-git )`
+	program := `(?:go run |taxiway |make |docker |git |fly |\.ci/run|vendir-bump |chart-bump |cepler-in |semver-git )`
 	line := regexp.MustCompile(`^(?: {4})?(` + program + `.*|\.ci/run.*)$`)
 	inline := regexp.MustCompile("`((?:go run |fly -t ci )[^`]+)`")
 	found := map[string]string{}
