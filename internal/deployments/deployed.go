@@ -183,9 +183,18 @@ func (c GateChange) wasAt(d *Deployed) bool {
 	return c.Gate == d.Gate && !c.Commit.Committer.When.After(d.Commit.Committer.When)
 }
 
-// Mover is the person who moved a gate by a commit; "" when git does not know, as of a squash on a forge.
-// The author is the person, except where a forge or a person took the commit of this suite's bot.
+// Mover is the person who moved a gate by a commit; "" when git does not know: the author of a squash is
+// who opened the pull request, and not who merged it.
 func (s Source) Mover(c *git.Commit) string {
+	if len(c.Parents) == 1 && PullOf(c) != "" {
+		return ""
+	}
+	return s.Person(c)
+}
+
+// Person is who made a commit of this suite's bot that of a person: the author or, of a commit that was
+// rebased, the committer; "" when it is the bot's alone.
+func (s Source) Person(c *git.Commit) string {
 	bot := s.Committer(time.Time{})
 	switch {
 	case c.Author.Name != bot.Name || c.Author.Email != bot.Email:

@@ -157,8 +157,8 @@ func (w *world) merger(ctx context.Context, c *git.Commit) (string, error) {
 		return "", nil
 	case err != nil:
 		return "", err
-	case p.MergeCommit != c.Hash.String():
-		return "", nil
+	case p.MergeCommit != c.Hash.String(): // it only names that pull request
+		return w.src.Person(c), nil
 	}
 	return p.MergedBy, nil
 }

@@ -228,10 +228,8 @@ func (r *Repository) mergeCommit(p *pull, by string, parents ...string) (string,
 		message = fmt.Sprintf("Merge pull request #%d from %s/%s\n\n%s\n", p.number, r.owner(), p.head, p.title)
 	}
 	author := signature(by)
-	if len(parents) == 2 {
-		if author, err = r.line("log", "-1", "--format=%an <%ae>", p.headCommit); err != nil {
-			return "", err
-		}
+	if len(parents) == 2 { // of a squash it is who opened the pull request, whoever made its commits and whoever merges it
+		author = signature(p.author)
 	}
 	out, err := r.Git().GitInput(strings.TrimRight(message, "\n")+"\n", append([]string{"commit-tree", tree, "-F", "-"}, parents...)...)
 	if err != nil {
