@@ -7,13 +7,13 @@ import (
 	"path/filepath"
 )
 
-//go:embed all:examples/lana-bank
+//go:embed all:examples/lana-bank all:examples/lana-charts
 var demoExample embed.FS
 
-// DemoExample are the files of the example that the demo plays: TEMPLATE/want.yml, checks/want, and the cepler configs in the
-// folder cepler.
+// DemoExample are the files of the examples that the demo plays: lana-bank/TEMPLATE/want.yml, lana-bank/checks/want and
+// lana-charts/checks/want, and the cepler configs in the folder lana-bank/cepler.
 func DemoExample() (fs.FS, error) {
-	files, err := fs.Sub(demoExample, "examples/lana-bank")
+	files, err := fs.Sub(demoExample, "examples")
 	if err != nil {
 		return nil, fmt.Errorf("read the example of the demo: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/workflow"
 )
@@ -78,6 +79,24 @@ func TestSecretsThatNoForkGets(t *testing.T) {
 	}
 	pushed := strings.Replace(good, "  pull_request:\n", "", 1) + "      env:\n        KEY: ${{ secrets.KEY }}\n"
 	assert.Empty(t, found(map[string]string{"test.yml": pushed}), "no pull request starts it")
+}
+
+func TestPullRequestsThatStartAWorkflow(t *testing.T) {
+	t.Parallel()
+	for on, want := range map[string][2]bool{
+		"pull_request":                       {true, true},
+		"[push, pull_request]":               {true, true},
+		"push":                               {false, false},
+		"{pull_request: }":                   {true, true},
+		"{pull_request: {branches: [main]}}": {true, false},
+		"{pull_request: {branches: 'release/*'}}":            {false, true},
+		"{pull_request: {branches-ignore: ['release/*']}}":   {true, false},
+		"{pull_request: {types: [opened], branches: ['*']}}": {true, false},
+	} {
+		w, err := workflow.Parse("w.yml", []byte("on: "+on+"\njobs: {a: {steps: []}}\n"))
+		require.NoError(t, err, on)
+		assert.Equal(t, want, [2]bool{w.RunsFor("main"), w.RunsFor("release/1")}, on)
+	}
 }
 
 func TestLintOfARuleset(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -131,6 +132,27 @@ func events(n *yaml.Node) map[string]*yaml.Node {
 	return all
 }
 
+// RunsFor reports whether a pull request into that branch starts the workflow.
+func (w *Workflow) RunsFor(base string) bool {
+	pull, ok := w.Events["pull_request"]
+	if !ok {
+		return false
+	}
+	if only := member(pull, "branches"); only != nil {
+		return matches(only, base)
+	}
+	not := member(pull, "branches-ignore")
+	return not == nil || !matches(not, base)
+}
+
+// matches compares a branch with patterns, of which * is known.
+func matches(patterns *yaml.Node, branch string) bool {
+	return slices.ContainsFunc(append([]*yaml.Node{patterns}, patterns.Content...), func(n *yaml.Node) bool {
+		ok, err := path.Match(n.Value, branch)
+		return err == nil && ok && n.Kind == yaml.ScalarNode
+	})
+}
+
 // Check is the name under which a job reports: its own, or its id.
 func (j Job) Check() string {
 	if j.Name != "" {
@@ -178,6 +200,8 @@ func (j Job) Title(combination map[string]any) string {
 type Ruleset struct {
 	File     string
 	Required []Required
+	// Branches are those that the rules are for, as refs/heads/main.
+	Branches []string
 	// Queue says that pull requests are merged through a queue.
 	Queue bool
 	// Approvals is the number of reviews that a pull request needs, Methods are the ways to merge it: merge, squash, rebase.
@@ -198,6 +222,11 @@ var ErrNoRuleset = errors.New("it is not a ruleset")
 // ParseRuleset reads a ruleset.
 func ParseRuleset(file string, data []byte) (*Ruleset, error) {
 	var written struct {
+		Conditions struct {
+			Ref struct {
+				Include []string `json:"include"`
+			} `json:"ref_name"`
+		} `json:"conditions"`
 		Rules []struct {
 			Type       string `json:"type"`
 			Parameters struct {
@@ -214,7 +243,7 @@ func ParseRuleset(file string, data []byte) (*Ruleset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read ruleset %s: %w", file, err)
 	}
-	r := &Ruleset{File: file}
+	r := &Ruleset{File: file, Branches: written.Conditions.Ref.Include}
 	for _, rule := range written.Rules {
 		r.Required = append(r.Required, rule.Parameters.Required...)
 		r.Queue = r.Queue || rule.Type == "merge_queue"

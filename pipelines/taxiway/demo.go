@@ -55,18 +55,20 @@ func demoPlay() (world.Play, error) {
 		return p, err
 	}
 	for _, name := range demoPipelines() {
-		file := path.Join(name, pipelines.WantFile)
+		file := path.Join("lana-bank", name, pipelines.WantFile)
 		text, err := fs.ReadFile(example, file)
 		if err != nil {
 			return p, fmt.Errorf("demo: %w", err)
 		}
-		p.Pipelines = append(p.Pipelines, world.Pipeline{Name: name, File: path.Join("lana-bank", file), Text: text})
+		p.Pipelines = append(p.Pipelines, world.Pipeline{Name: name, File: file, Text: text})
 	}
-	if p.Checks, err = demoChecks(example); err != nil {
-		return p, err
+	p.Checks = map[string]world.Checks{}
+	for repository, user := range map[string]string{"acme-bank/lana-bank": "lana-bank", "acme-bank/charts": "lana-charts"} {
+		if p.Checks[repository], err = demoChecks(example, user); err != nil {
+			return p, err
+		}
 	}
 	p.Tools, p.Acts = demo.Tools(), demo.Acts()
-	p.Automerge = map[string][]string{"acme-bank/charts": {"galoybot", "lana-bank"}}
 	if p.Scenario, err = demo.Scenario(); err != nil {
 		return p, err
 	}
@@ -91,22 +93,22 @@ func demoPlay() (world.Play, error) {
 	return p, nil
 }
 
-// demoChecks are the workflows and the ruleset of the example for the repository of its code.
-func demoChecks(example fs.FS) (map[string]world.Checks, error) {
+// demoChecks are the workflows and the ruleset of a user's repository.
+func demoChecks(example fs.FS, user string) (world.Checks, error) {
 	checks := world.Checks{Workflows: map[string][]byte{}}
-	files, err := fs.Glob(example, "checks/want/.github/workflows/*.yml")
+	files, err := fs.Glob(example, path.Join(user, "checks", "want", ".github", "workflows", "*.yml"))
 	if err != nil {
-		return nil, fmt.Errorf("demo: %w", err)
+		return checks, fmt.Errorf("demo: %w", err)
 	}
 	for _, name := range files {
 		if checks.Workflows[path.Base(name)], err = fs.ReadFile(example, name); err != nil {
-			return nil, fmt.Errorf("demo: %w", err)
+			return checks, fmt.Errorf("demo: %w", err)
 		}
 	}
-	if checks.Ruleset, err = fs.ReadFile(example, path.Join("checks", "want", pipelines.RulesetFile)); err != nil {
-		return nil, fmt.Errorf("demo: %w", err)
+	if checks.Ruleset, err = fs.ReadFile(example, path.Join(user, "checks", "want", pipelines.RulesetFile)); err != nil {
+		return checks, fmt.Errorf("demo: %w", err)
 	}
-	return map[string]world.Checks{"acme-bank/lana-bank": checks}, nil
+	return checks, nil
 }
 
 // demoPipelines are those of the journey, in the order in which they are looked
@@ -117,7 +119,7 @@ func demoPipelines() []string {
 
 // ceplerConfigs are the configs of the example, by their path in the repository.
 func ceplerConfigs(example fs.FS) (map[string]string, error) {
-	found, err := fs.Glob(example, "cepler/*.yml")
+	found, err := fs.Glob(example, "lana-bank/cepler/*.yml")
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
@@ -127,7 +129,7 @@ func ceplerConfigs(example fs.FS) (map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("demo: %w", err)
 		}
-		configs[name] = string(text)
+		configs["cepler/"+path.Base(name)] = string(text)
 	}
 	return configs, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,14 +42,16 @@ func (p Play) robots(w *World) (func(ctx context.Context) (bool, error), error) 
 		runners = append(runners, runner)
 	}
 	w.checked = p.Checks
-	automerge := w.automerge(p.Automerge)
 	return func(ctx context.Context) (bool, error) {
+		merged := false
 		for _, runner := range runners {
-			if err := w.check(ctx, runner); err != nil {
+			did, err := w.check(ctx, runner)
+			if err != nil {
 				return false, err
 			}
+			merged = merged || did
 		}
-		return automerge(ctx)
+		return merged, nil
 	}, nil
 }
 
@@ -75,6 +78,9 @@ func enforce(r *github.Repository, ruleset []byte) error {
 	}
 	r.Set(func(s *github.Settings) {
 		s.RequiredApprovals = rules.Approvals
+		for _, ref := range rules.Branches {
+			s.Protected = append(s.Protected, strings.TrimPrefix(ref, "refs/heads/"))
+		}
 		s.AllowMerge, s.AllowSquash, s.AllowRebase = slices.Contains(rules.Methods, "merge"), slices.Contains(rules.Methods, "squash"), slices.Contains(rules.Methods, "rebase")
 		for _, check := range rules.Required {
 			if check.App != 0 {
@@ -87,11 +93,11 @@ func enforce(r *github.Repository, ruleset []byte) error {
 	return nil
 }
 
-// check runs the workflows of what is new, and tells what they came to.
-func (w *World) check(ctx context.Context, runner *actions.Runner) error {
+// check runs the workflows of what is new, tells what they came to, and reports whether one has merged something.
+func (w *World) check(ctx context.Context, runner *actions.Runner) (merged bool, err error) {
 	results, err := runner.Run(ctx)
 	if err != nil {
-		return fmt.Errorf("rehearse: %w", err)
+		return false, fmt.Errorf("rehearse: %w", err)
 	}
 	for _, result := range results {
 		var failed []string
@@ -100,11 +106,19 @@ func (w *World) check(ctx context.Context, runner *actions.Runner) error {
 				failed = append(failed, c.Name)
 			}
 		}
-		text := fmt.Sprintf("all %d checks of pull request #%d are green", len(result.Checks), result.Pull)
-		if len(failed) > 0 {
-			text = fmt.Sprintf("%d of %d checks of pull request #%d fail: %s", len(failed), len(result.Checks), result.Pull, strings.Join(failed, ", "))
+		what := fmt.Sprintf("pull request #%d of %s", result.Pull, path.Base(runner.Repository()))
+		text := fmt.Sprintf("all %d checks of %s are green", len(result.Checks), what)
+		switch {
+		case len(result.Checks) == 1 && len(failed) == 0:
+			text = "the one check of " + what + " is green"
+		case len(failed) > 0:
+			text = fmt.Sprintf("%d of %d checks of %s fail: %s", len(failed), len(result.Checks), what, strings.Join(failed, ", "))
 		}
 		w.show.Did(text)
+		if result.MergedBy != "" {
+			merged = true
+			w.show.Did(fmt.Sprintf("the workflow %s merges %s", result.MergedBy, what))
+		}
 	}
-	return nil
+	return merged, nil
 }

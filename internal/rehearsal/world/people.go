@@ -151,35 +151,3 @@ func (p people) Checks(_ context.Context, repository, commit string) (map[string
 	}
 	return all, nil
 }
-
-// automerge is a workflow that merges the pull requests which carry all the labels of their repository.
-func (w *World) automerge(labels map[string][]string) func(ctx context.Context) (bool, error) {
-	return func(context.Context) (bool, error) {
-		for _, repository := range slices.Sorted(maps.Keys(labels)) {
-			if did, err := w.mergeLabelled(repository, labels[repository]); did || err != nil {
-				return did, err
-			}
-		}
-		return false, nil
-	}
-}
-
-// mergeLabelled merges the first open pull request that has the labels, and reports whether there was one.
-func (w *World) mergeLabelled(repository string, labels []string) (bool, error) {
-	r := w.forge.Repository(repository)
-	pulls, err := r.Pulls()
-	if err != nil {
-		return false, err
-	}
-	for _, pull := range pulls {
-		if !pull.Open || slices.ContainsFunc(labels, func(l string) bool { return !slices.Contains(pull.Labels, l) }) {
-			continue
-		}
-		if _, err := merge(r, pull.Number, "merge", "github-actions"); err != nil {
-			return false, fmt.Errorf("the workflow merges pull request #%d of %s: %w", pull.Number, repository, err)
-		}
-		w.show.Did(fmt.Sprintf("the automerge workflow of %s merges #%d: %s", path.Base(repository), pull.Number, pull.Title))
-		return true, nil
-	}
-	return false, nil
-}

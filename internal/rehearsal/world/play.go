@@ -48,8 +48,6 @@ type Play struct {
 	Programs map[string]string
 	// Fill puts commits into the world's repositories, which are empty, and returns names for some of the commits.
 	Fill func(ctx context.Context, w *World) (map[string]string, error)
-	// Automerge has the labels of the pull requests that a workflow merges, by "owner/name" of the repository.
-	Automerge map[string][]string
 	// Checks are run for the pull requests of a repository and required by it, by "owner/name".
 	Checks map[string]Checks
 	// Page is the file for the lineage as an HTML page; empty for none.
@@ -227,7 +225,7 @@ func (p Play) stage(ctx context.Context, w *World, parsed []*pipeline.Pipeline) 
 		return stage, nil, err
 	}
 	stage.Tools = w.tools
-	if len(p.Automerge)+len(p.Checks) > 0 {
+	if len(p.Checks) > 0 {
 		var err error
 		if stage.Robots, err = p.robots(w); err != nil {
 			return stage, nil, err

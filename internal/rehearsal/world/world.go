@@ -51,6 +51,9 @@ type World struct {
 // forgeToken is what the forge on loopback accepts.
 const forgeToken = "rehearsed"
 
+// botLogin is who the token belongs to, by the name that the examples have for their bot.
+const botLogin = "acme-bot"
+
 // open starts the servers of a world that lives in dir. Close ends them.
 func open(ctx context.Context, dir, cacheName string, show *timeline.Timeline) (w *World, err error) {
 	w = &World{
@@ -66,7 +69,7 @@ func open(ctx context.Context, dir, cacheName string, show *timeline.Timeline) (
 	if w.git, err = gittest.New(gittest.Options{Dir: filepath.Join(dir, "git")}); err != nil {
 		return w, err
 	}
-	w.forge = github.New(github.Options{Git: w.git, Tokens: []string{forgeToken}})
+	w.forge = github.New(github.Options{Git: w.git, Tokens: []string{forgeToken}, Login: botLogin})
 	w.registry = registry.New("")
 	if w.cache, err = nixcache.New(nixcache.Options{Name: cacheName}); err != nil {
 		return w, err

@@ -28,10 +28,15 @@ type Runner struct {
 	runs       int
 }
 
+// Repository is the name of the repository, owner/name.
+func (r *Runner) Repository() string { return r.repository.Name() }
+
 // Result is what the workflows came to for a pull request.
 type Result struct {
 	Pull   int
 	Checks []Check
+	// MergedBy is the workflow that has merged it, at once or when its checks were green; empty when it is not merged.
+	MergedBy string
 }
 
 // Check is a job that has ended. Text has the end of what its failed step printed.
@@ -47,7 +52,7 @@ const (
 // New makes a runner for the workflows of a repository, by the names of their files. It works in dir, and steps find their
 // programs on path.
 func New(r *github.Repository, files map[string][]byte, dir, path string) (*Runner, error) {
-	runner := &Runner{repository: r, dir: dir, path: path, done: map[string]bool{}}
+	runner := &Runner{repository: r, dir: dir, path: filepath.Join(dir, "bin") + string(os.PathListSeparator) + path, done: map[string]bool{}}
 	for name, data := range files {
 		w, err := workflow.Parse(name, data)
 		if err != nil {
@@ -58,7 +63,10 @@ func New(r *github.Repository, files map[string][]byte, dir, path string) (*Runn
 		}
 	}
 	slices.SortFunc(runner.workflows, func(a, b *workflow.Workflow) int { return strings.Compare(a.File, b.File) })
-	return runner, os.MkdirAll(dir, 0o750)
+	if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o750); err != nil {
+		return nil, err
+	}
+	return runner, os.WriteFile(filepath.Join(dir, "bin", "gh"), []byte(ghScript), 0o755)
 }
 
 // Run runs the workflows for every open pull request with a commit that they have not run for. One that conflicts with its base
@@ -99,19 +107,29 @@ func (r *Runner) pull(ctx context.Context, pull github.Pull) (Result, error) {
 		return result, errors.Join(err, os.RemoveAll(folder))
 	}
 	for _, w := range r.workflows {
+		if !w.RunsFor(pull.Base) {
+			continue
+		}
 		run := &run{runner: r, event: event, workflow: w, clone: clone, folder: filepath.Join(folder, w.Name), results: map[string]string{}}
 		checks, err := run.jobs(ctx)
 		if err != nil {
 			return result, fmt.Errorf("workflow %s: %w", w.Name, err)
 		}
 		result.Checks = append(result.Checks, checks...)
+		if run.merges {
+			result.MergedBy = w.Name
+		}
 	}
 	for _, c := range result.Checks {
 		if err := r.repository.Report(pull.HeadCommit, c.Name, c.Conclusion, c.Text); err != nil {
 			return result, err
 		}
 	}
-	return result, os.RemoveAll(folder)
+	now, err := r.repository.Pull(pull.Number)
+	if !now.Merged {
+		result.MergedBy = ""
+	}
+	return result, errors.Join(err, os.RemoveAll(folder))
 }
 
 // checkout clones the repository and merges the pull request into its base branch there.

@@ -137,6 +137,56 @@ func TestWorkflowsOfAPullRequest(t *testing.T) {
 	assert.Len(t, again, 1)
 }
 
+const automerge = `name: automerge
+on:
+  pull_request:
+    types: [opened]
+jobs:
+  merge:
+    name: automerge
+    if: ${{ contains(github.event.pull_request.labels.*.name, 'bot') }}
+    steps:
+    - run: gh pr merge --auto --merge --match-head-commit "$HEAD" "$URL"
+      env:
+        HEAD: ${{ github.event.pull_request.head.sha }}
+        URL: ${{ github.event.pull_request.html_url }}
+`
+
+const onMain = "name: test\non: {pull_request: {branches: [main]}}\njobs:\n  test:\n    steps:\n    - run: test ! -e broken\n"
+
+func TestAWorkflowMerges(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		base, label, file string
+		merged            bool
+		checks            int
+	}{
+		{"main", "bot", "fine", true, 2},
+		{"main", "bot", "broken", false, 2},
+		{"main", "person", "fine", false, 2},
+		{"other", "bot", "broken", true, 1}, // the rules are for main
+	} {
+		a, r := runner(t, map[string]string{"automerge.yml": automerge, "test.yml": onMain})
+		require.NoError(t, r.Git().UpdateRef("refs/heads/other", "main"))
+		r.Set(func(s *github.Settings) {
+			s.AllowAutoMerge, s.RequiredJobs, s.Protected = true, []string{"test"}, []string{"main"}
+		})
+		_, err := r.Push("topic", "ana", "feat: more", map[string]string{tc.file: "x\n"})
+		require.NoError(t, err)
+		number, err := r.Open("topic", tc.base, "feat: topic", "ana")
+		require.NoError(t, err)
+		require.NoError(t, r.Label(number, tc.label))
+		results, err := a.Run(t.Context())
+		require.NoError(t, err)
+		require.Len(t, results, 1)
+		assert.Len(t, results[0].Checks, tc.checks, "%v", tc)
+		assert.Equal(t, tc.merged, results[0].MergedBy == "automerge", "%v", tc)
+		pull, err := r.Pull(number)
+		require.NoError(t, err)
+		assert.Equal(t, tc.merged, pull.Merged, "%v", tc)
+	}
+}
+
 func TestAConflictHasNoChecks(t *testing.T) {
 	t.Parallel()
 	a, r := runner(t, map[string]string{"steps.yml": steps})
@@ -154,6 +204,7 @@ func TestWhatCannotRunIsAnError(t *testing.T) {
 	for text, want := range map[string]string{
 		"name: x\non: pull_request\njobs:\n  a: {needs: b, steps: []}\n":                              "job a needs a job that does not exist",
 		"name: x\non: pull_request\njobs:\n  a: {steps: [{run: 'echo ${{ ( }}'}]}\n":                  "something is missing",
+		"name: x\non: pull_request\njobs:\n  a: {steps: [{run: 'gh repo delete'}]}\n":                 "gh repo delete: nothing stands in for this command",
 		"name: x\non: pull_request\njobs:\n  a: {strategy: {matrix: {include: [{x: 1}]}}, steps: []}": "matrix: include is not a list of values",
 	} {
 		a, r := runner(t, map[string]string{"x.yml": text})

@@ -26,6 +26,7 @@ type run struct {
 	folder   string
 	trees    int
 	results  map[string]string // of the jobs that have ended, by id
+	merges   bool              // a step has the pull request merged
 }
 
 // jobs runs all jobs, those that others need first.
@@ -181,6 +182,12 @@ func (w *work) script(ctx context.Context, s workflow.Step, scope workflow.Scope
 	var printed bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &printed, &printed
 	err = cmd.Run()
+	if err == nil {
+		err = w.run.asked(filepath.Join(w.temp(), ghRequests))
+		if err != nil {
+			return "", "", nil, err
+		}
+	}
 	exited := &exec.ExitError{}
 	if err != nil && (!errors.As(err, &exited) || ctx.Err() != nil) {
 		return "", "", nil, fmt.Errorf("run bash: %w", err)

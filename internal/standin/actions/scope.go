@@ -7,6 +7,7 @@ import (
 
 // event is what a workflow knows of its pull request.
 type event struct {
+	number int
 	base   string // commit of the base branch
 	github map[string]any
 }
@@ -27,7 +28,7 @@ func (r *Runner) event(pull github.Pull) (event, error) {
 		"head": map[string]any{"sha": pull.HeadCommit, "ref": pull.Head, "repo": repository},
 		"base": map[string]any{"sha": base, "ref": pull.Base, "repo": repository},
 	}
-	return event{base, map[string]any{
+	return event{pull.Number, base, map[string]any{
 		"event_name": "pull_request", "repository": r.repository.Name(), "run_id": float64(r.runs), "token": "rehearsed",
 		"event": map[string]any{"pull_request": body},
 	}}, nil

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -107,7 +108,7 @@ func (s *Server) authenticate(r *http.Request) (login string, err error) {
 	if a := s.appOf(token); a != nil {
 		return "taxiway[bot]", nil
 	}
-	return "galoybot", nil
+	return cmp.Or(s.options.Login, "galoybot"), nil
 }
 
 func (s *Server) appOf(token string) *app {

@@ -21,6 +21,8 @@ type Settings struct {
 	RequiredChecks    []string
 	RequiredJobs      []string
 	RequiredApprovals int
+	// Protected are the branches to which these rules apply; empty for all.
+	Protected []string
 	// ReadOnly says that those who ask may not push.
 	ReadOnly bool
 	// NoDrafts says that the owner's plan has no draft pull requests.

@@ -42,6 +42,9 @@ func (r *Repository) Checks(commit string) map[string]Status {
 
 // violations are the rules that a pull request does not meet, in GitHub's words.
 func (r *Repository) violations(p *pull) []string {
+	if len(r.settings.Protected) > 0 && !slices.Contains(r.settings.Protected, p.base) {
+		return nil
+	}
 	var all []string
 	if missing := r.settings.RequiredApprovals - len(p.approvals); missing > 0 {
 		all = append(all, fmt.Sprintf("At least %d approving review is required by reviewers with write access.", r.settings.RequiredApprovals))
@@ -76,6 +79,25 @@ func (r *Repository) violation(p *pull, name string, anybody bool) []string {
 		return []string{fmt.Sprintf("Required status check %q is failing.", name)}
 	}
 	return nil
+}
+
+// MergeWhenReady merges a pull request if its rules are met, and else as soon as they are, by "merge", "squash" or "rebase". The
+// head must be that commit.
+func (r *Repository) MergeWhenReady(number int, method, head, by string) error {
+	return r.do(number, func(p *pull) error {
+		if r.state(p) == "blocked" {
+			if why := r.noAutoMerge(p, method, head); why != "" {
+				return fmt.Errorf("pull request %s", why)
+			}
+			p.auto, p.autoBy, p.updated = method, by, r.server.now()
+			p.events = append(p.events, "auto-merge")
+			return nil
+		}
+		if err := r.mayMerge(p, method, head); err != nil {
+			return err
+		}
+		return r.merge(p, method, by)
+	})
 }
 
 func ruleText(violations []string) string {

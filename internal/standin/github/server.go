@@ -29,6 +29,8 @@ type Options struct {
 	// Tokens are accepted as access tokens. Without any, and without an App, every
 	// request is accepted.
 	Tokens []string
+	// Login is who the tokens belong to; empty is galoybot.
+	Login string
 	// Scopes are those of a classic token, as GitHub tells them in X-OAuth-Scopes; a token without an entry is a fine-grained one.
 	Scopes map[string]string
 	// TLS serves https with a certificate of an own authority, see CA.
