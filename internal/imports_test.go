@@ -74,9 +74,10 @@ func mayImport() map[string][]string {
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
 		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/httpclient", "internal/provenance", "internal/vendored", "internal/version", "internal/visible"},
-		"internal/promotion":             {"internal/cepler", "internal/deployments", "internal/gates", "internal/lineage"}, // what opening a gate lets through, and a person's deeds
+		"internal/promotion":             {"internal/cepler", "internal/deployments", "internal/gates", "internal/lineage"},                                        // what opening a gate lets through, and a person's deeds
+		"internal/board":                 {"internal/cepler", "internal/deployments", "internal/git", "internal/lineage", "internal/vendored", "internal/visible"}, // what runs where, as a page
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools", "internal/strict"},
-		"internal/rehearsal/world":       {"internal/deployments", "internal/git", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*", "internal/workflow"},
+		"internal/rehearsal/world":       {"internal/board", "internal/deployments", "internal/git", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*", "internal/workflow"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
 		"internal/scripttest":            {"internal/concourse", "internal/git/gittest", "internal/standin/github"},
 		"internal/git/gittest":           {"internal/standin/server"},
@@ -143,6 +144,7 @@ func neverUse() map[string][]string {
 		"resources/*/cmd/*":     {"testing", module + "internal/scripttest", module + "internal/git/gittest", module + "internal/standin/...", module + "internal/concourse/conformance"},
 		"internal/deployments":  {"testing", module + "internal/concourse"},
 		"internal/lineage":      {"testing", module + "internal/concourse"},
+		"internal/board":        {"testing", module + "internal/concourse"},
 		"internal/release":      {"testing", module + "internal/concourse"},
 	}
 }

@@ -28,6 +28,23 @@ type Verdict struct {
 	Until time.Time
 	// Reasons say why it is closed, each for people; empty when it is open.
 	Reasons []string
+	// Rules are the rules that deny, one for each reason.
+	Rules []Rule
+}
+
+// Rule is a kind of rule of a gate.
+type Rule string
+
+// The rules.
+const (
+	RuleFreeze    Rule = "freeze"
+	RuleSoak      Rule = "soak"
+	RuleWindow    Rule = "window"
+	RuleApprovals Rule = "approvals"
+)
+
+func (v *Verdict) deny(rule Rule, why string) {
+	v.Reasons, v.Rules = append(v.Reasons, why), append(v.Rules, rule)
 }
 
 // Decide says whether the gate is open. Every rule must allow it: the side
@@ -37,19 +54,19 @@ func (g Gate) Decide(f Facts) Verdict {
 	needsPerson := false
 	for _, freeze := range g.Freezes {
 		if freeze.active(f.Now) {
-			v.Reasons = append(v.Reasons, freeze.why())
+			v.deny(RuleFreeze, freeze.why())
 		}
 	}
 	if soaked := g.soaked(f); f.Now.Before(soaked) {
-		v.Reasons = append(v.Reasons, g.whySoak(f, soaked))
+		v.deny(RuleSoak, g.whySoak(f, soaked))
 	}
 	if !g.inWindow(f.Now) {
 		opens, zone := g.nextWindow(f.Now)
-		v.Reasons = append(v.Reasons, fmt.Sprintf("outside its windows; next opens %s %s", opens.In(zone).Format("Mon 2006-01-02 15:04"), zone))
+		v.deny(RuleWindow, fmt.Sprintf("outside its windows; next opens %s %s", opens.In(zone).Format("Mon 2006-01-02 15:04"), zone))
 	}
 	if by := g.approvedBy(f); len(by) < g.Need {
 		needsPerson = true
-		v.Reasons = append(v.Reasons, whyApprovals(by, g.Need))
+		v.deny(RuleApprovals, whyApprovals(by, g.Need))
 	}
 	v.Open = len(v.Reasons) == 0
 	if v.Open {
@@ -78,7 +95,7 @@ func (g Gate) whySoak(f Facts, soaked time.Time) string {
 	if upstream == "" {
 		upstream = "the environment before"
 	}
-	return fmt.Sprintf("soaks until %s (%s since %s recorded it)", moment(soaked), durationText(g.Soak), upstream)
+	return fmt.Sprintf("soaks until %s (%s since %s recorded it)", moment(soaked), Duration(g.Soak), upstream)
 }
 
 func (f Freeze) why() string {
@@ -170,8 +187,8 @@ func (g Gate) opens(f Facts) time.Time {
 // moment is a time for people.
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-// durationText is a duration without zeros at its end: 2h, 1h30m, 3d.
-func durationText(d time.Duration) string {
+// Duration is a duration without zeros at its end: 2h, 1h30m, 3d.
+func Duration(d time.Duration) string {
 	if days := d / (24 * time.Hour); days > 0 && d%(24*time.Hour) == 0 {
 		return fmt.Sprintf("%dd", days)
 	}

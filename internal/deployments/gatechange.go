@@ -60,6 +60,51 @@ func (r *Repository) GateChanges(ctx context.Context, tip git.Hash, environment 
 	return found, nil
 }
 
+// GateHistory lists for each environment the commits that moved its gate as GateChanges does, in one walk over at most so many
+// commits that changed the gates file. It is empty for a view without gates.
+func (r *Repository) GateHistory(ctx context.Context, v *View, environments []string, commits int) (map[string][]GateChange, error) {
+	found := map[string][]GateChange{}
+	if v.Gates == nil {
+		return found, nil
+	}
+	last := map[string]GateChange{}
+	seen := 0
+	for c, err := range r.gateLog(ctx, v.gatesHead.Hash) {
+		if err != nil {
+			return nil, fmt.Errorf("list the commits that moved gates: %w", err)
+		}
+		gates, err := r.gatesAt(ctx, c)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if ctx.Err() != nil || errors.Is(err, git.ErrNotFound) {
+				return nil, err
+			}
+			continue // it does not parse
+		}
+		for _, name := range environments {
+			now := GateChange{Commit: c}
+			if gates != nil {
+				rule, _ := gates.For(name)
+				now.Gate = gateText(rule)
+			}
+			if before, ok := last[name]; ok && before.Gate != now.Gate {
+				before.Previous = now.Gate
+				found[name] = append(found[name], before)
+			}
+			last[name] = now
+		}
+		seen++
+		if seen == commits {
+			return found, nil
+		}
+	}
+	for name, first := range last {
+		if first.Gate != "" {
+			found[name] = append(found[name], first)
+		}
+	}
+	return found, nil
+}
+
 // gateLog gives the commits on the line of first parents that changed the gates file.
 func (r *Repository) gateLog(ctx context.Context, tip git.Hash) func(yield func(*git.Commit, error) bool) {
 	return r.store.Log(ctx, git.Range{

@@ -27,6 +27,8 @@ type Plan struct {
 	// Waits are the reasons why the pending state, or the next one, is not
 	// offered; empty when it is, or when there is none.
 	Waits []string
+	// Denied are the rules of the gate that hold the pending state back.
+	Denied []cepler.Rule
 	// Warnings are what of the config has no effect on this environment: a key, a pattern that matches
 	// nothing, a submodule.
 	Warnings []string
@@ -327,7 +329,7 @@ func (r *Repository) decide(ctx context.Context, v *View, p *Plan, now time.Time
 	}
 	verdict := p.Gate.Decide(facts)
 	if !verdict.Open {
-		p.Waits, p.Until = verdict.Reasons, verdict.Until
+		p.Waits, p.Until, p.Denied = verdict.Reasons, verdict.Until, verdict.Rules
 	}
 	return failed
 }

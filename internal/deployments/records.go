@@ -24,6 +24,21 @@ const (
 	configTrailer = "Deployed-Config"
 )
 
+// Trailers are what the commit of a record says; a record of the Rust cepler says none of it.
+type Trailers struct {
+	// Build is the address of the build, and Gate the environment's gate then.
+	Build, Gate string
+	// RollbackOf is the number of the record that it takes back, 0 for an ordinary one, and Deployed the number of the version that
+	// was deployed where that is not the record's own.
+	RollbackOf, Deployed uint64
+}
+
+// TrailersOf reads the trailers of a record's commit.
+func TrailersOf(record *git.Commit) Trailers {
+	m := record.Message
+	return Trailers{trailer(m, buildTrailer), trailer(m, gateTrailer), trailerNumber(m, rollbackTrailer), trailerNumber(m, versionTrailer)}
+}
+
 // maxRecords bounds the records that one check lists.
 const maxRecords = 500
 

@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"iter"
+	"maps"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -16,14 +17,50 @@ func (s *Store) Log(ctx context.Context, r Range) iter.Seq2[*Commit, error] {
 	return history.Log(ctx, s, r)
 }
 
-// LogEach is Log for each of many paths, in one walk, see [history.Each].
+// LogEach is Log for each of many paths, in one walk, see [history.Each]. What is newest of each path is noted for Newest.
 func (s *Store) LogEach(ctx context.Context, from Hash, paths []string) iter.Seq2[Touch, error] {
-	return history.Each(ctx, s, from, paths)
+	return func(yield func(Touch, error) bool) {
+		for t, err := range history.Each(ctx, s, from, paths) {
+			if err == nil {
+				s.note(from, t)
+			}
+			if !yield(t, err) {
+				return
+			}
+		}
+	}
 }
 
-// Newest finds for each path the newest commit that touches it, see [history.Newest].
+// note keeps the newest commit of each path; what was found from another commit is forgotten.
+func (s *Store) note(from Hash, t Touch) {
+	if s.noted != from {
+		s.noted, s.newest = from, map[string]*Commit{}
+	}
+	for _, p := range t.Paths {
+		if s.newest[p] == nil {
+			s.newest[p] = t.Commit
+		}
+	}
+}
+
+// Newest finds for each path the newest commit that touches it, as git log does, in one walk. A path that no commit touches is left
+// out. What a walk from there has found before is not looked for again.
 func (s *Store) Newest(ctx context.Context, from Hash, paths []string) (map[string]*Commit, error) {
-	return history.Newest(ctx, s, from, paths)
+	found := make(map[string]*Commit, len(paths))
+	var missing []string
+	for _, p := range paths {
+		if c := s.newest[p]; c != nil && s.noted == from {
+			found[p] = c
+		} else {
+			missing = append(missing, p)
+		}
+	}
+	if len(missing) == 0 {
+		return found, nil
+	}
+	newest, err := history.Newest(ctx, s, from, missing)
+	maps.Copy(found, newest)
+	return found, err
 }
 
 // MergeTree returns the tree of the merge of head into onto, see [merge.Tree].

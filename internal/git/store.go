@@ -48,10 +48,12 @@ type Store struct {
 
 	trees   *cache.Cache[Hash, []Entry]
 	commits *cache.Cache[Hash, *Commit]
-	steps   int             // of deeper, taken so far
-	far     bool            // see ExpectFar
-	ends    map[Hash]bool   // commits at which the repository itself ends
-	graph   map[Hash][]Hash // parents of commits, for questions of ancestry
+	steps   int                // of deeper, taken so far
+	far     bool               // see ExpectFar
+	ends    map[Hash]bool      // commits at which the repository itself ends
+	graph   map[Hash][]Hash    // parents of commits, for questions of ancestry
+	noted   Hash               // newest is as seen from this commit
+	newest  map[string]*Commit // by path, see Newest
 }
 
 func newStore(name string) *Store {

@@ -118,6 +118,18 @@ func (r *Reader) Difference(ctx context.Context, q Question, a, b string) (*Diff
 	return out, ctx.Err()
 }
 
+// Ahead says what an environment of a Trace has that another one of the same config does not have.
+func (r *Reader) Ahead(ctx context.Context, l Look, a, b Environment) (*Difference, error) {
+	var sides [2]stateOf
+	for i, row := range []Environment{a, b} {
+		sides[i] = stateOf{row: row, rules: l.View.Config.Environments[row.Name]}
+		if row.Report != nil && row.Report.Plan != nil && row.Report.Plan.Own != nil {
+			sides[i].current = row.Report.Plan.Own.Current
+		}
+	}
+	return r.differ(ctx, sides[0], sides[1])
+}
+
 // stateOf is an environment with what its state consists of.
 type stateOf struct {
 	row     Environment
@@ -158,15 +170,15 @@ func (r *Reader) differ(ctx context.Context, a, b stateOf) (*Difference, error) 
 	}
 	out.Files, out.Own = fileDifferences(a, b)
 	if a.row.Version > 0 && b.row.Version > 0 {
-		out.Compare = vendored.Compare(r.address(), b.row.Trigger.Hash, a.row.Trigger.Hash)
+		out.Compare = vendored.Compare(r.Address(), b.row.Trigger.Hash, a.row.Trigger.Hash)
 	}
 	var err error
 	out.Sources, err = r.Spans(ctx, b.row.Runs, a.row.Runs, MaxCommits)
 	return out, err
 }
 
-// address is where the deployments repository comes from.
-func (r *Reader) address() string {
+// Address is where the deployments repository comes from.
+func (r *Reader) Address() string {
 	if r.folder != nil {
 		return r.folder.Origin()
 	}

@@ -101,13 +101,13 @@ func (r *Reader) TraceOf(ctx context.Context, sources []deployments.Source, now 
 	if err != nil {
 		return nil, err
 	}
-	rows, err := r.Read(ctx, sources, now)
+	rows, looks, err := r.read(ctx, sources, now)
 	if err != nil {
 		return nil, err
 	}
 	return &Trace{
 		Repository: r.options.Deployments, Branch: sources[0].Branch, Head: commit(head), At: now.UTC(),
-		Environments: inOrder(rows), NotAsked: r.NotAsked(),
+		Environments: inOrder(rows), NotAsked: r.NotAsked(), Looks: looks,
 	}, nil
 }
 

@@ -32,6 +32,16 @@ type Trace struct {
 	// NotAsked says what was not looked at, and how to have it looked at. It is
 	// no fault.
 	NotAsked []string `json:"not_asked,omitempty"`
+	// Looks are what the environments were decided by, one for each config.
+	Looks []Look `json:"-"`
+}
+
+// Look is a config of the deployments repository at one moment, for those who want to know more of its environments.
+type Look struct {
+	*deployments.Repository
+	View *deployments.View
+	// Source has no environment.
+	Source deployments.Source
 }
 
 // Environment is an environment of a deployment.
@@ -72,6 +82,8 @@ type Environment struct {
 	// Broken are the links that are missing between the environment and its
 	// state. Those further on are in Runs and Brings.
 	Broken []Broken `json:"broken,omitempty"`
+	// Report is what the resource itself says of it; nil if that was not asked.
+	Report *deployments.EnvironmentReport `json:"-"`
 }
 
 // Recorder is who wrote a state file.

@@ -103,25 +103,30 @@ func (r *Reader) refs() (map[string]git.Hash, error) {
 // what comes next for it at the time now. What cannot be read of an environment
 // is one of its broken links.
 func (r *Reader) Read(ctx context.Context, sources []deployments.Source, now time.Time) ([]Environment, error) {
-	reports, err := r.reports(ctx, sources, now)
+	rows, _, err := r.read(ctx, sources, now)
+	return rows, err
+}
+
+func (r *Reader) read(ctx context.Context, sources []deployments.Source, now time.Time) ([]Environment, []Look, error) {
+	reports, looks, err := r.reports(ctx, sources, now)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rows := make([]Environment, 0, len(sources))
 	for i, src := range sources {
 		row, err := r.one(ctx, src, reports[i])
 		if err != nil {
-			return nil, fmt.Errorf("what %s of %s runs: %w", src.Environment, src.ConfigPath(), err)
+			return nil, nil, fmt.Errorf("what %s of %s runs: %w", src.Environment, src.ConfigPath(), err)
 		}
 		rows = append(rows, row)
 	}
-	return rows, nil
+	return rows, looks, nil
 }
 
 // reports are what the resource itself says of the sources' environments: one look at each config, for all of its environments.
-func (r *Reader) reports(ctx context.Context, sources []deployments.Source, now time.Time) ([]deployments.EnvironmentReport, error) {
+func (r *Reader) reports(ctx context.Context, sources []deployments.Source, now time.Time) ([]deployments.EnvironmentReport, []Look, error) {
 	if err := r.open(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	all := make([]deployments.EnvironmentReport, len(sources))
 	groups := map[string][]int{}
@@ -129,21 +134,34 @@ func (r *Reader) reports(ctx context.Context, sources []deployments.Source, now 
 		key := fmt.Sprintf("%q %q %q %q %t", src.Branch, src.ConfigPath(), src.GatesBranch, src.GatesFile, src.IgnoreQueue)
 		groups[key] = append(groups[key], i)
 	}
+	var looks []Look
 	for _, key := range slices.Sorted(maps.Keys(groups)) {
 		group := groups[key]
 		var names []string
 		for _, i := range group {
 			names = append(names, sources[i].Environment)
 		}
-		explained, err := deployments.ExplainCopy(ctx, sources[group[0]], r.store, r.refs, now, names...)
+		look, explained, err := r.look(ctx, sources[group[0]], now, names)
 		if err != nil {
-			return nil, fmt.Errorf("what the environments of %s run: %w", sources[group[0]].ConfigPath(), err)
+			return nil, nil, fmt.Errorf("what the environments of %s run: %w", sources[group[0]].ConfigPath(), err)
 		}
+		looks = append(looks, look)
 		for n, i := range group {
 			all[i] = explained.Environments[n]
 		}
 	}
-	return all, nil
+	return all, looks, nil
+}
+
+func (r *Reader) look(ctx context.Context, src deployments.Source, now time.Time, names []string) (Look, *deployments.Explanation, error) {
+	src.Environment = ""
+	l := Look{Repository: deployments.Copy(src, r.store, r.refs, func(string, ...any) {}), Source: src}
+	var err error
+	if l.View, err = l.ViewNow(ctx); err != nil {
+		return l, nil, err
+	}
+	explained, err := l.Explain(ctx, l.View, now, names...)
+	return l, explained, err
 }
 
 // one is a whole row. A file of the repository that cannot be understood breaks
@@ -215,6 +233,20 @@ func (r *Reader) recorded(ctx context.Context, src deployments.Source, record *g
 	}
 	err = r.running(ctx, &row, place{head, at, record}, state)
 	return row, state, err
+}
+
+// Head is the newest commit of a branch.
+func (r *Reader) Head(ctx context.Context, branch string) (*git.Commit, error) {
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	return r.head(ctx, branch)
+}
+
+// Config is the config that a source names.
+func (r *Reader) Config(ctx context.Context, src deployments.Source) (*cepler.Config, error) {
+	_, config, err := r.config(ctx, src)
+	return config, err
 }
 
 // config is the branch's head and the config there.
@@ -448,7 +480,7 @@ func commit(c *git.Commit) Commit {
 // Next fills in what is pending at the time now, with the eyes of the resource
 // itself, and what that consists of.
 func (r *Reader) Next(ctx context.Context, row *Environment, src deployments.Source, now time.Time) error {
-	reports, err := r.reports(ctx, []deployments.Source{src}, now)
+	reports, _, err := r.reports(ctx, []deployments.Source{src}, now)
 	if err != nil {
 		return err
 	}
@@ -456,6 +488,7 @@ func (r *Reader) Next(ctx context.Context, row *Environment, src deployments.Sou
 }
 
 func (r *Reader) next(ctx context.Context, row *Environment, report deployments.EnvironmentReport) error {
+	row.Report = &report
 	if report.Error != "" {
 		return &unexplainedError{report.Error}
 	}

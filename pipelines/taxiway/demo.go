@@ -40,7 +40,7 @@ func demoCommand() *cobra.Command {
 			return p.Run(cmd.Context(), cmd.OutOrStdout(), colours(cmd.OutOrStdout()))
 		},
 	}
-	command.Flags().StringVar(&page, "html", "", "write what every environment runs, back to the source, as a page to this file")
+	command.Flags().StringVar(&page, "html", "", "write the board of the deployments as it is at the end to this file")
 	return command
 }
 

@@ -63,6 +63,10 @@ func toldCommands() map[string]told {
 		"go run ./pipelines/taxiway diff lana-bank/gcp-galoy-staging lana-bank/gcp-volcano-production --deployments ../deployments [--clone ../charts --clone ../lana-bank]": {
 			in: "taxiway", with: []string{"[--clone ../charts --clone ../lana-bank]"}, says: "gcp-galoy-staging",
 		},
+		"go run ./pipelines/taxiway board --deployments ../deployments [--clone ../charts --clone ../lana-bank] --html board.html": {
+			in: "taxiway", with: []string{"[--clone ../charts --clone ../lana-bank]"},
+		},
+		"go run ./pipelines/taxiway board --deployments ../deployments [--clone ../charts --clone ../lana-bank] --listen 8080": {not: "serves until it is ended; TestBoardIsServed does"},
 		"go run ./resources/vendir-bump/cmd/vendir-bump sync -C ../deployments --directory modules/lana-bank/vendor/lana-bank ../charts": {
 			in: "taxiway", says: "modules/lana-bank/vendor/lana-bank is the copy of",
 		},

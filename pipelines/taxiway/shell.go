@@ -87,6 +87,7 @@ func newRoot() *cobra.Command {
 		rehearseCommand(),
 		demoCommand(),
 		traceCommand(),
+		boardCommand(),
 		gateCommand(),
 		diffCommand(),
 		doctorCommand(),

@@ -45,7 +45,7 @@ func TestExitStatus(t *testing.T) {
 	for want, cases := range map[int][][]string{
 		0: {{}, {"--help"}, {"--version"}, {"completion", "bash"}, {"lint", exampleOf("small-team", "charts").Want()}},
 		1: {{"lint", broken}, {"lint", filepath.Join(t.TempDir(), "none.yml")}},
-		2: {{"lnt"}, {"lint"}, {"lint", "--formt", "json", broken}, {"lint", "--format", "xml", broken}, {"trace"}, {"diff", "staging"}, {"diff", "staging", "production"}, {"set", "release"}, {"render", "no-such-template"}, {"demo", "x"}},
+		2: {{"lnt"}, {"lint"}, {"lint", "--formt", "json", broken}, {"lint", "--format", "xml", broken}, {"trace"}, {"diff", "staging"}, {"diff", "staging", "production"}, {"board"}, {"board", "--html", "x.html", "--listen", "1", "--deployments", "d"}, {"board", "--html", "x.html"}, {"set", "release"}, {"render", "no-such-template"}, {"demo", "x"}},
 	} {
 		for _, args := range cases {
 			got := wholeProgram(t, args...)

@@ -85,24 +85,6 @@ func TestTraceFromASiblingFolder(t *testing.T) {
 	}
 }
 
-func TestTraceAsAPage(t *testing.T) {
-	t.Parallel()
-	deployments, _ := traced(t)
-	file := filepath.Join(t.TempDir(), "page.html")
-	out, err := taxiway(t, "trace", "--deployments", deployments, "--html", file)
-	require.NoError(t, err)
-	assert.Empty(t, out)
-	page, err := os.ReadFile(file)
-	require.NoError(t, err)
-	assert.Contains(t, string(page), "default/staging")
-	out, err = taxiway(t, "trace", "--deployments", deployments, "--html", "-")
-	require.NoError(t, err)
-	assert.Contains(t, out, "<!DOCTYPE html>")
-	out, err = taxiway(t, "trace", "--deployments", deployments, "--html", file, "--json")
-	require.NoError(t, err)
-	assert.True(t, json.Valid([]byte(out)))
-}
-
 func TestTraceRefuses(t *testing.T) {
 	t.Parallel()
 	deployments, source := traced(t)
@@ -112,7 +94,6 @@ func TestTraceRefuses(t *testing.T) {
 		"there is no environment production; there": {"--deployments", deployments, "--env", "production"},
 		"has no remote called origin":               {"--deployments", deployments, "--clone", deployments},
 		"write ADDRESS=":                            {"--deployments", deployments, "--clone", t.TempDir()},
-		"no such file or directory":                 {"--deployments", deployments, "--html", filepath.Join(t.TempDir(), "no", "page.html")},
 		"branch trunk":                              {"--deployments", deployments, "--branch", "trunk", "--clone", source},
 	} {
 		_, err := taxiway(t, append([]string{"trace"}, args...)...)

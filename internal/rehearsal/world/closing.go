@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/board"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 )
 
@@ -22,11 +21,11 @@ func (p Play) closing(ctx context.Context, w *World, stage scenario.Stage, resou
 		}
 	}
 	if stage.Deployments != "" {
-		trace, err := traceOf(ctx, stage, resources)
+		b, err := boardOf(ctx, stage, resources)
 		if err != nil {
 			return err
 		}
-		if err := p.showTrace(w, trace); err != nil {
+		if err := p.showBoard(w, b); err != nil {
 			return err
 		}
 	}
@@ -35,32 +34,36 @@ func (p Play) closing(ctx context.Context, w *World, stage scenario.Stage, resou
 	return nil
 }
 
-// traceOf returns what every environment runs and where it comes from. An environment that a person has pinned says so.
-func traceOf(ctx context.Context, stage scenario.Stage, resources map[string]string) (trace *lineage.Trace, err error) {
-	o := stage.Lineage
+// boardOf returns what every environment runs and where it comes from. An environment that a person has pinned says so.
+func boardOf(ctx context.Context, stage scenario.Stage, resources map[string]string) (b *board.Board, err error) {
+	o := board.Options{Options: stage.Lineage, Sources: stage.Sources, Name: stage.Deployments}
 	o.Deployments = stage.Repositories[stage.Deployments].Dir
-	reader := lineage.New(o)
-	defer func() { err = errors.Join(err, reader.Close()) }()
-	if trace, err = reader.TraceOf(ctx, stage.Sources, time.Now()); err != nil {
-		return nil, err
-	}
-	trace.Repository = stage.Deployments
-	for i, row := range trace.Environments {
-		r, name, err := stage.Pipelines.WithResource(resources[row.Key()])
+	o.Held = func(key string) (string, error) {
+		r, name, err := stage.Pipelines.WithResource(resources[key])
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		if v := r.Pinned(name); v != nil {
-			trace.Environments[i].Held = "pinned to " + v.String()
+			return "pinned to " + v.String(), nil
 		}
+		return "", nil
 	}
-	return trace, nil
+	repository, err := board.Open(o, "")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, repository.Close()) }()
+	refs, err := repository.Refs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return repository.Board(ctx, refs, time.Now())
 }
 
-// showTrace writes the trace below the timeline, and as a page where that is asked for.
-func (p Play) showTrace(w *World, trace *lineage.Trace) error {
+// showBoard writes below the timeline what every environment runs, and the board as a page where that is asked for.
+func (p Play) showBoard(w *World, b *board.Board) error {
 	var text strings.Builder
-	if err := trace.TextIn(&text, w.show.Width()); err != nil {
+	if err := b.Trace.TextIn(&text, w.show.Width()); err != nil {
 		return err
 	}
 	w.show.Line("")
@@ -70,14 +73,10 @@ func (p Play) showTrace(w *World, trace *lineage.Trace) error {
 	if p.Page == "" {
 		return nil
 	}
-	file, err := os.Create(p.Page)
-	if err != nil {
-		return fmt.Errorf("rehearse: the page: %w", err)
-	}
-	if err := errors.Join(trace.HTML(file), file.Close()); err != nil {
+	if err := b.WriteFile(p.Page); err != nil {
 		return fmt.Errorf("rehearse: the page: %w", err)
 	}
 	w.show.Line("")
-	w.show.Line("the same as a page: %s", p.Page)
+	w.show.Line("the board as a page: %s", p.Page)
 	return nil
 }

@@ -1,0 +1,69 @@
+package board
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/deployments"
+	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/lineage"
+)
+
+// gate fills in how the environment's gate stands.
+func (e *Environment) gate(ctx context.Context, look lineage.Look, plan *deployments.Plan, changes []deployments.GateChange) error {
+	rule, ok := look.View.Gates.For(e.Name)
+	if !ok {
+		return nil
+	}
+	e.Gate = Gate{State: GateOpen, At: rule.Commit, Rules: rulesOf(rule), Reason: rule.Reason}
+	if plan.Gate != nil {
+		e.Gate.Commit = commitOf(plan.Gate.Commit)
+	}
+	if len(changes) > 0 {
+		e.Gate.Moved = moveOf(changes[0])
+	}
+	opening, err := look.Opening(ctx, look.View, e.Name)
+	if err != nil {
+		return err
+	}
+	switch {
+	case opening.Commit != nil && !opening.Covered:
+		opens := commitOf(opening.Commit)
+		e.Gate.State, e.Gate.Opens = GateClosed, &opens
+	case slices.Contains(plan.Denied, cepler.RuleFreeze):
+		e.Gate.State = GateFrozen
+	case slices.Contains(plan.Denied, cepler.RuleApprovals):
+		e.Gate.State = GatePeople
+	case len(plan.Denied) > 0:
+		e.Gate.State = GateTimed
+	}
+	return nil
+}
+
+func commitOf(c *git.Commit) lineage.Commit {
+	return lineage.Commit{Hash: c.Hash.String(), Subject: cepler.Summary(c.Message), When: c.Committer.When.UTC()}
+}
+
+func moveOf(c deployments.GateChange) *Move {
+	return &Move{By: c.Commit.Author.Name, When: c.Commit.Committer.When.UTC(), Commit: commitOf(c.Commit), Gate: c.Gate, Previous: c.Previous}
+}
+
+// rulesOf are the rules beside a gate.
+func rulesOf(g cepler.Gate) []string {
+	var all []string
+	if g.Soak > 0 {
+		all = append(all, fmt.Sprintf("soaks for %s", cepler.Duration(g.Soak)))
+	}
+	for _, w := range g.Windows {
+		all = append(all, "open "+w.String())
+	}
+	if n := len(g.Freezes); n > 0 {
+		all = append(all, count(n, "freeze"))
+	}
+	if g.Need > 0 {
+		all = append(all, fmt.Sprintf("needs %s", count(g.Need, "approval")))
+	}
+	return all
+}
