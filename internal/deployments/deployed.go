@@ -31,7 +31,7 @@ type Deployed struct {
 	// Build is the page of the build that recorded it, "" when that is not known.
 	Build string
 	// Gate is the gate at the time; "" without one. OpenedBy is who moved it to there since the record
-	// before; "" when nobody did, or when git does not say who it was.
+	// before, see [Source.MovedBy]; "" when nobody did.
 	Gate, OpenedBy string
 }
 
@@ -169,13 +169,7 @@ func (r *Repository) openedBy(ctx context.Context, d *Deployed) (string, error) 
 	if !opened.wasAt(d) {
 		return "", nil
 	}
-	if by := r.src.Mover(opened.Commit); by != "" {
-		return by, nil
-	}
-	if pull := PullOf(opened.Commit); pull != "" {
-		return "pull request #" + pull, nil
-	}
-	return "", nil
+	return r.src.MovedBy(opened.Commit), nil
 }
 
 // wasAt reports whether a change of the gate may be the one that a record was made with.
@@ -190,6 +184,17 @@ func (s Source) Mover(c *git.Commit) string {
 		return ""
 	}
 	return s.Person(c)
+}
+
+// MovedBy names who moved a gate by a commit: the person, or else the pull request, or else the bot.
+func (s Source) MovedBy(c *git.Commit) string {
+	if by := s.Mover(c); by != "" {
+		return by
+	}
+	if pull := PullOf(c); pull != "" {
+		return "pull request #" + pull
+	}
+	return c.Author.Name
 }
 
 // Person is who made a commit of this suite's bot that of a person: the author or, of a commit that was

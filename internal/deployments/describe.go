@@ -150,7 +150,7 @@ func (r *Repository) GateNotes(ctx context.Context, environment string) ([]Note,
 	notes := []Note{{"gate", gate}}
 	move, err := r.GateMove(ctx, v, environment)
 	if err == nil && move != nil {
-		notes = append(notes, Note{"gate moved", fmt.Sprintf("by %s on %s: %s", move.Author.Name, move.Author.When.UTC().Format("2006-01-02 15:04 UTC"), subject(move))})
+		notes = append(notes, Note{"gate moved", fmt.Sprintf("by %s on %s: %s", r.src.MovedBy(move), move.Author.When.UTC().Format("2006-01-02 15:04 UTC"), subject(move))})
 	}
 	return notes, err
 }

@@ -431,7 +431,7 @@ func (d *gateDesk) show(ctx context.Context, edited promotion.Edited) (*shownGat
 	if move, err := d.repo.GateMove(ctx, d.view, d.src.Environment); err != nil {
 		return nil, err
 	} else if move != nil {
-		out.Moved = &shownMove{By: move.Author.Name, At: move.Committer.When.UTC(), Commit: move.Hash.String(), Subject: cepler.Summary(move.Message)}
+		out.Moved = &shownMove{By: d.src.MovedBy(move), At: move.Committer.When.UTC(), Commit: move.Hash.String(), Subject: cepler.Summary(move.Message)}
 	}
 	plan, err := d.repo.Plan(ctx, d.view, d.src.Environment, time.Now())
 	if err != nil {
