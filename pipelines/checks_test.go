@@ -221,3 +221,21 @@ func TestNoSecretReachesAFork(t *testing.T) {
 		assert.Empty(t, findings, "%s: %s", c.Dir, findings)
 	}
 }
+
+// The workflows of this repository keep to what those of the template do.
+func TestOurOwnWorkflowsAreSafe(t *testing.T) {
+	t.Parallel()
+	found, err := filepath.Glob("../.github/workflows/*.yml")
+	require.NoError(t, err)
+	require.NotEmpty(t, found)
+	files := map[string][]byte{}
+	for _, name := range found {
+		files[name], err = os.ReadFile(name)
+		require.NoError(t, err)
+		for _, p := range judge(t, name, files[name]) {
+			t.Errorf("%s: %v", name, p)
+		}
+	}
+	findings := workflow.Lint(files)
+	assert.Empty(t, findings, "%s", findings)
+}

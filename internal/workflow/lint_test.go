@@ -83,19 +83,23 @@ func TestSecretsThatNoForkGets(t *testing.T) {
 
 func TestPullRequestsThatStartAWorkflow(t *testing.T) {
 	t.Parallel()
-	for on, want := range map[string][2]bool{
-		"pull_request":                       {true, true},
-		"[push, pull_request]":               {true, true},
-		"push":                               {false, false},
-		"{pull_request: }":                   {true, true},
-		"{pull_request: {branches: [main]}}": {true, false},
-		"{pull_request: {branches: 'release/*'}}":            {false, true},
-		"{pull_request: {branches-ignore: ['release/*']}}":   {true, false},
-		"{pull_request: {types: [opened], branches: ['*']}}": {true, false},
+	for _, tc := range []struct {
+		on            string
+		main, release bool
+	}{
+		{"pull_request", true, true},
+		{"[push, pull_request]", true, true},
+		{"push", false, false},
+		{"{pull_request: }", true, true},
+		{"{pull_request: {branches: [main]}}", true, false},
+		{"{pull_request: {branches: 'release/*'}}", false, true},
+		{"{pull_request: {branches-ignore: ['release/*']}}", true, false},
+		{"{pull_request: {types: [opened], branches: ['*']}}", true, false},
 	} {
-		w, err := workflow.Parse("w.yml", []byte("on: "+on+"\njobs: {a: {steps: []}}\n"))
-		require.NoError(t, err, on)
-		assert.Equal(t, want, [2]bool{w.RunsFor("main"), w.RunsFor("release/1")}, on)
+		w, err := workflow.Parse("w.yml", []byte("on: "+tc.on+"\njobs: {a: {steps: []}}\n"))
+		require.NoError(t, err, tc.on)
+		assert.Equal(t, tc.main, w.RunsFor("main"), tc.on)
+		assert.Equal(t, tc.release, w.RunsFor("release/1"), tc.on)
 	}
 }
 
