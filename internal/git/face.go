@@ -50,6 +50,9 @@ func HashBlob(r io.Reader, size int64) (Hash, error) { return object.HashBlob(r,
 // OnlyPath picks one file, see package history.
 func OnlyPath(name string) *Paths { return history.OnlyPath(name) }
 
+// KnownHosts are the hosts whose ssh keys are known without any known_hosts.
+func KnownHosts() []string { return transport.KnownHosts() }
+
 // CheckBranch refuses what can't be the short name of a branch, see package transport.
 func CheckBranch(name string) error { return transport.CheckBranch(name) }
 

@@ -64,8 +64,27 @@ func asking[S any](d *doctor, look func(ctx context.Context, name string, src S)
 		if err != nil {
 			return fmt.Errorf("source: %w", err)
 		}
-		return look(ctx, d.asker("resource", r.Name), src)
+		asked := d.asker("resource", r.Name)
+		if d.typeOf(r.Type) != "git" { // that one does not look at host keys
+			d.hostKeys(r.Source, asked)
+		}
+		return look(ctx, asked, src)
 	}
+}
+
+// hostKeys finds a server whose host keys a resource of the suite does not know.
+func (d *doctor) hostKeys(source pipeline.Value, asked string) {
+	uri, _ := source.Field("uri").Text()
+	secure := strings.HasPrefix(uri, "ssh://") || !strings.Contains(uri, "://") && strings.Contains(uri, "@")
+	host, _, _ := strings.Cut(lineage.RepositoryName(uri), "/")
+	if !secure || !source.Field("known_hosts").IsZero() || !source.Field("insecure_ignore_host_key").IsZero() ||
+		slices.Contains(git.KnownHosts(), host) {
+		return
+	}
+	d.find(Finding{
+		Rule: "host-key-unknown", Level: Error, Place: uri, Asked: asked, Text: "is reached by ssh, and the host keys of " + host + " are not known",
+		Advice: "compare the output of ssh-keyscan " + host + " with what the server's owner says, store it as a secret, and refer to it in known_hosts of the values",
+	})
 }
 
 func decode[S any](d *doctor, v pipeline.Value) (src S, err error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/pipelines"
+	"github.com/taxiway-ci/taxiway/pipelines/demo"
 	"github.com/taxiway-ci/taxiway/pipelines/doctor"
 )
 
@@ -204,6 +205,10 @@ func brokenWorlds() map[string]broken {
 			w.sh("git -C shop push --quiet origin main")
 			w.sh(`rm -rf shop && git clone --quiet --no-single-branch --depth 1 "file://$PWD/shop.git" shop`)
 		}},
+		"an ssh server that nobody knows": {rule: "host-key-unknown", damage: func(w *ward) {
+			w.pipeline("deployments", "https://github.com/acme-books/deployments.git", "git@git.acme.example:books/deployments.git")
+			w.pipeline("deployments", "    username: acme-bot\n    password: ((github.token))\n", "    private_key: ((key))\n")
+		}, byHand: true, text: "git.acme.example"},
 		"a branch is missing": {rule: "branch-missing", damage: func(w *ward) {
 			w.pipeline("release", "charts.git\n    branch: main", "charts.git\n    branch: candidates")
 		}, text: "has no branch candidates"},
@@ -340,4 +345,33 @@ func TestDoctorOnBrokenWorlds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The reference team's repositories, with all four pipelines, are healthy but for what only their forge has.
+func TestDoctorOnTheDemo(t *testing.T) {
+	t.Parallel()
+	example, err := pipelines.DemoExample()
+	require.NoError(t, err)
+	configs, err := ceplerConfigs(example)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	var r demo.Repositories
+	var args []string
+	for name, into := range map[string]**gittest.Repository{"lana-bank": &r.App, "charts": &r.Charts, "deployments": &r.Deployments} {
+		*into, err = gittest.Init(filepath.Join(dir, name+".git"))
+		require.NoError(t, err)
+		args = append(args, "--repository", filepath.Join(dir, name+".git"))
+	}
+	_, err = demo.Write(t.Context(), r, configs)
+	require.NoError(t, err)
+	for _, name := range demoPipelines() {
+		args = append(args, exampleOf("lana-bank", name).Want())
+	}
+	got := wholeProgram(t, append([]string{"doctor", "--json"}, args...)...)
+	var report doctor.Report
+	require.NoError(t, json.Unmarshal([]byte(got.stdout), &report), got.stderr)
+	for _, f := range report.Findings {
+		assert.Contains(t, []string{"fly-missing", "ytt-missing", "automerge-missing", "dockerfile-not-committed"}, f.Rule, "%+v", f)
+	}
+	assert.Len(t, report.Looked, 3)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/gitprogram"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/pipelines/starter"
@@ -350,6 +351,6 @@ func repositoryIn(ctx context.Context, dir string) (starter.Repository, error) {
 		u.User = nil
 		r.URI = u.String()
 	}
-	r.HostKeys = !r.HTTPS && !slices.Contains([]string{"github.com", "gitlab.com", "bitbucket.org"}, r.Host)
+	r.HostKeys = !r.HTTPS && !slices.Contains(git.KnownHosts(), r.Host)
 	return r, nil
 }
