@@ -13,6 +13,9 @@ func complaint(said, values string) string {
 	if refused := regexp.MustCompile(`(?m)^- assert\.fail: fail: (.*)$`).FindStringSubmatch(said); refused != nil {
 		return refused[1]
 	}
+	if strings.HasPrefix(said, "panic: expected struct key ") {
+		return "the values have a key that is not a text: y, n, yes, no, on, off, true, false and numbers need quotes where they are a name"
+	}
 	missing := regexp.MustCompile(`(?m)^( *)from: schema.*\n *- must be: length >= 1 \(by: .*\)\n *found: length = 0$`)
 	said = missing.ReplaceAllString(said, "$1- is required")
 	named := regexp.MustCompile(`(?m)(^|^ *from: |')` + regexp.QuoteMeta(valuesFile) + `([:'])`)

@@ -27,6 +27,10 @@ func TestComplaintsSpeakOfTheUsersFile(t *testing.T) {
 			"ytt: Error: Given data value is not declared in schema\nvalues.yml:\n     |\n  40 |   labls: []\n",
 			"Given data value is not declared in schema\nteam.yml:\n     |\n  40 |   labls: []",
 		},
+		"a key that is a boolean": {
+			"panic: expected struct key %!s(bool=true) to be string\n\ngoroutine 1 [running]:\ncarvel.dev/ytt/pkg/template/core.GoValue.dictAsStarlarkValue.func1(...)\n",
+			"the values have a key that is not a text: y, n, yes, no, on, off, true, false and numbers need quotes where they are a name",
+		},
 		"a file that is not a YAML": {
 			"ytt: Error: Unmarshaling YAML data values file 'values.yml': yaml: line 4\n",
 			"Unmarshaling YAML data values file 'team.yml': yaml: line 4",
