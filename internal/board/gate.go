@@ -47,7 +47,7 @@ func commitOf(c *git.Commit) lineage.Commit {
 }
 
 func moveOf(c deployments.GateChange) *Move {
-	return &Move{By: c.Commit.Author.Name, When: c.Commit.Committer.When.UTC(), Commit: commitOf(c.Commit), Gate: c.Gate, Previous: c.Previous}
+	return &Move{By: deployments.Source{}.MovedBy(c.Commit), When: c.Commit.Committer.When.UTC(), Commit: commitOf(c.Commit), Gate: c.Gate, Previous: c.Previous}
 }
 
 // rulesOf are the rules beside a gate.

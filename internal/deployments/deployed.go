@@ -197,14 +197,17 @@ func (s Source) MovedBy(c *git.Commit) string {
 	return c.Author.Name
 }
 
+// proposalTrailer is in the commits of pull requests that bots of this suite keep.
+const proposalTrailer = "Proposal"
+
 // Person is who made a commit of this suite's bot that of a person: the author or, of a commit that was
 // rebased, the committer; "" when it is the bot's alone.
 func (s Source) Person(c *git.Commit) string {
 	bot := s.Committer(time.Time{})
 	switch {
-	case c.Author.Name != bot.Name || c.Author.Email != bot.Email:
+	case trailer(c.Message, proposalTrailer) == "" && (c.Author.Name != bot.Name || c.Author.Email != bot.Email):
 		return c.Author.Name
-	case c.Committer.Name != bot.Name && c.Committer.Name != "GitHub":
+	case c.Committer.Name != c.Author.Name && c.Committer.Name != "GitHub":
 		return c.Committer.Name
 	}
 	return ""
