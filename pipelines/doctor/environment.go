@@ -89,7 +89,7 @@ func (d *doctor) gate(ctx context.Context, r *repository, src deployments.Source
 		})
 		return nil
 	}
-	d.pushed(r, branch, r.branches[branch], asked)
+	d.pushed(r, branch, r.branches[branch])
 	data, ok, err := r.read(ctx, branch, src.GatesFile)
 	if err != nil {
 		return err

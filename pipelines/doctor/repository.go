@@ -284,12 +284,12 @@ func (d *doctor) branchOf(r *repository, branch, asked string) (ok bool) {
 		})
 		return false
 	}
-	d.pushed(r, branch, local, asked)
+	d.pushed(r, branch, local)
 	return true
 }
 
 // pushed finds commits that a clone has and its remote has not: pipelines see the remote.
-func (d *doctor) pushed(r *repository, branch string, local git.Hash, asked string) {
+func (d *doctor) pushed(r *repository, branch string, local git.Hash) {
 	if r.dir == "" || !r.hasRemote() {
 		return
 	}
@@ -301,7 +301,7 @@ func (d *doctor) pushed(r *repository, branch string, local git.Hash, asked stri
 	if ok {
 		text = "differs from origin/" + branch + ": the pipelines see what the remote has"
 	}
-	d.find(Finding{Rule: "not-pushed", Level: Warning, Place: r.at(branch, ""), Asked: asked, Text: text, Command: r.do("push origin %s", branch)})
+	d.find(Finding{Rule: "not-pushed", Level: Warning, Place: r.at(branch, ""), Text: text, Command: r.do("push origin %s", branch)})
 }
 
 // hasRemote reports whether the clone has branches of a remote "origin".

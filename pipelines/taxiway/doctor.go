@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -89,6 +90,9 @@ func (f *doctorFlags) examine(ctx context.Context, args []string, log io.Writer)
 	}
 	findings := tools(args)
 	files, err := read(ctx, args)
+	if errors.Is(err, pipelines.ErrNoYtt) {
+		return doctor.Report{Findings: findings}, nil // which is one of them
+	}
 	if err != nil {
 		findings = append(findings, doctor.Finding{Rule: "pipeline-unread", Level: doctor.Error, Place: strings.Join(args, " "), Text: err.Error(), Advice: "correct it, and look again"})
 		return doctor.Report{Findings: findings}, ctx.Err()

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -272,6 +273,20 @@ func upper(s string) string { return strings.ToUpper(s) }
 
 func cog(w *ward) {
 	w.pipeline("release", "changelog: CHANGELOG.md", "changelog: CHANGELOG.md\n    cog_toml: cog.toml")
+}
+
+// Without ytt there is one error, which says where to get it.
+func TestDoctorWithoutYtt(t *testing.T) {
+	values := exampleOf("small-team", "charts").Rendering().Values
+	git, err := exec.LookPath("git")
+	require.NoError(t, err)
+	bin := t.TempDir()
+	require.NoError(t, os.Symlink(git, filepath.Join(bin, "git")))
+	t.Setenv("PATH", bin)
+	got := wholeProgram(t, "doctor", "charts="+values, "--repository", ".")
+	assert.Equal(t, statusFound, got.status)
+	assert.Equal(t, "taxiway: doctor: 1 error\n", got.stderr)
+	assert.Contains(t, got.stdout, "[ytt-missing]")
 }
 
 // The page of the commands says what each finding means.
