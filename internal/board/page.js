@@ -132,15 +132,16 @@
   // A newer board is announced, where the page comes from a server.
   if (/^https?:$/.test(location.protocol)) {
     var tag = null, newer = document.querySelector(".newer");
-    var look = function () {
-      if (document.hidden || !newer.hidden) { return; }
+    var look = function (now) {
+      if (document.hidden && !now || !newer.hidden) { return; }
       fetch(location.pathname + location.search, { method: "HEAD", cache: "no-cache" }).then(function (r) {
         var now = r.ok ? r.headers.get("ETag") || r.headers.get("Last-Modified") : null;
         if (now && tag && now !== tag) { newer.hidden = false; }
         if (now && !tag) { tag = now; }
       }, function () { /* the server is away; the page stays as it is */ });
     };
-    look();
+    look(true);
     setInterval(look, 30000);
+    window.addEventListener("focus", look);
   }
 }());
