@@ -151,11 +151,12 @@ const gateHistory = 200
 // GateMove is the commit that gave an environment the gate it has now; nil when
 // that was too long ago to matter, or nothing is gated.
 func (r *Repository) GateMove(ctx context.Context, v *View, environment string) (*git.Commit, error) {
-	return r.moveOf(ctx, v, environment, func(was, is cepler.Gate) bool { return reflect.DeepEqual(was, is) })
+	return r.moveOf(ctx, v, environment, cepler.Gate{}, func(was, is cepler.Gate) bool { return reflect.DeepEqual(was, is) })
 }
 
-// moveOf is GateMove for gates that are the same as far as same says.
-func (r *Repository) moveOf(ctx context.Context, v *View, environment string, same func(was, is cepler.Gate) bool) (*git.Commit, error) {
+// moveOf is GateMove for gates that are the same as far as same says. An environment that had no gate yet
+// counts as having had the gate none.
+func (r *Repository) moveOf(ctx context.Context, v *View, environment string, none cepler.Gate, same func(was, is cepler.Gate) bool) (*git.Commit, error) {
 	if v.Gates == nil {
 		return nil, nil //nolint:nilnil // no gate, no move: documented
 	}
@@ -165,23 +166,29 @@ func (r *Repository) moveOf(ctx context.Context, v *View, environment string, sa
 		return nil, fmt.Errorf("look for who moved the gate of %s: %w", environment, err)
 	}
 	for i, at := range line[:len(line)-1] {
+		was := none
 		gates, err := r.gatesAt(ctx, line[i+1])
-		if err != nil {
-			// a gates file that was not there, or did not parse, is a move too
-			return at, nil //nolint:nilerr // see above
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return at, nil // a gates file that did not parse is a move too
 		}
-		if was, ok := gates.For(environment); !ok || !same(was, now) {
+		if err == nil {
+			if had, ok := gates.For(environment); ok {
+				was = had
+			}
+		}
+		if !same(was, now) {
 			return at, nil
 		}
 	}
-	if oldest := line[len(line)-1]; len(oldest.Parents) == 0 {
+	if oldest := line[len(line)-1]; len(oldest.Parents) == 0 && !same(none, now) {
 		return oldest, nil
 	}
 	return nil, nil //nolint:nilnil // too long ago: documented
 }
 
 // gateMovedSince reports whether the environment's gate has another value than it had when a record was
-// made. The record's Gate trailer says which; without one, the history of the gates file does.
+// made. The record's Gate trailer says which; without one, the history of the gates file does. A first gate
+// that is HEAD is no decision: the record may have been made before all environments had one.
 func (r *Repository) gateMovedSince(ctx context.Context, v *View, environment string, rec *git.Commit) (bool, error) {
 	if v.Gates == nil {
 		return false, nil
@@ -190,7 +197,7 @@ func (r *Repository) gateMovedSince(ctx context.Context, v *View, environment st
 	if then := trailer(rec.Message, gateTrailer); then != "" {
 		return then != gateText(now), nil
 	}
-	move, err := r.moveOf(ctx, v, environment, func(was, is cepler.Gate) bool { return was.Commit == is.Commit })
+	move, err := r.moveOf(ctx, v, environment, cepler.Gate{Commit: headGate}, func(was, is cepler.Gate) bool { return was.Commit == is.Commit })
 	if err != nil || move == nil {
 		return false, err
 	}
