@@ -41,7 +41,7 @@ func TestPlays(t *testing.T) {
 			if slices.ContainsFunc(p.Pipelines, func(l world.Pipeline) bool { return l.Name == pipelines.Deployments }) {
 				page, err := os.ReadFile(p.Page)
 				require.NoError(t, err)
-				assert.True(t, bytes.Contains(page, []byte("<title>What every environment runs</title>")))
+				assert.True(t, bytes.Contains(page, []byte("<title>Board of ")))
 			}
 		})
 	}
