@@ -60,7 +60,7 @@ func program(t *testing.T) context.Context {
 }
 
 // tab opens another tab.
-func tab(t *testing.T, program context.Context) *browser {
+func tab(program context.Context, t *testing.T) *browser { //nolint:thelper // the linters want both of them first
 	t.Helper()
 	ctx, closed := chromedp.NewContext(program)
 	t.Cleanup(closed)
@@ -72,7 +72,7 @@ func tab(t *testing.T, program context.Context) *browser {
 
 // listen notes what the console, the policy and scripts complain about.
 func (b *browser) listen(event any) {
-	text := ""
+	var text string
 	switch e := event.(type) {
 	case *runtime.EventConsoleAPICalled:
 		text = fmt.Sprintf("console %s: %v", e.Type, e.Args)
@@ -127,7 +127,7 @@ func (b *browser) show(address string, width int64, scheme string) {
 }
 
 // A board in a real browser.
-func TestInABrowser(t *testing.T) {
+func TestInABrowser(t *testing.T) { //nolint:tparallel // its tests share a browser, and one tab is in front
 	t.Parallel()
 	running := program(t)
 	f := small(t)
@@ -137,10 +137,13 @@ func TestInABrowser(t *testing.T) {
 	t.Cleanup(web.Close)
 	for name, test := range map[string]func(t *testing.T, b *browser, address string){
 		"widths and schemes": widthsAndSchemes, "keyboard": withTheKeyboardAlone, "script": whatTheScriptDoes, "without scripts": withoutScripts,
-		"a newer board": func(t *testing.T, b *browser, _ string) { aNewerBoard(t, b, s) },
+		"a newer board": func(t *testing.T, b *browser, _ string) {
+			t.Helper()
+			aNewerBoard(t, b, s)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := tab(t, running)
+			b := tab(running, t)
 			test(t, b, web.URL+"/")
 			assert.Empty(t, b.said(), "the browser has nothing to say")
 		})
