@@ -30,7 +30,7 @@ GO_TEST := go test -vet=off -shuffle=on -timeout $(TEST_TIMEOUT)
 # The findings of another tree, or of another version, must not come back: the cache lies in this tree.
 export GOLANGCI_LINT_CACHE ?= $(CURDIR)/build/golangci-lint
 # The programs that "make judges" needs.
-JUDGES ?= ytt fly
+JUDGES ?= fly
 # The programs that "make aborts" needs, and its tests.
 ABORTED ?= helm3 helm4 terraform tofu
 ABORT_TESTS := Abort|Release|Flights|Deployments|ClusterObjects|Dependencies

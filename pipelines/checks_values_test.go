@@ -58,11 +58,10 @@ ruleset: {name: "the rules", update: merge-queue, approvals: 2, also: [nix-cache
 // Workflows of any values are well formed.
 func TestChecksOfEveryValue(t *testing.T) {
 	t.Parallel()
-	without(t, "ytt")
 	for name, text := range map[string]string{"every value": everyValue, "none": "{}\n", "the smallest": "checks: [{name: test, run: make}]\n"} {
 		values := filepath.Join(t.TempDir(), valuesFile)
 		require.NoError(t, os.WriteFile(values, []byte(text), 0o600))
-		files, err := Rendering{Template: Checks, Values: values}.Files(t.Context())
+		files, err := Rendering{Template: Checks, Values: values}.Files()
 		require.NoError(t, err, name)
 		findings := workflow.Lint(files)
 		assert.Empty(t, findings, "%s: %s", name, findings)

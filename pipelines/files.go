@@ -2,7 +2,6 @@ package pipelines
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,12 +24,12 @@ const (
 )
 
 // Files runs ytt for Checks and returns the files by their paths in the repository, each workflow with its head.
-func (r Rendering) Files(ctx context.Context) (map[string][]byte, error) {
+func (r Rendering) Files() (map[string][]byte, error) {
 	inputs, err := r.inputs()
 	if err != nil {
 		return nil, err
 	}
-	rendered, err := r.evaluate(ctx, inputs)
+	rendered, err := r.evaluate(inputs)
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func TestReadmesNameOneImageReference(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
-	pushed := regexp.MustCompile(`go run \./images push (\S+) --version ([0-9.]+[0-9])`).FindSubmatch(readme)
+	pushed := regexp.MustCompile(`go run \./images push (\S+) --version ([0-9.]+\d)`).FindSubmatch(readme)
 	require.NotNil(t, pushed, "the README pushes the images")
 	image := regexp.MustCompile(`repository: (\S+)/([a-z-]+)(?:,|\n) *tag: "?([^\s"}]+)`)
 	named := 0

@@ -64,10 +64,9 @@ func TestRenderingsAreOfTheseTemplatesAndValues(t *testing.T) {
 
 func TestRenderingsAreWhatYttMakes(t *testing.T) {
 	t.Parallel()
-	without(t, "ytt")
 	for _, c := range allExamples(t) {
 		r := c.Rendering()
-		got, err := r.Render(t.Context())
+		got, err := r.Render()
 		require.NoError(t, err)
 		want, err := os.ReadFile(c.Want())
 		require.NoError(t, err)
@@ -132,7 +131,6 @@ func TestEveryEnvironmentHasItsJob(t *testing.T) {
 // Values that cannot be meant do not render.
 func TestTemplateRefuses(t *testing.T) {
 	t.Parallel()
-	without(t, "ytt")
 	good, err := os.ReadFile(exampleOf("two-environments", "deployments").Rendering().Values)
 	require.NoError(t, err)
 	for name, tc := range map[string]struct{ old, replacement, want string }{
@@ -161,7 +159,7 @@ func TestTemplateRefuses(t *testing.T) {
 			require.Contains(t, string(good), tc.old)
 			values := filepath.Join(t.TempDir(), valuesFile)
 			require.NoError(t, os.WriteFile(values, []byte(strings.Replace(string(good), tc.old, tc.replacement, 1)), 0o644))
-			out, err := Rendering{Template: Deployments, Values: values, Repository: filepath.Join(examplesFolder, "two-environments")}.Render(t.Context())
+			out, err := Rendering{Template: Deployments, Values: values, Repository: filepath.Join(examplesFolder, "two-environments")}.Render()
 			require.Error(t, err)
 			assert.ErrorContains(t, err, tc.want)
 			assert.Empty(t, out)
@@ -172,7 +170,6 @@ func TestTemplateRefuses(t *testing.T) {
 // The types of a registry over http say so to Concourse, each of them; those of others do not.
 func TestARegistryOverHTTPIsInsecure(t *testing.T) {
 	t.Parallel()
-	without(t, "ytt")
 	good, err := os.ReadFile(exampleOf("two-environments", "deployments").Rendering().Values)
 	require.NoError(t, err)
 	for types, want := range map[string]any{
@@ -181,7 +178,7 @@ func TestARegistryOverHTTPIsInsecure(t *testing.T) {
 	} {
 		values := filepath.Join(t.TempDir(), valuesFile)
 		require.NoError(t, os.WriteFile(values, bytes.Replace(good, []byte("registry: ghcr.io/taxiway-ci"), []byte(types), 1), 0o644))
-		out, err := Rendering{Template: Deployments, Values: values, Repository: filepath.Join(examplesFolder, "two-environments")}.Render(t.Context())
+		out, err := Rendering{Template: Deployments, Values: values, Repository: filepath.Join(examplesFolder, "two-environments")}.Render()
 		require.NoError(t, err)
 		p, err := pipeline.Parse(WantFile, out)
 		require.NoError(t, err)
@@ -197,18 +194,15 @@ func TestARegistryOverHTTPIsInsecure(t *testing.T) {
 // A schema can be switched off; a choice that is not one of the known ones still renders nothing.
 func TestTemplateHasNoWayAroundTheExecutor(t *testing.T) {
 	t.Parallel()
-	without(t, "ytt")
 	r := Rendering{Template: "deployments", Values: filepath.Join(examplesFolder, "two-environments", "deployments", valuesFile), Repository: filepath.Join(examplesFolder, "two-environments")}
 	files, err := r.inputs()
 	require.NoError(t, err)
 	files[valuesFile] = bytes.Replace(files[valuesFile], []byte("executor: script"), []byte("executor: kapp"), 1)
-	dir := t.TempDir()
-	require.NoError(t, writeAll(dir, files))
-	cmd := exec.CommandContext(t.Context(), "ytt", "-f", "shared", "-f", "deployments", "-f", "configs", "--data-values-file", valuesFile, "--dangerous-data-values-disable-validation")
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	require.Error(t, err)
-	assert.Contains(t, string(out), "deployment shop, environment staging: unknown executor kapp")
+	options := newYTT()
+	options.DataValuesFlags.SkipValidation = true
+	withValues(options, valuesFile, files[valuesFile])
+	_, err = runYTT(options, under(files, sharedFolder), under(files, "deployments"), under(files, configsFolder))
+	require.ErrorContains(t, err, "deployment shop, environment staging: unknown executor kapp")
 }
 
 // The page of a template names every value, or the README does for what several have.

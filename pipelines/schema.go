@@ -1,7 +1,6 @@
 package pipelines
 
 import (
-	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -34,7 +33,7 @@ func Schema(name string) ([]byte, error) {
 }
 
 // MakeValuesSchema makes the schema of a template's values from what ytt says of them.
-func MakeValuesSchema(ctx context.Context, template string) ([]byte, error) {
+func MakeValuesSchema(template string) ([]byte, error) {
 	made, err := schemaDigest(template)
 	if err != nil {
 		return nil, err
@@ -45,7 +44,10 @@ func MakeValuesSchema(ctx context.Context, template string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	said, err := ytt(ctx, files, "-f", sharedFolder, "-f", template, "--data-values-schema-inspect", "--output", "openapi-v3")
+	options := newYTT()
+	options.DataValuesFlags.InspectSchema = true
+	options.RegularFilesSourceOpts.OutputType.Types = []string{"openapi-v3"}
+	said, err := runYTT(options, under(files, sharedFolder), under(files, template))
 	if err != nil {
 		return nil, fmt.Errorf("describe the values of %s: %w", template, err)
 	}

@@ -3,8 +3,6 @@
 package pipelines
 
 import (
-	"bytes"
-	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -12,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -49,9 +46,6 @@ type Rendering struct {
 	Values     string // path of the data values
 	Repository string // root of the repository that holds the cepler configs; default: the folder of Values
 }
-
-// ErrNoYtt is what render says on a machine without ytt.
-var ErrNoYtt = errors.New("ytt is not on PATH: it is Carvel's templating program; get it from your package manager, for example with `nix shell nixpkgs#ytt` or `brew install ytt`")
 
 // Templates are the folders that hold a pipeline, and Checks.
 func Templates() ([]string, error) {
@@ -177,12 +171,12 @@ func digestOf(rendered []byte) string {
 }
 
 // Render runs ytt and returns the pipeline with its head.
-func (r Rendering) Render(ctx context.Context) ([]byte, error) {
+func (r Rendering) Render() ([]byte, error) {
 	files, err := r.inputs()
 	if err != nil {
 		return nil, err
 	}
-	rendered, err := r.evaluate(ctx, files)
+	rendered, err := r.evaluate(files)
 	if err != nil {
 		return nil, err
 	}
@@ -190,64 +184,13 @@ func (r Rendering) Render(ctx context.Context) ([]byte, error) {
 }
 
 // evaluate is what ytt makes of the inputs.
-func (r Rendering) evaluate(ctx context.Context, files map[string][]byte) ([]byte, error) {
-	rendered, err := ytt(ctx, files, "-f", sharedFolder, "-f", r.Template, "-f", configsFolder, "--data-values-file", valuesFile)
+func (r Rendering) evaluate(files map[string][]byte) ([]byte, error) {
+	options := newYTT()
+	withValues(options, valuesFile, files[valuesFile])
+	rendered, err := runYTT(options, under(files, sharedFolder), under(files, r.Template), under(files, configsFolder))
 	var failed *yttError
 	if errors.As(err, &failed) {
-		said := complaint(failed.said, r.Values)
-		if said == "" {
-			said = fmt.Sprintf("ytt said nothing: %v", failed.err)
-		}
-		return nil, fmt.Errorf("render %s with %s: %s", r.Template, r.Values, said)
+		return nil, fmt.Errorf("render %s with %s: %s", r.Template, r.Values, complaint(failed.Error(), r.Values))
 	}
 	return rendered, err
-}
-
-// ytt runs it in a folder with these files.
-func ytt(ctx context.Context, files map[string][]byte, args ...string) ([]byte, error) {
-	program, err := exec.LookPath("ytt")
-	if err != nil {
-		return nil, ErrNoYtt
-	}
-	dir, err := os.MkdirTemp("", "pipelines-")
-	if err != nil {
-		return nil, fmt.Errorf("make a folder for ytt: %w", err)
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a left-over folder in the temp directory does no harm
-	if err := writeAll(dir, files); err != nil {
-		return nil, err
-	}
-	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return nil, &yttError{stderr.String(), err}
-	}
-	return stdout.Bytes(), nil
-}
-
-// yttError is what ytt said when it failed.
-type yttError struct {
-	said string
-	err  error
-}
-
-func (e *yttError) Error() string { return fmt.Sprintf("ytt: %v: %s", e.err, e.said) }
-
-func (e *yttError) Unwrap() error { return e.err }
-
-func writeAll(dir string, files map[string][]byte) error {
-	if err := os.MkdirAll(filepath.Join(dir, configsFolder), 0o750); err != nil {
-		return fmt.Errorf("make a folder for ytt: %w", err)
-	}
-	for name, data := range files {
-		file := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-			return fmt.Errorf("make a folder for ytt: %w", err)
-		}
-		if err := os.WriteFile(file, data, 0o644); err != nil {
-			return fmt.Errorf("write a file for ytt: %w", err)
-		}
-	}
-	return nil
 }

@@ -97,7 +97,7 @@ func setup(env *testscript.Env) error {
 }
 
 // condition knows the programs that may be missing: [git], [sshd], [cepler],
-// [ytt], [fly].
+// [fly].
 func condition(name string) (bool, error) {
 	_, err := exec.LookPath(name)
 	if err != nil && name == "sshd" { // usually not on the PATH of users

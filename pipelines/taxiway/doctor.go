@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -88,17 +87,14 @@ func (f *doctorFlags) examine(ctx context.Context, args []string, log io.Writer)
 	if q.Clones, err = clonesOf(f.repositories); err != nil {
 		return doctor.Report{}, err
 	}
-	findings := tools(args)
-	files, err := read(ctx, args)
-	if errors.Is(err, pipelines.ErrNoYtt) {
-		return doctor.Report{Findings: findings}, nil // which is one of them
-	}
+	findings := tools()
+	files, err := read(args)
 	if err != nil {
 		findings = append(findings, doctor.Finding{Rule: "pipeline-unread", Level: doctor.Error, Place: strings.Join(args, " "), Text: err.Error(), Advice: "correct it, and look again"})
 		return doctor.Report{Findings: findings}, ctx.Err()
 	}
 	for _, file := range files {
-		p, found := parsed(file) //nolint:contextcheck // the table of types also has their main functions
+		p, found := parsed(file)
 		findings = append(findings, found...)
 		if p != nil {
 			q.Pipelines = append(q.Pipelines, doctor.Pipeline{File: file.File, Pipeline: p})
@@ -129,7 +125,7 @@ func parsed(file world.Pipeline) (*pipeline.Pipeline, []doctor.Finding) {
 }
 
 // tools are the programs that are missing on this machine.
-func tools(args []string) []doctor.Finding {
+func tools() []doctor.Finding {
 	var found []doctor.Finding
 	missing := func(program string, level doctor.Level, purpose, advice string) {
 		if _, err := exec.LookPath(program); err != nil {
@@ -137,13 +133,6 @@ func tools(args []string) []doctor.Finding {
 		}
 	}
 	missing("git", doctor.Error, "taxiway copies repositories with it", "install git")
-	level := doctor.Warning
-	for _, arg := range args {
-		if strings.Contains(arg, "=") {
-			level = doctor.Error
-		}
-	}
-	missing("ytt", level, "templates are rendered with it", "get it from your package manager, for example with nix shell nixpkgs#ytt or brew install ytt")
 	missing("fly", doctor.Warning, "pipelines are set with it", "download it from your Concourse's web page, at the bottom")
 	return found
 }

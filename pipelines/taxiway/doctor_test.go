@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -160,7 +159,7 @@ func TestDoctorFindsNothing(t *testing.T) {
 			t.Cleanup(all.remove)
 			report, status := all.copied(t, example).see()
 			for _, f := range report.Findings {
-				assert.Contains(t, []string{"fly-missing", "ytt-missing"}, f.Rule, "%+v", f)
+				assert.Contains(t, []string{"fly-missing"}, f.Rule, "%+v", f)
 			}
 			assert.Zero(t, status)
 			assert.NotEmpty(t, report.Looked)
@@ -275,20 +274,6 @@ func cog(w *ward) {
 	w.pipeline("release", "changelog: CHANGELOG.md", "changelog: CHANGELOG.md\n    cog_toml: cog.toml")
 }
 
-// Without ytt there is one error, which says where to get it.
-func TestDoctorWithoutYtt(t *testing.T) {
-	values := exampleOf("small-team", "charts").Rendering().Values
-	git, err := exec.LookPath("git")
-	require.NoError(t, err)
-	bin := t.TempDir()
-	require.NoError(t, os.Symlink(git, filepath.Join(bin, "git")))
-	t.Setenv("PATH", bin)
-	got := wholeProgram(t, "doctor", "charts="+values, "--repository", ".")
-	assert.Equal(t, statusFound, got.status)
-	assert.Equal(t, "taxiway: doctor: 1 error\n", got.stderr)
-	assert.Contains(t, got.stdout, "[ytt-missing]")
-}
-
 // The page of the commands says what each finding means.
 func TestFindingsAreExplained(t *testing.T) {
 	t.Parallel()
@@ -332,9 +317,6 @@ func TestDoctorOnBrokenWorlds(t *testing.T) {
 			}
 			if b.level == "" {
 				b.level = doctor.Error
-			}
-			if b.rule == "automerge-missing" {
-				without(t, "ytt")
 			}
 			w := all.copied(t, b.example)
 			b.damage(w)
@@ -386,7 +368,7 @@ func TestDoctorOnTheDemo(t *testing.T) {
 	var report doctor.Report
 	require.NoError(t, json.Unmarshal([]byte(got.stdout), &report), got.stderr)
 	for _, f := range report.Findings {
-		assert.Contains(t, []string{"fly-missing", "ytt-missing", "automerge-missing", "dockerfile-not-committed"}, f.Rule, "%+v", f)
+		assert.Contains(t, []string{"fly-missing", "automerge-missing", "dockerfile-not-committed"}, f.Rule, "%+v", f)
 	}
 	assert.Len(t, report.Looked, 3)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path"
@@ -21,7 +20,7 @@ const pipelineArgs = "A pipeline is a rendered file, or TEMPLATE=VALUES: a templ
 
 // read reads the pipelines that arguments name, and renders those of values. Their names are those of the files, or of the
 // templates.
-func read(ctx context.Context, args []string) ([]world.Pipeline, error) {
+func read(args []string) ([]world.Pipeline, error) {
 	templates, err := pipelines.Templates()
 	if err != nil {
 		return nil, err
@@ -34,7 +33,7 @@ func read(ctx context.Context, args []string) ([]world.Pipeline, error) {
 			files = append(files, arg)
 			continue
 		}
-		text, err := pipelines.Rendering{Template: template, Values: values, Repository: rootOf(values)}.Render(ctx)
+		text, err := pipelines.Rendering{Template: template, Values: values, Repository: rootOf(values)}.Render()
 		if err != nil {
 			return nil, err
 		}

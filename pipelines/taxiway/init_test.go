@@ -40,7 +40,6 @@ var next = regexp.MustCompile(`(?m)^ {2}\d\. (.*)$`)
 // From three little repositories to rehearsed pipelines, by the commands that init ends with and nothing else.
 func TestInitDoctorRehearse(t *testing.T) {
 	t.Parallel()
-	without(t, "ytt")
 	for name, team := range map[string]struct {
 		address, flags string
 		says           string   // by init

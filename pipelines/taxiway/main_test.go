@@ -117,13 +117,6 @@ func TestRenderSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestRenderWithoutYtt(t *testing.T) {
-	t.Setenv("PATH", t.TempDir())
-	small := exampleOf("two-environments", "deployments")
-	_, err := taxiway(t, "render", "deployments", "--values", small.Rendering().Values, "--repository", small.Rendering().Repository)
-	require.ErrorIs(t, err, pipelines.ErrNoYtt)
-}
-
 func TestLintCounts(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "p.yml")
@@ -136,13 +129,10 @@ func TestLintCounts(t *testing.T) {
 }
 
 func TestSetShowsOrRunsFly(t *testing.T) {
-	without(t, "ytt")
 	small := exampleOf("two-environments", "deployments")
-	ytt, err := exec.LookPath("ytt")
-	require.NoError(t, err)
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "fly"), []byte("#!/bin/sh\necho ran fly \"$@\"\n"), 0o755))
-	t.Setenv("PATH", dir+string(os.PathListSeparator)+filepath.Dir(ytt)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	output := filepath.Join(dir, "p.yml")
 	args := []string{"set", "deployments", "--values", small.Rendering().Values, "--repository", small.Rendering().Repository, "--target", "ci", "--output", output, "--pipeline", "shop"}
 

@@ -30,7 +30,7 @@ func rehearseCommand() *cobra.Command {
 			"  taxiway rehearse release.yml charts.yml --repository app=../app --repository charts=../charts",
 		Args: pipelineFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := f.play(cmd.Context(), args)
+			p, err := f.play(args)
 			if err != nil {
 				return err
 			}
@@ -56,8 +56,8 @@ type rehearseFlags struct {
 }
 
 // play reads what the flags name.
-func (f rehearseFlags) play(ctx context.Context, files []string) (world.Play, error) {
-	p, err := newPlay() //nolint:contextcheck // the table of types also has their main functions
+func (f rehearseFlags) play(files []string) (world.Play, error) {
+	p, err := newPlay()
 	if err != nil {
 		return p, err
 	}
@@ -66,7 +66,7 @@ func (f rehearseFlags) play(ctx context.Context, files []string) (world.Play, er
 	if p.Fill, err = f.copies(); err != nil {
 		return p, err
 	}
-	if p.Pipelines, err = read(ctx, files); err != nil {
+	if p.Pipelines, err = read(files); err != nil {
 		return p, fmt.Errorf("rehearse: %w", err)
 	}
 	if f.vars != "" {

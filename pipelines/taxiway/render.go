@@ -75,7 +75,7 @@ func renderCommand() *cobra.Command {
 }
 
 func renderPipeline(cmd *cobra.Command, r pipelines.Rendering, output string) error {
-	rendered, err := r.Render(cmd.Context())
+	rendered, err := r.Render()
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func renderChecks(cmd *cobra.Command, r pipelines.Rendering, folder string) erro
 	if folder == "" {
 		return usagef("render checks: name the root of the repository, which gets .github/workflows: --output DIR")
 	}
-	files, err := r.Files(cmd.Context())
+	files, err := r.Files()
 	if err != nil {
 		return err
 	}

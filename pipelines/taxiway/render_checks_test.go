@@ -14,7 +14,6 @@ import (
 
 // The workflows of checks that the values no longer have go; those that people wrote stay.
 func TestRenderChecksKeepsTheFolderInStep(t *testing.T) {
-	without(t, "ytt")
 	dir := t.TempDir()
 	workflows := filepath.Join(dir, ".github", "workflows")
 	require.NoError(t, os.MkdirAll(workflows, 0o755))
@@ -55,7 +54,6 @@ func TestChecksAreNoPipeline(t *testing.T) {
 // A command of the values that would hand a secret to a fork is not written.
 func TestRenderChecksRefusesWhatLintFinds(t *testing.T) {
 	t.Parallel()
-	without(t, "ytt")
 	dir := t.TempDir()
 	values := filepath.Join(dir, "checks.yml")
 	require.NoError(t, os.WriteFile(values, []byte("checks:\n- name: test\n  run: deploy \"${{ secrets.TOKEN }}\"\n"), 0o644))

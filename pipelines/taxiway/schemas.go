@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -39,14 +38,14 @@ func schemasCommand() *cobra.Command {
 				_, err = cmd.OutOrStdout().Write(data)
 				return err
 			}
-			return writeSchemas(cmd.Context())
+			return writeSchemas()
 		},
 	}
 }
 
 // writeSchemas brings the committed schemas up to date.
-func writeSchemas(ctx context.Context) error {
-	written, err := schemas(".") //nolint:contextcheck // a resource program makes its own context, and none is started here
+func writeSchemas() error {
+	written, err := schemas(".")
 	if err != nil {
 		return err
 	}
@@ -55,7 +54,7 @@ func writeSchemas(ctx context.Context) error {
 		return err
 	}
 	for _, name := range templates {
-		if written["pipelines/schemas/"+name+".json"], err = pipelines.MakeValuesSchema(ctx, name); err != nil {
+		if written["pipelines/schemas/"+name+".json"], err = pipelines.MakeValuesSchema(name); err != nil {
 			return err
 		}
 	}

@@ -61,7 +61,7 @@ func (f *setFlags) run(cmd *cobra.Command, template string) error {
 	if template == pipelines.Checks {
 		return usagef("set checks: the checks are not a pipeline; write them with: render checks --values FILE --output DIR")
 	}
-	rendered, err := r.Render(cmd.Context())
+	rendered, err := r.Render()
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,79 @@
+package pipelines
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"carvel.dev/ytt/pkg/cmd/template"
+	"carvel.dev/ytt/pkg/cmd/ui"
+	"carvel.dev/ytt/pkg/files"
+)
+
+// oneYTT lets one evaluation run at a time, since ytt writes to global variables.
+var oneYTT sync.Mutex //nolint:gochecknoglobals // it guards ytt's own
+
+// folder is what ytt is given as one -f: a folder's files by their paths in it.
+type folder map[string][]byte
+
+// under takes the files of a folder, by their paths in it.
+func under(all map[string][]byte, name string) folder {
+	in := folder{}
+	for file, data := range all {
+		if rest, ok := strings.CutPrefix(file, name+"/"); ok {
+			in[rest] = data
+		}
+	}
+	return in
+}
+
+// newYTT is ytt as its program is without flags.
+func newYTT() *template.Options { return template.NewOptions() }
+
+// withValues gives ytt a file of data values.
+func withValues(options *template.Options, name string, data []byte) {
+	options.DataValuesFlags.FromFiles = []string{name}
+	options.DataValuesFlags.ReadFilesFunc = func(string) ([]*files.File, error) {
+		file, err := files.NewFileFromSource(files.NewBytesSource(name, data))
+		return []*files.File{file}, err
+	}
+}
+
+// runYTT is what ytt makes of the folders, in the order that its program takes them in.
+func runYTT(options *template.Options, folders ...folder) ([]byte, error) {
+	var all []*files.File
+	for _, f := range folders {
+		names := make([]string, 0, len(f))
+		for name := range f {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			file, err := files.NewFileFromSource(files.NewBytesSource(path.Clean(name), f[name]))
+			if err != nil {
+				return nil, fmt.Errorf("ytt: %w", err)
+			}
+			all = append(all, file)
+		}
+	}
+	oneYTT.Lock()
+	defer oneYTT.Unlock()
+	out := options.RunWithFiles(template.Input{Files: files.NewSortedFiles(all)}, ui.NewCustomWriterTTY(false, io.Discard, io.Discard))
+	if out.Err != nil {
+		return nil, &yttError{out.Err}
+	}
+	made, err := out.DocSet.AsBytes()
+	if err != nil {
+		return nil, fmt.Errorf("ytt: %w", err)
+	}
+	return made, nil
+}
+
+// yttError is what ytt says of templates and values.
+type yttError struct{ error }
+
+// Unwrap gives ytt's own error.
+func (e *yttError) Unwrap() error { return e.error }
