@@ -195,13 +195,21 @@ func (c *Clone) git(ctx context.Context, run command) (string, error) {
 	if !c.terminal {
 		cmd.Env = append(cmd.Env, "GIT_TERMINAL_PROMPT=0")
 	}
-	var stdout, stderr bytes.Buffer
+	var stdout, stderr beginning
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		said := stderr.String()
-		return "", &Error{run.args[0], c.dir, strings.TrimSpace(said[:min(len(said), maxSaid)]), err}
+		return "", &Error{run.args[0], c.dir, strings.TrimSpace(stderr.String()), err}
 	}
 	return strings.TrimRight(stdout.String(), "\n"), nil
+}
+
+// beginning keeps the first maxSaid bytes of what is written to it.
+type beginning struct{ bytes.Buffer }
+
+// Write takes all, and drops what is too much.
+func (b *beginning) Write(p []byte) (int, error) {
+	b.Buffer.Write(p[:min(len(p), max(0, maxSaid-b.Len()))])
+	return len(p), nil
 }
 
 // environment is the one of this process, without what would make git look at another repository, as in a hook.

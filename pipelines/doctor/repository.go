@@ -79,12 +79,7 @@ func (d *doctor) open(ctx context.Context, r *repository, access git.Access, ask
 	if err := r.catchUp(ctx); err != nil {
 		return err
 	}
-	if origin := clone.Origin(); origin != "" && lineage.RepositoryName(origin) != r.name && !isLocal(origin) {
-		d.find(Finding{
-			Rule: "other-repository", Level: Warning, Place: dir, Asked: asked, Text: fmt.Sprintf("is a clone of %s, and the pipeline names %s", origin, access.URI),
-			Command: command("git -C %s remote set-url origin %s", dir, access.URI),
-		})
-	}
+	d.origin(r, clone.Origin(), asked)
 	if len(r.branches) == 0 {
 		r.unread = true
 		d.find(Finding{
@@ -97,6 +92,17 @@ func (d *doctor) open(ctx context.Context, r *repository, access git.Access, ask
 		d.find(Finding{Rule: "clone-shallow", Level: Warning, Place: dir, Asked: asked, Text: "is a shallow clone: what happened before is not known here", Command: command("git -C %s fetch --unshallow", dir)})
 	}
 	return nil
+}
+
+// origin finds a clone of another repository than the pipeline names.
+func (d *doctor) origin(r *repository, address, asked string) {
+	if address == "" || isLocal(address) || lineage.RepositoryName(address) == r.name {
+		return
+	}
+	d.find(Finding{
+		Rule: "other-repository", Level: Warning, Place: r.dir, Asked: asked, Text: fmt.Sprintf("is a clone of %s, and the pipeline names %s", address, r.uri),
+		Command: command("git -C %s remote set-url origin %s", r.dir, r.uri),
+	})
 }
 
 // catchUp takes the fetched state of the branches that are behind it in the clone.

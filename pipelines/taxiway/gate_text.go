@@ -144,9 +144,9 @@ func warningsOf(c *promotion.Comparison) []string {
 			all = append(all, fmt.Sprintf("this takes back %d commits of %s", s.Back, lineage.RepositoryName(s.Repository)))
 		}
 	}
-	for name, r := range map[string]*deployments.Running{c.Environment: c.Runs, c.Passed: c.Upstream} {
+	for i, r := range []*deployments.Running{c.Runs, c.Upstream} {
 		if r != nil && r.Dirty {
-			all = append(all, fmt.Sprintf("#%d of %s is dirty: files were deployed that git does not have", r.Version, name))
+			all = append(all, fmt.Sprintf("#%d of %s is dirty: files were deployed that git does not have", r.Version, []string{c.Environment, c.Passed}[i]))
 		}
 	}
 	return all
