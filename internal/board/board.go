@@ -204,7 +204,7 @@ func deployment(ctx context.Context, reader *lineage.Reader, trace *lineage.Trac
 		}
 		rows[row.Name] = row
 		moves[row.Key()] = changes[row.Name]
-		e, err := environment(ctx, look, row, changes[row.Name])
+		e, err := environment(ctx, look, row, changes[row.Name], trace.At)
 		if err != nil {
 			return nil, fmt.Errorf("look at %s: %w", row.Key(), err)
 		}
@@ -218,7 +218,7 @@ func deployment(ctx context.Context, reader *lineage.Reader, trace *lineage.Trac
 	return d, nil
 }
 
-func environment(ctx context.Context, look lineage.Look, row lineage.Environment, changes []deployments.GateChange) (Environment, error) {
+func environment(ctx context.Context, look lineage.Look, row lineage.Environment, changes []deployments.GateChange, now time.Time) (Environment, error) {
 	e := Environment{Environment: row, Gate: Gate{State: GateNone}}
 	if row.Report == nil || row.Report.Plan == nil {
 		return e, ctx.Err()
@@ -234,6 +234,6 @@ func environment(ctx context.Context, look lineage.Look, row lineage.Environment
 	if look.View.Gates == nil {
 		return e, nil
 	}
-	err := e.gate(ctx, look, plan, changes)
+	err := e.gate(ctx, look, changes, now)
 	return e, err
 }

@@ -35,6 +35,7 @@ func TestHowEnvironmentsAre(t *testing.T) {
 	}
 	assert.Equal(t, "taxiway gate approve bank/r00-preprod --deployments .", all["r00-preprod"].Command())
 	assert.Equal(t, "taxiway gate resume bank/r01-production --deployments .", all["r01-production"].Command())
+	assert.Equal(t, board.GateFrozen, all["r01-preprod"].Gate.State, "though nothing is pending")
 	require.NotNil(t, all["r00-production"].Gate.Moved)
 	assert.Equal(t, hostileName, all["r00-production"].Gate.Moved.By)
 	require.NotNil(t, all["r01-production"].Rollback)

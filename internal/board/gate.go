@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/deployments"
@@ -12,7 +13,8 @@ import (
 )
 
 // gate fills in how the environment's gate stands.
-func (e *Environment) gate(ctx context.Context, look lineage.Look, plan *deployments.Plan, changes []deployments.GateChange) error {
+func (e *Environment) gate(ctx context.Context, look lineage.Look, changes []deployments.GateChange, now time.Time) error {
+	plan := e.Report.Plan
 	rule, ok := look.View.Gates.For(e.Name)
 	if !ok {
 		return nil
@@ -24,6 +26,9 @@ func (e *Environment) gate(ctx context.Context, look lineage.Look, plan *deploym
 	if len(changes) > 0 {
 		e.Gate.Moved = moveOf(changes[0])
 	}
+	// freezes and windows hold whatever comes, also where nothing is pending now
+	denied := rule.Decide(cepler.Facts{Now: now}).Rules
+	denies := func(r cepler.Rule) bool { return slices.Contains(denied, r) }
 	opening, err := look.Opening(ctx, look.View, e.Name)
 	if err != nil {
 		return err
@@ -32,11 +37,11 @@ func (e *Environment) gate(ctx context.Context, look lineage.Look, plan *deploym
 	case opening.Commit != nil && !opening.Covered:
 		opens := commitOf(opening.Commit)
 		e.Gate.State, e.Gate.Opens = GateClosed, &opens
-	case slices.Contains(plan.Denied, cepler.RuleFreeze):
+	case denies(cepler.RuleFreeze):
 		e.Gate.State = GateFrozen
 	case slices.Contains(plan.Denied, cepler.RuleApprovals):
 		e.Gate.State = GatePeople
-	case len(plan.Denied) > 0:
+	case len(plan.Denied) > 0 || denies(cepler.RuleWindow):
 		e.Gate.State = GateTimed
 	}
 	return nil

@@ -61,13 +61,13 @@ func (e Environment) Status() Status {
 		return Status{markHeld, "held after rollback"}
 	case e.Gate.State == GateClosed:
 		return Status{markGate, "gate closed"}
-	case e.Gate.State == GateFrozen:
+	case e.Gate.State == GateFrozen && pending != nil:
 		return Status{markGate, "frozen"}
 	case e.Gate.State == GatePeople:
 		return Status{markGate, "needs approval"}
 	case pending != nil && pending.Offered:
 		return Status{markNext, "deploys next"}
-	case e.Gate.State == GateTimed:
+	case e.Gate.State == GateTimed && pending != nil:
 		return Status{markWaits, "waits for a time"}
 	case e.Version == 0 && len(e.Waits) == 0:
 		return Status{markEmpty, "nothing yet"}
@@ -147,7 +147,7 @@ func (e Environment) Command() string {
 		verb = "open"
 	case e.Gate.State == GatePeople:
 		verb = "approve"
-	case e.Gate.State == GateFrozen:
+	case e.Gate.State == GateFrozen && e.Pending != nil:
 		verb = "unfreeze"
 	default:
 		return ""
