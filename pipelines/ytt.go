@@ -61,15 +61,21 @@ func runYTT(options *template.Options, folders ...folder) ([]byte, error) {
 	}
 	oneYTT.Lock()
 	defer oneYTT.Unlock()
-	out := options.RunWithFiles(template.Input{Files: files.NewSortedFiles(all)}, ui.NewCustomWriterTTY(false, io.Discard, io.Discard))
+	return evaluated(options, files.NewSortedFiles(all))
+}
+
+// evaluated is what ytt makes of the files. ytt panics at some keys of values, which is an error like the others here.
+func evaluated(options *template.Options, all []*files.File) (made []byte, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = &yttError{fmt.Errorf("panic: %v", fault)}
+		}
+	}()
+	out := options.RunWithFiles(template.Input{Files: all}, ui.NewCustomWriterTTY(false, io.Discard, io.Discard))
 	if out.Err != nil {
 		return nil, &yttError{out.Err}
 	}
-	made, err := out.DocSet.AsBytes()
-	if err != nil {
-		return nil, fmt.Errorf("ytt: %w", err)
-	}
-	return made, nil
+	return out.DocSet.AsBytes()
 }
 
 // yttError is what ytt says of templates and values.

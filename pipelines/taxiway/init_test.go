@@ -78,6 +78,10 @@ func TestInitDoctorRehearse(t *testing.T) {
 			require.Len(t, commands, 3)
 			if name == "GitHub" {
 				assert.Equal(t, toldBy(t, "README.md", "taxiway doctor"), commands[0][1])
+				for verb, typed := range map[string]string{"init": line, "doctor": commands[0][1], "rehearse": commands[1][1]} {
+					told := toldBy(t, "../../README.md", "go run ./pipelines/taxiway "+verb)
+					assert.Equal(t, strings.Replace(told, "go run ./pipelines/", "", 1), typed, "the first hour of the README")
+				}
 			}
 			doctor, err := shell(t, env, dir, commands[0][1])
 			require.NoError(t, err, doctor)

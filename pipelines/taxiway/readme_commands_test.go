@@ -54,7 +54,6 @@ func toldCommands() map[string]told {
 		},
 		"go run ./pipelines/taxiway set deployments --values values.yml --repository ../deployments --target ci [--execute]": {in: "taxiway", values: "deployments", says: "fly --target ci set-pipeline --pipeline deployments --config deployments.yml"},
 		"go run ./pipelines/taxiway set release --values values.yml --target ci --pipeline lana-bank":                        {in: "taxiway", values: "release", says: "--pipeline lana-bank"},
-		"go run ./pipelines/taxiway set release --values values.yml --target ci":                                             {in: "taxiway", values: "release", says: "--pipeline release"},
 		"go run ./pipelines/taxiway set charts --values values.yml --target ci":                                              {in: "taxiway", values: "charts", says: "--pipeline charts"},
 		"go run ./pipelines/taxiway set nix-cache --values values.yml --target ci --pipeline lana-bank-nix-cache":            {in: "taxiway", values: "nix-cache", says: "--pipeline lana-bank-nix-cache"},
 		"go run ./pipelines/taxiway trace --deployments ../deployments [--clone ../charts --clone ../lana-bank] [--registry] [--env NAME]": {
@@ -85,11 +84,16 @@ func toldCommands() map[string]told {
 		"taxiway gate open production --deployments ../deployments":                                                                                                                                                               {not: initAndGate},
 		"taxiway gate open production --deployments ../deployments [--yes]":                                                                                                                                                       {not: initAndGate},
 
+		"go run ./pipelines/taxiway init --app ../shop --charts ../charts --deployments ../deployments":                                                                                                                                                                                            {not: "TestInitDoctorRehearse types it"},
+		"go run ./pipelines/taxiway doctor release=../shop/ci/release.values.yml charts=../charts/ci/charts.values.yml deployments=../deployments/ci/deployments.values.yml --repository ../shop --repository ../charts --repository ../deployments":                                               {not: "TestInitDoctorRehearse types it"},
+		"go run ./pipelines/taxiway rehearse release=../shop/ci/release.values.yml charts=../charts/ci/charts.values.yml deployments=../deployments/ci/deployments.values.yml --repository ../shop --repository ../charts --repository ../deployments --vars ../deployments/ci/rehearsal.vars.yml": {not: "TestInitDoctorRehearse types it"},
+		"go run ./pipelines/taxiway set release --values ../shop/ci/release.values.yml --target ci --execute":                                                                                                                                                                                      {not: needsConcourse},
+		"go run ./pipelines/taxiway set charts --values ../charts/ci/charts.values.yml --target ci --execute":                                                                                                                                                                                      {not: needsConcourse},
+		"go run ./pipelines/taxiway set deployments --values ../deployments/ci/deployments.values.yml --repository ../deployments --target ci --execute":                                                                                                                                           {not: needsConcourse},
 		"go run ./pipelines/taxiway commits origin/main..HEAD":                                                                                 {not: "needs a clone with a remote; TestCommits… run it"},
 		"go run ./pipelines/taxiway commits --title \"feat(loans): interest by day\"":                                                          {in: "taxiway", says: "minor: feat(loans): interest by day"},
 		"go run ./pipelines/taxiway rehearse PIPELINE... --repository NAME=CLONE --vars vars.yml [--scenario scenario.yml] [--html page.html]": {not: "is a synopsis; TestRehearse… play it"},
 		"go run ./pipelines/taxiway rehearse PIPELINE... --repository NAME=CLONE --vars FILE":                                                  {not: "is a synopsis; TestRehearse… play it"},
-		"go run ./pipelines/taxiway rehearse pipeline.yml …":                                                                                   {not: "is a synopsis; TestRehearse… play it"},
 		"go run ./pipelines/taxiway demo [--html page.html]":                                                                                   {not: isMake},
 		"go run ./pipelines/taxiway demo --html demo.html":                                                                                     {not: isMake},
 		"go run ./pipelines/taxiway render --examples pipelines/examples":                                                                      {not: "changes this checkout; TestRenderings… compare the result"},
@@ -97,22 +101,24 @@ func toldCommands() map[string]told {
 		"docker compose --file pipelines/docker-compose.yml up --detach --wait":                                                                {not: needsConcourse},
 		"fly -t ci login":                    {not: needsConcourse},
 		"go run ./pipelines/taxiway schemas": {not: "changes this checkout; the tests of schemas compare the result"},
-		"fly -t ci trigger-job -j deployments/deploy-gcp-volcano-production -w": {not: needsConcourse},
-		"fly -t ci unpin-resource -r deployments/gcp-volcano-production":        {not: needsConcourse},
-		"fly -t ci unpause-pipeline -p release":                                 {not: needsConcourse},
-		"go run ./images build":                                                 {not: "builds all images; the tests of images do"},
-		"go run ./images build --format docker cepler-in":                       {not: "builds all images; the tests of images do"},
-		"go run ./images push registry.example.org/taxiway":                     {not: needsRegistry},
-		"go run ./images push registry.example.org/taxiway --version 0.1.0":     {not: needsRegistry},
-		"go run ./images inspect build/images/cepler-in":                        {not: "reads what a build left; the tests of images do"},
-		"go run ./images sbom PROGRAM":                                          {not: "is a synopsis; TestTheBillOfMaterialsOfAProgram runs it"},
-		"go run ./images inspect registry.example.org/taxiway/cepler-in:0.1.0":  {not: needsRegistry},
-		"git checkout v0.1.0":                                                   {not: "needs a release"},
-		"make demo":                                                             {not: isMake},
-		"make test":                                                             {not: isMake},
-		"make lint":                                                             {not: isMake},
-		"make fuzz":                                                             {not: isMake},
-		".ci/run":                                                               {not: "is what CI runs"},
+		"fly -t ci trigger-job -j deployments/deploy-gcp-volcano-production -w":           {not: needsConcourse},
+		"fly -t ci unpin-resource -r deployments/gcp-volcano-production":                  {not: needsConcourse},
+		"fly -t ci check-resource -r deployments/gcp-volcano-production --from version:1": {not: needsConcourse},
+		"fly -t ci pin-resource -r deployments/gcp-volcano-production -v version:1":       {not: needsConcourse},
+		"fly -t ci unpause-pipeline -p release":                                           {not: needsConcourse},
+		"go run ./images build":                                                           {not: "builds all images; the tests of images do"},
+		"go run ./images build --format docker cepler-in":                                 {not: "builds all images; the tests of images do"},
+		"go run ./images push registry.example.org/taxiway":                               {not: needsRegistry},
+		"go run ./images push registry.example.org/taxiway --version 0.1.0":               {not: needsRegistry},
+		"go run ./images inspect build/images/cepler-in":                                  {not: "reads what a build left; the tests of images do"},
+		"go run ./images sbom PROGRAM":                                                    {not: "is a synopsis; TestTheBillOfMaterialsOfAProgram runs it"},
+		"go run ./images inspect registry.example.org/taxiway/cepler-in:0.1.0":            {not: needsRegistry},
+		"git checkout v0.1.0": {not: "needs a release"},
+		"make demo":           {not: isMake},
+		"make test":           {not: isMake},
+		"make lint":           {not: isMake},
+		"make fuzz":           {not: isMake},
+		".ci/run":             {not: "is what CI runs"},
 	}
 }
 
@@ -154,7 +160,7 @@ func readmeCommands(t *testing.T) map[string]string {
 		pages = append(pages, found...)
 	}
 	program := `(?:go run |taxiway |make |docker |git |fly |\.ci/run|vendir-bump |chart-bump |cepler-in |semver-git )`
-	line := regexp.MustCompile(`^(?: {4})?(` + program + `.*|\.ci/run.*)$`)
+	line := regexp.MustCompile(`^(?: {4,})?(` + program + `.*|\.ci/run.*)$`)
 	inline := regexp.MustCompile("`((?:go run |fly -t ci )[^`]+)`")
 	found := map[string]string{}
 	for _, page := range pages {
