@@ -60,7 +60,7 @@ func program(t *testing.T) context.Context {
 }
 
 // tab opens another tab.
-func tab(program context.Context, t *testing.T) *browser { //nolint:thelper // the linters want both of them first
+func tab(program context.Context, t *testing.T) *browser {
 	t.Helper()
 	ctx, closed := chromedp.NewContext(program)
 	t.Cleanup(closed)

@@ -100,7 +100,6 @@ func (b *Board) functions() template.FuncMap {
 		"digest":  func(s string) string { return s[:min(len(s), shownDigest)] },
 		"web":     isWeb,
 		"build":   buildName,
-		"page":    commitPage,
 		"repo":    lineage.RepositoryName,
 		"count":   count,
 		"summary": cepler.Summary,
@@ -109,9 +108,11 @@ func (b *Board) functions() template.FuncMap {
 		"below":   func(i int) bool { return i < b.listed() },
 		"marks":   marks,
 		"hash":    func(c lineage.Commit) string { return c.Short() },
-		"commit":  func(c lineage.Commit, repository string) linked { return linked{c, commitPage(repository, c.Hash)} },
-		"own":     func(c lineage.Commit) linked { return linked{c, commitPage(b.Repository, c.Hash)} },
-		"number":  func(f float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", f), ".0") },
+		"commit": func(c lineage.Commit, repository string) linked {
+			return linked{c, lineage.CommitPage(repository, c.Hash)}
+		},
+		"own":    func(c lineage.Commit) linked { return linked{c, lineage.CommitPage(b.Repository, c.Hash)} },
+		"number": func(f float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", f), ".0") },
 	}
 }
 

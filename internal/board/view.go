@@ -132,7 +132,7 @@ func (e Environment) Sources() []SourceLine {
 		if i.Source == nil || i.Source.Commit.Hash == "" || slices.ContainsFunc(all, func(s SourceLine) bool { return s.Hash == i.Source.Commit.Hash }) {
 			continue
 		}
-		all = append(all, SourceLine{i.Source.Commit, commitPage(i.Source.Repository, i.Source.Commit.Hash), lineage.RepositoryName(i.Source.Repository)})
+		all = append(all, SourceLine{i.Source.Commit, lineage.CommitPage(i.Source.Repository, i.Source.Commit.Hash), lineage.RepositoryName(i.Source.Repository)})
 	}
 	return all
 }
@@ -184,15 +184,6 @@ func (e Environment) Ahead() string {
 		return count(len(d.Images), "image")
 	}
 	return count(len(d.Files), "file")
-}
-
-// commitPage is a commit's page at the forges that have one.
-func commitPage(repository, hash string) string {
-	web := vendored.WebURL(repository)
-	if web == "" || hash == "" {
-		return ""
-	}
-	return web + "/commit/" + hash
 }
 
 // buildName is what a build is called on the page: the last parts of its address.

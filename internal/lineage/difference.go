@@ -394,14 +394,14 @@ func (r *Reader) span(ctx context.Context, s SourceSpan, limit int) (SourceSpan,
 func (d *Difference) facts() []fact {
 	var all []fact
 	if len(d.Releases) > 0 {
-		all = append(all, fact{Name: "releases", Lines: [][]span{{plain("%s", strings.Join(d.Releases, ", "))}}})
+		all = append(all, fact{Name: "releases", Lines: [][]string{{strings.Join(d.Releases, ", ")}}})
 	}
 	for _, c := range d.Charts {
-		f := fact{Name: "chart", Lines: [][]span{{plain("%s", c.Name), plain("%s", c.Has), dim("(there: %s)", c.Lacks)}}}
+		f := fact{Name: "chart", Lines: [][]string{{c.Name, c.Has.String(), fmt.Sprintf("(there: %s)", c.Lacks)}}}
 		all = append(all, f.linked(c.Compare))
 	}
 	for _, i := range d.Images {
-		all = append(all, fact{Name: "image", Lines: [][]span{{plain("%s", orUnknown(i.Image)), plain("%s", shortDigest(i.Has)), dim("(there: %s)", shortDigest(i.Lacks)), dim("%s", i.Path)}}})
+		all = append(all, fact{Name: "image", Lines: [][]string{{orUnknown(i.Image), shortDigest(i.Has), fmt.Sprintf("(there: %s)", shortDigest(i.Lacks)), i.Path}}})
 	}
 	for _, s := range d.Sources {
 		all = append(all, s.fact())
@@ -417,7 +417,7 @@ func (d *Difference) facts() []fact {
 
 func (f fact) linked(address string) fact {
 	if address != "" {
-		f.Lines = append(f.Lines, []span{{Text: address, Link: webLink(address)}})
+		f.Lines = append(f.Lines, []string{address})
 	}
 	return f
 }
@@ -451,20 +451,20 @@ func orUnknown(image string) string {
 
 // fact has the commits between, the newest first.
 func (s SourceSpan) fact() fact {
-	head := []span{plain("%s", RepositoryName(s.Repository)), {Text: fmt.Sprintf("%.7s", s.After), Title: s.After, Kind: "hash"}, dim("(there: %.7s)", s.Before)}
-	f := fact{Name: "source", Lines: [][]span{head}}.linked(s.Compare)
+	head := []string{RepositoryName(s.Repository), fmt.Sprintf("%.7s", s.After), fmt.Sprintf("(there: %.7s)", s.Before)}
+	f := fact{Name: "source", Lines: [][]string{head}}.linked(s.Compare)
 	if s.Span == nil {
-		f.Lines = append(f.Lines, []span{{Text: "the commits between are not known: " + s.Why, Kind: "bad"}})
+		f.Lines = append(f.Lines, []string{"the commits between are not known: " + s.Why})
 		return f
 	}
 	for _, c := range s.Commits {
-		f.Lines = append(f.Lines, Commit{Hash: c.Hash, Subject: cepler.Summary(c.Message)}.spans(s.Repository))
+		f.Lines = append(f.Lines, Commit{Hash: c.Hash, Subject: cepler.Summary(c.Message)}.pieces())
 	}
 	if more := s.Total - len(s.Commits); more > 0 {
-		f.Lines = append(f.Lines, []span{dim("and %d older commits", more)})
+		f.Lines = append(f.Lines, []string{fmt.Sprintf("and %d older commits", more)})
 	}
 	if s.Back > 0 {
-		f.Lines = append(f.Lines, []span{{Text: fmt.Sprintf("and it lacks %s", thatAreThere(s.Back)), Kind: "bad"}})
+		f.Lines = append(f.Lines, []string{fmt.Sprintf("and it lacks %s", thatAreThere(s.Back))})
 	}
 	return f
 }
@@ -476,15 +476,15 @@ func (d *Difference) files() fact {
 	f := fact{Name: "files"}
 	for i, file := range d.Files {
 		if i == maxFiles {
-			f.Lines = append(f.Lines, []span{dim("and %d more", len(d.Files)-i)})
+			f.Lines = append(f.Lines, []string{fmt.Sprintf("and %d more", len(d.Files)-i)})
 			break
 		}
-		line := []span{plain("%s %s", file.Kind, file.Path)}
+		line := []string{fmt.Sprintf("%s %s", file.Kind, file.Path)}
 		if file.Commit.Hash != "" {
-			line = append(line, file.Commit.spans("")...)
+			line = append(line, file.Commit.pieces()...)
 		}
 		if file.Dirty {
-			line = append(line, span{Text: "dirty: its content is not known", Kind: "bad"})
+			line = append(line, "dirty: its content is not known")
 		}
 		f.Lines = append(f.Lines, line)
 	}

@@ -51,9 +51,9 @@ func TestAddressesOfOneRepository(t *testing.T) {
 	}
 	assert.Equal(t, "127.0.0.1:8080/acme/bank", RepositoryName("http://127.0.0.1:8080/acme/bank.git"))
 	assert.Equal(t, "srv/git/bank", RepositoryName("/srv/git/bank.git"))
-	assert.Equal(t, "https://github.com/acme/bank/commit/c0ffee0", commitLink("git@github.com:acme/bank.git", "c0ffee0"))
+	assert.Equal(t, "https://github.com/acme/bank/commit/c0ffee0", CommitPage("git@github.com:acme/bank.git", "c0ffee0"))
 	for _, none := range []string{"", "https://git.example/acme/bank", "/srv/github/bank", "javascript:github.com/x"} {
-		assert.Empty(t, commitLink(none, "c0ffee0"), none)
+		assert.Empty(t, CommitPage(none, "c0ffee0"), none)
 	}
 }
 

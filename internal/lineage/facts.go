@@ -8,23 +8,10 @@ import (
 	"time"
 )
 
-// span is a piece of text, as the table and the page show it.
-type span struct {
-	Text string
-	// Link is an address of the web, or "".
-	Link string
-	// Title is the text in full.
-	Title string
-	// Kind is how the page marks it: hash, dim, bad, good or nothing.
-	Kind string
-}
-
 // fact is something known about an environment, in one or more lines.
 type fact struct {
 	Name  string
-	Lines [][]span
-	// Kind is bad for what is missing, wait for what waits, next for what comes.
-	Kind string
+	Lines [][]string // each of pieces
 }
 
 const timeFormat = "2006-01-02 15:04 UTC"
@@ -36,21 +23,16 @@ func moment(t time.Time) string {
 	return t.UTC().Format(timeFormat)
 }
 
-func plain(format string, args ...any) span { return span{Text: fmt.Sprintf(format, args...)} }
-func dim(format string, args ...any) span {
-	return span{Text: fmt.Sprintf(format, args...), Kind: "dim"}
-}
-
 // facts are what is known about an environment, in the order of the chain.
 func (e Environment) facts() []fact {
 	all := []fact{e.runs()}
 	all = append(all, e.Runs.facts(nil)...)
 	all = append(all, e.next()...)
 	for _, why := range e.Waits {
-		all = append(all, fact{Name: "waits", Lines: [][]span{{plain("%s", why)}}, Kind: "wait"})
+		all = append(all, fact{Name: "waits", Lines: [][]string{{why}}})
 	}
 	if e.Held != "" {
-		all = append(all, fact{Name: "held", Lines: [][]span{{plain("%s", e.Held)}}, Kind: "wait"})
+		all = append(all, fact{Name: "held", Lines: [][]string{{e.Held}}})
 	}
 	for _, b := range e.AllBroken() {
 		all = append(all, b.fact("broken"))
@@ -59,24 +41,24 @@ func (e Environment) facts() []fact {
 }
 
 func (b Broken) fact(name string) fact {
-	return fact{Name: name, Kind: "bad", Lines: [][]span{{plain("%s: %s", b.Link, b.Why)}, {dim("%s", b.Where)}}}
+	return fact{Name: name, Lines: [][]string{{fmt.Sprintf("%s: %s", b.Link, b.Why)}, {b.Where}}}
 }
 
 func (e Environment) runs() fact {
 	if e.Version == 0 {
-		return fact{Name: "runs", Lines: [][]span{{plain("nothing yet")}}}
+		return fact{Name: "runs", Lines: [][]string{{"nothing yet"}}}
 	}
-	f := fact{Name: "runs", Lines: [][]span{{plain("#%d since %s", e.Version, moment(e.Since))}}}
-	f.Lines = append(f.Lines, append([]span{plain("newest change")}, e.Change.spans("")...))
+	f := fact{Name: "runs", Lines: [][]string{{fmt.Sprintf("#%d since %s", e.Version, moment(e.Since))}}}
+	f.Lines = append(f.Lines, append([]string{"newest change"}, e.Change.pieces()...))
 	if e.Trigger.Hash != e.Change.Hash {
-		f.Lines = append(f.Lines, append([]span{plain("deployed from")}, e.Trigger.spans("")...))
+		f.Lines = append(f.Lines, append([]string{"deployed from"}, e.Trigger.pieces()...))
 	}
 	if e.Record.Hash == "" {
 		return f
 	}
-	by := []span{plain("%s", e.Recorder.recorded()), {Text: e.Record.Short(), Title: e.Record.Hash, Kind: "hash"}}
+	by := []string{e.Recorder.recorded(), e.Record.Short()}
 	if e.Build != "" {
-		by = append(by, span{Text: e.Build, Link: webLink(e.Build)})
+		by = append(by, e.Build)
 	}
 	f.Lines = append(f.Lines, by)
 	return f
@@ -94,14 +76,14 @@ func (r Recorder) recorded() string {
 	return "recorded by somebody in"
 }
 
-// spans are the commit's hash and subject. Repository makes a link of it.
-func (c Commit) spans(repository string) []span {
+// pieces are the commit's hash and subject.
+func (c Commit) pieces() []string {
 	if c.Hash == "" {
-		return []span{dim("not known")}
+		return []string{"not known"}
 	}
-	out := []span{{Text: c.Short(), Title: c.Hash, Kind: "hash", Link: commitLink(repository, c.Hash)}}
+	out := []string{c.Short()}
 	if c.Subject != "" {
-		out = append(out, plain("%s", c.Subject))
+		out = append(out, c.Subject)
 	}
 	return out
 }
@@ -192,20 +174,20 @@ func (c Chart) fact() fact {
 	if c.Version != "" {
 		name += " " + c.Version
 	}
-	head := []span{plain("%s", name)}
+	head := []string{name}
 	if c.AppVersion != "" {
-		head = append(head, dim("app %s", c.AppVersion))
+		head = append(head, fmt.Sprintf("app %s", c.AppVersion))
 	}
-	f := fact{Name: "chart", Lines: [][]span{append(head, dim("in %s", c.Path))}}
+	f := fact{Name: "chart", Lines: [][]string{append(head, fmt.Sprintf("in %s", c.Path))}}
 	v := c.Vendored
 	if v == nil {
-		f.Lines = append(f.Lines, []span{dim("not vendored: it lives in the deployments repository, or nothing says where it came from")})
+		f.Lines = append(f.Lines, []string{"not vendored: it lives in the deployments repository, or nothing says where it came from"})
 		return f
 	}
-	from := append([]span{}, v.Commit.spans(v.Repository)...)
-	f.Lines = append(f.Lines, append(from, dim("of %s", v.Repository)))
+	from := append([]string{}, v.Commit.pieces()...)
+	f.Lines = append(f.Lines, append(from, fmt.Sprintf("of %s", v.Repository)))
 	if v.Verified {
-		f.Lines = append(f.Lines, []span{{Text: "its files are those of that commit", Kind: "good"}})
+		f.Lines = append(f.Lines, []string{"its files are those of that commit"})
 	}
 	return f
 }
@@ -214,7 +196,7 @@ func (c Chart) fact() fact {
 const digestShown = len("sha256:") + 12
 
 // line is the image in one line.
-func (i Image) line() []span {
+func (i Image) line() []string {
 	name := i.Repository
 	if name == "" {
 		name = "an image without a name"
@@ -223,12 +205,12 @@ func (i Image) line() []span {
 	if len(digest) > digestShown {
 		digest = digest[:digestShown]
 	}
-	line := []span{plain("%s", name), {Text: "@" + digest, Title: i.Digest, Kind: "hash"}, dim("%s", i.Path)}
+	line := []string{name, "@" + digest, i.Path}
 	if i.Source != nil && i.Source.Subdir != "" {
-		line = append(line, dim("from %s", i.Source.Subdir))
+		line = append(line, fmt.Sprintf("from %s", i.Source.Subdir))
 	}
 	if l := i.Labels; l != nil && l.Version != "" && (i.Source == nil || !slices.Contains(i.Source.Releases, l.Version)) {
-		line = append(line, dim("its label says version %s", l.Version))
+		line = append(line, fmt.Sprintf("its label says version %s", l.Version))
 	}
 	return line
 }
@@ -236,10 +218,10 @@ func (i Image) line() []span {
 // fact is the source; the images that were built from it follow in its lines.
 func (s *Source) fact() fact {
 	if s == nil {
-		return fact{Name: "images", Lines: [][]span{{{Text: "source not known", Kind: "bad"}}}}
+		return fact{Name: "images", Lines: [][]string{{"source not known"}}}
 	}
-	line := append([]span{plain("%s", s.release())}, s.Commit.spans(s.Repository)...)
-	return fact{Name: "images", Lines: [][]span{line, {{Text: "of " + s.Repository, Kind: "dim", Link: webLink(s.Repository)}, dim("by %s", s.By)}}}
+	line := append([]string{s.release()}, s.Commit.pieces()...)
+	return fact{Name: "images", Lines: [][]string{line, {"of " + s.Repository, fmt.Sprintf("by %s", s.By)}}}
 }
 
 // release is the release in a few words.
@@ -263,15 +245,15 @@ func (e Environment) next() []fact {
 	if !p.Offered {
 		state = "waits"
 	}
-	f := fact{Name: "next", Kind: "next", Lines: [][]span{
-		{plain("#%d", p.Version), {Text: fmt.Sprintf("%.7s", p.Trigger), Title: p.Trigger, Kind: "hash"}, plain("%s", p.Subject), dim("%s, %s", files(len(p.Changes)), state)},
+	f := fact{Name: "next", Lines: [][]string{
+		{fmt.Sprintf("#%d", p.Version), fmt.Sprintf("%.7s", p.Trigger), p.Subject, fmt.Sprintf("%s, %s", files(len(p.Changes)), state)},
 	}}
 	all := []fact{f}
 	if e.Brings == nil {
 		return all
 	}
 	for _, brought := range e.Brings.facts(&e.Runs) {
-		brought.Name, brought.Kind = "brings "+brought.Name, "next"
+		brought.Name = "brings " + brought.Name
 		all = append(all, brought)
 	}
 	known := e.Runs.AllBroken()
@@ -291,14 +273,14 @@ func files(n int) string {
 }
 
 // summary is an environment in the table: the cells of header.
-func (e Environment) summary() [][]span {
+func (e Environment) summary() [][]string {
 	if e.Version == 0 {
-		return [][]span{{plain("%s", e.Key())}, {dim("nothing yet")}, {dim("-")}, {dim("-")}, {dim("-")}, {dim("-")}, e.nextCell()}
+		return [][]string{{e.Key()}, {"nothing yet"}, {"-"}, {"-"}, {"-"}, {"-"}, e.nextCell()}
 	}
-	var charts, releases, sources []span
+	var charts, releases, sources []string
 	for _, c := range e.Runs.Charts {
 		if c.Vendored != nil {
-			charts = addOnce(charts, span{Text: c.Vendored.Commit.Short(), Title: c.Vendored.Commit.Hash, Kind: "hash", Link: commitLink(c.Vendored.Repository, c.Vendored.Commit.Hash)})
+			charts = addOnce(charts, c.Vendored.Commit.Short())
 		}
 	}
 	for _, i := range e.Runs.AllImages() {
@@ -306,17 +288,17 @@ func (e Environment) summary() [][]span {
 			continue
 		}
 		s := i.Source
-		sources = addOnce(sources, span{Text: s.Commit.Short(), Title: s.Commit.Hash, Kind: "hash", Link: commitLink(s.Repository, s.Commit.Hash)})
+		sources = addOnce(sources, s.Commit.Short())
 		if len(s.Releases) > 0 {
-			releases = addOnce(releases, plain("%s", s.Releases[0]))
+			releases = addOnce(releases, s.Releases[0])
 		} else if s.ReleasedIn != "" {
-			releases = addOnce(releases, plain("in %s", s.ReleasedIn))
+			releases = addOnce(releases, fmt.Sprintf("in %s", s.ReleasedIn))
 		}
 	}
-	return [][]span{
-		{plain("%s", e.Key())},
-		{plain("#%d", e.Version)},
-		{plain("%s", moment(e.Since))},
+	return [][]string{
+		{e.Key()},
+		{fmt.Sprintf("#%d", e.Version)},
+		{moment(e.Since)},
 		orDash(charts), orDash(sources), orDash(releases), e.nextCell(),
 	}
 }
@@ -325,57 +307,44 @@ func header() []string {
 	return []string{"ENVIRONMENT", "STATE", "SINCE", "CHART", "SOURCE", "RELEASE", "NEXT"}
 }
 
-func (e Environment) nextCell() []span {
-	var cell []span
+func (e Environment) nextCell() []string {
+	var cell []string
 	switch {
 	case len(e.Waits) > 0 && e.Pending != nil:
-		cell = []span{{Text: fmt.Sprintf("#%d waits", e.Pending.Version), Kind: "wait"}}
+		cell = []string{fmt.Sprintf("#%d waits", e.Pending.Version)}
 	case len(e.Waits) > 0:
-		cell = []span{{Text: "waits", Kind: "wait"}}
+		cell = []string{"waits"}
 	case e.Pending != nil:
-		cell = []span{{Text: fmt.Sprintf("#%d ready", e.Pending.Version), Kind: "good"}}
+		cell = []string{fmt.Sprintf("#%d ready", e.Pending.Version)}
 	default:
-		cell = []span{dim("-")}
+		cell = []string{"-"}
 	}
 	if e.Held != "" {
-		cell = append(cell, span{Text: "held", Kind: "wait"})
+		cell = append(cell, "held")
 	}
 	if n := len(e.AllBroken()); n > 0 {
-		cell = append(cell, span{Text: fmt.Sprintf("%d broken", n), Kind: "bad"})
+		cell = append(cell, fmt.Sprintf("%d broken", n))
 	}
 	return cell
 }
 
-func addOnce(all []span, s span) []span {
-	if s.Text == "" {
+func addOnce(all []string, s string) []string {
+	if s == "" || slices.Contains(all, s) {
 		return all
-	}
-	for _, one := range all {
-		if one.Text == s.Text {
-			return all
-		}
 	}
 	return append(all, s)
 }
 
-func orDash(all []span) []span {
+func orDash(all []string) []string {
 	if len(all) == 0 {
-		return []span{dim("-")}
+		return []string{"-"}
 	}
 	return all
 }
 
-// webLink is the address if a browser can open it.
-func webLink(address string) string {
-	if strings.HasPrefix(address, "https://") || strings.HasPrefix(address, "http://") {
-		return address
-	}
-	return ""
-}
-
-// commitLink is a commit's page on the forges that are known to have one; "" for
+// CommitPage is the address of a commit's page on the forges that are known to have one; "" for
 // others.
-func commitLink(repository, hash string) string {
+func CommitPage(repository, hash string) string {
 	known := regexp.MustCompile(`(^|\.)(github|gitlab|gitea|codeberg)\b[^/]*/`)
 	name := RepositoryName(repository)
 	if hash == "" || !known.MatchString(name) {

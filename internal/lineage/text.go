@@ -107,7 +107,7 @@ func (t *Trace) table(width int) string {
 	for _, e := range t.Environments {
 		cells := make([]string, 0, len(header()))
 		for _, cell := range e.summary() {
-			cells = append(cells, visible.Line(joined(cell, ", ")))
+			cells = append(cells, visible.Line(strings.Join(cell, ", ")))
 		}
 		rows = append(rows, cells)
 	}
@@ -163,7 +163,7 @@ const (
 func writeFact(b *linedText, f fact) {
 	name := f.Name
 	for _, line := range f.Lines {
-		writeWrapped(b, fmt.Sprintf("  %-*s", nameWidth, name), joined(line, "  "))
+		writeWrapped(b, fmt.Sprintf("  %-*s", nameWidth, name), strings.Join(line, "  "))
 		name = ""
 	}
 }
@@ -187,12 +187,4 @@ func writeWrapped(b *linedText, lead, text string) {
 		line += word
 	}
 	flush()
-}
-
-func joined(spans []span, by string) string {
-	texts := make([]string, len(spans))
-	for i, s := range spans {
-		texts[i] = s.Text
-	}
-	return strings.Join(texts, by)
 }
