@@ -21,7 +21,7 @@ func TestLinksOfPages(t *testing.T) {
 	require.NoError(t, err, "the pages are those that git knows")
 	link := regexp.MustCompile(`\]\(([^)\s]*)\)`)
 	links := 0
-	for _, page := range strings.Fields(string(out)) {
+	for page := range strings.FieldsSeq(string(out)) {
 		for _, found := range link.FindAllStringSubmatch(prose(t, page), -1) {
 			if strings.Contains(found[1], "://") {
 				continue
@@ -46,7 +46,7 @@ func prose(t *testing.T, page string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", page))
 	require.NoError(t, err)
-	return regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(string(text), "")
+	return regexp.MustCompile("(?ms)^```.*?\n```$").ReplaceAllString(string(text), "")
 }
 
 // anchors are the names by which GitHub makes the headings of a page reachable.

@@ -113,12 +113,12 @@ func toldCommands() map[string]told {
 		"go run ./images inspect build/images/cepler-in":                                  {not: "reads what a build left; the tests of images do"},
 		"go run ./images sbom PROGRAM":                                                    {not: "is a synopsis; TestTheBillOfMaterialsOfAProgram runs it"},
 		"go run ./images inspect registry.example.org/taxiway/cepler-in:0.1.0":            {not: needsRegistry},
-		"git checkout v0.1.0": {not: "needs a release"},
-		"make demo":           {not: isMake},
-		"make test":           {not: isMake},
-		"make lint":           {not: isMake},
-		"make fuzz":           {not: isMake},
-		".ci/run":             {not: "is what CI runs"},
+		"git checkout v0.1.0":                                                             {not: "needs a release"},
+		"make demo":                                                                       {not: isMake},
+		"make test":                                                                       {not: isMake},
+		"make lint":                                                                       {not: isMake},
+		"make fuzz":                                                                       {not: isMake},
+		".ci/run":                                                                         {not: "is what CI runs"},
 	}
 }
 
