@@ -69,7 +69,7 @@ func TestCommandsFailWithAReason(t *testing.T) {
 		"repo push main":                   "unknown command",
 		"! repo init":                      "repo init: <nil>",
 		"step push tf":                     "usage: step",
-		"step push tf dir":                 "want check, get or put",
+		"step push tf dir":                 "want check, get, put or reget",
 		"git-commit nowhere m folder":      `no repository "nowhere"`,
 		"git-fault 500":                    "no server",
 		"git-requests 1":                   "usage: git-requests",
