@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -164,6 +165,23 @@ func TestReleaseNotesAreASectionOfTheChangelog(t *testing.T) {
 	out, err = runStep(t, script, folder, nil, "GITHUB_REF_NAME=v0.3.0")
 	require.Error(t, err)
 	assert.Contains(t, out, "CHANGELOG.md has no section [0.3.0]")
+}
+
+// A file that git does not ignore would make the commit "dirty": for goreleaser, for the stamp of the images, and for Go's own version.
+func TestTheReleaseLeavesTheTreeClean(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../.github/workflows/release.yml")
+	require.NoError(t, err)
+	written := regexp.MustCompile(`(?:[^&0-9]>|\| tee |--dir |, path: )([a-z]+(?:\.[a-z]+)?)\b`).FindAllStringSubmatch(string(text), -1)
+	require.GreaterOrEqual(t, len(written), 5)
+	for _, name := range append(written, []string{"", "dist/x"}, []string{"", "notes/x"}, []string{"", "files/x"}) {
+		if name[1] == "notes" || name[1] == "files" {
+			continue // folders, see above
+		}
+		check := exec.CommandContext(t.Context(), "git", "check-ignore", "--quiet", name[1])
+		check.Dir = ".."
+		assert.NoError(t, check.Run(), "git does not ignore %s", name[1])
+	}
 }
 
 // A fix of an older line, and a candidate, leave "latest" where it is.

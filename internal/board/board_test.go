@@ -44,6 +44,18 @@ func TestHowEnvironmentsAre(t *testing.T) {
 	assert.NotEmpty(t, all["r01-production"].Ahead())
 }
 
+// An environment without a line in the gates file gets nothing, and a person has to add it.
+func TestAnEnvironmentWithoutALineIsClosed(t *testing.T) {
+	t.Parallel()
+	f := small(t)
+	gates := f.repo.Continue("cepler-gates")
+	gates.Commit("cepler-gates", "chore: fewer gates").Write("bank.yml", "r01-staging: HEAD\n")
+	require.NoError(t, gates.Done())
+	e := environments(f.board())["r00-preprod"]
+	assert.Equal(t, board.GateClosed, e.Gate.State)
+	assert.Equal(t, "taxiway gate open bank/r00-preprod --deployments .", e.Command())
+}
+
 // The history has every record with what it replaced, its build, and rollbacks.
 func TestHistoryOfRecords(t *testing.T) {
 	t.Parallel()

@@ -17,6 +17,9 @@ func (e *Environment) gate(ctx context.Context, look lineage.Look, changes []dep
 	plan := e.Report.Plan
 	rule, ok := look.View.Gates.For(e.Name)
 	if !ok {
+		if look.View.Gates != nil {
+			e.Gate.State = GateClosed // without a line in the file it gets nothing
+		}
 		return nil
 	}
 	e.Gate = Gate{State: GateOpen, At: rule.Commit, Rules: rulesOf(rule), Reason: rule.Reason}

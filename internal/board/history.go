@@ -151,7 +151,7 @@ func (l *ledger) history(ctx context.Context, store *git.Store, moves map[string
 		h.Records = append(h.Records, r)
 	}
 	slices.SortStableFunc(h.Records, func(a, b Record) int { return b.When.Compare(a.When) })
-	h.Keys = keysOf(h.Records, last)
+	h.Keys = keysOf(h.Records, float64(last)/float64(weeksSince(h.Since, now)))
 	return h, nil
 }
 
@@ -288,8 +288,13 @@ type Keys struct {
 	Looked    int
 }
 
-func keysOf(records []Record, lastWeeks int) Keys {
-	k := Keys{Looked: len(records), PerWeek: float64(lastWeeks) / maxWeeks}
+// weeksSince is how many weeks of a repository's life count, the one that has begun as a whole one.
+func weeksSince(oldest, now time.Time) int {
+	return min(maxWeeks, max(1, int((now.Sub(oldest)+week-1)/week)))
+}
+
+func keysOf(records []Record, perWeek float64) Keys {
+	k := Keys{Looked: len(records), PerWeek: perWeek}
 	var leads []time.Duration
 	for _, r := range records {
 		if r.RollbackOf > 0 {

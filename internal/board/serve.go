@@ -101,7 +101,7 @@ func (s *Server) look(ctx context.Context, before shown) (shown, error) {
 	if err != nil {
 		return before, err
 	}
-	if before.board != nil && before.fault == nil && maps.Equal(before.refs, refs) && (before.board.Until.IsZero() || now.Before(before.board.Until)) {
+	if before.board != nil && before.fault == nil && maps.Equal(before.refs, refs) && now.Sub(before.board.At) < maxAge && (before.board.Until.IsZero() || now.Before(before.board.Until)) {
 		before.looked = now
 		return before, nil
 	}
@@ -224,8 +224,9 @@ const (
 	headTimeout   = 10 * time.Second
 	answerTimeout = 2 * time.Minute
 	idleTimeout   = 2 * time.Minute
-	maxHead       = 16 << 10 // bytes
-	maxReaders    = 256      // requests at a time
+	maxHead       = 16 << 10        // bytes
+	maxReaders    = 256             // requests at a time
+	maxAge        = 5 * time.Minute // windows and freezes begin and end though nothing moves
 	closeTimeout  = 5 * time.Second
 )
 

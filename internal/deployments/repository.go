@@ -143,7 +143,9 @@ func (r *Repository) needConfig(ctx context.Context, c, head *git.Commit) error 
 	}
 	if err == nil && dir.Mode == filemode.Dir {
 		err = r.store.Walk(ctx, dir.Hash, func(string) bool { return true }, func(_ string, e git.Entry) error {
-			blobs = append(blobs, e.Hash)
+			if e.Mode.IsFile() {
+				blobs = append(blobs, e.Hash)
+			}
 			return nil
 		})
 		if err != nil {

@@ -18,6 +18,9 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
 )
 
+// ErrNoGate says that an environment has no gate in the file, and so gets nothing: a rule would open it.
+var ErrNoGate = errors.New("it has no gate, and gets nothing; open its gate first")
+
 // ErrNoApprovals says that a gate takes no approvals, so that one would change nothing.
 var ErrNoApprovals = errors.New("the gate needs no approvals")
 
@@ -183,7 +186,7 @@ func (e *edit) isPlanned() bool {
 func (e *edit) setRule(key, piece string) error {
 	switch {
 	case !e.found:
-		return e.yaml.Insert("", fmt.Sprintf("%s: {commit: HEAD, %s: %s}", yamledit.Quote(e.environment), key, piece))
+		return ErrNoGate
 	case e.isScalar():
 		return e.yaml.Replace(e.path(), fmt.Sprintf("{commit: %s, %s: %s}", yamledit.Quote(e.gate.Commit), key, piece))
 	}

@@ -56,10 +56,8 @@ func TestEdits(t *testing.T) {
 		"freeze again":              {freezeBare, "prod:\n  freeze: false # since June\n", "prod:\n  freeze: true # since June\n"},
 		"freeze for another reason": {freeze, "prod: {freeze: true}\n", "prod: {freeze: \"an incident: #7\"}\n"},
 		"freeze beside a plan":      {freezeBare, "prod:\n  freeze:\n    - {from: 2026-12-20, to: 2027-01-03}\n", "prod:\n  freeze:\n    - {reason: by hand}\n    - {from: 2026-12-20, to: 2027-01-03}\n"},
-		"freeze a new environment":  {freezeBare, "qa: HEAD\n", "qa: HEAD\nprod: {commit: HEAD, freeze: true}\n"},
 		"unfreeze":                  {gates.Unfreeze, "prod:\n  soak: 2h\n  freeze: an incident # 7\n", "prod:\n  soak: 2h\n  freeze: false # 7\n"},
 		"unfreeze what is not":      {gates.Unfreeze, "prod: HEAD\n", "prod: HEAD\n"},
-		"resume a new environment":  {resume, "qa: HEAD\n", "qa: HEAD\nprod: {commit: HEAD, resume: 7}\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			after, err := c.edit("gates.yml", []byte(c.before), "prod")
@@ -69,6 +67,17 @@ func TestEdits(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, c.after, string(again), "twice does what once does")
 		})
+	}
+}
+
+// An environment without a gate gets nothing: a rule beside HEAD would open it, and nobody opened it.
+func TestRulesOpenNoGate(t *testing.T) {
+	for name, edit := range map[string]func(string, []byte, string) ([]byte, error){
+		"freeze": func(file string, data []byte, e string) ([]byte, error) { return gates.Freeze(file, data, e, "") },
+		"resume": func(file string, data []byte, e string) ([]byte, error) { return gates.Resume(file, data, e, 7) },
+	} {
+		_, err := edit("gates.yml", []byte("qa: HEAD\n"), "prod")
+		require.ErrorIs(t, err, gates.ErrNoGate, name)
 	}
 }
 

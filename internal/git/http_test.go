@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -209,6 +210,46 @@ func TestServersThatOfferLittle(t *testing.T) {
 			require.ErrorIs(t, err, ErrNotFound)
 		})
 	}
+}
+
+// GitLab answers an address without .git like this: it redirects the greeting, and knows nothing else there.
+func TestAServerThatRedirectsTheGreetingAlone(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	repo := served(t, server)
+	withLog(t, repo)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			http.NotFound(w, r)
+			return
+		}
+		http.Redirect(w, r, server.BaseURL()+"/team/deployments.git/info/refs?"+r.URL.RawQuery, http.StatusMovedPermanently)
+	}))
+	defer front.Close()
+	for _, refs := range []bool{true, false} { // whichever comes first
+		r := open(t, Access{URI: front.URL + "/team/deployments"})
+		if refs {
+			all, err := r.Refs(t.Context(), mainRef)
+			require.NoError(t, err)
+			assert.NotEmpty(t, all)
+		}
+		_, err := openIn(t, r, "").Commit(t.Context(), resolve(t, repo, "main"))
+		require.NoError(t, err)
+	}
+}
+
+// A server that knows no filter does not take the request that most servers take. That is no fault of the network.
+func TestAServerWithoutFilterIsNoFault(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	repo := served(t, server)
+	withLog(t, repo)
+	require.NoError(t, repo.RefuseFilter())
+	var logged []string
+	r, err := Open(Access{URI: repo.URL(), Branch: "main"}, Options{Logf: func(format string, args ...any) { logged = append(logged, fmt.Sprintf(format, args...)) }})
+	require.NoError(t, err)
+	defer func() { _ = r.Close() }()
+	_, err = openIn(t, r, "").Commit(t.Context(), resolve(t, repo, "main"))
+	require.NoError(t, err)
+	assert.Empty(t, logged)
 }
 
 func TestTLS(t *testing.T) {

@@ -347,10 +347,18 @@ func repositoryIn(ctx context.Context, dir string) (starter.Repository, error) {
 	r.Host, r.Slug, _ = strings.Cut(full, "/")
 	r.Name = path.Base(full)
 	if u, err := url.Parse(r.URI); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
-		r.HTTPS, r.User, r.Host = true, cmp.Or(u.User.Username(), "git"), u.Host
+		r.HTTPS, r.User, r.Host = true, userOf(u.User), u.Host
 		u.User = nil
 		r.URI = u.String()
 	}
 	r.HostKeys = !r.HTTPS && !slices.Contains(git.KnownHosts(), r.Host)
 	return r, nil
+}
+
+// userOf is the user of an address, unless that is a token: one that stands alone, or with the word that GitHub took for a password.
+func userOf(u *url.Userinfo) string {
+	if password, ok := u.Password(); ok && password != "x-oauth-basic" && u.Username() != "" {
+		return u.Username()
+	}
+	return "git"
 }

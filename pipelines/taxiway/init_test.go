@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -100,6 +101,22 @@ func TestInitDoctorRehearse(t *testing.T) {
 			assert.Contains(t, again, "../deployments: everything is there\n")
 			assert.NotContains(t, again, "wrote")
 		})
+	}
+}
+
+// A token in an address does not get into a file that is committed.
+func TestATokenInAnAddressIsNoUser(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"https://github.com/a/b":                      "git",
+		"https://ghp_token@github.com/a/b":            "git",
+		"https://token:x-oauth-basic@github.com/a/b":  "git",
+		"https://ana:secret@github.com/a/b":           "ana",
+		"https://x-access-token:secret@github.com/ab": "x-access-token",
+	} {
+		u, err := url.Parse(address)
+		require.NoError(t, err)
+		assert.Equal(t, want, userOf(u.User), address)
 	}
 }
 

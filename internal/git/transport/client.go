@@ -77,7 +77,7 @@ func (c *Client) askRefs(ctx context.Context, prefixes []string) (map[string]obj
 	}
 	if s.stateless() && c.greeting == nil {
 		refs, err := c.lsRefs(ctx, s, prefixes)
-		if err == nil || IsFinal(err) || ctx.Err() != nil {
+		if err == nil || decides(err) || ctx.Err() != nil {
 			return refs, err
 		}
 	}
@@ -124,7 +124,7 @@ func (c *Client) Fetch(ctx context.Context, q wire.Fetch, take func(io.Reader) e
 	}
 	if s.stateless() && c.greeting == nil && !c.noV2 && !c.wrong {
 		answer, began, err := c.fetchUngreeted(ctx, q, take)
-		if err == nil || began || ctx.Err() != nil || IsFinal(err) || IsTransient(err) || wire.IsRefused(err) {
+		if err == nil || began || ctx.Err() != nil || decides(err) || wire.IsRefused(err) || IsTransient(err) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return answer, err
 		}
 	}
@@ -138,6 +138,10 @@ func (c *Client) Fetch(ctx context.Context, q wire.Fetch, take func(io.Reader) e
 	}
 	return answer, err
 }
+
+// decides reports whether an answer without a greeting is the last word. It is not where a server redirects the greeting alone, as
+// GitLab does for an address without .git.
+func decides(err error) bool { return IsFinal(err) && !errors.Is(err, object.ErrNoRepository) }
 
 // fetchUngreeted asks as most servers allow it. When that works, what the server can do is known.
 func (c *Client) fetchUngreeted(ctx context.Context, q wire.Fetch, take func(io.Reader) error) (answer *wire.Fetched, began bool, err error) {
