@@ -357,7 +357,7 @@ func repositoryIn(ctx context.Context, dir string) (starter.Repository, error) {
 
 // userOf is the user of an address, unless that is a token: one that stands alone, or with the word that GitHub took for a password.
 func userOf(u *url.Userinfo) string {
-	if password, ok := u.Password(); ok && password != "x-oauth-basic" && u.Username() != "" {
+	if password, ok := u.Password(); ok && password != "x-oauth-basic" && u.Username() != "" { //nolint:gosec // a word that GitHub takes for a password
 		return u.Username()
 	}
 	return "git"
