@@ -94,6 +94,7 @@ func mayImport() map[string][]string {
 		"internal/standin/types":    {"internal/forge", "internal/ociimage", "internal/rehearsal"},
 
 		// one resource type: never another one
+		"resources/cepler-board":        {"internal/artifact", "internal/board", "internal/concourse", "internal/git", "internal/lineage"},
 		"resources/cepler-gate":         {"internal/cepler", "internal/concourse", "internal/deployments", "internal/forge", "internal/gates", "internal/git", "internal/lineage", "internal/markdown", "internal/memo", "internal/promotion", "internal/proposal", "internal/vendored", "internal/version", "internal/visible"},
 		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git", "internal/memo", "internal/visible"},
 		"resources/promote-rc":          {"internal/artifact", "internal/concourse", "internal/forge", "internal/git", "internal/proposal", "internal/release", "internal/version", "internal/markdown"},
@@ -107,6 +108,7 @@ func mayImport() map[string][]string {
 		"resources/pull-request-builds/cmd/pull-request-builds": {"internal/concourse", "resources/pull-request-builds"},
 		"resources/cachix-paths/cmd/cachix-paths":               {"internal/concourse", "resources/cachix-paths"},
 		"resources/chart-bump/cmd/chart-bump":                   {"internal/concourse", "resources/chart-bump"},
+		"resources/cepler-board/cmd/cepler-board":               {"internal/concourse", "resources/cepler-board"},
 		"resources/cepler-gate/cmd/cepler-gate":                 {"internal/concourse", "resources/cepler-gate"},
 		"resources/cepler-in/cmd/cepler-in":                     {"internal/concourse", "resources/cepler-in"},
 		"resources/cepler-out/cmd/cepler-out":                   {"internal/concourse", "resources/cepler-out"},

@@ -124,8 +124,11 @@ func TestEveryEnvironmentHasItsJob(t *testing.T) {
 		"deploy-monitoring-gcp-galoy-staging", "propose-monitoring-gcp-volcano-production", "open-gate-monitoring-gcp-volcano-production",
 		"deploy-monitoring-gcp-volcano-production",
 		"deploy-bank-reports-gcp-galoy-staging", "deploy-bank-reports-gcp-volcano-qa",
+		"publish-board-lana-bank-gcp-galoy-staging", "publish-board-lana-bank-gcp-volcano-qa", "publish-board-lana-bank-gcp-volcano-production",
+		"publish-board-lana-bank-azure-volcano-staging", "publish-board-monitoring-gcp-galoy-staging", "publish-board-monitoring-gcp-volcano-production",
+		"publish-board-bank-reports-gcp-galoy-staging", "publish-board-bank-reports-gcp-volcano-qa",
 	}, jobs)
-	assert.Len(t, p.Groups, 3)
+	assert.Len(t, p.Groups, 4)
 }
 
 // Values that cannot be meant do not render.

@@ -4,6 +4,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	cachixpaths "github.com/taxiway-ci/taxiway/resources/cachix-paths"
+	ceplerboard "github.com/taxiway-ci/taxiway/resources/cepler-board"
 	ceplergate "github.com/taxiway-ci/taxiway/resources/cepler-gate"
 	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
 	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
@@ -24,6 +25,7 @@ type Program struct {
 func Programs() map[string]Program {
 	return map[string]Program{
 		"cachix-paths":        program(cachixpaths.Resource{}),
+		"cepler-board":        program(ceplerboard.Resource{}),
 		"cepler-gate":         program(ceplergate.Resource{}),
 		"cepler-in":           program(ceplerin.Resource{}),
 		"cepler-out":          program(ceplerout.Resource{}),

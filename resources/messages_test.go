@@ -24,6 +24,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	cachixpaths "github.com/taxiway-ci/taxiway/resources/cachix-paths"
+	ceplerboard "github.com/taxiway-ci/taxiway/resources/cepler-board"
 	ceplergate "github.com/taxiway-ci/taxiway/resources/cepler-gate"
 	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
 	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
@@ -39,7 +40,7 @@ var update = flag.Bool("update", false, "write the answers of testdata/messages.
 // fewestMistakes is the number of mistakes in all files together.
 const fewestMistakes = 120
 
-// Every mistake in testdata/messages.txtar of the nine resource types has exactly the answer that is written there.
+// Every mistake in testdata/messages.txtar of the ten resource types has exactly the answer that is written there.
 //
 // A file has the valid requests (request.json, with the keys source, version, in and out), the files of the first commit of
 // main in the repository at $REPO (repo/…), those of the build (build/…) and the mistakes: a line with a verb and what
@@ -54,6 +55,7 @@ func TestMessages(t *testing.T) {
 	mistakes := 0
 	for name, run := range map[string]func(*testing.T, concourse.Process) int{
 		"cachix-paths":        putTo(cachixpaths.Resource{}),
+		"cepler-board":        putTo(ceplerboard.Resource{}),
 		"cepler-gate":         putTo(ceplergate.Resource{}),
 		"cepler-in":           putTo(ceplerin.Resource{}),
 		"cepler-out":          putTo(ceplerout.Resource{}),

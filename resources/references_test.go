@@ -16,6 +16,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	cachixpaths "github.com/taxiway-ci/taxiway/resources/cachix-paths"
+	ceplerboard "github.com/taxiway-ci/taxiway/resources/cepler-board"
 	ceplergate "github.com/taxiway-ci/taxiway/resources/cepler-gate"
 	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
 	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
@@ -29,6 +30,7 @@ import (
 func schemas() map[string]concourse.Schema {
 	return map[string]concourse.Schema{
 		"cachix-paths":        concourse.Describe(cachixpaths.Resource{}),
+		"cepler-board":        concourse.Describe(ceplerboard.Resource{}),
 		"cepler-gate":         concourse.Describe(ceplergate.Resource{}),
 		"cepler-in":           concourse.Describe(ceplerin.Resource{}),
 		"cepler-out":          concourse.Describe(ceplerout.Resource{}),

@@ -106,6 +106,8 @@ type Options struct {
 	Held func(key string) (string, error)
 	// Name is what people call the repository; "": its address.
 	Name string
+	// Access is the way to the deployments repository, for one that needs credentials; it stands in for Deployments.
+	Access git.Access
 }
 
 // maxGateMoves bounds the commits of the gates branch that are looked at.

@@ -26,15 +26,17 @@ type Repository struct {
 
 // Open opens the repository. What is fetched from an address is kept in the folder cache, "" for memory.
 func Open(o Options, cache string) (*Repository, error) {
-	if info, err := os.Stat(o.Deployments); err == nil && info.IsDir() {
+	if info, err := os.Stat(o.Deployments); o.Access.URI == "" && err == nil && info.IsDir() {
 		clone, err := git.OpenClone(o.Deployments)
 		if err != nil {
 			return nil, err
 		}
 		return &Repository{options: o, clone: clone, store: clone.Store}, nil
 	}
-	// all refs are read; an access must name a branch
-	remote, err := git.Open(git.Access{URI: o.Deployments, Branch: "main"}, git.Options{Logf: o.Logf})
+	if o.Access.URI == "" {
+		o.Access = git.Access{URI: o.Deployments, Branch: "main"} // all refs are read; an access must name a branch
+	}
+	remote, err := git.Open(o.Access, git.Options{Logf: o.Logf})
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +44,7 @@ func Open(o Options, cache string) (*Repository, error) {
 	if err != nil {
 		return nil, errors.Join(err, remote.Close())
 	}
+	o.Deployments = remote.URL()
 	return &Repository{options: o, remote: remote, store: store}, nil
 }
 

@@ -10,12 +10,13 @@ import (
 
 // The suite's own types whose pipelines have rules of their own.
 const (
-	ceplerGate = "cepler-gate"
-	ceplerIn   = "cepler-in"
-	ceplerOut  = "cepler-out"
-	chartBump  = "chart-bump"
-	promoteRC  = "promote-rc"
-	semverGit  = "semver-git"
+	ceplerBoard = "cepler-board"
+	ceplerGate  = "cepler-gate"
+	ceplerIn    = "cepler-in"
+	ceplerOut   = "cepler-out"
+	chartBump   = "chart-bump"
+	promoteRC   = "promote-rc"
+	semverGit   = "semver-git"
 
 	cachixPaths       = "cachix-paths"
 	pullRequestBuilds = "pull-request-builds"
@@ -24,7 +25,7 @@ const (
 
 // suite are all names under which a type of the suite is known by its image.
 func suite() []string {
-	return []string{ceplerGate, ceplerIn, ceplerOut, chartBump, promoteRC, semverGit, cachixPaths, pullRequestBuilds, vendirBump}
+	return []string{ceplerBoard, ceplerGate, ceplerIn, ceplerOut, chartBump, promoteRC, semverGit, cachixPaths, pullRequestBuilds, vendirBump}
 }
 
 // suiteRules: mistakes with the suite's types that each resource by itself cannot see.

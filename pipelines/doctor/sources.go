@@ -19,6 +19,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 	"github.com/taxiway-ci/taxiway/internal/version"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
+	ceplerboard "github.com/taxiway-ci/taxiway/resources/cepler-board"
 	ceplergate "github.com/taxiway-ci/taxiway/resources/cepler-gate"
 	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
 	chartbump "github.com/taxiway-ci/taxiway/resources/chart-bump"
@@ -44,6 +45,7 @@ func (d *doctor) resource(ctx context.Context, r pipeline.Resource) error {
 		"git":                 asking(d, d.git),
 		"cepler-in":           asking(d, d.ceplerIn),
 		"cepler-out":          asking(d, d.ceplerIn), // their sources are the same
+		"cepler-board":        asking(d, d.ceplerBoard),
 		"cepler-gate":         asking(d, d.ceplerGate),
 		"semver-git":          asking(d, d.semverGit),
 		"promote-rc":          asking(d, d.promoteRC),
@@ -459,6 +461,12 @@ func (d *doctor) ceplerGate(ctx context.Context, asked string, src ceplergate.So
 		}
 	}
 	return d.ceplerIn(ctx, asked, ceplerin.Source{Source: src.Source})
+}
+
+// ceplerBoard publishes the board of all environments, which other resources look at.
+func (d *doctor) ceplerBoard(ctx context.Context, asked string, src ceplerboard.Source) error {
+	_, err := d.branch(ctx, src.Access, asked)
+	return err
 }
 
 // pullRequests builds the commits of pull requests.
