@@ -113,7 +113,7 @@ func (f *flow) across(s Step, before scope, at place) scope {
 	}
 	inner := before.clone()
 	for _, v := range s.Across.Vars {
-		f.refs(v.Values, before, at.hook != "", "across "+quote(v.Var))
+		f.refs(v.Values, before, at.hook != "" || at.try, "across "+quote(v.Var))
 		inner.vars[v.Var] = true
 	}
 	f.body(s, inner, at)
@@ -182,7 +182,7 @@ func leftByFailure(s Step) []string {
 // leaf is a step without steps inside: it wants artifacts and makes some.
 func (f *flow) leaf(s Step, before scope, at place) scope {
 	w := wants{flow: f, step: s, before: before, at: at, after: before.clone()}
-	f.refs(Value{withoutHooks(s)}, before, at.hook != "", string(s.Kind)+" "+quote(s.Name()))
+	f.refs(Value{withoutHooks(s)}, before, at.hook != "" || at.try, string(s.Kind)+" "+quote(s.Name()))
 	switch s.Kind {
 	case KindGet:
 	case KindTask:
@@ -250,14 +250,14 @@ func (t *Task) makes() []string {
 }
 
 // refs holds ((.:local)) references against the variables that are set by then.
-func (f *flow) refs(v Value, s scope, inHook bool, what string) {
+func (f *flow) refs(v Value, s scope, lenient bool, what string) {
 	if v.node == nil {
 		return
 	}
 	for _, line := range localRefs(v) {
 		sure, known := s.vars[line.Value]
 		switch {
-		case known && inHook:
+		case known && lenient:
 		case !known:
 			f.errorf(line.Line, "local-var", didYouMean(line.Value, slices.Collect(maps.Keys(s.vars))), "%s uses ((.:%s)), which no step before it sets", what, line.Value)
 		case !sure:
@@ -284,7 +284,7 @@ func (w *wants) artifact(line int, name, why string) {
 	}
 	a, known := w.before.artifacts[name]
 	switch {
-	case known && (a.sure || w.at.hook != ""): // a hook that lacks it fails too, in a build that has already failed
+	case known && (a.sure || w.at.hook != "" || w.at.try): // a hook that lacks it fails too, in a build that has already failed; a try may fail
 	case known:
 		w.errorf(line, "missing-artifact", "take it out of the try", "%s %s %s, which is made inside a try that may have failed", w.label(), why, quote(name))
 	case w.before.open:

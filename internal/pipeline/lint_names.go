@@ -51,7 +51,8 @@ func (l *linter) names() {
 
 // stepNames: each get makes an artifact of its own, and each variable is set once.
 func (l *linter) stepNames(j Job) {
-	gets, vars := map[string]int{}, map[string]int{}
+	l.localVars(j, j.Steps(), []map[string]int{{}})
+	gets := map[string]int{}
 	j.EachStep(func(s Step) {
 		name := s.Name()
 		if name == "" {
@@ -59,12 +60,6 @@ func (l *linter) stepNames(j Job) {
 		}
 		if s.Across == nil || s.Kind != KindTask && s.Kind != KindSetPipeline {
 			l.identifier(string(s.Kind)+" step", name, s.Line)
-		}
-		if s.Kind == KindLoadVar {
-			if first, twice := vars[name]; twice {
-				l.errorf(s.Line, "duplicate-name", "give one of them another name", "job %s sets the variable %s twice, first in line %d", quote(j.Name), quote(name), first)
-			}
-			vars[name] = s.Line
 		}
 		if s.Kind != KindGet {
 			return
@@ -75,6 +70,48 @@ func (l *linter) stepNames(j Job) {
 		}
 		gets[name] = s.Line
 	})
+}
+
+// localVars: a scope has a variable once. An across opens a scope for its step, not for the hooks around it, and what it
+// sets there hides what is set outside; fly only warns of that, and refuses it with --strict (atc/step_validator.go).
+func (l *linter) localVars(j Job, s Step, scopes []map[string]int) {
+	inner := scopes
+	if s.Across != nil {
+		inner = append(slices.Clone(scopes), map[string]int{})
+		for _, v := range s.Across.Vars {
+			l.localVar(j, v.Var, v.Line, inner)
+		}
+	}
+	if s.Kind == KindLoadVar {
+		l.localVar(j, s.Name(), s.Line, inner)
+	}
+	body := s
+	body.Hooks = Hooks{}
+	for _, step := range body.inner() {
+		l.localVars(j, step, inner)
+	}
+	for _, hook := range s.all() {
+		l.localVars(j, *hook, scopes)
+	}
+}
+
+func (l *linter) localVar(j Job, name string, line int, scopes []map[string]int) {
+	if name == "" {
+		return
+	}
+	for i, scope := range slices.Backward(scopes) {
+		first, twice := scope[name]
+		if !twice {
+			continue
+		}
+		if i == len(scopes)-1 {
+			l.errorf(line, "duplicate-name", "give one of them another name", "job %s sets the variable %s twice, first in line %d", quote(j.Name), quote(name), first)
+		} else {
+			l.errorf(line, "duplicate-name", "give one of them another name", "job %s sets the variable %s within an across, which hides the one of line %d", quote(j.Name), quote(name), first)
+		}
+		break
+	}
+	scopes[len(scopes)-1][name] = line
 }
 
 var (
@@ -137,6 +174,13 @@ func (l *linter) varSources() {
 	for _, v := range l.p.VarSources {
 		if v.Type != "" && !slices.Contains(known, v.Type) {
 			l.errorf(v.Line, "var-source", didYouMean(v.Type, known), "var source %s has the type %s, which a pipeline cannot have", quote(v.Name), quote(v.Type))
+			continue
+		}
+		switch {
+		case slices.Contains([]string{"vault", "dummy", "idtoken"}, v.Type) && !v.Config.IsMapping():
+			l.errorf(v.Line, "wrong-type", "", "config of var source %s must be a mapping", quote(v.Name))
+		case v.Type == "dummy" && !v.Config.Field("vars").IsMapping():
+			l.errorf(v.Line, "wrong-type", "", "config of var source %s must have a mapping of vars", quote(v.Name))
 		}
 	}
 }

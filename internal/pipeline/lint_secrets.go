@@ -80,9 +80,10 @@ func (l *linter) plainTexts(what string, run Run) {
 }
 
 // standsForSecret reports whether a text is not itself a secret, whatever its key is called: the absolute
-// path of a file that holds it, or an operator of another tool that fills it in, like (( grab x )).
+// path of a file that holds it, an operator of another tool that fills it in, like (( grab x )), or the word
+// that GitHub takes as the password of a user name that is the token.
 func standsForSecret(text string) bool {
-	return secretPath.MatchString(text) || strings.HasPrefix(text, "(( ") && strings.HasSuffix(text, " ))")
+	return text == "x-oauth-basic" || secretPath.MatchString(text) || strings.HasPrefix(text, "(( ") && strings.HasSuffix(text, " ))")
 }
 
 // secretPath is an absolute path of at least two parts, or one below the current folder or home.

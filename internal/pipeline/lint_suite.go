@@ -67,8 +67,16 @@ func (l *linter) startsItself(j Job, put Step) {
 	if !again && !slices.Contains(makers(), kind) || textOf(params.Field("only_tag")) == "true" {
 		return
 	}
+	res, _ := l.p.Resource(put.Put.Resource)
+	source := l.source(res)
+	some := kind == "git" && (len(source.Field("paths").Items()) > 0 || len(source.Field("ignore_paths").Items()) > 0)
 	j.EachStep(func(s Step) {
-		if s.Kind == KindGet && s.Get.Resource == put.Put.Resource && s.Get.Trigger && len(s.Get.Passed) == 0 {
+		switch {
+		case s.Kind != KindGet || s.Get.Resource != put.Put.Resource || !s.Get.Trigger || len(s.Get.Passed) > 0:
+		case some: // the commit may not touch what is watched
+			l.warnf(put.Line, "loop", "take trigger off the get, or give the put a resource of its own, unless what it commits is not watched or settles",
+				"put %s makes a new version of %s if it commits one of the paths that are watched, which starts job %s again", quote(put.Put.Name), quote(put.Put.Resource), quote(j.Name))
+		default:
 			l.errorf(put.Line, "loop", "take trigger off the get, or give the put a resource of its own",
 				"put %s makes a new version of %s, which starts job %s again: without end", quote(put.Put.Name), quote(put.Put.Resource), quote(j.Name))
 		}

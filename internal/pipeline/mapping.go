@@ -46,10 +46,6 @@ func (r *report) mapping(n *yaml.Node, what string) *mapping {
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := n.Content[i]
-		if k.Kind != yaml.ScalarNode {
-			r.errorf(k.Line, "wrong-type", "", "%s has a key that is a %s", what, kindName(k))
-			continue
-		}
 		if first, twice := m.key[k.Value]; twice {
 			r.errorf(k.Line, "duplicate-key", "keep one of them", "%s has %s twice, first in line %d", what, quote(k.Value), first.Line)
 			continue
@@ -165,7 +161,12 @@ func (m *mapping) mappingValue(key string) Value {
 	if n == nil {
 		return Value{}
 	}
-	if n.Kind != yaml.MappingNode && (n.Kind != yaml.ScalarNode || !IsRef(n.Value)) {
+	if n.Kind == yaml.ScalarNode && IsRef(n.Value) {
+		m.r.errorf(n.Line, "wrong-type", "let it stand for the values inside, or give it to fly with --yaml-var or --load-vars-from",
+			"%s of %s must be a mapping, and Concourse refuses %s in its place", quote(key), m.what, n.Value)
+		return Value{n}
+	}
+	if n.Kind != yaml.MappingNode {
 		m.wrong(key, "a mapping", n)
 		return Value{}
 	}

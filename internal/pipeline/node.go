@@ -44,6 +44,7 @@ func (r *report) load(data []byte) *yaml.Node {
 		r.errorf(e.line, "yaml", "", "%v", err)
 		return nil
 	}
+	r.oddKeys(e.odd)
 	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
 		line := more.Line
 		if err != nil {
@@ -52,6 +53,25 @@ func (r *report) load(data []byte) *yaml.Node {
 		r.warnf(line, "documents", "give each document a file of its own", "the file holds more than one YAML document; fly and Concourse read only the first")
 	}
 	return root
+}
+
+// oddKeys reports the keys that are no text, most of them of a {{name}}, which stood for a value before fly 6.
+func (r *report) oddKeys(keys []*yaml.Node) {
+	for _, k := range keys {
+		if name, ok := oldRef(k); ok {
+			r.errorf(k.Line, "variables", "write (("+name+"))", "{{%s}} is of an older fly, for the present one it is a mapping with a mapping as its key", name)
+			continue
+		}
+		r.errorf(k.Line, "wrong-type", "", "the key of a mapping must be a string, this is a %s", kindName(k))
+	}
+}
+
+// oldRef is the name in the inner braces of a {{name}}.
+func oldRef(key *yaml.Node) (name string, ok bool) {
+	if key.Kind != yaml.MappingNode || key.Style&yaml.FlowStyle == 0 || len(key.Content) != 2 || !isNull(key.Content[1]) {
+		return "", false
+	}
+	return key.Content[0].Value, key.Content[0].Kind == yaml.ScalarNode
 }
 
 var lineInText = regexp.MustCompile(`line (\d+)`)
@@ -73,6 +93,27 @@ func lineOf(err error) int {
 type expander struct {
 	left int
 	line int // where it gave up
+
+	odd  []*yaml.Node // keys that are mappings or lists, each once
+	seen map[*yaml.Node]bool
+}
+
+// key notes a key that is no text; its entry is left out.
+func (e *expander) key(n *yaml.Node) bool {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind == yaml.ScalarNode {
+		return true
+	}
+	if !e.seen[n] {
+		if e.seen == nil {
+			e.seen = map[*yaml.Node]bool{}
+		}
+		e.seen[n] = true
+		e.odd = append(e.odd, n)
+	}
+	return false
 }
 
 func (e *expander) expand(n *yaml.Node, depth int) (*yaml.Node, error) {
@@ -89,6 +130,12 @@ func (e *expander) expand(n *yaml.Node, depth int) (*yaml.Node, error) {
 	}
 	out := &yaml.Node{Kind: n.Kind, Style: n.Style, Tag: n.Tag, Value: n.Value, Line: n.Line, Column: n.Column}
 	if n.Kind == yaml.MappingNode {
+		if len(n.Content) == 2 && isNull(n.Content[1]) {
+			if name, old := oldRef(n.Content[0]); old {
+				e.key(n.Content[0])
+				return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "((" + name + "))", Line: n.Line, Column: n.Column}, nil
+			}
+		}
 		return out, e.mapping(out, n, depth)
 	}
 	if word, ok := oldBoolean(n); ok {
@@ -111,9 +158,9 @@ func oldBoolean(n *yaml.Node) (word string, ok bool) {
 		return "", false
 	}
 	switch n.Value {
-	case "yes", "Yes", "YES", "on", "On", "ON":
+	case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON":
 		return "true", true
-	case "no", "No", "NO", "off", "Off", "OFF":
+	case "n", "N", "no", "No", "NO", "off", "Off", "OFF":
 		return "false", true
 	}
 	return "", false
@@ -123,6 +170,9 @@ func oldBoolean(n *yaml.Node) (word string, ok bool) {
 func (e *expander) mapping(out, n *yaml.Node, depth int) error {
 	var merges []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
+		if !e.key(n.Content[i]) {
+			continue
+		}
 		key, err := e.expand(n.Content[i], depth+1)
 		if err != nil {
 			return err

@@ -73,7 +73,7 @@ func (r *report) pipeline(root *yaml.Node) *Pipeline {
 }
 
 // topLevel reports keys that Concourse drops without a word: a misspelt section would be an empty one.
-// Others usually hold YAML anchors, which is fine with a server and not with fly validate-pipeline --strict.
+// Others usually hold YAML anchors: a server ignores them, and fly validate-pipeline --strict refuses them.
 func (r *report) topLevel(m *mapping) {
 	r.noteRead(m)
 	known := make([]string, 0, len(m.asked))
@@ -88,7 +88,7 @@ func (r *report) topLevel(m *mapping) {
 			r.errorf(m.key[k].Line, "unknown-key", "did you mean "+quote(n)+"?", "a pipeline has no key %s, Concourse would ignore it", quote(k))
 			continue
 		}
-		r.warnf(m.key[k].Line, "unknown-key", "anchors can stand where they are used first", "a pipeline has no key %s, Concourse ignores it and fly validate-pipeline --strict refuses it", quote(k))
+		r.errorf(m.key[k].Line, "unknown-key", "anchors can stand where they are used first", "a pipeline has no key %s, Concourse ignores it and fly validate-pipeline --strict refuses it", quote(k))
 	}
 }
 
@@ -99,7 +99,7 @@ func (r *report) resourceType(n *yaml.Node) ResourceType {
 		Source: m.mappingValue("source"), Defaults: m.mappingValue("defaults"), Params: m.mappingValue("params"),
 		Privileged: m.boolean("privileged"), CheckEvery: m.text("check_every"), Tags: m.strings("tags"),
 	}
-	r.interval(m, "check_every", t.CheckEvery, "never")
+	r.checkEvery(m, t.CheckEvery)
 	m.done()
 	return t
 }
@@ -108,15 +108,35 @@ func (r *report) resource(n *yaml.Node) Resource {
 	m := r.mapping(n, "a resource")
 	res := Resource{
 		Line: n.Line, Name: m.required("name"), OldName: m.text("old_name"), Type: m.required("type"),
-		Source: m.mappingValue("source"), Version: m.mappingValue("version"),
+		Source: m.mappingValue("source"), Version: r.pinned(m),
 		CheckEvery: m.text("check_every"), CheckTimeout: m.text("check_timeout"), WebhookToken: m.text("webhook_token"),
 		Icon: m.text("icon"), Tags: m.strings("tags"), Public: m.boolean("public"),
 		ExposeBuildCreatedBy: m.boolean("expose_build_created_by"),
 	}
-	r.interval(m, "check_every", res.CheckEvery, "never")
+	r.checkEvery(m, res.CheckEvery)
 	r.interval(m, "check_timeout", res.CheckTimeout)
 	m.done()
 	return res
+}
+
+// checkEvery is an interval that fly reads when the pipeline is set: no variable of the server can stand for it.
+func (r *report) checkEvery(m *mapping, text string) {
+	if HasRef(text) {
+		r.errorf(m.line("check_every"), "duration", "write it like 90s, 10m or 1h30m, or give it to fly with --var", "%s of %s cannot be a variable of the server", quote("check_every"), m.what)
+		return
+	}
+	r.interval(m, "check_every", text, "never")
+}
+
+// pinned is the version of a resource, of texts only.
+func (r *report) pinned(m *mapping) Value {
+	v := m.mappingValue("version")
+	for _, f := range v.Fields() {
+		if f.Value.node.Kind != yaml.ScalarNode {
+			r.errorf(f.Line, "wrong-type", "", "%s of the version of %s must be a string, this is a %s", quote(f.Name), m.what, kindName(f.Value.node))
+		}
+	}
+	return v
 }
 
 func (r *report) job(n *yaml.Node) Job {

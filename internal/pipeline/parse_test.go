@@ -42,7 +42,7 @@ jobs:
   - load_var: tag
     file: source/tag
   - across:
-    - {var: n, values: [1, 2], max_in_flight: all}
+    - {var: nr, values: [1, 2], max_in_flight: all}
     do:
     - task: unit
       attempts: 2
@@ -55,7 +55,7 @@ jobs:
         inputs: [{name: code}]
         outputs: [{name: out, path: deep/out}]
         caches: [{path: cache}]
-        params: {N: ((.:n)), FLAG: true}
+        params: {NR: ((.:nr)), FLAG: true}
         run: {path: sh, args: [-c, make]}
     ensure:
       try: {put: source, no_get: true, params: {repository: out}, inputs: [out]}
@@ -93,22 +93,22 @@ func TestParseReadsEveryStepKind(t *testing.T) {
 	assert.Equal(t, 2, task.Attempts)
 	assert.Equal(t, "5m", task.Timeout)
 	assert.Equal(t, "1.2.3", task.Task.Config.ImageResource.Source.Field("tag").Data())
-	assert.Equal(t, map[string]any{"N": "((.:n))", "FLAG": true}, task.Task.Config.Params.Data())
+	assert.Equal(t, map[string]any{"NR": "((.:nr))", "FLAG": true}, task.Task.Config.Params.Data())
 	require.NotNil(t, across.Ensure)
 	assert.Equal(t, "out", across.Ensure.Try.Put.Inputs.Names[0].Value)
 
 	filled, err := task.Interpolate("ci.yml", pipeline.FirstOf(
-		pipeline.LocalVars(map[string]any{"n": 7}),
+		pipeline.LocalVars(map[string]any{"nr": 7}),
 		pipeline.Vars(map[string]any{"registry": "r"}),
 	))
 	require.NoError(t, err)
-	assert.Equal(t, int64(7), filled.Task.Config.Params.Field("N").Data())
+	assert.Equal(t, int64(7), filled.Task.Config.Params.Field("NR").Data())
 	assert.Equal(t, "r.example/tools", filled.Task.Config.ImageResource.Source.Field("repository").Data())
 	assert.Equal(t, task.Line, filled.Line)
 
 	_, err = task.Interpolate("ci.yml", pipeline.LocalVars(nil))
 	require.ErrorIs(t, err, pipeline.ErrUndefined)
-	assert.ErrorContains(t, err, "((.:n)), ((registry))")
+	assert.ErrorContains(t, err, "((.:nr)), ((registry))")
 }
 
 func TestParseWithFillsWhatItKnows(t *testing.T) {
@@ -216,12 +216,12 @@ func TestParseTask(t *testing.T) {
 
 func TestValueIsPlainData(t *testing.T) {
 	t.Parallel()
-	p, err := pipeline.Parse("p.yml", []byte("resources:\n- name: r\n  type: t\n  source: {s: x, i: 7, h: 0x10, n: -1, big: 18446744073709551615, huge: 99999999999999999999999, f: 1.5, nan: .nan, b: true, z: null, d: 2026-01-02, l: [1, a], m: {k: v}}\n"))
+	p, err := pipeline.Parse("p.yml", []byte("resources:\n- name: r\n  type: t\n  source: {s: x, i: 7, h: 0x10, neg: -1, big: 18446744073709551615, huge: 99999999999999999999999, f: 1.5, nan: .nan, b: true, z: null, d: 2026-01-02, l: [1, a], m: {k: v}}\n"))
 	require.NoError(t, err)
 	source := p.Resources[0].Source
 	data, err := source.JSON()
 	require.NoError(t, err)
-	assert.JSONEq(t, `{"s":"x","i":7,"h":16,"n":-1,"big":18446744073709551615,"huge":1e23,"f":1.5,"nan":".nan","b":true,"z":null,"d":"2026-01-02","l":[1,"a"],"m":{"k":"v"}}`, string(data))
+	assert.JSONEq(t, `{"s":"x","i":7,"h":16,"neg":-1,"big":18446744073709551615,"huge":1e23,"f":1.5,"nan":".nan","b":true,"z":null,"d":"2026-01-02","l":[1,"a"],"m":{"k":"v"}}`, string(data))
 	assert.Equal(t, 4, source.Field("m").Line())
 	assert.True(t, source.Field("z").IsZero())
 	assert.True(t, source.Field("none").IsZero())

@@ -99,7 +99,7 @@ func (r *report) unknownKind(m *mapping) {
 func (r *report) modifiers(m *mapping, s *Step) {
 	s.Hooks = r.hooks(m)
 	s.Attempts = m.number("attempts")
-	if m.has("attempts") && s.Attempts < 1 && m.field["attempts"].ShortTag() == "!!int" {
+	if m.has("attempts") && s.Attempts < 1 && (isNull(m.field["attempts"]) || m.field["attempts"].ShortTag() == "!!int") {
 		r.errorf(m.line("attempts"), "attempts", "", "attempts must be greater than 0")
 	}
 	s.Timeout = m.text("timeout")

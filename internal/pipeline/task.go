@@ -1,6 +1,10 @@
 package pipeline
 
-import "go.yaml.in/yaml/v3"
+import (
+	"regexp"
+
+	"go.yaml.in/yaml/v3"
+)
 
 // ParseTask reads a task config file, as the file of a task step names it. The error is an *InvalidError.
 func ParseTask(file string, data []byte) (*TaskConfig, error) {
@@ -20,7 +24,7 @@ func (r *report) task(m *mapping) *Task {
 	t := &Task{
 		Name: m.required("task"), File: m.text("file"), Image: m.text("image"), Params: m.mappingValue("params"),
 		Vars: m.mappingValue("vars"), InputMapping: m.stringMap("input_mapping"), OutputMapping: m.stringMap("output_mapping"),
-		Privileged: m.boolean("privileged"), Hermetic: m.boolean("hermetic"), Limits: m.mappingValue("container_limits"),
+		Privileged: m.boolean("privileged"), Hermetic: m.boolean("hermetic"), Limits: r.limits(m),
 	}
 	if n := m.get("config"); n != nil {
 		t.Config = r.taskConfig(n)
@@ -38,7 +42,7 @@ func (r *report) taskConfig(n *yaml.Node) *TaskConfig {
 	m := r.mapping(n, "a task config")
 	c := &TaskConfig{
 		Line: n.Line, Platform: m.required("platform"), RootfsURI: m.text("rootfs_uri"), Params: m.mappingValue("params"),
-		Limits: m.mappingValue("container_limits"),
+		Limits: r.limits(m),
 	}
 	if n := m.get("image_resource"); n != nil {
 		c.ImageResource = r.imageResource(n)
@@ -51,6 +55,21 @@ func (r *report) taskConfig(n *yaml.Node) *TaskConfig {
 	r.taskFolders(m, c)
 	m.done()
 	return c
+}
+
+// memoryLimit is as fly reads it (atc/container_limits.go).
+var memoryLimit = regexp.MustCompile(`(?i)^\d+([KMG]i?B?)?$`)
+
+// limits are those of a container: cpu is a number, memory a number of bytes or a text with a unit.
+func (r *report) limits(m *mapping) Value {
+	v := m.mappingValue("container_limits")
+	if cpu := v.Field("cpu"); !cpu.IsZero() && cpu.node.ShortTag() != "!!int" && cpu.node.ShortTag() != "!!float" {
+		r.errorf(cpu.Line(), "wrong-type", "", "cpu of container_limits must be a number, this is a %s", kindName(cpu.node))
+	}
+	if text, ok := v.Field("memory").Text(); ok && !memoryLimit.MatchString(text) {
+		r.errorf(v.Field("memory").Line(), "wrong-type", "write it like 512MB or 2GiB", "memory of container_limits cannot be read: %s", quote(text))
+	}
+	return v
 }
 
 func (r *report) taskFolders(m *mapping, c *TaskConfig) {
