@@ -94,3 +94,32 @@ func TestReadmesNameOneImageReference(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, named, len(OwnTypes()))
 }
+
+// The smallest example of each resource type stands before its keys. Its keys are those that the type takes.
+func TestReadmesBeginWithTheSmallestExample(t *testing.T) {
+	t.Parallel()
+	block := regexp.MustCompile("(?ms)^```yaml\n(.*?\n)```$")
+	for name := range OwnTypes() {
+		file := filepath.Join("..", "resources", name, "README.md")
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		before, _, ok := bytes.Cut(text, []byte("\n## Source"))
+		require.True(t, ok, file)
+		example := block.FindSubmatch(before)
+		require.NotNil(t, example, "%s has no example before its keys", file)
+		resources, steps, _ := bytes.Cut(example[1], []byte("- put: "))
+		if at := bytes.Index(example[1], []byte("- get: ")); at >= 0 {
+			resources, steps = example[1][:at], example[1][at:]
+		} else {
+			steps = append([]byte("- put: "), steps...)
+		}
+		if !bytes.Contains(resources, []byte("resources:")) {
+			continue // of a type whose source is that of another one, or stands right below
+		}
+		whole := "resource_types:\n- name: " + name + "\n  type: registry-image\n  source: {repository: example.org/" + name + ", tag: 1.0.0}\n" + string(resources) +
+			"jobs:\n- name: job\n  plan:\n" + regexp.MustCompile(`(?m)^`).ReplaceAllString(string(steps), "  ")
+		for _, f := range pipeline.Lint(file, []byte(whole), OwnTypes()) {
+			assert.Equal(t, "missing-artifact", f.Rule, "only the steps before are left out: %s", f)
+		}
+	}
+}
