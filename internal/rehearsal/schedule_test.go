@@ -186,7 +186,7 @@ func TestPinnedStep(t *testing.T) {
 	t.Parallel()
 	s := newShelf()
 	s.add("a", "1")
-	r := rehearse(t, s, resources+"jobs: [{name: j, plan: [{get: a, version: {n: '2'}, trigger: true}]}]")
+	r := rehearse(t, s, resources+"jobs: [{name: j, plan: [{get: a, version: {'n': '2'}, trigger: true}]}]")
 	assert.Empty(t, settled(t, r))
 	_, err := r.Trigger(t.Context(), "j", "ana")
 	require.ErrorContains(t, err, "the pinned version n:2 is not there")
@@ -269,7 +269,7 @@ func TestAGetOrPutThatFailsFailsTheBuild(t *testing.T) {
 		s := newShelf()
 		s.add("a", "1")
 		s.fail[verb] = true
-		r := rehearse(t, s, resources+"jobs: [{name: j, plan: [{get: a, trigger: true}, {put: b, no_get: true, params: {n: '1'}}]}]")
+		r := rehearse(t, s, resources+"jobs: [{name: j, plan: [{get: a, trigger: true}, {put: b, no_get: true, params: {'n': '1'}}]}]")
 		assert.Equal(t, []string{"j#1 failed"}, settled(t, r), verb)
 	}
 }

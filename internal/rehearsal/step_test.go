@@ -112,7 +112,7 @@ func TestHowStepsEnd(t *testing.T) {
 			"plan: [{in_parallel: []}, " + good + "]", rehearsal.Succeeded, []string{"good succeeded"},
 		},
 		"across runs every combination": {
-			"plan: [" + shWith("it", "test $X$Y != b2", "across: [{var: x, values: [a, b]}, {var: y, values: [1, 2]}], params: {X: '((.:x))', Y: '((.:y))'}") + "]",
+			"plan: [" + shWith("it", "test $X$Y != b2", "across: [{var: x, values: [a, b]}, {var: 'y', values: [1, 2]}], params: {X: '((.:x))', 'Y': '((.:y))'}") + "]",
 			rehearsal.Failed,
 			[]string{"it succeeded", "it succeeded", "it succeeded", "it failed"},
 		},
@@ -183,7 +183,7 @@ plan:
   config:
     platform: linux
     outputs: [{name: made, path: some/where}]
-    run: {path: sh, args: [-ec, 'echo one > some/where/f; ln -s f some/where/l; chmod 755 some/where/f; printf "n: 5\n" > some/where/v.yml']}
+    run: {path: sh, args: [-ec, 'echo one > some/where/f; ln -s f some/where/l; chmod 755 some/where/f; printf "\"n\": 5\n" > some/where/v.yml']}
 - task: change
   input_mapping: {in: made}
   output_mapping: {out: changed}
@@ -205,7 +205,7 @@ plan:
         run:
           path: sh
           args: [-ec, 'test "$(cat made/f)" = one; test -x made/f; test -L made/l; test "$N" = 5; test "$M" = "7/hello"; test "$(cat changed/env)" = "step hello 5 {\"x\":[1]} []"; test -z "${A-}"']
-      params: {N: '((.:v.n))', M: '((deep.n))/((word))'}
+      params: {"N": '((.:v.n))', M: '((deep.n))/((word))'}
 `)
 	require.Equal(t, []string{"make succeeded", "change failed", "v succeeded", "look succeeded"}, steps(b), "%v", b)
 }
@@ -230,7 +230,7 @@ func TestWhatAStepLacksIsNamed(t *testing.T) {
 		"{task: t, file: ci/t.yml}": `no step has made the artifact "ci"`,
 		"{task: t, config: {platform: linux, params: {A: ((nope))}, run: {path: sh}}}": "((nope))",
 		"{load_var: v, file: x}":                                                                      `"x" names no file of an artifact`,
-		"{put: a, inputs: [b], params: {n: '1'}}":                                                     `no step has made the artifact "b"`,
+		"{put: a, inputs: [b], params: {'n': '1'}}":                                                     `no step has made the artifact "b"`,
 		"{task: t, timeout: ((word)), config: {platform: linux, run: {path: sh}}}":                    `timeout "hello" is not a valid duration`,
 		"{task: t, across: [{var: x, values: ((word))}], config: {platform: linux, run: {path: sh}}}": "are no list",
 	} {
