@@ -103,19 +103,20 @@ func TestRefusalsOfAServer(t *testing.T) {
 	repo := served(t, server)
 	withLog(t, repo)
 	for _, c := range []struct {
-		fault gittest.Fault
-		want  error
+		fault    gittest.Fault
+		want     error
+		requests int
 	}{
-		{gittest.Fault{Status: http.StatusForbidden}, ErrForbidden},
-		{gittest.Fault{Status: http.StatusNotFound}, ErrNoRepository},
-		{gittest.Fault{Status: http.StatusUnauthorized}, ErrAuth},
+		{gittest.Fault{Status: http.StatusForbidden}, ErrForbidden, 1},
+		{gittest.Fault{Status: http.StatusNotFound}, ErrNoRepository, 2}, // the greeting may be redirected
+		{gittest.Fault{Status: http.StatusUnauthorized}, ErrAuth, 1},
 	} {
 		server.Heal()
 		server.Inject(c.fault)
 		server.Reset()
 		_, err := open(t, Access{URI: repo.URL()}).Refs(t.Context(), mainRef)
 		require.ErrorIs(t, err, c.want)
-		assert.Len(t, server.Requests(), 1)
+		assert.Len(t, server.Requests(), c.requests)
 	}
 	server.Heal()
 	server.Inject(gittest.Fault{Path: gittest.ReceivePack, Status: http.StatusForbidden})
