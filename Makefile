@@ -19,10 +19,11 @@ RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >
 # memory between them, and internal/git, whose tests drive those of the floors below it. In the others it finds nothing:
 # their tests run several programs at once, which share no memory in production. "make storms" has it everywhere, every
 # week. cachix-paths is out because it measures its own memory, of which the race detector takes a lot, and pack because it
-# hashes gigabytes; the tests of internal/git have its goroutines watched. pipelines/taxiway is out because its tests play
+# hashes gigabytes; the tests of internal/git have its goroutines watched. pipelines is out because it only has a lock around
+# ytt, in which the detector would spend its time. pipelines/taxiway is out because its tests play
 # whole pipelines, of which internal/rehearsal has the goroutines.
 CONCURRENT := ^[[:space:]]*go [a-zA-Z]|\.Go\(|sync\.(Mutex|RWMutex|Map|WaitGroup)|atomic\.
-WATCHED = ./internal/git $(filter-out ./resources/cachix-paths ./internal/git/pack ./pipelines/taxiway, $(shell grep -rlE --include='*.go' --exclude='*_test.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u))
+WATCHED = ./internal/git $(filter-out ./resources/cachix-paths ./internal/git/pack ./pipelines ./pipelines/taxiway, $(shell grep -rlE --include='*.go' --exclude='*_test.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u))
 # A package that hangs is ended after this time, which is many times what a slow and busy machine needs.
 TEST_TIMEOUT := 2h
 # -vet=off: "make lint" does it, with more checks.
