@@ -230,7 +230,7 @@ func TestWhatAStepLacksIsNamed(t *testing.T) {
 		"{task: t, file: ci/t.yml}": `no step has made the artifact "ci"`,
 		"{task: t, config: {platform: linux, params: {A: ((nope))}, run: {path: sh}}}": "((nope))",
 		"{load_var: v, file: x}":                                                                      `"x" names no file of an artifact`,
-		"{put: a, inputs: [b], params: {'n': '1'}}":                                                     `no step has made the artifact "b"`,
+		"{put: a, inputs: [b], params: {'n': '1'}}":                                                   `no step has made the artifact "b"`,
 		"{task: t, timeout: ((word)), config: {platform: linux, run: {path: sh}}}":                    `timeout "hello" is not a valid duration`,
 		"{task: t, across: [{var: x, values: ((word))}], config: {platform: linux, run: {path: sh}}}": "are no list",
 	} {
