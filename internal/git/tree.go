@@ -12,9 +12,6 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git/pack"
 )
 
-// maxTreeDepth ends the reading of trees that hold themselves over and over.
-const maxTreeDepth = 4096
-
 // Lookup gives what is at a path of a tree. There may be nothing:
 // fs.ErrNotExist.
 func (s *Store) Lookup(ctx context.Context, tree Hash, name string) (Entry, error) {
@@ -59,8 +56,8 @@ func (w *walker) walk(ctx context.Context, tree Hash, dir string, depth int) err
 	if tree.IsZero() {
 		return nil
 	}
-	if depth > maxTreeDepth {
-		return pack.Over("the tree", int64(depth), maxTreeDepth, "folders in each other, or more")
+	if depth > pack.MaxTreeDepth {
+		return pack.Over("the tree", int64(depth), pack.MaxTreeDepth, "folders in each other, or more")
 	}
 	entries, err := w.store.Tree(ctx, tree)
 	if err != nil {
@@ -70,7 +67,7 @@ func (w *walker) walk(ctx context.Context, tree Hash, dir string, depth int) err
 		return pack.Over("the commit", w.seen, pack.MaxFiles, "files and folders, or more")
 	}
 	for _, e := range entries {
-		p := below(dir, e.Name)
+		p := object.Below(dir, e.Name)
 		if e.Mode != filemode.Dir {
 			err = w.visit(p, e)
 		} else if w.descend(p) {
@@ -81,14 +78,6 @@ func (w *walker) walk(ctx context.Context, tree Hash, dir string, depth int) err
 		}
 	}
 	return nil
-}
-
-// below joins as it is written: names like ".." are for others to refuse.
-func below(dir, name string) string {
-	if dir == "" {
-		return name
-	}
-	return dir + "/" + name
 }
 
 // Diff visits every path that differs between two trees and is not a folder,
@@ -111,8 +100,8 @@ func (d *differ) trees(ctx context.Context, before, after Hash, dir string, dept
 	if before == after {
 		return nil
 	}
-	if depth > maxTreeDepth {
-		return pack.Over("the tree", int64(depth), maxTreeDepth, "folders in each other, or more")
+	if depth > pack.MaxTreeDepth {
+		return pack.Over("the tree", int64(depth), pack.MaxTreeDepth, "folders in each other, or more")
 	}
 	a, err := d.store.entries(ctx, before)
 	if err != nil {
@@ -163,7 +152,7 @@ func (d *differ) entry(ctx context.Context, x, y *Entry, dir string, depth int) 
 			after, isFolder = y.Hash, true
 		}
 	}
-	p := below(dir, name)
+	p := object.Below(dir, name)
 	if !isFolder {
 		return d.visit(p, x, y)
 	}

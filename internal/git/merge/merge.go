@@ -65,12 +65,8 @@ func (s store) keep(c *object.Commit) *object.Commit {
 	return c
 }
 
-// maxDepth ends the reading of trees that hold themselves over and over; maxMerged bounds the bytes of merged files,
-// which are kept in memory.
-const (
-	maxDepth  = 4096
-	maxMerged = 64 << 20
-)
+// maxMerged bounds the bytes of merged files, which are kept in memory.
+const maxMerged = 64 << 20
 
 // maxNested bounds how often histories may have been merged into each other for one merge.
 const maxNested = 16
@@ -180,8 +176,8 @@ func (m *treeMerge) conflict(path, format string, args ...any) {
 }
 
 func (m *treeMerge) dir(ctx context.Context, trees [sides]object.Hash, dir string, depth int) (*mergedFolder, error) {
-	if depth > maxDepth {
-		return nil, pack.Over("the tree", int64(depth), maxDepth, "folders in each other, or more")
+	if depth > pack.MaxTreeDepth {
+		return nil, pack.Over("the tree", int64(depth), pack.MaxTreeDepth, "folders in each other, or more")
 	}
 	files, folders := map[string]*[sides]object.Entry{}, map[string]*[sides]object.Hash{}
 	for side, tree := range trees {
@@ -203,12 +199,12 @@ func (m *treeMerge) dir(ctx context.Context, trees [sides]object.Hash, dir strin
 	}
 	out := &mergedFolder{}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if f := m.file(*files[name], below(dir, name)); f != nil {
+		if f := m.file(*files[name], object.Below(dir, name)); f != nil {
 			out.entries = append(out.entries, f)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(folders)) {
-		f, err := m.folder(ctx, *folders[name], name, below(dir, name), depth)
+		f, err := m.folder(ctx, *folders[name], name, object.Below(dir, name), depth)
 		if err != nil {
 			return nil, err
 		}
@@ -434,12 +430,4 @@ func (s store) entries(ctx context.Context, tree object.Hash) ([]object.Entry, e
 		return nil, nil
 	}
 	return s.Tree(ctx, tree)
-}
-
-// below joins as it is written.
-func below(dir, name string) string {
-	if dir == "" {
-		return name
-	}
-	return dir + "/" + name
 }

@@ -122,3 +122,11 @@ func CheckRef(ref string) error {
 func CleanPath(p string) bool {
 	return p != "" && path.Clean(p) == p && !strings.HasPrefix(p, "/") && p != ".." && !strings.HasPrefix(p, "../")
 }
+
+// Below joins a folder's path and a name as they are written: names like ".." are for others to refuse.
+func Below(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
+}

@@ -27,6 +27,9 @@ const (
 	// MaxWhole is the size in bytes of an object that is read as a whole: a commit, a
 	// tree, a tag, or a file that is parsed. Files that are delivered are streamed.
 	MaxWhole = 32 << 20
+
+	// MaxTreeDepth ends the reading of trees that hold themselves over and over: folders in each other.
+	MaxTreeDepth = 4096
 	// MaxFiles is how many files and folders of one commit are looked at or delivered.
 	// Ten trees of a few bytes can stand for billions of them.
 	MaxFiles = 500_000
