@@ -21,11 +21,7 @@ var parts embed.FS
 
 // Page is the board as one file of HTML that needs nothing besides. It is the same for the same board.
 func (b *Board) Page() ([]byte, error) {
-	style, err := part("page.css")
-	if err != nil {
-		return nil, err
-	}
-	script, err := part("page.js")
+	style, script, err := styleAndScript()
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +61,15 @@ func (b *Board) WriteFile(name string) error {
 	}
 	const everybodyReads = 0o644
 	return os.WriteFile(name, page, everybodyReads)
+}
+
+// styleAndScript are what the page has of its own.
+func styleAndScript() (style, script string, err error) {
+	if style, err = part("page.css"); err != nil {
+		return "", "", err
+	}
+	script, err = part("page.js")
+	return style, script, err
 }
 
 func part(name string) (string, error) {

@@ -49,11 +49,7 @@ type shown struct {
 
 // NewServer serves the repository, which the server uses alone from then on.
 func NewServer(r *Repository) (*Server, error) {
-	style, err := part("page.css")
-	if err != nil {
-		return nil, err
-	}
-	script, err := part("page.js")
+	style, script, err := styleAndScript()
 	if err != nil {
 		return nil, err
 	}
