@@ -58,6 +58,7 @@ func mutations() []mutation {
 		{books, "release", "    - get: shop-latest-image\n      passed:\n      - release\n", "    - get: shop-latest-image\n", `which may come from different builds`},
 		{books, "release", "      passed:\n      - open-promote-rc-pr\n", "      passed:\n      - release\n", `release waits for release`},
 		{bank, "deployments", "  - put: lana-bank-gcp-volcano-qa-out\n", "  - put: lana-bank-gcp-volcano-production-out\n", `but "lana-bank-gcp-volcano-qa", which delivers what it records, has`},
+		{bank, "release", "groups:\n- name: lana-bank\n  jobs:\n  - '*'\n", "groups:\n- name: lana-bank\n  jobs:\n  - 'build-*'\n", `job "release" is in no group`},
 		// loops
 		{bank, "release", "- put: promote-rc-pr\n", "- put: promote-rc\n", "its version starts the job that waits for a person to merge it"},
 		{bank, "release", "    branch: version\n", "    branch: main\n", "each version starts everything again"},

@@ -329,9 +329,10 @@ func TestPrepareTask(t *testing.T) {
 	t.Parallel()
 	git := map[string]string{"git": `case "$1" in rev-parse) echo c0ffee ;; show) echo 2026-11-24T10:00:00+00:00 ;; esac`, "cp": `mkdir -p prepared build && exec /bin/cp "$@"`}
 	dir, out, err := runTask(t, "prepare.sh", git, map[string]string{"app/.env": "", "../version/version": "1.2.3-rc.1"},
-		"SOURCE=https://example.org/acme/shop", `COMMAND=echo "V=$VERSION" >>app/.env`)
+		"SOURCE=https://example.org/acme/shop", `COMMAND=echo "V=$VERSION" >>app/.env`, "TITLE=v{version} of the shop, {version}")
 	require.NoError(t, err, out)
 	for file, want := range map[string]string{
+		"build/title":   "v1.2.3-rc.1 of the shop, 1.2.3-rc.1\n",
 		"repo/app/.env": "", "prepared/app/.env": "V=1.2.3-rc.1\n",
 		"build/args": "VERSION=1.2.3-rc.1\nCOMMITHASH=c0ffee\nBUILDTIME=2026-11-24T10:00:00+00:00\n",
 		"build/labels": "org.opencontainers.image.version=1.2.3-rc.1\norg.opencontainers.image.revision=c0ffee\n" +
@@ -380,6 +381,7 @@ func TestCandidateTask(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "promote-rc", "candidate"), []byte(candidate), 0o644))
 	run("bash", "-c", string(script))
 	assert.Equal(t, candidate, run("git", "-C", "source", "rev-parse", "HEAD"))
+	assert.Equal(t, candidate, run("cat", "source/.git/ref"))
 }
 
 // A task that needs the version, or the commit, fails where either cannot be read, and does nothing with half of it.

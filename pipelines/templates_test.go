@@ -218,6 +218,8 @@ func TestTemplatesRefuse(t *testing.T) {
 		{"go-service", "release", "  access_token: ((weatherd.token))", "  api_url: https://github.example/api/v3", "acme-tools/weatherd needs an access_token, or an app_id and app_private_key"},
 		{"go-service", "release", "  access_token: ((weatherd.token))", `  app_id: "1"`, "has an app_id and no app_private_key"},
 		{"go-service", "release", "- name: test\n", "- name: Test\n", "must be: a name in lower case"},
+		{"go-service", "release", "\ntypes:", "\nrelease: {title: v1}\n\ntypes:", "must be: a text with {version} in it"},
+		{"go-service", "release", "\ntypes:", "\ngroups: [{name: all}]\n\ntypes:", "groups[0].jobs\n    - is required"},
 		{"go-service", "release", "tools: *go", "- name: test\n  image: *go\n  command: go vet ./...\n\ntools: *go", "tests: two are called test"},
 		{"go-service", "release", "initial_version: 0.1.0", "no_bump: keep", `must be: one of ["fail", "patch"]`},
 		{"go-service", "release", "\nbuild:\n  image:\n    repository: concourse/oci-build-task\n    tag: 0.11.1", "\nbuild:", "build.image is missing"},

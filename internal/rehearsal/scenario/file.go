@@ -235,6 +235,7 @@ type ExpectImage struct {
 type ExpectRelease struct {
 	Repository string   `yaml:"repository"`
 	Tag        string   `yaml:"tag"`
+	Title      string   `yaml:"title"`
 	Notes      []string `yaml:"notes"`
 	Assets     []string `yaml:"assets"`
 	Prerelease bool     `yaml:"prerelease"`

@@ -314,6 +314,9 @@ func (p player) releases(ctx context.Context, v *verdict, wanted []ExpectRelease
 		if got.Draft {
 			v.add("release %s of %s is a draft", w.Tag, w.Repository)
 		}
+		if w.Title != "" && got.Title != w.Title {
+			v.add("release %s of %s should be titled %q, and is titled %q", w.Tag, w.Repository, w.Title, got.Title)
+		}
 		if got.Prerelease != w.Prerelease {
 			v.add("release %s of %s has prerelease: %v", w.Tag, w.Repository, got.Prerelease)
 		}

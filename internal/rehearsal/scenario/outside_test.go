@@ -125,6 +125,7 @@ func TestWhatIsNotOutside(t *testing.T) {
 		`{releases: [{repository: deployments, tag: 1.1.0}]}`:                         "is a draft",
 		`{releases: [{repository: deployments, tag: 1.0.0, notes: [Fixes]}]}`:         `should say "Fixes"`,
 		`{releases: [{repository: deployments, tag: 1.0.0, assets: [lib]}]}`:          "lacks lib",
+		`{releases: [{repository: deployments, tag: 1.0.0, title: One}]}`:             `should be titled "One", and is titled ""`,
 		`{releases: [{repository: deployments, tag: 1.0.0, prerelease: true}]}`:       "has prerelease: false",
 		`{statuses: [{repository: deployments, commit: x, states: {ci: failure}}]}`:   `and should be "failure"`,
 		`{pulls: [{branch: work, checks: {nextest: success}}]}`:                       `check nextest of the pull request of work is "failure", and should be "success"`,

@@ -142,6 +142,9 @@ func TestGitBranch(t *testing.T) {
 	delete(source, "paths")
 	source["ignore_paths"] = []string{"docs"}
 	assert.Len(t, d.check(t, from), 3)
+	delete(source, "ignore_paths")
+	source["commit_filter"] = map[string]any{"exclude": []string{"^docs: t", "^quiet"}}
+	assert.Len(t, d.check(t, from), 3, "one line of the message begins so")
 	from.Version = rehearsal.Version{"ref": "0123456789012345678901234567890123456789"}
 	assert.Equal(t, []rehearsal.Version{{"ref": three}}, d.check(t, from), "history was rewritten")
 }

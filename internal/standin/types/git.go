@@ -16,7 +16,7 @@ import (
 )
 
 // Git stands in for the resource type git, through the git program. It knows a
-// branch with paths, ignore_paths and tag_filter; a get with depth and tags; a
+// branch with paths, ignore_paths, commit_filter.exclude and tag_filter; a get with depth and tags; a
 // put of a clone, rebased or tagged where that is asked for. Commits marked
 // [ci skip] are no versions, unless that is switched off.
 type Git struct {
@@ -31,6 +31,7 @@ type gitSource struct {
 	Branch        string    `json:"branch"`
 	Paths         []string  `json:"paths"`
 	IgnorePaths   []string  `json:"ignore_paths"`
+	CommitFilter  gitFilter `json:"commit_filter"`
 	TagFilter     string    `json:"tag_filter"`
 	FetchTags     bool      `json:"fetch_tags"`
 	DisableCISkip bool      `json:"disable_ci_skip"`
@@ -43,6 +44,11 @@ type gitSource struct {
 	Username             string `json:"username"`
 	Password             string `json:"password"`
 	SkipSSLVerification  bool   `json:"skip_ssl_verification"`
+}
+
+// gitFilter has patterns of grep, of which none may match a line of a commit's message.
+type gitFilter struct {
+	Exclude []string `json:"exclude"`
 }
 
 type gitPair struct {
@@ -117,9 +123,12 @@ func gitCheck(ctx context.Context, c container, source gitSource, from rehearsal
 	if source.TagFilter != "" {
 		return c.tagVersions(ctx, dir, source, from)
 	}
-	list := []string{"rev-list", "--first-parent"}
+	list := []string{"rev-list", "--first-parent", "--invert-grep"}
+	for _, pattern := range source.CommitFilter.Exclude {
+		list = append(list, "--grep="+pattern)
+	}
 	if !source.DisableCISkip {
-		list = append(list, "--invert-grep", "--extended-regexp", "--regexp-ignore-case", `--grep=\[ci\s*skip\]`, `--grep=\[skip\s*ci\]`)
+		list = append(list, `--grep=\[ci\sskip\]`, `--grep=\[skip\sci\]`)
 	}
 	known := from["ref"] != ""
 	if known {

@@ -4,3 +4,4 @@ set -euo pipefail
 
 cp -a repo/. source
 git -C source checkout --quiet --detach "$(cat promote-rc/candidate)"
+git -C source rev-parse HEAD >source/.git/ref # as a get of that commit has it
