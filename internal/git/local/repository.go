@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing/format/config"
-
 	"github.com/taxiway-ci/taxiway/internal/fault"
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
@@ -203,22 +201,21 @@ func (l *Repository) readConfig() error {
 	if ignoreMissing(err) != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	c := config.New()
-	if err := config.NewDecoder(bytes.NewReader(text)).Decode(c); err != nil {
+	settings, err := parseConfig(string(text))
+	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	extensions := c.Section("extensions")
-	if format := extensions.Option("objectFormat"); format != "" && !strings.EqualFold(format, "sha1") {
+	if format := settings["extensions.objectformat"]; format != "" && !strings.EqualFold(format, "sha1") {
 		return fmt.Errorf("the repository names its objects by %s; only sha1 is supported", format)
 	}
-	if format := extensions.Option("refStorage"); format != "" && !strings.EqualFold(format, "files") {
+	if format := settings["extensions.refstorage"]; format != "" && !strings.EqualFold(format, "files") {
 		return fmt.Errorf("the repository keeps its refs in the format %s, which is not supported; convert it with: git refs migrate --ref-format=files", format)
 	}
-	l.partial = extensions.Option("partialClone") != ""
-	for _, remote := range c.Section("remote").Subsections {
-		l.partial = l.partial || remote.Option("promisor") == "true"
+	l.partial = settings["extensions.partialclone"] != ""
+	for key, value := range settings {
+		l.partial = l.partial || value == "true" && strings.HasPrefix(key, "remote.") && strings.HasSuffix(key, ".promisor")
 	}
-	l.origin = c.Section("remote").Subsection("origin").Option("url")
+	l.origin = settings["remote.origin.url"]
 	return nil
 }
 
