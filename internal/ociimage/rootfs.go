@@ -85,9 +85,8 @@ func archive(nodes []node, created time.Time) ([]byte, error) {
 	return buffer.Bytes(), nil
 }
 
-// rootCertificates is the PEM file of the Mozilla roots that are compiled into the programs. Roots with a condition (trusted
-// only for certificates issued before a day) are left out: a PEM file cannot carry the condition, and where the file is
-// present it replaces the compiled-in roots.
+// rootCertificates is the PEM file of the Mozilla roots. Roots with a condition (trusted only for certificates issued before
+// a day) are left out: a PEM file cannot carry the condition.
 func rootCertificates() ([]byte, error) {
 	var buffer bytes.Buffer
 	for root := range bundle.Roots() {
