@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -259,14 +260,36 @@ func TestTheResourcesImagesAreSmallAndTheirProgramsAnswer(t *testing.T) {
 				command, err := room.Command(t.Context(), work, argv...)
 				require.NoError(t, err)
 				command.Stdin = strings.NewReader(`{"source": {"brnach": "main"}}`)
+				command.Env = append(command.Env, "GODEBUG=inittrace=1")
 				var stdout, stderr bytes.Buffer
 				command.Stdout, command.Stderr = &stdout, &stderr
 				require.Error(t, command.Run())
 				assert.Empty(t, stdout.String())
 				assert.Contains(t, stderr.String(), `unknown key "brnach"`, "%s %s", image.Definition.Type, verb)
+				startsFast(t, stderr.String())
 			}
 		})
 	}
+}
+
+// A program starts once for each check of each resource, so what it does before main counts: the runtime says what each
+// package allocates to begin. A pattern that a package compiles for itself costs hundreds, which it may do when it is used.
+func startsFast(t *testing.T, trace string) {
+	t.Helper()
+	own, all := 0, 0
+	trace = trace[max(0, strings.LastIndex(trace, "init runtime @")):] // before it is what opened the room
+	for _, line := range regexp.MustCompile(`(?m)^init (\S+) .* (\d+) allocs$`).FindAllStringSubmatch(trace, -1) {
+		allocated, err := strconv.Atoi(line[2])
+		require.NoError(t, err)
+		all += allocated
+		if strings.HasPrefix(line[1], "github.com/taxiway-ci/taxiway/") {
+			own += allocated
+		}
+	}
+	assert.NotZero(t, all)
+	t.Logf("allocations before main: %d, of which the project's packages %d", all, own)
+	assert.LessOrEqual(t, own, 50, "allocations of the project's packages before main")
+	assert.LessOrEqual(t, all, 3000, "allocations of all packages before main")
 }
 
 // The way of a change through both programs, each alone in the root of its image with a repository beside it.

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -62,11 +63,11 @@ func withoutVersion(data []byte) []byte {
 }
 
 // yamlLine is where yaml.v3 puts the line in its errors.
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
+var yamlLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^yaml: line (\d+): `) })
 
 func (d document) syntax(err error) error {
 	text := err.Error()
-	if at := yamlLine.FindStringSubmatch(text); at != nil {
+	if at := yamlLine().FindStringSubmatch(text); at != nil {
 		return fmt.Errorf("%s:%s: not YAML: %s", d.path, at[1], text[len(at[0]):])
 	}
 	return fmt.Errorf("%s: not YAML: %s", d.path, strings.TrimPrefix(text, "yaml: "))

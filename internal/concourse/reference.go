@@ -50,12 +50,12 @@ func references(key string, value any, set func(any)) []*reference {
 	return found
 }
 
-var parentheses = regexp.MustCompile(`\(\([^()]*\)\)`)
+var parentheses = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\(\([^()]*\)\)`) })
 
 // samples are values of every kind that a resource type takes. One of them fits almost every key.
 func (r *reference) samples(keys *sampleKeys) []any {
 	if !strings.HasPrefix(r.text, "((") || !strings.HasSuffix(r.text, "))") || strings.Count(r.text, "((") > 1 {
-		return []any{parentheses.ReplaceAllString(r.text, "x"), parentheses.ReplaceAllString(r.text, "1")}
+		return []any{parentheses().ReplaceAllString(r.text, "x"), parentheses().ReplaceAllString(r.text, "1")}
 	}
 	return []any{
 		"x", "https://host.invalid/owner/name.git", "git@host.invalid:owner/name.git", "owner/name", "1", "true", "false", "1.2.3", "1h",

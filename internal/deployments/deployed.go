@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -214,12 +215,12 @@ func (s Source) Person(c *git.Commit) string {
 }
 
 // pullNumber is what a forge adds to the first line of a merge or a squash.
-var pullNumber = regexp.MustCompile(`^Merge pull request #(\d+) |\(#(\d+)\)\s*$`)
+var pullNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^Merge pull request #(\d+) |\(#(\d+)\)\s*$`) })
 
 // PullOf is the number of the pull request that a commit merged, as its message says; "" for none.
 func PullOf(c *git.Commit) string {
 	subject, _, _ := strings.Cut(c.Message, "\n")
-	if found := pullNumber.FindStringSubmatch(subject); found != nil {
+	if found := pullNumber().FindStringSubmatch(subject); found != nil {
 		return found[1] + found[2]
 	}
 	return ""

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -36,7 +37,7 @@ var errNoCommit = errors.New("not a commit")
 var errOffBranch = errors.New("is not on branch")
 
 // shortCommit is what a person copies from `git log --oneline`.
-var shortCommit = regexp.MustCompile(`^[0-9a-fA-F]{7,40}$`)
+var shortCommit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-fA-F]{7,40}$`) })
 
 // gate resolves the gate of an environment: a commit, a short commit, a tag, a
 // branch or HEAD. It must lie on the branch.
@@ -97,7 +98,7 @@ func (r *Repository) resolve(ctx context.Context, v *View, name string) (git.Has
 	if h, ok := parseHash(name); ok {
 		return h, nil
 	}
-	if shortCommit.MatchString(name) {
+	if shortCommit().MatchString(name) {
 		h, err := r.byPrefix(ctx, v.Head.Hash, strings.ToLower(name))
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return h, err

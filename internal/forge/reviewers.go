@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/google/go-github/v88/github"
 )
@@ -13,7 +14,9 @@ import (
 const maxReviewers = 15
 
 // reviewer is a login name, or a team as owner/team.
-var reviewer = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(\[bot\])?$|^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$`)
+var reviewer = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(\[bot\])?$|^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$`)
+})
 
 // CheckReviewers returns an error that names the first reviewer that GitHub would refuse for a pull request of
 // repository, which is owner/name.
@@ -21,7 +24,7 @@ func CheckReviewers(reviewers []string, repository string) error {
 	owner, _, _ := strings.Cut(repository, "/")
 	for i, r := range reviewers {
 		switch of, team, isTeam := strings.Cut(r, "/"); {
-		case !reviewer.MatchString(r):
+		case !reviewer().MatchString(r):
 			return fmt.Errorf("reviewers[%d]: %q is not a login name (ana) or a team (%s/deployers)", i, r, owner)
 		case isTeam && !equalFold(of, owner):
 			return fmt.Errorf("reviewers[%d]: %s is a team of %s, and the repository belongs to %s: write %s/%s", i, r, of, owner, owner, team)

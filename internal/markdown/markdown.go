@@ -11,6 +11,7 @@ package markdown
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/taxiway-ci/taxiway/internal/visible"
@@ -85,21 +86,23 @@ const gap = "\u200b"
 
 var (
 	// A mention is an @ that no letter or digit precedes, before a name in whatever markup.
-	mention = regexp.MustCompile("(^|[^0-9A-Za-z])@([*_~`\\\\]*[0-9A-Za-z])")
+	mention = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("(^|[^0-9A-Za-z])@([*_~`\\\\]*[0-9A-Za-z])") })
 	// A closing keyword counts before a reference, with or without a colon and whatever markup.
-	closing = regexp.MustCompile("(?i)\\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)([\\s:*_~`\\[\\\\" + gap + "]*(?:(?:[\\w.-]+/[\\w.-]+)?#[0-9]|GH-[0-9]|https?://\\S+/(?:issues|pull)/[0-9]))")
+	closing = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile("(?i)\\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)([\\s:*_~`\\[\\\\" + gap + "]*(?:(?:[\\w.-]+/[\\w.-]+)?#[0-9]|GH-[0-9]|https?://\\S+/(?:issues|pull)/[0-9]))")
+	})
 	// A reference is the number of an issue.
-	reference = regexp.MustCompile(`(?i)(#|\bGH-)(\d)`)
+	reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)(#|\bGH-)(\d)`) })
 )
 
 // quiet makes mentions and closing keywords text like any other, and references too.
 func quiet(s string, references bool) string {
-	s = closing.ReplaceAllString(s, "${1}"+gap+"${2}")
+	s = closing().ReplaceAllString(s, "${1}"+gap+"${2}")
 	for range 2 { // neighbours share the character between them
-		s = mention.ReplaceAllString(s, "${1}@"+gap+"${2}")
+		s = mention().ReplaceAllString(s, "${1}@"+gap+"${2}")
 	}
 	if references {
-		s = reference.ReplaceAllString(s, "${1}"+gap+"${2}")
+		s = reference().ReplaceAllString(s, "${1}"+gap+"${2}")
 	}
 	return s
 }
@@ -129,7 +132,7 @@ func inline(s string) string {
 			b.WriteString("&lt;")
 			i++
 			continue
-		case c == '&' && entity.MatchString(s[i:]):
+		case c == '&' && entity().MatchString(s[i:]):
 			b.WriteString("&amp;")
 			i++
 			continue
@@ -177,21 +180,25 @@ func isPunctuation(c byte) bool {
 	return c > ' ' && c < 0x7f && (('0' > c || c > '9') && ('A' > c || c > 'Z') && ('a' > c || c > 'z'))
 }
 
-var entity = regexp.MustCompile(`^&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]*);`)
+var entity = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]*);`)
+})
 
 var (
 	// What begins something else than a paragraph where a line or an item of a list begins: a heading,
 	// a quotation, a list, a block of code, a rule or the underline of a heading, a box to tick, a table.
-	block = regexp.MustCompile(`^(?:#{1,6}(?: |$)|>|[-+*](?: |$)|~~~|(?:\* *){3,}$|(?:_ *){3,}$|(?:- *)+$|=+$|\[[ xX]\]|\|)`)
+	block = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:#{1,6}(?: |$)|>|[-+*](?: |$)|~~~|(?:\* *){3,}$|(?:_ *){3,}$|(?:- *)+$|=+$|\[[ xX]\]|\|)`)
+	})
 	// A numbered list.
-	numbered = regexp.MustCompile(`^\d{1,9}([.)](?: |$))`)
+	numbered = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d{1,9}([.)](?: |$))`) })
 )
 
 func escapeStart(s string) string {
-	if block.MatchString(s) {
+	if block().MatchString(s) {
 		return `\` + s
 	}
-	return numbered.ReplaceAllStringFunc(s, func(start string) string {
+	return numbered().ReplaceAllStringFunc(s, func(start string) string {
 		mark := strings.IndexAny(start, ".)")
 		return start[:mark] + `\` + start[mark:]
 	})

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // images: every image is pinned, so that what ran yesterday runs today. One that many tasks use is reported once.
@@ -34,7 +35,7 @@ func moving() []string {
 }
 
 // shortVersion is a version without its last part.
-var shortVersion = regexp.MustCompile(`^v?\d+(\.\d+)?$`)
+var shortVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^v?\d+(\.\d+)?$`) })
 
 func (l *linter) pinned(what string, line int, kind string, source, version Value) {
 	if kind != "registry-image" && kind != "docker-image" {
@@ -58,7 +59,7 @@ func (l *linter) pinned(what string, line int, kind string, source, version Valu
 		why = "no tag, which means latest"
 	case slices.Contains(moving(), text), strings.HasPrefix(text, "latest-"), strings.HasSuffix(text, "-latest"):
 		why = "the tag " + quote(text) + ", which moves"
-	case shortVersion.MatchString(text):
+	case shortVersion().MatchString(text):
 		why = "the tag " + quote(text) + ", which moves with every small release"
 	}
 	image := textOf(source.Field("repository")) + ":" + text

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // secrets: what only the credential manager should know is a ((reference)).
@@ -83,29 +84,33 @@ func (l *linter) plainTexts(what string, run Run) {
 // path of a file that holds it, an operator of another tool that fills it in, like (( grab x )), or the word
 // that GitHub takes as the password of a user name that is the token.
 func standsForSecret(text string) bool {
-	return text == "x-oauth-basic" || secretPath.MatchString(text) || strings.HasPrefix(text, "(( ") && strings.HasSuffix(text, " ))")
+	return text == "x-oauth-basic" || secretPath().MatchString(text) || strings.HasPrefix(text, "(( ") && strings.HasSuffix(text, " ))")
 }
 
 // secretPath is an absolute path of at least two parts, or one below the current folder or home.
-var secretPath = regexp.MustCompile(`^(~|\.{1,2}|/[\w.-]+)(/[\w.-]+)+$`)
+var secretPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(~|\.{1,2}|/[\w.-]+)(/[\w.-]+)+$`) })
 
 // secretName goes by the last word of a key: github_token is one, token_url and access_key_id are none.
-func secretName(key string) bool { return secretKey.MatchString(key) }
+func secretName(key string) bool { return secretKey().MatchString(key) }
 
 var (
-	secretKey = regexp.MustCompile(`(?i)(^|[_\-.])(password|passwd|passphrase|secret|token|private_key|secret_key|secret_access_key|api_key|credentials|kubeconfig|app_private_key)$`)
+	secretKey = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)(^|[_\-.])(password|passwd|passphrase|secret|token|private_key|secret_key|secret_access_key|api_key|credentials|kubeconfig|app_private_key)$`)
+	})
 	// tokens begin in a way of their own for exactly this purpose.
-	secretText = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}|` +
-		`\bglpat-[\w-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bxox[abprs]-[\w-]{10,}|hooks\.slack\.com/services/T\w+/B\w+/\w{8,}`)
+	secretText = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}|` +
+			`\bglpat-[\w-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bxox[abprs]-[\w-]{10,}|hooks\.slack\.com/services/T\w+/B\w+/\w{8,}`)
+	})
 	// urlPassword is the password of a URL.
-	urlPassword = regexp.MustCompile(`^[a-z+]+://[^/@:\s]*:([^/@\s]+)@`)
+	urlPassword = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z+]+://[^/@:\s]*:([^/@\s]+)@`) })
 )
 
 // secretLooks recognises what services give out: key blocks, and tokens that begin in a way of their own.
 func secretLooks(text string) bool {
-	if secretText.MatchString(text) {
+	if secretText().MatchString(text) {
 		return true
 	}
-	m := urlPassword.FindStringSubmatch(text)
+	m := urlPassword().FindStringSubmatch(text)
 	return len(m) > 1 && !strings.Contains(m[1], "((") && !strings.HasPrefix(m[1], "$")
 }

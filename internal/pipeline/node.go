@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -74,11 +75,11 @@ func oldRef(key *yaml.Node) (name string, ok bool) {
 	return key.Content[0].Value, key.Content[0].Kind == yaml.ScalarNode
 }
 
-var lineInText = regexp.MustCompile(`line (\d+)`)
+var lineInText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`line (\d+)`) })
 
 // lineOf finds the line in the YAML parser's message, which is the only place it is in.
 func lineOf(err error) int {
-	m := lineInText.FindStringSubmatch(err.Error())
+	m := lineInText().FindStringSubmatch(err.Error())
 	if m == nil {
 		return 0
 	}

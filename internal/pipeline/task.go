@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"regexp"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -58,7 +59,7 @@ func (r *report) taskConfig(n *yaml.Node) *TaskConfig {
 }
 
 // memoryLimit is as fly reads it (atc/container_limits.go).
-var memoryLimit = regexp.MustCompile(`(?i)^\d+([KMG]i?B?)?$`)
+var memoryLimit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^\d+([KMG]i?B?)?$`) })
 
 // limits are those of a container: cpu is a number, memory a number of bytes or a text with a unit.
 func (r *report) limits(m *mapping) Value {
@@ -66,7 +67,7 @@ func (r *report) limits(m *mapping) Value {
 	if cpu := v.Field("cpu"); !cpu.IsZero() && cpu.node.ShortTag() != "!!int" && cpu.node.ShortTag() != "!!float" {
 		r.errorf(cpu.Line(), "wrong-type", "", "cpu of container_limits must be a number, this is a %s", kindName(cpu.node))
 	}
-	if text, ok := v.Field("memory").Text(); ok && !memoryLimit.MatchString(text) {
+	if text, ok := v.Field("memory").Text(); ok && !memoryLimit().MatchString(text) {
 		r.errorf(v.Field("memory").Line(), "wrong-type", "write it like 512MB or 2GiB", "memory of container_limits cannot be read: %s", quote(text))
 	}
 	return v

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -82,7 +83,7 @@ func FirstOf(lookups ...Lookup) Lookup {
 var ErrUndefined = errors.New("undefined variable")
 
 // reference is Concourse's own pattern (vars/template.go): anything else between parentheses is plain text.
-var reference = regexp.MustCompile(`\(\(((?:[-/.\w\pL]+:)?[-/.:@"\w\pL]+)\)\)`)
+var reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\(\(((?:[-/.\w\pL]+:)?[-/.:@"\w\pL]+)\)\)`) })
 
 // Refs are the references in a text, in order, repeated ones included. Malformed ones are left out.
 func Refs(text string) []Ref {
@@ -90,7 +91,7 @@ func Refs(text string) []Ref {
 		return nil
 	}
 	var refs []Ref
-	for _, m := range reference.FindAllStringSubmatch(text, -1) {
+	for _, m := range reference().FindAllStringSubmatch(text, -1) {
 		if r, err := ParseRef(m[1]); err == nil {
 			refs = append(refs, r)
 		}
@@ -100,12 +101,12 @@ func Refs(text string) []Ref {
 
 // HasRef tells whether a text holds a reference.
 func HasRef(text string) bool {
-	return strings.Contains(text, "((") && reference.MatchString(text)
+	return strings.Contains(text, "((") && reference().MatchString(text)
 }
 
 // IsRef tells whether a text is one reference and nothing else, so that its value may be of any type.
 func IsRef(text string) bool {
-	return strings.HasPrefix(text, "((") && reference.FindString(text) == text
+	return strings.HasPrefix(text, "((") && reference().FindString(text) == text
 }
 
 // ParseRef reads the text between (( and )). Quotes keep dots and colons inside one part: (("a.b".c)).
@@ -237,7 +238,7 @@ func (in *interpolator) scalar(n *yaml.Node) (*yaml.Node, error) {
 		return v.node, nil
 	}
 	var failed error
-	filled := reference.ReplaceAllStringFunc(n.Value, func(m string) string {
+	filled := reference().ReplaceAllStringFunc(n.Value, func(m string) string {
 		data, ok, err := in.find(m[2 : len(m)-2])
 		if err == nil && ok {
 			switch data.(type) {

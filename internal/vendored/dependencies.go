@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -18,7 +19,7 @@ type dependency struct {
 }
 
 // exactVersion is one that a registry has only once.
-var exactVersion = regexp.MustCompile(`^v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$`)
+var exactVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$`) })
 
 // undeployable is why the copy of a Helm chart could not be deployed as it was tested, one line for each dependency;
 // nil where the copy itself is not a chart, or has all it needs.
@@ -98,7 +99,7 @@ func (d dependency) unlocked(locked []dependency) string {
 	if len(locked) > 0 {
 		return "Chart.lock does not have it; run helm dependency update and commit Chart.lock"
 	}
-	if exactVersion.MatchString(d.Version) {
+	if exactVersion().MatchString(d.Version) {
 		return ""
 	}
 	return fmt.Sprintf("version %q may be another one at each deployment; run helm dependency update and commit Chart.lock", d.Version)
@@ -112,7 +113,7 @@ func (d dependency) inCharts(files map[string]File) bool {
 	for name := range files {
 		version, packed := strings.CutPrefix(name, "charts/"+d.Name+"-")
 		version, archive := strings.CutSuffix(version, ".tgz")
-		if packed && archive && exactVersion.MatchString(version) {
+		if packed && archive && exactVersion().MatchString(version) {
 			return true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Scope is what an expression is evaluated in.
@@ -92,7 +93,9 @@ func Condition(text string, in Scope) (Value, error) {
 	return both(in.Status("success"), v), nil
 }
 
-var word = regexp.MustCompile(`^(?:'(?:[^']|'')*'|[A-Za-z_][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)?|&&|\|\||[=!<>]=|[!<>().,*\[\]])`)
+var word = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:'(?:[^']|'')*'|[A-Za-z_][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)?|&&|\|\||[=!<>]=|[!<>().,*\[\]])`)
+})
 
 func split(text string) ([]string, error) {
 	if len(text) > maxExpression {
@@ -100,7 +103,7 @@ func split(text string) ([]string, error) {
 	}
 	var words []string
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
-		w := word.FindString(text)
+		w := word().FindString(text)
 		if w == "" {
 			return nil, fmt.Errorf("%q is not part of an expression", text)
 		}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -164,10 +165,12 @@ func onlyReads(permissions *yaml.Node) bool {
 	return !slices.ContainsFunc(permissions.Content, func(n *yaml.Node) bool { return n.Value == "write" })
 }
 
-var pinned = regexp.MustCompile(`^(\./.*|[^@]+@[0-9a-f]{40}|docker://.+@sha256:[0-9a-f]{64})$`)
+var pinned = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\./.*|[^@]+@[0-9a-f]{40}|docker://.+@sha256:[0-9a-f]{64})$`)
+})
 
 func (l *linter) pinned(uses string, line int) {
-	if uses != "" && !pinned.MatchString(uses) {
+	if uses != "" && !pinned().MatchString(uses) {
 		l.add(line, "unpinned-action", uses+" is not pinned: who can move the tag can run anything here", "use the commit with all 40 digits, and the version as a comment")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -35,10 +36,10 @@ func printable(text string) bool {
 // plain reports whether a text without quotes is read as this text by every
 // YAML parser. It is strict: quotes never hurt.
 func plain(text string) bool {
-	if !plainForm.MatchString(text) || strings.HasSuffix(text, ":") || slices.Contains(words11(), strings.ToLower(text)) {
+	if !plainForm().MatchString(text) || strings.HasSuffix(text, ":") || slices.Contains(words11(), strings.ToLower(text)) {
 		return false
 	}
-	if likeNumber.MatchString(text) {
+	if likeNumber().MatchString(text) {
 		return false
 	}
 	var n yaml.Node
@@ -50,11 +51,15 @@ func plain(text string) bool {
 }
 
 // plainForm are words of harmless characters with single spaces between them.
-var plainForm = regexp.MustCompile(`^[A-Za-z0-9_./]([A-Za-z0-9_./:@+=~-]|[A-Za-z0-9_./@+=~-] [A-Za-z0-9_./@+=~-])*$`)
+var plainForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_./]([A-Za-z0-9_./:@+=~-]|[A-Za-z0-9_./@+=~-] [A-Za-z0-9_./@+=~-])*$`)
+})
 
 // likeNumber are the numbers and times of YAML 1.1 and 1.2, and more.
-var likeNumber = regexp.MustCompile(`^[-+]?(\.[0-9_]+|[0-9][0-9_,]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?$|` +
-	`^[-+]?[0-9][0-9_]*(:[0-9]+)+(\.[0-9_]*)?$|^0[xXoObB][0-9a-fA-F_]+$|^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?$`)
+var likeNumber = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[-+]?(\.[0-9_]+|[0-9][0-9_,]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?$|` +
+		`^[-+]?[0-9][0-9_]*(:[0-9]+)+(\.[0-9_]*)?$|^0[xXoObB][0-9a-fA-F_]+$|^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?$`)
+})
 
 // words11 are words that some parser does not take for a text.
 func words11() []string {

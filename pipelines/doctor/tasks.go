@@ -7,6 +7,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
@@ -270,7 +271,7 @@ func (p place) flight(ctx context.Context, a askedPaths) error {
 }
 
 // namespaceVariable declares the variable with which a test flight's namespace comes.
-var namespaceVariable = regexp.MustCompile(`variable\s+"testflight_namespace"`)
+var namespaceVariable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`variable\s+"testflight_namespace"`) })
 
 // variable looks for the declaration of testflight_namespace.
 func (p place) variable(ctx context.Context, dir string) error {
@@ -286,7 +287,7 @@ func (p place) variable(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		if namespaceVariable.Match(data) {
+		if namespaceVariable().Match(data) {
 			return nil
 		}
 	}

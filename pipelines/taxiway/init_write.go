@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/gitprogram"
@@ -327,7 +328,7 @@ func (w *writer) pushes() string {
 }
 
 // digestLine is a digest in the values of a chart.
-var digestLine = regexp.MustCompile(`^(\s*)([A-Za-z0-9_-]+):`)
+var digestLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\s*)([A-Za-z0-9_-]+):`) })
 
 // digestIn is the path of the only key "digest" in a file of values; "" if there is none, or more than one.
 func digestIn(file string) string {
@@ -342,7 +343,7 @@ func digestIn(file string) string {
 	var stack []level
 	var found []string
 	for line := range strings.Lines(string(data)) {
-		m := digestLine.FindStringSubmatch(line)
+		m := digestLine().FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}

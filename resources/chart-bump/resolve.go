@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/concourse"
@@ -115,13 +116,13 @@ func (r resolver) digestFile(name string) (found, error) {
 	if f.tag, err = r.beside(beside, "tag"); err != nil {
 		return found{}, err
 	}
-	if f.tag != "" && !tagForm.MatchString(f.tag) {
+	if f.tag != "" && !tagForm().MatchString(f.tag) {
 		return found{}, fmt.Errorf("%s/tag holds %.80q, which is not a valid tag of an image", beside, f.tag)
 	}
 	if f.name, err = r.beside(beside, "repository"); err != nil {
 		return found{}, err
 	}
-	if f.name != "" && !nameForm.MatchString(f.name) {
+	if f.name != "" && !nameForm().MatchString(f.name) {
 		return found{}, fmt.Errorf("%s/repository holds %.80q, which is not a valid name of a repository in a registry", beside, f.name)
 	}
 	labels, err := r.step.Artifacts().Optional(path.Join(beside, "labels.json"), artifact.MaxDocument)
@@ -141,19 +142,19 @@ func (r resolver) beside(folder, name string) (string, error) {
 }
 
 // tagForm is that of https://github.com/opencontainers/distribution-spec.
-var tagForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+var tagForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`) })
 
 // nameForm is a repository's name with or without its registry.
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._-]+)*$`)
+var nameForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._-]+)*$`) })
 
-var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var digestForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^sha256:[0-9a-f]{64}$`) })
 
 // parseDigest checks a digest as a file has it.
 func parseDigest(text string) (string, error) {
 	switch {
 	case text == "":
 		return "", errors.New("is empty: it should hold a digest, sha256: and 64 hexadecimal digits")
-	case digestForm.MatchString(text):
+	case digestForm().MatchString(text):
 		return text, nil
 	case !strings.HasPrefix(text, "sha256:"):
 		return "", fmt.Errorf("holds %.80q, which does not begin with sha256: as digests do", text)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
@@ -20,7 +21,7 @@ type shape struct {
 
 const digestPrefix = "sha256:"
 
-var hexForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var hexForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{64}$`) })
 
 // parseShape reads a value; key is the last key of its path.
 func parseShape(value, key string) (shape, error) {
@@ -28,12 +29,12 @@ func parseShape(value, key string) (shape, error) {
 	switch {
 	case value == "":
 		return shape{}, nil
-	case hexForm.MatchString(value):
+	case hexForm().MatchString(value):
 		return shape{digest: digestPrefix + value, hex: true}, nil
 	case !ok:
 		front, digest = "", value
 	}
-	if !digestForm.MatchString(digest) {
+	if !digestForm().MatchString(digest) {
 		return shape{}, fmt.Errorf("the value %.120q has no digest to replace: it should be sha256:…, 64 hexadecimal digits, TAG@sha256:…, NAME:TAG@sha256:…, or \"\" with the image's format in the source", value)
 	}
 	s := shape{digest: digest}
