@@ -139,8 +139,8 @@ func texts(data any) []string {
 // call runs one verb of a resource for the build. A program that fails fails
 // the step; anything else is an error.
 func (r *run) call(ctx context.Context, verb Verb, resource string, req request, dir string, rec *StepRecord) (answer, bool, error) {
-	res := r.rehearsal.resources[resource]
-	source, err := r.rehearsal.source(res)
+	res := r.resources[resource]
+	source, err := r.options.source(res)
 	if err != nil {
 		return answer{}, false, err
 	}

@@ -24,6 +24,11 @@ func refsOf(s *pipeline.Step) []pipeline.Ref {
 		refs = taskRefs(s.Task)
 	case s.LoadVar != nil:
 		refs = pipeline.Refs(s.LoadVar.File)
+	case s.SetPipeline != nil:
+		refs = append(s.SetPipeline.Vars.Refs(), pipeline.Refs(s.SetPipeline.File)...)
+		for _, f := range s.SetPipeline.VarFiles {
+			refs = append(refs, pipeline.Refs(f.Value)...)
+		}
 	}
 	refs = append(refs, pipeline.Refs(s.Timeout)...)
 	if s.Across != nil {

@@ -42,8 +42,14 @@ type Options struct {
 	// changes with it; "" when that cannot be known. A check whose source was in
 	// the same state the last time is not run again. Nil: nothing is known.
 	Stamp func(source map[string]any) string
-	// Name is the pipeline's name, Team its team; for BUILD_… and links.
-	Name, Team string
+	// Programs are programs of images that tasks run, by their path there: where they are on this machine.
+	Programs map[string]string
+	// Set reads a pipeline that a step "set_pipeline: self" sets, with the references that are known then, and returns the options
+	// for it. An error that is a *pipeline.InvalidError refuses it. Nil: the options stay, with the new pipeline.
+	Set func(file string, text []byte, known pipeline.Lookup) (Options, error)
+	// Name is the pipeline's name, Team its team; for BUILD_… and links. InstanceVars make it one of several instances.
+	Name, Team   string
+	InstanceVars map[string]any
 	// URL is what builds see as the server's address.
 	URL string
 	// Observer is told what happens; nil for nobody.
@@ -67,6 +73,9 @@ type Rehearsal struct {
 	jobs      map[string]*job
 	builds    []*Build
 	observer  Observer
+	// setBy is the job that has set the pipeline, "" as long as a person has. archived: it was abandoned by that job.
+	setBy    string
+	archived bool
 }
 
 // New prepares a rehearsal; nothing runs yet.
@@ -96,7 +105,7 @@ func (r *Rehearsal) addResource(c pipeline.Resource) error {
 	if !ok {
 		return fmt.Errorf("resource %s: nothing here stands in for the type %s; there are: %s", c.Name, c.Type, names(r.options.Types))
 	}
-	res := &resource{config: c, typ: typ, source: c.Source}
+	res := &resource{config: c, typ: typ, source: c.Source, history: &history{}}
 	if t, ok := r.options.Pipeline.ResourceType(c.Type); ok {
 		res.defaults = t.Defaults
 	}
@@ -107,7 +116,7 @@ func (r *Rehearsal) addResource(c pipeline.Resource) error {
 		}
 		res.pin = pin
 	}
-	if _, err := r.source(res); err != nil {
+	if _, err := r.options.source(res); err != nil {
 		return err
 	}
 	temp, err := os.MkdirTemp(r.options.Dir, "check-")
@@ -145,6 +154,10 @@ func (r *Rehearsal) addJob(c pipeline.Job) error {
 func understood(s *pipeline.Step, job string) error {
 	switch s.Kind {
 	case pipeline.KindGet, pipeline.KindPut, pipeline.KindTask, pipeline.KindLoadVar, pipeline.KindDo, pipeline.KindTry, pipeline.KindInParallel:
+	case pipeline.KindSetPipeline:
+		if s.SetPipeline.Name != self {
+			return fmt.Errorf("job %s, line %d: %w: set_pipeline of %s; only a pipeline that sets itself can be rehearsed", job, s.Line, ErrUnknownStep, s.SetPipeline.Name)
+		}
 	default:
 		return fmt.Errorf("job %s, line %d: %w: %q", job, s.Line, ErrUnknownStep, s.Kind)
 	}
@@ -158,10 +171,10 @@ func understood(s *pipeline.Step, job string) error {
 
 // source is a resource's source with references filled in, over the defaults of
 // its type, and with the stand-in in place of what is remote.
-func (r *Rehearsal) source(res *resource) (map[string]any, error) {
+func (o Options) source(res *resource) (map[string]any, error) {
 	merged := map[string]any{}
 	for _, v := range []pipeline.Value{res.defaults, res.source} {
-		filled, err := v.Interpolate(r.known())
+		filled, err := v.Interpolate(o.known())
 		if err != nil {
 			return nil, fmt.Errorf("source of %s: %w", res.config.Name, err)
 		}
@@ -169,17 +182,17 @@ func (r *Rehearsal) source(res *resource) (map[string]any, error) {
 		maps.Copy(merged, data)
 	}
 	if uri, ok := merged["uri"].(string); ok {
-		in, ok := r.options.StandIns[uri]
+		in, ok := o.StandIns[uri]
 		if !ok {
-			return nil, fmt.Errorf("resource %s uses %s, and nothing here stands in for it; there are stand-ins for: %s", res.config.Name, uri, names(r.options.StandIns))
+			return nil, fmt.Errorf("resource %s uses %s, and nothing here stands in for it; there are stand-ins for: %s", res.config.Name, uri, names(o.StandIns))
 		}
 		merged["uri"] = in.URI
 		for _, key := range in.Without {
 			delete(merged, key)
 		}
 	}
-	if r.options.Local != nil {
-		if err := r.options.Local(res.config.Type, merged); err != nil {
+	if o.Local != nil {
+		if err := o.Local(res.config.Type, merged); err != nil {
 			return nil, fmt.Errorf("source of %s: %w", res.config.Name, err)
 		}
 	}
@@ -191,8 +204,8 @@ func (r *Rehearsal) source(res *resource) (map[string]any, error) {
 
 // known fills references in and leaves those be that have no value: they may be
 // credentials of something that is replaced.
-func (r *Rehearsal) known() pipeline.Lookup {
-	return pipeline.FirstOf(pipeline.Vars(r.options.Vars), func(ref pipeline.Ref) (any, bool) { return "((" + ref.String() + "))", true })
+func (o Options) known() pipeline.Lookup {
+	return pipeline.FirstOf(pipeline.Vars(o.Vars), func(ref pipeline.Ref) (any, bool) { return "((" + ref.String() + "))", true })
 }
 
 // unfilled is a text with a reference that was not filled in, or "".
@@ -217,6 +230,9 @@ var ErrRestless = errors.New("the pipeline does not come to rest")
 func (r *Rehearsal) Settle(ctx context.Context) ([]*Build, error) {
 	var ran []*Build
 	for range maxRounds {
+		if r.archived {
+			return ran, nil
+		}
 		if err := r.checkAll(ctx); err != nil {
 			return ran, err
 		}
@@ -237,8 +253,11 @@ func (r *Rehearsal) Settle(ctx context.Context) ([]*Build, error) {
 	return ran, fmt.Errorf("%w: %d builds ran, the last one of %s", ErrRestless, len(ran), ran[len(ran)-1].Job)
 }
 
-// triggered runs the job when it has something new.
+// triggered runs the job when it has something new, unless a build has removed it from the pipeline meanwhile.
 func (r *Rehearsal) triggered(ctx context.Context, name string) (*Build, error) {
+	if _, ok := r.jobs[name]; !ok || r.archived {
+		return nil, nil //nolint:nilnil // nothing triggers it: documented
+	}
 	s := r.scheduler(name)
 	inputs, _ := s.next()
 	if inputs == nil || !s.triggers(inputs) {
@@ -253,6 +272,9 @@ func (r *Rehearsal) Trigger(ctx context.Context, name, by string) (*Build, error
 	if _, ok := r.jobs[name]; !ok {
 		return nil, fmt.Errorf("there is no job %q; there are: %s", name, names(r.jobs))
 	}
+	if r.archived {
+		return nil, fmt.Errorf("job %s cannot start: the pipeline is archived, because job %s, which has set it, does not set it any more", name, r.setBy)
+	}
 	if err := r.checkAll(ctx); err != nil {
 		return nil, err
 	}
@@ -266,6 +288,9 @@ func (r *Rehearsal) Trigger(ctx context.Context, name, by string) (*Build, error
 func (r *Rehearsal) scheduler(name string) scheduler {
 	return scheduler{job: r.jobs[name], jobs: r.jobs, resources: r.resources}
 }
+
+// Pipeline is the pipeline as it is set now.
+func (r *Rehearsal) Pipeline() *pipeline.Pipeline { return r.options.Pipeline }
 
 // Name is the pipeline's name.
 func (r *Rehearsal) Name() string { return first(r.options.Name, "rehearsal") }
@@ -318,7 +343,7 @@ func (r *Rehearsal) Source(resource string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.source(res)
+	return r.options.source(res)
 }
 
 // Versions are a resource's versions so far, oldest first.
@@ -403,7 +428,7 @@ func (r *Rehearsal) checkAll(ctx context.Context) error {
 }
 
 func (r *Rehearsal) check(ctx context.Context, res *resource) ([]Version, error) {
-	source, err := r.source(res)
+	source, err := r.options.source(res)
 	if err != nil {
 		return nil, err
 	}
@@ -446,7 +471,7 @@ func (r *Rehearsal) start(ctx context.Context, name string, inputs map[string]Us
 	}
 	r.builds, j.builds = append(r.builds, b), append(j.builds, b)
 	r.observer.Started(b)
-	one := &run{rehearsal: r, build: b, dir: dir, env: r.buildEnv(b)}
+	one := &run{rehearsal: r, options: r.options, resources: r.resources, build: b, dir: dir, env: r.buildEnv(b)}
 	ok, err := one.step(j.config.Steps(), where{scope: newScope(nil)})(ctx)
 	b.Took = time.Since(b.Started)
 	b.Status = status(ok, err)
@@ -454,6 +479,7 @@ func (r *Rehearsal) start(ctx context.Context, name string, inputs map[string]Us
 		b.Err = err
 	}
 	r.observer.Ended(b)
+	r.abandon(one)
 	return b, ctx.Err()
 }
 
@@ -461,17 +487,24 @@ func (r *Rehearsal) start(ctx context.Context, name string, inputs map[string]Us
 func (r *Rehearsal) buildEnv(b *Build) []string {
 	team := first(r.options.Team, "main")
 	name := r.Name()
-	return []string{
+	env := []string{
 		fmt.Sprintf("BUILD_ID=%d", b.ID), fmt.Sprintf("BUILD_NAME=%d", b.Number), "BUILD_JOB_NAME=" + b.Job,
 		"BUILD_PIPELINE_NAME=" + name, "BUILD_TEAM_NAME=" + team, "ATC_EXTERNAL_URL=" + r.options.URL,
 		fmt.Sprintf("BUILD_URL=%s/teams/%s/pipelines/%s/jobs/%s/builds/%d", r.options.URL, team, name, b.Job, b.Number),
 		fmt.Sprintf("BUILD_URL_SHORT=%s/builds/%d", r.options.URL, b.ID),
 	}
+	if text, err := json.Marshal(r.options.InstanceVars); err == nil && len(r.options.InstanceVars) > 0 {
+		env = append(env, "BUILD_PIPELINE_INSTANCE_VARS="+string(text))
+	}
+	return env
 }
 
-// run is a build that is under way.
+// run is a build that is under way: with the pipeline as it was when the build began, also when it sets the pipeline.
 type run struct {
 	rehearsal *Rehearsal
+	options   Options
+	resources map[string]*resource
+	set       bool // a step has set the pipeline
 	build     *Build
 	dir       string
 	env       []string
@@ -480,7 +513,7 @@ type run struct {
 
 // lookup finds the pipeline's variables and those that steps have set.
 func (r *run) lookup(s *scope) pipeline.Lookup {
-	return pipeline.FirstOf(s.lookup(), pipeline.Vars(r.rehearsal.options.Vars))
+	return pipeline.FirstOf(s.lookup(), pipeline.Vars(r.options.Vars))
 }
 
 // add keeps a step that has ended.
@@ -497,7 +530,7 @@ func (r *run) output(u Use) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.build.Outputs = append(r.build.Outputs, u)
-	r.rehearsal.resources[u.Resource].saveChecked([]Version{u.Version})
+	r.resources[u.Resource].saveChecked([]Version{u.Version})
 }
 
 func names[T any](m map[string]T) string {

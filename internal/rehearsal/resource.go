@@ -7,14 +7,19 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 )
 
-// resource is what is known of one resource: its versions, oldest first.
+// history are the versions of a resource, oldest first. It outlives the pipeline that has the resource.
+type history struct {
+	versions []Version
+}
+
+// resource is what is known of one resource.
 type resource struct {
+	*history
 	config   pipeline.Resource
 	typ      Type
 	source   pipeline.Value // of the pipeline, references and all
 	defaults pipeline.Value
 	temp     string // of its check container
-	versions []Version
 	pin      map[string]string
 	input    bool // some job gets it
 	said     *Log // of the last check
@@ -26,9 +31,9 @@ type resource struct {
 // versions is new, all of them move to the end, in their order; when all are
 // known, nothing moves. So a version that was seen before never becomes the
 // latest again on its own.
-func (r *resource) saveChecked(found []Version) (fresh []Version) {
+func (h *history) saveChecked(found []Version) (fresh []Version) {
 	for _, v := range found {
-		if r.index(v) < 0 {
+		if h.index(v) < 0 {
 			fresh = append(fresh, v)
 		}
 	}
@@ -36,23 +41,23 @@ func (r *resource) saveChecked(found []Version) (fresh []Version) {
 		return nil
 	}
 	for _, v := range found {
-		if i := r.index(v); i >= 0 {
-			r.versions = slices.Delete(r.versions, i, i+1)
+		if i := h.index(v); i >= 0 {
+			h.versions = slices.Delete(h.versions, i, i+1)
 		}
-		r.versions = append(r.versions, v)
+		h.versions = append(h.versions, v)
 	}
 	return fresh
 }
 
 // index is where the version stands, -1 when it was never seen.
-func (r *resource) index(v Version) int {
+func (h *history) index(v Version) int {
 	k := v.key()
-	return slices.IndexFunc(r.versions, func(have Version) bool { return have.key() == k })
+	return slices.IndexFunc(h.versions, func(have Version) bool { return have.key() == k })
 }
 
 // find is the newest version that a pin describes.
-func (r *resource) find(pin map[string]string) (Version, bool) {
-	for _, v := range slices.Backward(r.versions) {
+func (h *history) find(pin map[string]string) (Version, bool) {
+	for _, v := range slices.Backward(h.versions) {
 		if v.has(pin) {
 			return v, true
 		}

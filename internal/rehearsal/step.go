@@ -162,7 +162,7 @@ func (r *run) core(s pipeline.Step, at where) stepFunc {
 	case pipeline.KindLoadVar:
 		return r.recorded(s, at, r.loadVar)
 	case pipeline.KindSetPipeline:
-		return unknown(s)
+		return r.recorded(s, at, r.setPipeline)
 	default:
 		return unknown(s)
 	}

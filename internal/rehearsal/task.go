@@ -56,7 +56,7 @@ func (r *run) task(ctx context.Context, s pipeline.Step, at where, rec *StepReco
 
 // runTask runs the program, or what stands in for it in this process.
 func (r *run) runTask(ctx context.Context, call TaskCall) error {
-	if double, ok := r.rehearsal.options.TaskDoubles[call.Path]; ok {
+	if double, ok := r.options.TaskDoubles[call.Path]; ok {
 		return double.RunTask(ctx, call)
 	}
 	program, err := r.program(call.Path, call.Dir)
@@ -80,17 +80,9 @@ func (r *run) taskConfig(t *pipeline.Task, at where) (*pipeline.TaskConfig, erro
 	if t.Config != nil {
 		return t.Config, nil
 	}
-	name, err := r.filled(t.File, at)
+	name, text, err := r.read(t.File, at)
 	if err != nil {
-		return nil, err
-	}
-	path, err := at.scope.file(name)
-	if err != nil {
-		return nil, err
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the task's file %s: %w", name, err)
+		return nil, fmt.Errorf("the task's file: %w", err)
 	}
 	return pipeline.ParseTask(name, text)
 }
@@ -170,21 +162,24 @@ func (r *run) taskCall(t *pipeline.Task, c *pipeline.TaskConfig, at where, dir s
 	return call, err
 }
 
-// program finds what a task runs: in its folder, or on the tasks' PATH.
+// program finds what a task runs: what stands for a program of its image, in its folder, or on the tasks' PATH.
 func (r *run) program(path, dir string) (string, error) {
+	if here, ok := r.options.Programs[path]; ok {
+		return here, nil
+	}
 	if filepath.IsAbs(path) {
 		return path, nil
 	}
 	if strings.Contains(path, "/") {
 		return filepath.Join(dir, filepath.FromSlash(path)), nil
 	}
-	for _, folder := range filepath.SplitList(r.rehearsal.options.TaskPath) {
+	for _, folder := range filepath.SplitList(r.options.TaskPath) {
 		at := filepath.Join(folder, path)
 		if info, err := os.Stat(at); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
 			return at, nil
 		}
 	}
-	return "", fmt.Errorf("there is no program %q: looked in %s", path, r.rehearsal.options.TaskPath)
+	return "", fmt.Errorf("there is no program %q: looked in %s", path, r.options.TaskPath)
 }
 
 // taskEnv is the environment of a task: its config's params, those of the step
@@ -206,7 +201,7 @@ func (r *run) taskEnv(t *pipeline.Task, c *pipeline.TaskConfig, at where) ([]str
 			}
 		}
 	}
-	env := []string{"PATH=" + r.rehearsal.options.TaskPath, "HOME=" + home, "TMPDIR=" + home, "USER=root"}
+	env := []string{"PATH=" + r.options.TaskPath, "HOME=" + home, "TMPDIR=" + home, "USER=root"}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		env = append(env, name+"="+params[name])
 	}
@@ -244,17 +239,9 @@ func (r *run) filledFor(t *pipeline.Task, text string, at where) (string, error)
 
 // loadVar makes a local variable of a file.
 func (r *run) loadVar(_ context.Context, s pipeline.Step, at where, _ *StepRecord) (bool, error) {
-	name, err := r.filled(s.LoadVar.File, at)
+	name, text, err := r.read(s.LoadVar.File, at)
 	if err != nil {
 		return false, err
-	}
-	path, err := at.scope.file(name)
-	if err != nil {
-		return false, err
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return false, fmt.Errorf("read %s: %w", name, err)
 	}
 	value, err := loaded(first(s.LoadVar.Format, formatOf(name)), text)
 	if err != nil {

@@ -149,7 +149,13 @@ func (p player) environments(ctx context.Context) (watch, error) {
 		return watch{}, err
 	}
 	w := watch{p.stage.lineage(repository), map[string]deployments.Source{}}
-	for _, src := range p.stage.Sources {
+	var sources []deployments.Source
+	if p.stage.Sources != nil {
+		if sources, err = p.stage.Sources(); err != nil {
+			return w, err
+		}
+	}
+	for _, src := range sources {
 		key, err := w.reader.Key(ctx, src)
 		if err != nil {
 			return w, err

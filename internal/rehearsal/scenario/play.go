@@ -24,8 +24,8 @@ type Stage struct {
 	// Deployments names the one that holds the environments; a deed that names
 	// no repository means it.
 	Deployments string
-	// Sources are the environments that expectations may ask about.
-	Sources []deployments.Source
+	// Sources are the environments that expectations may ask about, as the pipelines have them now; nil for none.
+	Sources func() ([]deployments.Source, error)
 	// Lineage says where charts, code and images can be looked at; the
 	// deployments' place is filled in.
 	Lineage  lineage.Options

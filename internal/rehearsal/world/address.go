@@ -81,6 +81,17 @@ func (w *World) standIn(p *pipeline.Pipeline, vars map[string]any) error {
 	return nil
 }
 
+// alsoKnown puts the repositories that the world has in place of further addresses that name them.
+func (w *World) alsoKnown(p *pipeline.Pipeline, vars map[string]any) error {
+	all, err := uris(p, vars)
+	for _, uri := range all {
+		if repository, ok := w.repositories[repositoryOf(uri)]; ok {
+			w.standIns[uri] = rehearsal.StandIn{URI: repository.URL(), Without: credentialKeys()}
+		}
+	}
+	return err
+}
+
 // credentialKeys are the keys of a source that servers on loopback do not need.
 func credentialKeys() []string {
 	return []string{

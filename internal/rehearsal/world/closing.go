@@ -14,14 +14,18 @@ import (
 )
 
 // closing checks the repositories, and shows what every environment runs, back to the source.
-func (p Play) closing(ctx context.Context, w *World, stage scenario.Stage, resources map[string]string, began time.Time) error {
+func (p Play) closing(ctx context.Context, w *World, stage scenario.Stage, began time.Time) error {
 	for _, name := range slices.Sorted(maps.Keys(w.repositories)) {
 		if err := w.repositories[name].Fsck(); err != nil {
 			return fmt.Errorf("the repository %s is damaged: %w", name, err)
 		}
 	}
 	if stage.Deployments != "" {
-		b, err := boardOf(ctx, stage, resources)
+		all, err := w.environments(ctx, p.Vars)
+		if err != nil {
+			return err
+		}
+		b, err := boardOf(ctx, stage, all)
 		if err != nil {
 			return err
 		}
@@ -35,11 +39,11 @@ func (p Play) closing(ctx context.Context, w *World, stage scenario.Stage, resou
 }
 
 // boardOf returns what every environment runs and where it comes from. An environment that a person has pinned says so.
-func boardOf(ctx context.Context, stage scenario.Stage, resources map[string]string) (b *board.Board, err error) {
-	o := board.Options{Options: stage.Lineage, Sources: stage.Sources, Name: stage.Deployments}
+func boardOf(ctx context.Context, stage scenario.Stage, all environments) (b *board.Board, err error) {
+	o := board.Options{Options: stage.Lineage, Sources: all.sources, Name: stage.Deployments}
 	o.Deployments = stage.Repositories[stage.Deployments].Dir
 	o.Held = func(key string) (string, error) {
-		r, name, err := stage.Pipelines.WithResource(resources[key])
+		r, name, err := stage.Pipelines.WithResource(all.resources[key])
 		if err != nil {
 			return "", err
 		}

@@ -114,14 +114,14 @@ func (p Play) run(ctx context.Context, dir string, show *timeline.Timeline) (err
 	if err != nil {
 		return err
 	}
-	stage, resources, err := p.stage(ctx, w, parsed)
+	stage, err := p.stage(ctx, w, parsed)
 	if err != nil {
 		return err
 	}
 	if err := p.perform(ctx, stage, known); err != nil {
 		return err
 	}
-	return p.closing(ctx, w, stage, resources, began)
+	return p.closing(ctx, w, stage, began)
 }
 
 // parse lints and parses the pipelines.
@@ -135,16 +135,25 @@ func (p Play) parse() ([]*pipeline.Pipeline, error) {
 				return nil, fmt.Errorf("rehearse: %w", err)
 			}
 		}
-		if findings := pipeline.Lint(file.File, text, p.Types); findings.Errors() > 0 {
-			return nil, fmt.Errorf("rehearse: lint finds faults in the pipeline:\n%s", findings)
-		}
-		parsed, err := pipeline.Parse(file.File, text)
+		parsed, findings, err := p.linted(file.File, text, nil)
 		if err != nil {
 			return nil, err
+		}
+		if findings.Errors() > 0 {
+			return nil, fmt.Errorf("rehearse: lint finds faults in the pipeline:\n%s", findings)
 		}
 		all = append(all, parsed)
 	}
 	return all, nil
+}
+
+// linted lints and parses one pipeline with the references that are known.
+func (p Play) linted(file string, text []byte, known pipeline.Lookup) (*pipeline.Pipeline, pipeline.Findings, error) {
+	if findings := pipeline.LintWith(file, text, pipeline.Options{Types: p.Types, Vars: known}); findings.Errors() > 0 {
+		return nil, findings, nil
+	}
+	parsed, err := pipeline.ParseWith(file, text, known)
+	return parsed, nil, err
 }
 
 // Build builds the images that the pipelines use and unpacks them below dir. Several plays can share the result as Programs.
@@ -212,8 +221,8 @@ func (p Play) history(ctx context.Context, w *World) (map[string]string, error) 
 	return known, nil
 }
 
-// stage sets the pipelines in the world. It also returns the resources of the environments by "deployment/environment".
-func (p Play) stage(ctx context.Context, w *World, parsed []*pipeline.Pipeline) (scenario.Stage, map[string]string, error) {
+// stage sets the pipelines in the world.
+func (p Play) stage(ctx context.Context, w *World, parsed []*pipeline.Pipeline) (scenario.Stage, error) {
 	stage := scenario.Stage{
 		Repositories: map[string]*gittest.Repository{}, Forge: people{w}, Registry: w.registry.Host, Lineage: w.lineage(),
 		Messages: w.mailbox, Audience: w.show, Now: time.Now, Pass: w.clock.Pass, Cached: w.nix.Pushed,
@@ -222,29 +231,34 @@ func (p Play) stage(ctx context.Context, w *World, parsed []*pipeline.Pipeline) 
 		stage.Repositories[path.Base(name)] = repository
 	}
 	if err := p.install(w); err != nil {
-		return stage, nil, err
+		return stage, err
 	}
 	stage.Tools = w.tools
 	if len(p.Checks) > 0 {
 		var err error
 		if stage.Robots, err = p.robots(w); err != nil {
-			return stage, nil, err
+			return stage, err
 		}
 	}
-	resources := map[string]string{}
 	for i, one := range parsed {
-		r, err := w.set(p.Pipelines[i].Name, one, p.Vars)
+		r, err := w.set(p, p.Pipelines[i].Name, one)
 		if err != nil {
-			return stage, nil, err
+			return stage, err
 		}
 		stage.Pipelines = append(stage.Pipelines, r)
 		w.show.Line("pipeline %s: %s, %d jobs", p.Pipelines[i].Name, one.File, len(one.Jobs))
-		if err := w.environments(ctx, &stage, resources, r, one, p.Vars); err != nil {
-			return stage, nil, err
-		}
 	}
 	w.pipelines = stage.Pipelines
-	return stage, resources, nil
+	all, err := w.environments(ctx, p.Vars)
+	if err != nil {
+		return stage, err
+	}
+	stage.Deployments = all.repository
+	stage.Sources = func() ([]deployments.Source, error) {
+		now, err := w.environments(ctx, p.Vars)
+		return now.sources, err
+	}
+	return stage, nil
 }
 
 // install makes the programs that task scripts find first.
@@ -273,30 +287,49 @@ func (p Play) install(w *World) (err error) {
 	return nil
 }
 
-// environments adds the environments of a deployments repository that the pipeline watches.
-func (w *World) environments(ctx context.Context, stage *scenario.Stage, resources map[string]string, r *rehearsal.Rehearsal, p *pipeline.Pipeline, vars map[string]any) (err error) {
+// environments are those of a deployments repository that the pipelines watch.
+type environments struct {
+	repository string // its name, "" when there is none
+	sources    []deployments.Source
+	resources  map[string]string // by "deployment/environment"
+}
+
+// environments finds those of the pipelines as they are set now.
+func (w *World) environments(ctx context.Context, vars map[string]any) (environments, error) {
+	all := environments{resources: map[string]string{}}
+	for _, r := range w.pipelines {
+		if err := w.environmentsOf(ctx, &all, r, vars); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+func (w *World) environmentsOf(ctx context.Context, all *environments, r *rehearsal.Rehearsal, vars map[string]any) (err error) {
+	p := r.Pipeline()
 	watched, err := watchedBy(r, p)
 	if err != nil || len(watched) == 0 {
 		return err
 	}
-	all, err := uris(p, vars)
+	addresses, err := uris(p, vars)
 	if err != nil {
 		return err
 	}
-	name := path.Base(repositoryOf(all[0]))
-	if stage.Deployments != "" && stage.Deployments != name {
-		return fmt.Errorf("rehearse: the pipelines have environments of %s and of %s; rehearse those of one deployments repository at a time", stage.Deployments, name)
+	owned := repositoryOf(addresses[0])
+	name := path.Base(owned)
+	if all.repository != "" && all.repository != name {
+		return fmt.Errorf("rehearse: the pipelines have environments of %s and of %s; rehearse those of one deployments repository at a time", all.repository, name)
 	}
-	stage.Deployments = name
-	reader := lineage.New(lineage.Options{Deployments: stage.Repositories[name].Dir})
+	all.repository = name
+	reader := lineage.New(lineage.Options{Deployments: w.repositories[owned].Dir})
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	for _, resource := range slices.Sorted(maps.Keys(watched)) {
 		key, err := reader.Key(ctx, watched[resource])
 		if err != nil {
 			return fmt.Errorf("config of %s: %w", resource, err)
 		}
-		stage.Sources = append(stage.Sources, watched[resource])
-		resources[key] = resource
+		all.sources = append(all.sources, watched[resource])
+		all.resources[key] = resource
 	}
 	return nil
 }

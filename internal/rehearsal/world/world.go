@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -139,22 +140,47 @@ func (l labels) Labels(ctx context.Context, repository, digest string) (lineage.
 }
 
 // set sets a pipeline under a name.
-func (w *World) set(name string, p *pipeline.Pipeline, vars map[string]any) (*rehearsal.Rehearsal, error) {
-	programs, err := w.types(name, p)
-	if err != nil {
-		return nil, err
-	}
+func (w *World) set(p Play, name string, parsed *pipeline.Pipeline) (*rehearsal.Rehearsal, error) {
 	scratch := filepath.Join(w.builds(), name)
 	if err := os.Mkdir(scratch, 0o750); err != nil {
 		return nil, fmt.Errorf("rehearse: two pipelines are called %s: %w", name, err)
 	}
-	return rehearsal.New(rehearsal.Options{
-		Pipeline: p, Types: programs, Vars: vars, Dir: scratch, Name: name, Observer: w.show,
-		StandIns: w.standIns, Local: w.local(p), Stamp: w.stamp,
-		TaskPath:    w.tools.Path() + string(os.PathListSeparator) + os.Getenv("PATH"),
-		TaskDoubles: taskDoubles(),
-	})
+	o, err := w.options(p, name, scratch, parsed)
+	if err != nil {
+		return nil, err
+	}
+	return rehearsal.New(o)
 }
+
+// options are what a pipeline is run with, also one that a pipeline sets itself to.
+func (w *World) options(p Play, name, scratch string, parsed *pipeline.Pipeline) (rehearsal.Options, error) {
+	programs, err := w.types(name, parsed)
+	if err != nil {
+		return rehearsal.Options{}, err
+	}
+	return rehearsal.Options{
+		Pipeline: parsed, Types: programs, Vars: p.Vars, Dir: scratch, Name: name, Observer: w.show,
+		StandIns: maps.Clone(w.standIns), Local: w.local(parsed), Stamp: w.stamp,
+		TaskPath:    w.tools.Path() + string(os.PathListSeparator) + os.Getenv("PATH"),
+		TaskDoubles: taskDoubles(), Programs: map[string]string{taxiwayProgram: p.Program},
+		Set: func(file string, text []byte, known pipeline.Lookup) (rehearsal.Options, error) {
+			next, findings, err := p.linted(file, text, known)
+			if err == nil && findings.Errors() > 0 {
+				err = &pipeline.InvalidError{Findings: findings}
+			}
+			if err == nil {
+				err = w.alsoKnown(next, p.Vars)
+			}
+			if err != nil {
+				return rehearsal.Options{}, err
+			}
+			return w.options(p, name, scratch, next)
+		},
+	}, nil
+}
+
+// taxiwayProgram is where the image taxiway has its program.
+const taxiwayProgram = "/opt/resource/taxiway"
 
 // taskDoubles stand in for programs that only an image has, in this process.
 func taskDoubles() map[string]rehearsal.TaskDouble {
