@@ -1,6 +1,10 @@
 package pipeline
 
-import "go.yaml.in/yaml/v3"
+import (
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+)
 
 // Pipeline is one pipeline file. Every Line is 1-based, of the key that begins the thing.
 type Pipeline struct {
@@ -41,6 +45,15 @@ func (p *Pipeline) Job(name string) (Job, bool) {
 		}
 	}
 	return Job{}, false
+}
+
+// SetsItself tells whether a job of the pipeline sets it.
+func (p *Pipeline) SetsItself() bool {
+	return slices.ContainsFunc(p.Jobs, func(j Job) bool {
+		found := false
+		j.EachStep(func(s Step) { found = found || s.Kind == KindSetPipeline && s.SetPipeline.Name == "self" })
+		return found
+	})
 }
 
 // ResourceType tells where a type's image comes from.

@@ -394,11 +394,12 @@ func (r *Rehearsal) resource(name string) (*resource, error) {
 }
 
 // checkAll looks at every resource that some job gets, a few at a time, unless
-// it is never to be checked. The error is only about being stopped.
+// it is never to be checked. One with a webhook is looked at: whoever has news
+// would call it. The error is only about being stopped.
 func (r *Rehearsal) checkAll(ctx context.Context) error {
 	var due []*resource
 	for _, name := range r.order {
-		if res := r.resources[name]; res.input && res.config.CheckEvery != "never" {
+		if res := r.resources[name]; res.input && (res.config.CheckEvery != "never" || res.config.WebhookToken != "") {
 			due = append(due, res)
 		}
 	}

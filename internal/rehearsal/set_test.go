@@ -119,7 +119,11 @@ func TestWhatAResourceKeepsWhenAPipelineSetsItself(t *testing.T) {
 	source, err := r.Source("b")
 	require.NoError(t, err)
 	assert.Equal(t, "c", source["name"])
-	assert.Equal(t, "c", func() string { s, _ := r.Pipeline().Resource("b"); text, _ := s.Source.Field("name").Text(); return text }())
+	assert.Equal(t, "c", func() string {
+		s, _ := r.Pipeline().Resource("b")
+		text, _ := s.Source.Field("name").Text()
+		return text
+	}())
 }
 
 func TestAPipelineThatIsRefusedChangesNothing(t *testing.T) {

@@ -22,7 +22,7 @@ import (
 // exampleVars has a value for each reference of a task in the examples.
 func exampleVars() map[string]any {
 	return map[string]any{
-		"staging.kubeconfig": "kind: Config", "staging": map[string]any{"kubeconfig": "kind: Config"}, "production": map[string]any{"kubeconfig": "kind: Config"},
+		"staging.kubeconfig": "kind: Config", "staging": map[string]any{"kubeconfig": "kind: Config"}, "qa": map[string]any{"kubeconfig": "kind: Config"}, "production": map[string]any{"kubeconfig": "kind: Config"},
 		"testflight": map[string]any{"kubeconfig": "kind: Config"}, "gcp": map[string]any{"credentials": "{}"},
 		"azure": map[string]any{"client_id": "none", "client_secret": "none", "subscription_id": "none", "tenant_id": "none"},
 		"hooks": map[string]any{"builds": "http://none.example", "deployments": "http://none.example"},
@@ -41,7 +41,7 @@ type branchFiles struct {
 }
 
 // archived reads a world: the branches in the order in which they first occur,
-// and the cepler configs of the example beside the deployments' files.
+// and the cepler configs and values of the example beside the deployments' files.
 func archived(t *testing.T, example string) []*branchFiles {
 	t.Helper()
 	archive, err := txtar.ParseFile(filepath.Join("testdata", "rehearsals", example+".txtar"))
@@ -65,6 +65,9 @@ func archived(t *testing.T, example string) []*branchFiles {
 		text, err := os.ReadFile(config)
 		require.NoError(t, err)
 		at("deployments", "main").files["cepler/"+filepath.Base(config)] = string(text)
+	}
+	if text, err := os.ReadFile(filepath.Join(examplesFolder, example, pipelines.Deployments, "values.yml")); err == nil {
+		at("deployments", "main").files["ci/deployments.values.yml"] = string(text)
 	}
 	return all
 }

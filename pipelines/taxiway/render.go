@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/internal/workflow"
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
@@ -42,6 +44,7 @@ func renderCommand() *cobra.Command {
 	var flags renderFlags
 	var output string
 	var examples string
+	var setSelf bool
 	cmd := &cobra.Command{
 		Use:   "render TEMPLATE --values FILE",
 		Short: "Write a pipeline, or the checks of pull requests, from a template and values, with ytt",
@@ -65,11 +68,15 @@ func renderCommand() *cobra.Command {
 			if r.Template == pipelines.Checks {
 				return renderChecks(cmd, r, output)
 			}
+			if setSelf {
+				return renderToSetItself(cmd, r, output)
+			}
 			return renderPipeline(cmd, r, output)
 		},
 	}
 	flags.register(cmd)
 	cmd.Flags().StringVar(&output, "output", "", "file for the pipeline (default: standard output), or folder of the repository for checks")
+	cmd.Flags().BoolVar(&setSelf, "set-self", false, "for the job by which a pipeline sets itself: lint the pipeline, and refuse one that would not set itself again")
 	cmd.Flags().StringVar(&examples, "examples", "", "render every example of this folder into its want.yml or its folder want")
 	return cmd
 }
@@ -79,8 +86,33 @@ func renderPipeline(cmd *cobra.Command, r pipelines.Rendering, output string) er
 	if err != nil {
 		return err
 	}
+	return writePipeline(cmd, rendered, output)
+}
+
+// renderToSetItself writes a pipeline only if it may take the place of the one whose job renders it.
+func renderToSetItself(cmd *cobra.Command, r pipelines.Rendering, output string) error {
+	rendered, err := r.Render()
+	if err != nil {
+		return err
+	}
+	name := cmp.Or(output, r.Template)
+	if failed, err := lint(cmd.ErrOrStderr(), name, rendered, nil); err != nil || failed > 0 {
+		return cmp.Or(err, fmt.Errorf("render %s with %s: the pipeline has faults and was not written", r.Template, r.Values))
+	}
+	p, err := pipeline.Parse(name, rendered)
+	if err != nil {
+		return err
+	}
+	if !p.SetsItself() {
+		return fmt.Errorf("render %s with %s: the values have no set_self any more, and Concourse archives a pipeline when the job that has set it is gone; "+
+			"put set_self back, or set the pipeline by hand, which makes it yours again: taxiway set %s --values FILE --target TARGET --execute", r.Template, r.Values, r.Template)
+	}
+	return writePipeline(cmd, rendered, output)
+}
+
+func writePipeline(cmd *cobra.Command, rendered []byte, output string) error {
 	if output == "" {
-		_, err = cmd.OutOrStdout().Write(rendered)
+		_, err := cmd.OutOrStdout().Write(rendered)
 		return err
 	}
 	if err := os.WriteFile(output, rendered, 0o644); err != nil {
