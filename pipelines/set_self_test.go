@@ -83,6 +83,39 @@ func TestValuesInARepositoryOfTheirOwn(t *testing.T) {
 	assert.Contains(t, strings.Join(job.Plan[3].Task.Config.Run.Args, " "), "--values pipeline-values/shop.yml --repository cepler-configs")
 }
 
+// What GitHub is called by: its pages, its API and where it takes files have addresses of their own on each kind of server.
+func TestAddressesOfGitHubInARelease(t *testing.T) {
+	t.Parallel()
+	good, err := os.ReadFile(exampleOf("go-service", "release").Rendering().Values)
+	require.NoError(t, err)
+	const before = "  repository: acme-tools/weatherd\n  access_token"
+	require.Contains(t, string(good), before)
+	for api, want := range map[string][3]any{
+		"":                              {nil, nil, "https://github.com/acme-tools/weatherd"},
+		"https://github.example/api/v3": {"https://github.example/api/v3", "https://github.example/api/uploads/", "https://github.example/acme-tools/weatherd"},
+		"https://api.acme.ghe.com":      {"https://api.acme.ghe.com", "https://uploads.acme.ghe.com/", "https://acme.ghe.com/acme-tools/weatherd"},
+	} {
+		more := before
+		if api != "" {
+			more = strings.Replace(before, "  access_token", "  api_url: "+api+"\n  access_token", 1)
+		}
+		values := filepath.Join(t.TempDir(), valuesFile)
+		require.NoError(t, os.WriteFile(values, []byte(strings.Replace(string(good), before, more, 1)), 0o600))
+		out, err := Rendering{Template: "release", Values: values}.Render()
+		require.NoError(t, err)
+		p, err := pipeline.Parse(WantFile, out)
+		require.NoError(t, err)
+		release, _ := p.Resource("github-release")
+		page := any(nil)
+		walk(jobOf(t, p, "build-rc").Steps(), func(s pipeline.Step) {
+			if s.Kind == pipeline.KindTask && !s.Task.Config.Params.Field("SOURCE").IsZero() {
+				page = s.Task.Config.Params.Field("SOURCE").Data()
+			}
+		})
+		assert.Equal(t, want, [3]any{release.Source.Field("github_api_url").Data(), release.Source.Field("github_uploads_url").Data(), page}, api)
+	}
+}
+
 // checksAMinute is how often Concourse looks at the resources that a pipeline gets, all of them together.
 func checksAMinute(t *testing.T, p *pipeline.Pipeline) float64 {
 	t.Helper()

@@ -24,7 +24,7 @@ type Access struct {
 	// Repository is owner/name.
 	Repository string `json:"repository" concourse:"required"`
 	// APIURL is https://api.github.com when it is empty; that of a GitHub
-	// Enterprise server ends in /api/v3.
+	// Enterprise server ends in /api/v3, that of GHE.com is https://api.SUBDOMAIN.ghe.com.
 	APIURL string `json:"api_url,omitempty"`
 
 	// AccessToken is a personal or other access token.
@@ -92,14 +92,13 @@ func (a Access) api() (*url.URL, error) {
 	if a.APIURL == "" {
 		return githubapp.API("https", "github.com"), nil
 	}
-	u, err := url.Parse(a.APIURL)
-	switch {
-	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "":
-		return nil, errors.New("api_url: is not a web address; write https://HOST/api/v3 for a GitHub Enterprise server, or omit it for github.com")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	u, err := githubapp.ParseAPI(a.APIURL)
+	if err != nil {
+		return nil, fmt.Errorf("api_url: %w", err)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("api_url: remove user, password, query and fragment; set access_token for credentials")
 	}
-	u.Path = strings.TrimSuffix(u.Path, "/")
 	return u, nil
 }
 
@@ -117,10 +116,10 @@ func uploads(api *url.URL) *url.URL {
 	return api
 }
 
-// tenantOf gives TENANT.ghe.com for an API at api.TENANT.ghe.com, GitHub Enterprise Cloud with data
+// tenantOf gives SUBDOMAIN.ghe.com for an API at api.SUBDOMAIN.ghe.com, GitHub Enterprise Cloud with data
 // residency.
 func tenantOf(api *url.URL) (host string, ok bool) {
-	host, ok = strings.CutPrefix(api.Host, "api.")
+	host, ok = strings.CutPrefix(strings.ToLower(api.Host), "api.")
 	return host, ok && strings.HasSuffix(host, ".ghe.com")
 }
 

@@ -12,19 +12,20 @@ func TestAccessNamesTheKeyThatIsWrong(t *testing.T) {
 	good := Access{Repository: "team/code", AccessToken: "ghp_x"}
 	require.NoError(t, good.Validate())
 	for want, change := range map[string]func(*Access){
-		`repository: "code" is not of the form owner/name`:  func(a *Access) { a.Repository = "code" },
-		`repository: "a/b/c" is not of the form owner/name`: func(a *Access) { a.Repository = "a/b/c" },
-		`repository: "../x" is not of the form owner/name`:  func(a *Access) { a.Repository = "../x" },
-		`repository: "" is not of the form owner/name`:      func(a *Access) { a.Repository = "" },
-		"api_url: is not a web address":                     func(a *Access) { a.APIURL = "api.github.com" },
-		"api_url: remove user, password":                    func(a *Access) { a.APIURL = "https://me:pw@example.com/api/v3" },
-		"ca_cert: it has no certificate":                    func(a *Access) { a.CACert = "hello" },
-		"access_token: is required":                         func(a *Access) { a.AccessToken = "" },
-		"access_token: contains a blank or a line break":    func(a *Access) { a.AccessToken = "ghp_x\n" },
-		"access_token: there is also a GitHub App":          func(a *Access) { a.AppID = "1" },
-		"app_id: is required":                               func(a *Access) { a.AccessToken, a.AppPrivateKey = "", "x" },
-		"app_private_key: is required":                      func(a *Access) { a.AccessToken, a.AppID = "", "1" },
-		"app_private_key: it is not a key in PEM form":      func(a *Access) { a.AccessToken, a.AppID, a.AppPrivateKey = "", "1", "x" },
+		`repository: "code" is not of the form owner/name`:                            func(a *Access) { a.Repository = "code" },
+		`repository: "a/b/c" is not of the form owner/name`:                           func(a *Access) { a.Repository = "a/b/c" },
+		`repository: "../x" is not of the form owner/name`:                            func(a *Access) { a.Repository = "../x" },
+		`repository: "" is not of the form owner/name`:                                func(a *Access) { a.Repository = "" },
+		"api_url: is not a web address":                                               func(a *Access) { a.APIURL = "api.github.com" },
+		"api_url: remove user, password":                                              func(a *Access) { a.APIURL = "https://me:pw@example.com/api/v3" },
+		"api_url: the API of acme.ghe.com is at https://api.acme.ghe.com; write that": func(a *Access) { a.APIURL = "https://acme.ghe.com/api/v3" },
+		"ca_cert: it has no certificate":                                              func(a *Access) { a.CACert = "hello" },
+		"access_token: is required":                                                   func(a *Access) { a.AccessToken = "" },
+		"access_token: contains a blank or a line break":                              func(a *Access) { a.AccessToken = "ghp_x\n" },
+		"access_token: there is also a GitHub App":                                    func(a *Access) { a.AppID = "1" },
+		"app_id: is required":                                                         func(a *Access) { a.AccessToken, a.AppPrivateKey = "", "x" },
+		"app_private_key: is required":                                                func(a *Access) { a.AccessToken, a.AppID = "", "1" },
+		"app_private_key: it is not a key in PEM form":                                func(a *Access) { a.AccessToken, a.AppID, a.AppPrivateKey = "", "1", "x" },
 	} {
 		a := good
 		change(&a)

@@ -80,13 +80,28 @@ func New(c Config) (*App, error) {
 }
 
 // API is the address of the API that belongs to a server: https://api.github.com
-// for github.com, https://api.TENANT.ghe.com for TENANT.ghe.com, and /api/v3 on an own server. host may
-// have a port.
+// for github.com, https://api.SUBDOMAIN.ghe.com for SUBDOMAIN.ghe.com, which is GitHub Enterprise Cloud with data
+// residency, and /api/v3 on an own server. host may have a port.
 func API(scheme, host string) *url.URL {
-	if host == "github.com" || strings.HasSuffix(host, ".ghe.com") {
-		return &url.URL{Scheme: "https", Host: "api." + host}
+	if lower := strings.ToLower(host); lower == "github.com" || strings.HasSuffix(lower, ".ghe.com") {
+		return &url.URL{Scheme: "https", Host: "api." + lower}
 	}
 	return &url.URL{Scheme: scheme, Host: host, Path: "/api/v3"}
+}
+
+// ParseAPI reads an API address that somebody wrote. The address of GitHub's pages is an error that says which one the API has:
+// only own servers have it below their own name. The error begins with no key.
+func ParseAPI(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return nil, errors.New("is not a web address; write https://HOST/api/v3 for a GitHub Enterprise server, https://api.SUBDOMAIN.ghe.com for GHE.com, or omit it for github.com")
+	}
+	u.Path = strings.TrimSuffix(u.Path, "/")
+	pages := strings.TrimPrefix(strings.ToLower(u.Host), "api.")
+	if api := API(u.Scheme, pages); api.Path == "" && (api.Host != strings.ToLower(u.Host) || u.Path != "") {
+		return nil, fmt.Errorf("the API of %s is at %s; write that", pages, api)
+	}
+	return u, nil
 }
 
 func parseKey(text string) (*rsa.PrivateKey, error) {

@@ -75,7 +75,32 @@ func TestKeys(t *testing.T) {
 func TestAPIOfAServer(t *testing.T) {
 	assert.Equal(t, "https://api.github.com", API("https", "github.com").String())
 	assert.Equal(t, "https://api.team.ghe.com", API("https", "team.ghe.com").String())
+	assert.Equal(t, "https://api.team.ghe.com", API("https", "Team.GHE.com").String())
 	assert.Equal(t, "https://ghe.example:8443/api/v3", API("https", "ghe.example:8443").String())
+}
+
+func TestAPIAddressesThatPeopleWrite(t *testing.T) {
+	for given, want := range map[string]string{
+		"https://api.github.com":           "https://api.github.com",
+		"https://api.acme.ghe.com/":        "https://api.acme.ghe.com",
+		"https://ghe.example:8443/api/v3/": "https://ghe.example:8443/api/v3",
+		"https://api.example.com/github":   "https://api.example.com/github",
+		"http://127.0.0.1:80/api/v3":       "http://127.0.0.1:80/api/v3",
+	} {
+		u, err := ParseAPI(given)
+		require.NoError(t, err, given)
+		assert.Equal(t, want, u.String())
+	}
+	for given, want := range map[string]string{
+		"https://github.com":              "the API of github.com is at https://api.github.com; write that",
+		"https://acme.ghe.com":            "the API of acme.ghe.com is at https://api.acme.ghe.com; write that",
+		"https://acme.ghe.com/api/v3":     "the API of acme.ghe.com is at https://api.acme.ghe.com; write that",
+		"https://api.acme.ghe.com/api/v3": "the API of acme.ghe.com is at https://api.acme.ghe.com; write that",
+		"acme.ghe.com":                    "is not a web address; write https://HOST/api/v3 for a GitHub Enterprise server, https://api.SUBDOMAIN.ghe.com for GHE.com, or omit it for github.com",
+	} {
+		_, err := ParseAPI(given)
+		require.EqualError(t, err, want)
+	}
 }
 
 // hub answers what an app asks.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/githubapp"
 	"github.com/taxiway-ci/taxiway/internal/gitprogram"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/pipelines/starter"
@@ -229,7 +230,7 @@ func (f *initFlags) code(ctx context.Context, q *asker, a *starter.Answers) (err
 	}
 	for _, r := range []*starter.Repository{&a.App, &a.Charts, &a.Deployments} {
 		if a.Forge == starter.Enterprise {
-			r.API = "https://" + r.Host + "/api/v3"
+			r.API = githubapp.API("https", r.Host).String()
 		}
 	}
 	return nil
@@ -324,7 +325,7 @@ func forgeOf(host string) string {
 	switch {
 	case host == "github.com":
 		return starter.GitHub
-	case strings.Contains(host, "github"):
+	case strings.Contains(host, "github"), strings.HasSuffix(host, ".ghe.com"):
 		return starter.Enterprise
 	}
 	return starter.Git

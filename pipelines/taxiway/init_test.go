@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/pipelines/starter"
 )
 
 // strangers are three little repositories as somebody has them who never saw this suite, each a clone.
@@ -197,4 +199,13 @@ func TestInitAsks(t *testing.T) {
 		assert.Contains(t, out.String(), question)
 	}
 	assert.Contains(t, out.String(), "environments/dev/values.yml")
+}
+
+func TestForgeByTheHostOfTheClones(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{
+		"github.com": starter.GitHub, "github.acme.example": starter.Enterprise, "acme.ghe.com": starter.Enterprise, "git.acme.example": starter.Git,
+	} {
+		assert.Equal(t, want, forgeOf(host), host)
+	}
 }

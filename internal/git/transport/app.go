@@ -40,9 +40,9 @@ func appAPI(given string, e *Address) (*url.URL, error) {
 	if given == "" {
 		return githubapp.API(e.Scheme, e.hostPort()), nil
 	}
-	u, err := url.Parse(given)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-		return nil, errors.New("app_api_url: is not a web address; write https://HOST/api/v3")
+	u, err := githubapp.ParseAPI(given)
+	if err != nil {
+		return nil, fmt.Errorf("app_api_url: %w", err)
 	}
 	return u, nil
 }
