@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -147,13 +148,13 @@ func checksAMinute(t *testing.T, p *pipeline.Pipeline) float64 {
 func hundred(t *testing.T, more string) *pipeline.Pipeline {
 	t.Helper()
 	root := t.TempDir()
-	config := "deployment: shop\nenvironments:\n"
+	config := bytes.NewBufferString("deployment: shop\nenvironments:\n")
 	for i := range 100 {
-		config += fmt.Sprintf("  place-%03d:\n    latest: [app/**]\n", i)
+		fmt.Fprintf(config, "  place-%03d:\n    latest: [app/**]\n", i)
 	}
 	require.NoError(t, os.MkdirAll(filepath.Join(root, Deployments), 0o750))
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "cepler"), 0o750))
-	require.NoError(t, os.WriteFile(filepath.Join(root, "cepler", "cepler.yml"), []byte(config), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "cepler", "cepler.yml"), config.Bytes(), 0o600))
 	values, err := os.ReadFile(exampleOf("two-environments", Deployments).Rendering().Values)
 	require.NoError(t, err)
 	e := Example{filepath.Join(root, Deployments)}
