@@ -5,9 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
-	"log" //nolint:depguard // the CGI handler takes nothing else, and its lines are thrown away
 	"net/http"
-	"net/http/cgi" //nolint:gosec // Go 1.6.3 is long ago
 	"os"
 	"regexp"
 	"slices"
@@ -151,21 +149,6 @@ func (s *Server) allowed(r *http.Request, receive bool) bool {
 	username, password, ok := r.BasicAuth()
 	want, known := s.passwords[username]
 	return ok && known && password == want
-}
-
-// backend lets git answer.
-func (s *Server) backend(w http.ResponseWriter, r *http.Request) {
-	h := &cgi.Handler{
-		Path: s.git, Args: []string{"http-backend"}, Dir: s.dir,
-		Env: append(environment(s.dir),
-			"GIT_PROJECT_ROOT="+s.repositories(), "GIT_HTTP_EXPORT_ALL=1"),
-		Stderr: io.Discard, Logger: log.New(io.Discard, "", 0),
-	}
-	if !s.options.NoV2 {
-		h.Env = append(h.Env, "GIT_PROTOCOL="+r.Header.Get("Git-Protocol"))
-	}
-	r.Header.Del("Git-Protocol")
-	h.ServeHTTP(w, r)
 }
 
 // completePath lets addresses without ".git" work, as the large hosts do.

@@ -95,8 +95,14 @@ func (r *Repository) line(args ...string) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
-// RevParse is the hash of a revision.
+// RevParse is the hash of a revision. It does not need a process of git for a branch or tag that has a file of its own.
 func (r *Repository) RevParse(revision string) (string, error) {
+	if strings.HasPrefix(revision, "refs/") && !strings.ContainsAny(revision, "^~:@{") && filepath.IsLocal(revision) {
+		text, err := os.ReadFile(filepath.Join(r.Dir, filepath.FromSlash(revision)))
+		if hash := strings.TrimSuffix(string(text), "\n"); err == nil && plumbing.IsHash(hash) {
+			return hash, nil
+		}
+	}
 	return r.line("rev-parse", "--verify", "--quiet", "--end-of-options", revision)
 }
 

@@ -1,5 +1,5 @@
 // Package gittest serves real git repositories on the loopback interface: over
-// HTTP (git http-backend, optionally with TLS and credentials) and over SSH
+// HTTP (optionally with TLS and credentials) and over SSH
 // (sshd). It needs the git program and does not need package testing, so that
 // programs which rehearse a pipeline can use it too.
 //
@@ -61,6 +61,8 @@ type Server struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	ssh     *sshServer
+
+	capabilities sync.Map // answers to clients of protocol version 2, by repository and configuration
 
 	mu        sync.Mutex // guards what follows
 	passwords map[string]string

@@ -1,0 +1,73 @@
+package gittest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// backend lets git answer. It is what "git http-backend" does, which takes three processes for a request where this takes one,
+// or none for capabilities that are known.
+func (s *Server) backend(w http.ResponseWriter, r *http.Request) {
+	name, tail, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), ".git/")
+	service, advertised := tail, false
+	if tail == "info/refs" && r.Method == http.MethodGet {
+		service, advertised = r.URL.Query().Get("service"), true
+	}
+	dir := s.path(name)
+	if _, err := os.Stat(filepath.Join(dir, "HEAD")); err != nil || !filepath.IsLocal(name) || service != UploadPack && service != ReceivePack {
+		http.NotFound(w, r)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	protocol := r.Header.Get("Git-Protocol")
+	if s.options.NoV2 {
+		protocol = ""
+	}
+	w.Header().Set("Cache-Control", "no-cache, max-age=0, must-revalidate")
+	if advertised {
+		w.Header().Set("Content-Type", "application/x-"+service+"-advertisement")
+		s.advertise(w, r, dir, service, protocol)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-"+service+"-result")
+	_ = s.service(r, w, dir, service, protocol, plain(r.Header, body)) // the client sees what is missing
+}
+
+// service runs the program of a service once. It reads the body of a request and writes that of the answer.
+func (s *Server) service(r *http.Request, out io.Writer, dir, service, protocol string, in []byte, flags ...string) error {
+	args := append([]string{strings.TrimPrefix(service, "git-"), "--stateless-rpc"}, flags...)
+	cmd := exec.CommandContext(r.Context(), s.git, append(args, ".")...)
+	cmd.Dir, cmd.Stdin, cmd.Stdout = dir, bytes.NewReader(in), out
+	cmd.Env = append(environment(s.dir), "GIT_PROTOCOL="+protocol)
+	return cmd.Run()
+}
+
+// advertise writes the refs, or the capabilities of protocol version 2. Those depend on git and the repository's configuration
+// alone, so git is asked for them once.
+func (s *Server) advertise(w http.ResponseWriter, r *http.Request, dir, service, protocol string) {
+	if strings.Contains(protocol, "version=2") && service == UploadPack {
+		config, _ := os.ReadFile(filepath.Join(dir, "config")) // without it git has its defaults
+		known, ok := s.capabilities.Load(dir + "\n" + string(config))
+		if !ok {
+			var text bytes.Buffer
+			if s.service(r, &text, dir, service, protocol, nil, "--advertise-refs") != nil {
+				return
+			}
+			known, _ = s.capabilities.LoadOrStore(dir+"\n"+string(config), text.Bytes())
+		}
+		_, _ = w.Write(known.([]byte)) //nolint:forcetypeassert // it holds nothing else
+		return
+	}
+	line := "# service=" + service + "\n"
+	_, _ = fmt.Fprintf(w, "%04x%s0000", len(line)+len("0000"), line)
+	_ = s.service(r, w, dir, service, protocol, nil, "--advertise-refs") // the client sees what is missing
+}
