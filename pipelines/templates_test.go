@@ -185,6 +185,9 @@ func TestTestflightsEnd(t *testing.T) {
 	assert.Equal(t, "destroy", uninstall.Ensure.Name())
 	verb, _ := uninstall.Ensure.Task.Config.Params.Field("VERB").Text()
 	assert.Equal(t, "destroy", verb)
+
+	terraform := jobOf(t, rendered(t, "multi-cloud", "charts"), "testflight-ledger")
+	assert.Equal(t, []string{"apply", "smoketest", "destroy"}, stepNames(terraform), "Terraform's release is its own to remove")
 }
 
 // Every task runs inside the script that passes an abort on; only the tasks that build images and render pipelines are a program, which the
@@ -233,6 +236,8 @@ func TestTemplatesRefuse(t *testing.T) {
 		{"lana-bank", "release", "  cache: acme-bank\n", "  cache: acme-bank\n  url: https://cache.example\n", "name either a cache or a url"},
 		{"small-team", "release", "    auto_merge: squash", "    auto_merge: squash\n    draft: true", "chart.release: a draft cannot merge by itself"},
 		{"lana-bank", "charts", "- name: lana-bank\n", "- name: lana-bank\n- name: lana-bank\n", "charts: two are called lana-bank"},
+		{"multi-cloud", "charts", "  attempts: 3", "  timeout: 5m", "values and timeout are helm's; with install: terraform they belong into the configuration"},
+		{"multi-cloud", "charts", "install: terraform", "install: kubectl", `must be: one of ["helm", "terraform"]`},
 		{"lana-bank", "charts", "program: tofu", "program: pulumi", `must be: one of ["terraform", "tofu"]`},
 		{"lana-bank", "charts", "kubeconfig: ((testflight.kubeconfig))", "kubeconfig: 'clusters: []'", "must be: a ((reference)) to a secret"},
 		{"lana-bank", "charts", "  timeout: 15m", "  timeout: 30m", "testflight.limit: 30m must be longer than testflight.timeout: 30m"},

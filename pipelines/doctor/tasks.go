@@ -257,6 +257,8 @@ func (p place) flight(ctx context.Context, a askedPaths) error {
 		}); err != nil {
 			return err
 		}
+	}
+	if a.values != "" {
 		if _, err := p.want(ctx, wanted{
 			rule: "flight-values-missing", name: a.values, kind: file, text: "is missing: the values of the test flight",
 			make: command("mkdir -p %s && printf '%%s\\n' '{}' >%s", p.r.file(path.Dir(a.values)), p.r.file(a.values)),
