@@ -66,7 +66,7 @@ func mayImport() map[string][]string {
 		"internal/memo":                  {"internal/git"},                                                                                                     // what a check leaves for the next one
 		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                                                           // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/fault", "internal/githubapp", "internal/httpclient", "internal/retry"},                                    // GitHub's API
-		"internal/proposal":              {"internal/forge", "internal/git", "internal/markdown", "internal/retry"},                                            // a bot's branch and its pull request
+		"internal/proposal":              {"internal/artifact", "internal/forge", "internal/git", "internal/markdown", "internal/retry"},                                            // a bot's branch and its pull request
 		"internal/vendored":              {"internal/artifact", "internal/fault", "internal/git", "internal/strict", "internal/yamledit", "internal/markdown"}, // vendir's git contents
 		"internal/nixcache":              {"internal/guard", "internal/httpclient", "internal/retry"},                                                          // binary caches of Nix
 		"internal/deployments":           {"internal/visible", "internal/artifact", "internal/cepler", "internal/git", "internal/nearest"},

@@ -132,9 +132,14 @@ func abortCases() map[string]abortCase {
 	flight := append(helmEnv(), "PROGRAM=long", "SCRIPT_PATH=ci/deploy.sh")
 	command := []string{"COMMAND=long 1\necho went on"}
 	return map[string]abortCase{
-		"apply":        {"long", "apply", chart, slices.Concat(flight, []string{"VERB=apply"})},
-		"destroy":      {"long", "destroy", chart, slices.Concat(flight, []string{"VERB=destroy"})},
-		"install":      {"helm", "install", chart, flight},
+		"apply":   {"long", "apply", chart, slices.Concat(flight, []string{"VERB=apply"})},
+		"destroy": {"long", "destroy", chart, slices.Concat(flight, []string{"VERB=destroy"})},
+		"install": {"helm", "install", chart, flight},
+
+		"apply with the chart":   {"long", "apply", chart, slices.Concat(flight, []string{"VERB=apply"})},
+		"destroy with the chart": {"long", "destroy", chart, slices.Concat(flight, []string{"VERB=destroy"})},
+
+		"made.sh":      {"long", "1", version, slices.Concat(command, []string{"CHART_PATH=bank", "COPY=copy"})},
 		"uninstall":    {"helm", "uninstall", chart, flight},
 		"smoketest":    {"long", "1", chart, flight},
 		"helm.sh":      {"helm", "upgrade", chart, helmEnv()},

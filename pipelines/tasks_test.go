@@ -387,6 +387,19 @@ func TestBuildTask(t *testing.T) {
 	require.Error(t, err, "without a version nothing is built")
 }
 
+// The command sees the deployments with the new copy in place of the old one.
+func TestMadeTask(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"modules/bank/vendor/bank/chart/old": "", "../chart/charts/bank/Chart.yaml": "new", "../output/.keep": ""}
+	dir, out, err := runTask(t, "made.sh", nil, files, "RELEASE=bank", "CHART_PATH=charts/bank", "COPY=modules/bank/vendor/bank/chart",
+		`COMMAND=echo "$RELEASE" && ls "$COPY" >"$OUTPUT/list"`)
+	require.NoError(t, err, out)
+	assert.Equal(t, "bank\n", out)
+	list, err := os.ReadFile(filepath.Join(dir, "output", "list"))
+	require.NoError(t, err)
+	assert.Equal(t, "Chart.yaml\n", string(list))
+}
+
 // What is released is the candidate, whatever was committed after it.
 func TestCandidateTask(t *testing.T) {
 	t.Parallel()

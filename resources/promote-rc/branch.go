@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -38,13 +36,8 @@ func (p *promotion) edit(ctx context.Context, on *git.Commit, held proposal.Held
 	}
 	edits := map[string]git.Edit{name: {Content: changelog}}
 	maps.Copy(edits, p.files)
-	for _, f := range p.params.ExtraFiles {
-		if !f.Replace {
-			continue
-		}
-		if err := proposal.Replace(ctx, p.store, on.Tree, f.to(), edits); err != nil {
-			return nil, err
-		}
+	if err := p.params.ExtraFiles.Replace(ctx, p.store, on.Tree, edits); err != nil {
+		return nil, err
 	}
 	for name := range edits {
 		if !p.src.allows(name) {
@@ -63,8 +56,7 @@ func (p *promotion) edit(ctx context.Context, on *git.Commit, held proposal.Held
 
 // spoken are the paths that a put says everything about, and those that no promotion may change.
 func (p *promotion) spoken(name string) bool {
-	return name == p.src.changelog() || !p.src.allows(name) ||
-		slices.ContainsFunc(p.params.ExtraFiles, func(f ExtraFile) bool { return f.Replace && strings.HasPrefix(name, f.to()+"/") })
+	return name == p.src.changelog() || !p.src.allows(name) || p.params.ExtraFiles.Replaced(name)
 }
 
 // errPromoted ends a put whose version was promoted while it ran.

@@ -23,8 +23,8 @@ type PutParams struct {
 	VersionFile string `json:"version_file" concourse:"required"`
 	// Repository is a clone with the candidate's commit checked out.
 	Repository string `json:"repository" concourse:"required"`
-	// ExtraFiles go into the pull request too.
-	ExtraFiles []ExtraFile `json:"extra_files"`
+	// ExtraFiles go into the pull request too, where allowed_files permits them.
+	ExtraFiles proposal.ExtraFiles `json:"extra_files"`
 	// Images are references without a tag, for the description.
 	Images []string `json:"images"`
 	// Overwrite drops what people committed to the bot's branch.

@@ -316,7 +316,7 @@ func TestExtraFiles(t *testing.T) {
 	dir := w.build("0.42.0-rc.1", map[string]string{"docs/site/new.md": "new\n", "docs/site/index.md": "hello again\n", "docs/one.md": "one\n"})
 	require.NoError(t, os.Symlink("new.md", dir+"/docs/site/link.md"))
 	p := params()
-	p.ExtraFiles = []promoterc.ExtraFile{{From: "docs/site", To: "docs-site/"}, {From: "docs/one.md", To: "docs-site/v1/one.md"}}
+	p.ExtraFiles = []proposal.ExtraFile{{From: "docs/site", To: "docs-site/"}, {From: "docs/one.md", To: "docs-site/v1/one.md"}}
 	_, err := w.tryPut(dir, p)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"CHANGELOG.md", "docs-site/index.md", "docs-site/link.md", "docs-site/new.md", "docs-site/v1/one.md"}, w.pull().Files)
@@ -332,23 +332,23 @@ func TestExtraFiles(t *testing.T) {
 // has both, on top of the newer candidate.
 func TestAPutKeepsTheExtraFilesOfAnEarlierOne(t *testing.T) {
 	w := newWorld(t)
-	put := func(number string, files map[string]string, extra ...promoterc.ExtraFile) promoterc.Result {
+	put := func(number string, files map[string]string, extra ...proposal.ExtraFile) promoterc.Result {
 		p := params()
 		p.ExtraFiles = extra
 		got, err := w.tryPut(w.build(number, files), p)
 		require.NoError(t, err)
 		return got
 	}
-	put("0.42.0-rc.1", map[string]string{"api/index.md": "api\n", "api/old.md": "old\n"}, promoterc.ExtraFile{From: "api", To: "docs-site/api", Replace: true})
+	put("0.42.0-rc.1", map[string]string{"api/index.md": "api\n", "api/old.md": "old\n"}, proposal.ExtraFile{From: "api", To: "docs-site/api", Replace: true})
 	w.commit("fix: more", map[string]string{"src/api.rs": "3\n", "docs-site/index.md": "by a person\n"})
-	second := put("0.42.0-rc.2", map[string]string{"cli/index.md": "cli\n"}, promoterc.ExtraFile{From: "cli", To: "docs-site/cli"})
+	second := put("0.42.0-rc.2", map[string]string{"cli/index.md": "cli\n"}, proposal.ExtraFile{From: "cli", To: "docs-site/cli"})
 	assert.Equal(t, "1", second.Version.PR)
 	assert.Equal(t, []string{"CHANGELOG.md", "docs-site/api/index.md", "docs-site/api/old.md", "docs-site/cli/index.md"}, w.pull().Files)
 	assert.Contains(t, w.file("CHANGELOG.md"), "- More")
 	assert.Equal(t, "by a person\n", w.file("docs-site/index.md"))
 	assert.Equal(t, w.tip("main"), w.tip("bot-promote-rc~1"))
 
-	put("0.42.0-rc.2", map[string]string{"api/index.md": "api\n"}, promoterc.ExtraFile{From: "api", To: "docs-site/api", Replace: true})
+	put("0.42.0-rc.2", map[string]string{"api/index.md": "api\n"}, proposal.ExtraFile{From: "api", To: "docs-site/api", Replace: true})
 	assert.Equal(t, []string{"CHANGELOG.md", "docs-site/api/index.md", "docs-site/cli/index.md"}, w.pull().Files, "what is replaced is replaced whole")
 
 	w.commit("docs: the command line, by hand", map[string]string{"docs-site/cli/index.md": "by a person\n"})
@@ -365,25 +365,25 @@ func TestExtraFilesThatMayNotBeThere(t *testing.T) {
 	dir := w.build("0.42.0-rc.1", map[string]string{"out/main.rs": "evil\n"})
 	require.NoError(t, os.Symlink("/etc", dir+"/out/etc"))
 	for name, c := range map[string]struct {
-		file promoterc.ExtraFile
+		file proposal.ExtraFile
 		want string
 	}{
-		"not allowed":    {promoterc.ExtraFile{From: "out/main.rs", To: "src/main.rs"}, "src/main.rs is not among source.allowed_files"},
-		"leaves":         {promoterc.ExtraFile{From: "out/main.rs", To: "../main.rs"}, "params.extra_files[0].to"},
-		"absent":         {promoterc.ExtraFile{From: "out/absent", To: "docs-site"}, "params.extra_files[0].from"},
-		"leaves by link": {promoterc.ExtraFile{From: "out/etc", To: "docs-site"}, "leaves the build's folder"},
-		"the changelog":  {promoterc.ExtraFile{From: "out/main.rs", To: "CHANGELOG.md"}, "is the changelog, which this resource writes itself"},
+		"not allowed":    {proposal.ExtraFile{From: "out/main.rs", To: "src/main.rs"}, "src/main.rs is not among source.allowed_files"},
+		"leaves":         {proposal.ExtraFile{From: "out/main.rs", To: "../main.rs"}, "params.extra_files[0].to"},
+		"absent":         {proposal.ExtraFile{From: "out/absent", To: "docs-site"}, "params.extra_files[0].from"},
+		"leaves by link": {proposal.ExtraFile{From: "out/etc", To: "docs-site"}, "leaves the build's folder"},
+		"the changelog":  {proposal.ExtraFile{From: "out/main.rs", To: "CHANGELOG.md"}, "is the changelog, which this resource writes itself"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := params()
-			p.ExtraFiles = []promoterc.ExtraFile{c.file}
+			p.ExtraFiles = []proposal.ExtraFile{c.file}
 			_, err := w.tryPut(dir, p)
 			require.ErrorContains(t, err, c.want)
 		})
 	}
 	w.src.AllowedFiles = []string{"CHANGELOG.md", "src/*.md"}
 	p := params()
-	p.ExtraFiles = []promoterc.ExtraFile{{From: "out/site", To: "src", Replace: true}}
+	p.ExtraFiles = []proposal.ExtraFile{{From: "out/site", To: "src", Replace: true}}
 	_, err := w.tryPut(w.build("0.42.0-rc.1", map[string]string{"out/site/new.md": "new\n"}), p)
 	require.ErrorContains(t, err, "extra_files would delete src/")
 	_, err = w.repo.Git().RevParse("refs/heads/bot-promote-rc")

@@ -22,6 +22,9 @@ type bumper struct {
 	remote *git.Remote
 	store  *git.Store
 	origin *vendored.Origin
+	params PutParams
+	extra  map[string]git.Edit // of params.extra_files
+	made   *madeFrom           // nil when the put does not say it
 
 	last *vendored.Plan // of the newest commit that was worked out
 }
@@ -48,11 +51,14 @@ func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (
 	edits := map[string]git.Edit{}
 	maps.Copy(edits, carried.Edits)
 	maps.Copy(edits, plan.Edits)
+	if err := b.addExtra(ctx, on, edits); err != nil {
+		return nil, err
+	}
 	kept, err := b.rest(ctx, on, held, edits, carried.Outdated)
 	if err != nil {
 		return nil, err
 	}
-	m := message{all: carried.Moved, title: b.origin.Title()}
+	m := message{all: carried.Moved, dir: plan.Dir, title: b.origin.Title()}
 	if len(plan.Edits) > 0 {
 		m.own, m.all = plan, append([]vendored.Moved{plan.Moved}, m.all...)
 	}
@@ -71,7 +77,7 @@ func (b *bumper) rest(ctx context.Context, on *git.Commit, held proposal.Held, e
 	}
 	said := append([]string{b.last.Dir}, outdated...)
 	kept, lost, err := held.Rest(ctx, on.Tree, edits, func(name string) bool {
-		return b.src.target().Owns(name) || slices.ContainsFunc(said, func(dir string) bool { return strings.HasPrefix(name, dir+"/") })
+		return b.src.target().Owns(name) || b.params.ExtraFiles.Replaced(name) || slices.ContainsFunc(said, func(dir string) bool { return strings.HasPrefix(name, dir+"/") })
 	})
 	for _, name := range lost {
 		b.step.Logf("%s: branch %s has a newer version than the pull request, and it stays", name, b.src.Branch)
@@ -100,11 +106,15 @@ func (b *bumper) warn(ctx context.Context, p *vendored.Plan) {
 type message struct {
 	all   []vendored.Moved
 	own   *vendored.Plan // the one that the put is about; nil if the base has it already
+	dir   string         // of the copy that the put is about
 	title string         // of the commit that own copies
 }
 
 // subject is the first line of both.
 func (m message) subject() string {
+	if len(m.all) == 0 {
+		return "chore(deps): files that follow from " + m.dir
+	}
 	if len(m.all) == 1 {
 		return fmt.Sprintf("chore(deps): bump %s to '%.7s'", m.all[0].Dir, m.all[0].New)
 	}

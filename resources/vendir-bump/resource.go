@@ -41,6 +41,12 @@ type PutParams struct {
 	Repository string `json:"repository" concourse:"required"`
 	// Ref is a file with the whole hash of another commit of it.
 	Ref string `json:"ref"`
+	// ExtraFiles go into the same commit: files of the repository that follow from the copy. The copy itself, the
+	// config and the lock file are not among them.
+	ExtraFiles proposal.ExtraFiles `json:"extra_files"`
+	// MadeFrom is an artifact: the clone of the repository with the copy that ExtraFiles were made from. Where the branch
+	// has another version of one of them since, the put fails.
+	MadeFrom string `json:"made_from"`
 	// RequireAutoMerge fails the put when the pull request can't be set to merge by itself; otherwise the
 	// put succeeds with a warning.
 	RequireAutoMerge bool `json:"require_auto_merge"`
@@ -80,7 +86,11 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	}
 	defer bot.Close()
 	bot.RequireMerge = p.RequireAutoMerge
-	b := &bumper{src: src, step: step, remote: remote, store: store, origin: origin}
+	b := &bumper{src: src, step: step, remote: remote, store: store, origin: origin, params: p}
+	if err := b.readExtra(ctx); err != nil {
+		return out, err
+	}
+	defer b.closeExtra()
 	done, err := bot.Keep(ctx, b.edit)
 	if err != nil {
 		return out, fmt.Errorf("bump %s in %s: %w", path.Join(src.Directory, src.Content), remote.URL(), err)
@@ -129,6 +139,9 @@ func (b *bumper) answer(bot proposal.Bot, done *proposal.Outcome) Result {
 	out.Version.Commit, out.Version.PR = bot.Report(done, out.Metadata.Add)
 	for _, text := range b.last.Warnings {
 		b.step.Logf("warning: %s: %s", b.src.target().Config, text)
+	}
+	if n := len(b.extra); n > 0 {
+		b.step.Logf("files of extra_files: %d", n)
 	}
 	if done.Commit == nil || len(b.last.Edits) == 0 {
 		b.step.Logf("%s is the copy of %.7s already", b.last.Dir, b.last.New)

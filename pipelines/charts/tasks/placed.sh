@@ -5,4 +5,5 @@ set -euo pipefail
 
 rm -rf "$DIRECTORY/chart"
 cp -a "$CHART" "$DIRECTORY/chart"
-trap '[ "$?" -eq 0 ] || evidence' EXIT
+trap evidence ERR
+trap 'exit 130' INT # an abort leaves no time for that
