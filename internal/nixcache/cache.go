@@ -17,8 +17,8 @@ import (
 const (
 	// DefaultAPI is the public Cachix.
 	DefaultAPI = "https://cachix.org"
-	// connections is how many requests are under way at most.
-	connections = 16
+	// connections is how many requests are under way at most: as many as curl's.
+	connections = 50
 	// requestLimit is how long one request may take.
 	requestLimit = 30 * time.Second
 )

@@ -199,6 +199,8 @@ type search struct {
 	exists   bool // the cache itself has been seen
 	oneByOne bool // the server has no bulk look-up
 
+	acquainted bool // a path's file has been asked for
+
 	mu      sync.Mutex // guards the entries during a look
 	entries []*entry
 	byPath  map[Path]*entry
@@ -321,19 +323,29 @@ func (s *search) list(ctx context.Context, open []*entry) error {
 // examine reads what the cache has about each path, several at a time. The
 // first fault ends it; what was found until then stays found.
 func (s *search) examine(ctx context.Context, open []*entry) error {
+	byList := s.cache.IsCachix() && !s.oneByOne
+	var wanted []*entry
+	for _, e := range open {
+		switch {
+		case byList && e.stage == unseen:
+		case byList && s.query.Verify == VerifyListed && !s.query.Closure:
+			e.stage = complete
+		default:
+			wanted = append(wanted, e)
+		}
+	}
+	if !s.acquainted && len(wanted) > 0 {
+		// alone: its answer tells whether one connection carries many requests, as HTTP/2 does
+		if err := s.examineOne(ctx, wanted[0]); err != nil {
+			return err
+		}
+		s.acquainted, wanted = true, wanted[1:]
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(connections)
-	byList := s.cache.IsCachix() && !s.oneByOne
-	for _, e := range open {
-		if byList && e.stage == unseen {
-			continue
-		}
+	for _, e := range wanted {
 		if ctx.Err() != nil {
 			break
-		}
-		if byList && s.query.Verify == VerifyListed && !s.query.Closure {
-			e.stage = complete
-			continue
 		}
 		group.Go(func() error {
 			return guard.Run(func() error { return s.examineOne(ctx, e) })

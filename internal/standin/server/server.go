@@ -33,6 +33,7 @@ func New(h http.Handler, tls bool) *Server {
 	s.http = httptest.NewUnstartedServer(s.Handler())
 	s.http.Config.ConnState = s.connection
 	if tls {
+		s.http.EnableHTTP2 = true
 		s.http.StartTLS()
 	} else {
 		s.http.Start()
