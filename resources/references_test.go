@@ -162,3 +162,35 @@ func referenced(random *rand.Rand, v any) any {
 	}
 	return v
 }
+
+// Whatever a pipeline has as the source or the params of a resource type, they are taken or refused in words.
+func FuzzSources(f *testing.F) {
+	files, err := filepath.Glob("../pipelines/examples/*/*/want.yml")
+	require.NoError(f, err)
+	require.NotEmpty(f, files)
+	for _, file := range files {
+		var pipeline struct{ Resources []struct{ Source any } }
+		text, err := os.ReadFile(file)
+		require.NoError(f, err)
+		require.NoError(f, yaml.Unmarshal(text, &pipeline))
+		for _, r := range pipeline.Resources {
+			raw, err := json.Marshal(r.Source)
+			require.NoError(f, err)
+			f.Add(raw)
+		}
+	}
+	f.Add([]byte(`{"auto_merge": 7, "verify": "odd", "images": {"a": true}, "uri": "((x))"}`))
+	of := schemas()
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if !json.Valid(raw) {
+			t.Skip("Concourse sends JSON")
+		}
+		for name, schema := range of {
+			for _, read := range []func([]byte) error{schema.Source, schema.GetParams, schema.PutParams} {
+				if err := read(raw); err != nil {
+					assert.NotContains(t, err.Error(), "fault in this program", name)
+				}
+			}
+		}
+	})
+}
