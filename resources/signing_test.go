@@ -111,7 +111,7 @@ func heads(t *testing.T, repo *gittest.Repository) string {
 func thatCommit(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	for name := range schemas() {
+	for name := range resourceTypes() {
 		text, err := os.ReadFile(filepath.Join(name, "schema.json"))
 		require.NoError(t, err)
 		if name != "cepler-in" && strings.Contains(string(text), `"signing_key"`) {
