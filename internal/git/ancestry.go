@@ -146,7 +146,7 @@ func (s *Store) IsAncestor(ctx context.Context, old, young Hash) (bool, error) {
 	if found || complete || s.packs == nil {
 		return found, nil
 	}
-	for _, depth := range []int{1000, wire.Everything} {
+	for _, depth := range deeper()[1:] {
 		if err := s.fetchGraph(ctx, young, depth); err != nil {
 			return false, fmt.Errorf("find out whether %s comes before %s in %s: %w", old, young, s.name, err)
 		}

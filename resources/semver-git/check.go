@@ -108,6 +108,15 @@ func (b *branch) place(ctx context.Context, tip git.Hash, given Version, floor v
 		return git.Hash{}, nil
 	}
 	at := plumbing.NewHash(given.Commit)
+	for _, err := range b.store.Log(ctx, git.Range{From: []git.Hash{tip}, Not: []git.Hash{at}}) {
+		if errors.Is(err, git.ErrNotFound) {
+			return git.Hash{}, nil
+		}
+		if err != nil {
+			return git.Hash{}, err
+		}
+		break // what lies between is at hand now: it is what will be listed
+	}
 	on, err := b.store.IsAncestor(ctx, at, tip)
 	if err != nil || !on {
 		return git.Hash{}, err

@@ -3,6 +3,7 @@ package semvergit_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -106,6 +107,37 @@ func TestAWarmCheckFetchesWhatIsNew(t *testing.T) {
 	t.Logf("after one commit: %d requests, %d bytes", requests, bytes)
 	assert.LessOrEqual(t, requests, 4)
 	assert.Less(t, bytes, int64(4<<10))
+}
+
+// A check from a version far back fetches history as far as that version, in few requests: less than a clone
+// without blobs, which has no version's file yet.
+func TestACheckFromFarBackIsCheaperThanAClone(t *testing.T) {
+	const back = 2000
+	w := newWorld(t)
+	manyVersions(t, w, 30_000)
+	old, err := w.repo.Git("rev-parse", fmt.Sprintf("version~%d", back))
+	require.NoError(t, err)
+	old = strings.TrimSpace(old)
+	number, err := w.repo.Git("show", old+":version")
+	require.NoError(t, err)
+	number = strings.TrimSpace(number)
+	w.server.Reset()
+	output, err := exec.CommandContext(t.Context(), "git", "clone", "-q", "--bare", "--filter=blob:none", w.repo.URL(), t.TempDir()).CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	_, _, clone := cost(w.server)
+	for name, given := range map[string]keys{"number": {"number": number}, "number and commit": {"number": number, "commit": old}} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("TMPDIR", t.TempDir())
+			w.server.Reset()
+			got := w.check(given)
+			require.Len(t, got, back+1)
+			assert.Equal(t, semvergit.Version{Number: number, Commit: old}, got[0])
+			requests, _, bytes := cost(w.server)
+			t.Logf("%d requests, %d bytes; the clone %d bytes", requests, bytes, clone)
+			assert.LessOrEqual(t, requests, 7, "refs, the newest, its file, twice further back, twice all files")
+			assert.Less(t, bytes, clone/2)
+		})
+	}
 }
 
 // manyVersions fills the branch with 1.0.0, 1.0.1 and so on.

@@ -111,7 +111,7 @@ type walk struct {
 }
 
 // maxBatch bounds the commits whose blobs are prefetched in one request.
-const maxBatch = 128
+const maxBatch = 1024
 
 func (w *walk) start(ctx context.Context) error {
 	if len(w.Not) > 0 {
