@@ -150,6 +150,7 @@ func abortCases() map[string]abortCase {
 		"prepare.sh":   {"git", "show", version, command},
 		"paths.sh":     {"long", "1", version, command},
 		"candidate.sh": {"git", "checkout", version, nil},
+		"edges.sh":     {"git", "log", version, []string{"APPS=app-src\tapp"}},
 		"cached.sh":    {"cachix", "watch-exec", version, slices.Concat(command, []string{"CACHE=c"})},
 		"webhook.sh":   {"curl", "json", version, []string{"URL=http://127.0.0.1", "MESSAGE={}"}},
 	}

@@ -400,6 +400,53 @@ func TestMadeTask(t *testing.T) {
 	assert.Equal(t, "Chart.yaml\n", string(list))
 }
 
+// A commit is no candidate while the edge image of what it has is not built; a newer one will do.
+func TestEdgesTask(t *testing.T) {
+	t.Parallel()
+	without(t, "git")
+	dir, path := taskDir(t, nil, nil)
+	run := func(name string, args ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), name, args...)
+		cmd.Dir = dir
+		cmd.Env = []string{path, "HOME=" + dir, "APPS=bank-src\tapps/bank\tflake.nix\nshop-src\tapps/sh*", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b"}
+		out, err := cmd.CombinedOutput()
+		return strings.TrimSpace(string(out)), err
+	}
+	must := func(name string, args ...string) string {
+		out, err := run(name, args...)
+		require.NoError(t, err, out)
+		return out
+	}
+	script := append([]string{}, renderedTasks(t)["edges.sh"].Run.Args...)
+	must("git", "init", "--quiet", "repo")
+	commit := func(file string) string {
+		must("bash", "-c", "mkdir -p repo/$(dirname "+file+") && date +%N >repo/"+file)
+		must("git", "-C", "repo", "add", "--all")
+		must("git", "-C", "repo", "commit", "--quiet", "--message", file)
+		return must("git", "-C", "repo", "rev-parse", "HEAD")
+	}
+	build := func(app string) { must("bash", "-c", "rm -rf "+app+"-src && cp -a repo "+app+"-src") }
+	commit("README.md")
+	build("bank")
+	build("shop")
+	_, err := run("bash", script...)
+	require.NoError(t, err, "neither app has files")
+	shop := commit("apps/shop/main")
+	out, err := run("bash", script...)
+	require.Error(t, err)
+	assert.Equal(t, "shop-src: no edge image is built yet of commit "+shop[:7]+"; this job runs again when there is one", out)
+	build("shop")
+	must("bash", script...)
+	flake := commit("flake.nix")
+	out, err = run("bash", script...)
+	require.Error(t, err)
+	assert.Contains(t, out, "bank-src: no edge image is built yet of commit "+flake[:7])
+	commit("apps/bank/x")
+	build("bank")
+	must("git", "-C", "repo", "checkout", "--quiet", flake)
+	must("bash", script...)
+}
+
 // What is released is the candidate, whatever was committed after it.
 func TestCandidateTask(t *testing.T) {
 	t.Parallel()

@@ -68,7 +68,7 @@ func TestJobsOfTheReferenceTeam(t *testing.T) {
 		"release": {
 			"test-integration", "test-bats", "flake-check",
 			"build-admin-panel-edge-image", "build-customer-portal-edge-image", "build-dagster-edge-image",
-			"await-release-binary", "build-rc", "open-promote-rc-pr", "release", "bump-image-in-chart", "bump-image-in-chart-rc",
+			"edge-images", "await-release-binary", "build-rc", "open-promote-rc-pr", "release", "bump-image-in-chart", "bump-image-in-chart-rc",
 		},
 		"charts":    {"testflight", "bump-lana-bank-in-deployments"},
 		"nix-cache": {"build-release-main", "cache-dev-profile", "populate-nix-cache-pr", "rebuild-nix-cache"},
@@ -227,6 +227,7 @@ func TestTemplatesRefuse(t *testing.T) {
 		{"go-service", "release", "tools: *go", "- name: test\n  image: *go\n  command: go vet ./...\n\ntools: *go", "tests: two are called test"},
 		{"go-service", "release", "initial_version: 0.1.0", "no_bump: keep", `must be: one of ["fail", "patch"]`},
 		{"go-service", "release", "\nbuild:\n  image:\n    repository: concourse/oci-build-task\n    tag: 0.11.1", "\nbuild:", "build.image is missing"},
+		{"go-service", "release", "- name: weatherd\n", "- name: weatherd\n  edge_required: true\n", "weatherd has edge_required, and no edge_paths"},
 		{"go-service", "release", "tag: 0.11.1", "tag: latest", "is not a pin"},
 		{"go-service", "release", "  repository: ghcr.io/acme-tools/weatherd", "  repository: ghcr.io/acme-tools/weatherd\n  binary: true", "weatherd needs the binary, and binary.into does not say"},
 		{"go-service", "release", "- name: weatherd\n", "- name: weatherd\n  repository: a\n- name: weatherd\n", "images: two are called weatherd"},

@@ -24,10 +24,10 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
 
-func newKey(tb testing.TB) *rsa.PrivateKey {
-	tb.Helper()
+func newKey(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(tb, err)
+	require.NoError(t, err)
 	return key
 }
 

@@ -10,8 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/taxiway-ci/taxiway/internal/cepler"
-	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
@@ -129,10 +130,14 @@ func (r *Reader) chart(ctx context.Context, s *snapshot, c *Chart) error {
 	if err != nil {
 		return err
 	}
-	var about deployments.Chart
+	var about struct {
+		Name       string `yaml:"name"`
+		Version    string `yaml:"version"`
+		AppVersion string `yaml:"appVersion"`
+	}
 	if !ok {
 		c.Broken = append(c.Broken, Broken{LinkChart, at, "git does not have the content that was deployed"})
-	} else if about, err = deployments.ParseChart(data); err != nil {
+	} else if err := yaml.Unmarshal(data, &about); err != nil {
 		c.Broken = append(c.Broken, Broken{LinkChart, at, fmt.Sprintf("it does not parse: %v", err)})
 	}
 	c.Name, c.Version, c.AppVersion = about.Name, about.Version, about.AppVersion

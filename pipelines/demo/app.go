@@ -1,6 +1,7 @@
 package demo
 
 import (
+	_ "embed"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,9 @@ import (
 // released is the version that the bank runs when the play begins.
 const released = "0.41.0"
 
+//go:embed flake.nix
+var flake string
+
 // appFiles is the tree of the code repository: what the pipelines build and
 // copy, and a little around it.
 func appFiles() map[string]string {
@@ -19,7 +23,7 @@ func appFiles() map[string]string {
 		"README.md":            "# lana-bank\n\nThe bank's server, its two web apps and its data pipeline.\n",
 		"CHANGELOG.md":         "# Changelog\n\n## [0.41.0] - 2026-09-01\n\n### Features\n\n- Overdraft limits\n",
 		"cog.toml":             "tag_prefix = \"\"\nignore_merge_commits = true\n\n[commit_types]\nchore = { changelog_title = \"Miscellaneous\" }\n",
-		"flake.nix":            "{\n  description = \"lana-bank\";\n  outputs = _: { };\n}\n",
+		"flake.nix":            flake,
 		"Dockerfile.rc":        "FROM gcr.io/distroless/cc-debian12\nARG VERSION\nENV LANA_VERSION=$VERSION\nCOPY bin/lana-cli /bin/lana-cli\nUSER 1000\nENTRYPOINT [\"/bin/lana-cli\"]\n",
 		"Dockerfile.release":   "FROM gcr.io/distroless/cc-debian12\nARG VERSION\nENV LANA_VERSION=$VERSION\nRUN fetch https://github.com/acme-bank/lana-bank/releases/download/$VERSION/lana-cli /bin/lana-cli\nUSER 1000\nENTRYPOINT [\"/bin/lana-cli\"]\n",
 		"dagster/Dockerfile":   "FROM python:3.12-slim\nCOPY pipeline.py /app/\nCMD [\"dagster\"]\n",

@@ -9,7 +9,6 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/git"
-	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 )
 
@@ -23,7 +22,7 @@ type world struct {
 }
 
 func open(src Source, step concourse.Step) (*world, error) {
-	remote, err := signing.Open(src.Access, git.Options{Logf: step.Logf})
+	remote, err := git.Open(src.Access, git.Options{Logf: step.Logf})
 	if err != nil {
 		return nil, err
 	}

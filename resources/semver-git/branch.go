@@ -12,7 +12,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
-	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
 
@@ -25,7 +24,7 @@ type branch struct {
 }
 
 func openBranch(src Source, logf func(string, ...any)) (*branch, error) {
-	remote, err := signing.Open(src.access(), git.Options{Logf: logf})
+	remote, err := git.Open(src.access(), git.Options{Logf: logf})
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
-	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 )
@@ -32,9 +31,6 @@ type Source struct {
 // Validate reports the first key that can't be right.
 func (s Source) Validate() error {
 	if err := s.Access.Validate(); err != nil {
-		return err
-	}
-	if err := signing.Check(s.Access); err != nil {
 		return err
 	}
 	if err := s.target().Validate(); err != nil {

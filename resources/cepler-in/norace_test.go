@@ -1,6 +1,6 @@
 //go:build !race
 
-package resources_test
+package ceplerin_test
 
 // raced says that the race detector takes memory of its own.
 const raced = false
