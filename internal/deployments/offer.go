@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
@@ -124,7 +126,7 @@ func (r *Repository) stillStands(ctx context.Context, p *Plan, given, next Versi
 		return false, nil
 	}
 	if given.Trigger == next.Trigger {
-		return given.Files == "" || given.Files == next.Files, nil
+		return given.Files == next.Files || given.Files == "" && p.standsUnnamed(given), nil
 	}
 	h, ok := parseHash(given.Trigger)
 	if !ok || given.Files != next.Files || given.number() != p.next() {
@@ -139,6 +141,19 @@ func (r *Repository) stillStands(ctx context.Context, p *Plan, given, next Versi
 	}
 	line, err := r.onFirstParents(ctx, h, p.Trigger)
 	return !line && err == nil, err
+}
+
+// standsUnnamed is whether a version of the Rust resource, which does not name its content, is the pending one of the same
+// trigger. If it is recorded it is another one, unless the two differ in nothing but what a task changed in the folder.
+func (p *Plan) standsUnnamed(given Version) bool {
+	if p.Own == nil || p.Own.Current.Head != given.Trigger || given.number() > p.Own.Version {
+		return true
+	}
+	return !slices.ContainsFunc(p.Changes, func(c cepler.Change) bool {
+		source, _ := cepler.SplitKey(c.Key)
+		soiled := c.Before != nil && c.Before.Dirty && c.After != nil
+		return !soiled || source != latestSource && c.Before.From != c.After.From
+	})
 }
 
 // clockSkew is how much later than its child a commit may be dated.

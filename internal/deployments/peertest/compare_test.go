@@ -10,26 +10,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// classes returns the differences that are meant, each by a name for the fault of the Rust program that it avoids.
+// classes returns the differences that are meant, each as the READMEs have it under "Coming from the Rust resource": what
+// cepler does.
 func classes() map[string]string {
 	return map[string]string{
-		"BROKEN":   "a commit whose config does not parse ends the walk; cepler's check fails forever",
-		"SHADOW":   "queued states that bring no difference are skipped; cepler gets stuck on them",
-		"LEFT":     "environments that left the config do not keep the queue growing",
-		"LINK":     "a symbolic link is hashed as git stores it; cepler records it as dirty each time",
-		"EARLY":    "a gate before the upstream's first record is nothing yet; cepler offers the removal of all files",
-		"MERGE":    "the walk follows first parents, and a version already offered stands while its content does; in cepler a merge moves the trigger",
-		"CLEAN":    "nothing is left behind in the folder of a get",
-		"UPSTREAM": "an upstream that was not deployed is nothing yet; cepler's check fails",
-		"MODE":     "a changed exec bit is a change",
-		"GATE":     "an environment that is missing in the gates file is nothing yet; cepler's check fails",
-		"TAIL":     "gates in the branch itself: cepler's in removes the gates file and its out fails",
-		"STAY":     "a version that was offered and not deployed stands when its content comes back after another; cepler offers the commit that brought it back",
-		"SOIL":     "what was soiled is recorded under the version's own trigger; cepler takes the commit that the branch had at the get",
-		"GONE":     "a file that was removed by the deployment is not brought back; cepler's get with prepare: false does",
-		"SAME":     "a state that is recorded already, to the last file, is not recorded again; cepler counts it up",
-		"PRUNE":    "the queue holds what the downstream that lags most has not taken; with two downstreams cepler's ends there only if that one's name sorts last",
-		"LATE":     "the queue is pruned by what the other environments have now; cepler goes by what they had at the get",
+		"BROKEN":   "a commit with a config that does not parse makes every later check fail",
+		"SHADOW":   "a check gets stuck on a state of the queue that changes nothing here",
+		"LEFT":     "the queue of an environment keeps growing for environments that left the config",
+		"LINK":     "a symbolic link is dirty at each record",
+		"EARLY":    "a gate before the first record of the environment before offers the removal of its files",
+		"MERGE":    "an unrelated merge moves the trigger",
+		"CLEAN":    "leftovers in the folder of a get (ignored files, links, empty folders)",
+		"UPSTREAM": "a red check until the upstream has deployed",
+		"MODE":     "a change of the exec bit is not deployed",
+		"GATE":     "an environment missing in the gates file is a red check",
+		"TAIL":     "a gates file in the branch itself is removed by a get, and the put fails",
+		"STAY":     "a content that a merge took off the line of first parents is a new version",
+		"SOIL":     "what a task changed in the folder is recorded with the commit that the branch had at the get",
+		"GONE":     "a file that the deployment removed is back after a get with `prepare: false`",
+		"SAME":     "a state that is recorded already is recorded again, under the next number",
+		"PRUNE":    "with several environments behind it, the queue ends at the one whose name sorts last",
+		"LATE":     "the queue is pruned by what the other environments had at the get",
+		"TRIGGER":  "a state that the queue offers with the trigger of the one before is not noticed",
+		"HISTORY":  "a check without a given version has the pending version only, so after a rotation there is nothing to pin",
 	}
 }
 
@@ -66,11 +69,34 @@ func (s *scenario) compareChecks(name string, given [2]version, theirs, mine ans
 	if inA == inB && a.same(b) && (!sameGiven || len(theirs.versions) == len(mine.versions)) {
 		return
 	}
+	if inA == inB && a.same(b) && given[1].raw == "" {
+		s.differ("HISTORY", "check of %s, given none: cepler %v, ours %v", name, theirs.versions, mine.versions)
+		return
+	}
 	class := s.checkClass(name, given[1], mine)
 	if class == "" && b.same(given[1]) && s.ours.check(s.source(name), version{}).newestIs(a) {
 		class = "STAY"
 	}
+	if v, offers := mine.offer(given[1]); class == "" && offers && v.Trigger == given[1].Trigger && a.same(given[0]) {
+		class = "TRIGGER"
+	}
 	s.differ(class, "check of %s, given %v: cepler %v, ours %v\n%s", name, given, theirs.versions, mine.versions, mine.stderr)
+}
+
+// compareMigrated asks ours with the version that cepler gave out, as after the image was changed: the newest version must be
+// the one that it finds from its own.
+func (s *scenario) compareMigrated(name string, given [2]version, mine answer) {
+	if mine.failed || given[0].raw == given[1].raw || !given[0].same(given[1]) {
+		return
+	}
+	s.ours.forget()
+	migrated := s.ours.check(s.source(name), given[0])
+	s.ours.forget()
+	a, inA := migrated.newest()
+	b, inB := mine.newest()
+	if migrated.failed || inA != inB || !a.same(b) {
+		s.differ("", "check of %s, given %v: %v, given cepler's %v: %v", name, given[1], mine.versions, given[0], migrated.versions)
+	}
 }
 
 // compareFailed compares an answer of ours with a failure of cepler's.

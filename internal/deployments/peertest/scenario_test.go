@@ -441,6 +441,7 @@ func (s *scenario) check(name string) {
 	src := s.source(name)
 	theirs, mine := s.cepler.check(src, given[0]), s.ours.check(src, given[1])
 	s.compareChecks(name, given, theirs, mine)
+	s.compareMigrated(name, given, mine)
 	next := s.given[name]
 	for i, a := range []answer{theirs, mine} {
 		if v, ok := a.offer(given[i]); ok {
