@@ -56,6 +56,10 @@ func TestAsTheOlderType(t *testing.T) {
 		{"file": "in/version"},
 		{"bump": "patch", "pre": "rc", "build": "b"},
 		{"get_latest": true},
+		{"get_latest": true, "bump": "major"},
+		{"bump": "minor", "pre": "", "build": "", "file": "", "pre_without_version": true},
+		{"pre": "SNAPSHOT", "pre_without_version": true},
+		{"bump": "major", "pre_without_version": true, "build_without_version": true},
 	} {
 		got, want := w.put(params), o.run("out", keys{"params": params}, w.dir)
 		require.Equal(t, want.Version.Number, got.version.Number, "%v", params)
@@ -63,7 +67,7 @@ func TestAsTheOlderType(t *testing.T) {
 		require.Equal(t, subject(t, other), subject(t, w.repo), "%v", params)
 	}
 	v := keys{"number": w.check(nil)[0].Number}
-	for _, params := range []keys{{}, {"bump": "final"}, {"bump": "minor", "pre": "rc"}, {"pre": "rc", "build": "b"}, {"bump": "major", "pre": "x", "pre_without_version": true}} {
+	for _, params := range []keys{{}, {"bump": "final"}, {"bump": "minor", "pre": "rc"}, {"pre": "rc", "build": "b"}, {"bump": "major", "pre": "x", "pre_without_version": true}, {"bump": "minor", "pre": "", "pre_without_version": true}} {
 		dir := t.TempDir()
 		o.run("in", keys{"version": v, "params": params}, dir)
 		got := w.get(v, params)

@@ -19,6 +19,9 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	}
 	defer func() { _ = b.Close() }()
 	if p.GetLatest {
+		if !p.isZero() {
+			step.Logf("warning: get_latest changes nothing, so bump, pre and build have no effect; to bump what the get delivers write them under get_params")
+		}
 		return b.latest(ctx)
 	}
 	put := &put{branch: b, step: step, params: p, now: time.Now()}

@@ -16,11 +16,11 @@ type Bumping struct {
 	Bump string `json:"bump"`
 	// Pre makes a pre-release or counts it up, as in rc.1, rc.2.
 	Pre string `json:"pre"`
-	// PreWithoutVersion leaves the number of the pre-release away.
+	// PreWithoutVersion leaves the number of the pre-release away. Without Pre it has no effect.
 	PreWithoutVersion bool `json:"pre_without_version"`
 	// Build is like Pre, for what stands behind the plus sign.
 	Build string `json:"build"`
-	// BuildWithoutVersion leaves the number of the build away.
+	// BuildWithoutVersion leaves the number of the build away. Without Build it has no effect.
 	BuildWithoutVersion bool `json:"build_without_version"`
 }
 
@@ -36,7 +36,7 @@ type PutParams struct {
 
 	// File is the file, in an artifact, that holds the version to set.
 	File string `json:"file"`
-	// GetLatest changes nothing and answers the version there is.
+	// GetLatest changes nothing and answers the version there is. A bump beside it has no effect, as in the older type.
 	GetLatest bool `json:"get_latest"`
 
 	// Repository is the artifact with a clone of the code, whose commit is
@@ -77,32 +77,16 @@ func (b Bumping) bump() (version.Bump, error) {
 	return bump, bump.Validate()
 }
 
-// withoutSense reports flags whose partner is missing.
-func (b Bumping) withoutSense() error {
-	switch {
-	case b.PreWithoutVersion && b.Pre == "":
-		return errors.New("pre_without_version: pre is required beside it")
-	case b.BuildWithoutVersion && b.Build == "":
-		return errors.New("build_without_version: build is required beside it")
-	}
-	return nil
-}
-
 // Validate reports the first param that can't be right.
 func (p GetParams) Validate() error {
-	if _, err := p.bump(); err != nil {
-		return err
-	}
-	return p.withoutSense()
+	_, err := p.bump()
+	return err
 }
 
 // Validate reports the first param that can't be right, or does not go with the
 // others.
 func (p PutParams) Validate() error {
 	if err := p.oneOf(); err != nil {
-		return err
-	}
-	if err := p.withoutSense(); err != nil {
 		return err
 	}
 	if err := p.validateBump(); err != nil {
@@ -129,8 +113,6 @@ func (p PutParams) oneOf() error {
 	switch {
 	case p.File == "" && !bumps && !p.GetLatest:
 		return errors.New("bump: is required, or one of file, pre, build and get_latest")
-	case p.GetLatest && bumps:
-		return errors.New("get_latest: changes nothing, so it does not go with bump, pre or build: write these under get_params, or remove get_latest")
 	case p.GetLatest && p.File != "":
 		return errors.New("get_latest: changes nothing, so it does not go with file: remove one of them")
 	case p.File != "" && bumps:
@@ -144,7 +126,7 @@ func (p PutParams) oneOf() error {
 func (p PutParams) validateBump() error {
 	fromCommits := p.Repository != "" && slices.Contains([]string{"major", "minor", "patch"}, p.Bump)
 	if p.Bump == conventional || p.wholeVersion() || fromCommits {
-		if p.PreWithoutVersion || p.Build != "" {
+		if p.Pre != "" && p.PreWithoutVersion || p.Build != "" {
 			return fmt.Errorf("bump: %s goes with pre here, but not with pre_without_version and build", p.Bump)
 		}
 		return (version.Bump{Pre: p.Pre}).Validate()

@@ -224,7 +224,6 @@ func TestParamsThatDoNotGoTogether(t *testing.T) {
 	w := newWorld(t)
 	for want, params := range map[string]keys{
 		"bump: is required, or one of file":                   {},
-		"get_latest: changes nothing":                         {"get_latest": true, "bump": "major"},
 		"file: sets the version, so it does not go with bump": {"file": "a/b", "pre": "rc"},
 		"is not one of major, minor, patch, final":            {"bump": "mayor"},
 		"conventional, or a whole version":                    {"bump": "1.2"},
@@ -236,7 +235,6 @@ func TestParamsThatDoNotGoTogether(t *testing.T) {
 		"no_bump: is for bump":                                {"bump": "patch", "repository": "r", "no_bump": "fail"},
 		"not one of keep, fail, patch":                        {"bump": "conventional", "repository": "r", "no_bump": "no"},
 		"not a path inside the repository":                    {"bump": "patch", "repository": "r", "changelog": "../C.md"},
-		"pre_without_version: pre is required":                {"bump": "patch", "pre_without_version": true},
 		"goes with pre here, but not with":                    {"bump": "conventional", "repository": "r", "build": "x"},
 		`unknown key "bmup", did you mean "bump"?`:            {"bmup": "patch"},
 		"get_latest: changes nothing, so it does not go with": {"get_latest": true, "file": "a/b"},
