@@ -36,7 +36,7 @@ func Init(dir string) (*Repository, error) {
 			return nil, err
 		}
 	}
-	const config = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n" +
+	const config = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n\tfsync = none\n" +
 		"[http]\n\treceivepack = true\n[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n" +
 		"[receive]\n\tadvertisePushOptions = true\n\tautogc = false\n[gc]\n\tauto = 0\n"
 	return &Repository{Dir: dir, ctx: context.Background()}, errors.Join(

@@ -1,8 +1,10 @@
 package github
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,11 +50,12 @@ type Repository struct {
 	statuses []*status
 	checks   []checkRun
 	releases []*release
+	answers  map[string]answer // of settled
 }
 
 func newRepository(s *Server, name string) *Repository {
 	return &Repository{
-		server: s, name: name, labels: []string{"bug", "enhancement"},
+		server: s, name: name, labels: []string{"bug", "enhancement"}, answers: map[string]answer{},
 		settings: Settings{AllowMerge: true, AllowSquash: true, AllowRebase: true},
 	}
 }
@@ -95,10 +98,37 @@ func (r *Repository) line(args ...string) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
+// settled is the output of a git command about commits named by hash, which never changes: each is run once. The lock of the
+// server is held.
+func (r *Repository) settled(args ...string) (string, error) {
+	key := strings.Join(args, "\x00")
+	if a, ok := r.answers[key]; ok {
+		return a.out, a.err
+	}
+	out, err := r.Git().Git(args...)
+	exit, exited := errors.AsType[*exec.ExitError](err)
+	if err == nil || exited && exit.ExitCode() == 1 { // no, or a conflict; anything else may be mended
+		r.answers[key] = answer{out, err}
+	}
+	return out, err
+}
+
+// answer is what a git command came to.
+type answer struct {
+	out string
+	err error
+}
+
 // reaches reports whether old is young or one of its ancestors.
 func (r *Repository) reaches(young, old string) bool {
-	_, err := r.Git().Git("merge-base", "--is-ancestor", old, young)
+	_, err := r.settled("merge-base", "--is-ancestor", old, young)
 	return err == nil
+}
+
+// forkOf is where head left base.
+func (r *Repository) forkOf(p *pull) (string, error) {
+	out, err := r.settled("merge-base", p.baseCommit, p.headCommit)
+	return strings.TrimSpace(out), err
 }
 
 // refresh brings the pull requests up to what was pushed since the last look, as
@@ -142,7 +172,7 @@ func (r *Repository) refreshPull(p *pull) error {
 
 // merged notes that a pull request has become a commit of its base.
 func (r *Repository) merged(p *pull, commit, by string) error {
-	fork, err := r.line("merge-base", p.baseCommit, p.headCommit)
+	fork, err := r.forkOf(p)
 	if err != nil {
 		return err
 	}
@@ -183,7 +213,7 @@ func (r *Repository) state(p *pull) string {
 }
 
 func (r *Repository) mergesCleanly(p *pull) bool {
-	_, err := r.Git().Git("merge-tree", "--write-tree", p.baseCommit, p.headCommit)
+	_, err := r.settled("merge-tree", "--write-tree", p.baseCommit, p.headCommit)
 	return err == nil
 }
 
@@ -221,7 +251,7 @@ func (r *Repository) merge(p *pull, method, by string) error {
 }
 
 func (r *Repository) mergeCommit(p *pull, by string, parents ...string) (string, error) {
-	tree, err := r.line("merge-tree", "--write-tree", p.baseCommit, p.headCommit)
+	tree, err := r.settled("merge-tree", "--write-tree", p.baseCommit, p.headCommit)
 	if err != nil {
 		return "", err
 	}
@@ -233,7 +263,7 @@ func (r *Repository) mergeCommit(p *pull, by string, parents ...string) (string,
 	if len(parents) == 2 { // of a squash it is who opened the pull request, whoever made its commits and whoever merges it
 		author = signature(p.author)
 	}
-	out, err := r.Git().GitInput(strings.TrimRight(message, "\n")+"\n", append([]string{"commit-tree", tree, "-F", "-"}, parents...)...)
+	out, err := r.Git().GitInput(strings.TrimRight(message, "\n")+"\n", append([]string{"commit-tree", strings.TrimSpace(tree), "-F", "-"}, parents...)...)
 	if err != nil {
 		return "", err
 	}
@@ -307,11 +337,11 @@ func (r *Repository) files(p *pull) ([]file, error) {
 	from := p.fork
 	if from == "" {
 		var err error
-		if from, err = r.line("merge-base", p.baseCommit, p.headCommit); err != nil {
+		if from, err = r.forkOf(p); err != nil {
 			return nil, err
 		}
 	}
-	out, err := r.Git().Git("diff", "--name-status", "-z", "-M", from, p.headCommit)
+	out, err := r.settled("diff", "--name-status", "-z", "-M", from, p.headCommit)
 	if err != nil {
 		return nil, err
 	}
