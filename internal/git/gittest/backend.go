@@ -15,12 +15,18 @@ import (
 // or none for capabilities that are known.
 func (s *Server) backend(w http.ResponseWriter, r *http.Request) {
 	name, tail, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), ".git/")
-	service, advertised := tail, false
+	asked, advertised := tail, false
 	if tail == "info/refs" && r.Method == http.MethodGet {
-		service, advertised = r.URL.Query().Get("service"), true
+		asked, advertised = r.URL.Query().Get("service"), true
+	}
+	service := ""
+	for _, known := range []string{UploadPack, ReceivePack} {
+		if asked == known {
+			service = known
+		}
 	}
 	dir := s.path(name)
-	if _, err := os.Stat(filepath.Join(dir, "HEAD")); err != nil || !filepath.IsLocal(name) || service != UploadPack && service != ReceivePack {
+	if _, err := os.Stat(filepath.Join(dir, "HEAD")); err != nil || !filepath.IsLocal(name) || service == "" {
 		http.NotFound(w, r)
 		return
 	}
@@ -45,7 +51,7 @@ func (s *Server) backend(w http.ResponseWriter, r *http.Request) {
 // service runs the program of a service once. It reads the body of a request and writes that of the answer.
 func (s *Server) service(r *http.Request, out io.Writer, dir, service, protocol string, in []byte, flags ...string) error {
 	args := append([]string{strings.TrimPrefix(service, "git-"), "--stateless-rpc"}, flags...)
-	cmd := exec.CommandContext(r.Context(), s.git, append(args, ".")...)
+	cmd := exec.CommandContext(r.Context(), s.git, append(args, ".")...) //nolint:gosec // the arguments are those above
 	cmd.Dir, cmd.Stdin, cmd.Stdout = dir, bytes.NewReader(in), out
 	cmd.Env = append(environment(s.dir), "GIT_PROTOCOL="+protocol)
 	return cmd.Run()
@@ -56,15 +62,21 @@ func (s *Server) service(r *http.Request, out io.Writer, dir, service, protocol 
 func (s *Server) advertise(w http.ResponseWriter, r *http.Request, dir, service, protocol string) {
 	if strings.Contains(protocol, "version=2") && service == UploadPack {
 		config, _ := os.ReadFile(filepath.Join(dir, "config")) // without it git has its defaults
-		known, ok := s.capabilities.Load(dir + "\n" + string(config))
+		key := dir + "\n" + string(config)
+		s.mu.Lock()
+		known, ok := s.capabilities[key]
+		s.mu.Unlock()
 		if !ok {
 			var text bytes.Buffer
 			if s.service(r, &text, dir, service, protocol, nil, "--advertise-refs") != nil {
 				return
 			}
-			known, _ = s.capabilities.LoadOrStore(dir+"\n"+string(config), text.Bytes())
+			known = text.Bytes()
+			s.mu.Lock()
+			s.capabilities[key] = known
+			s.mu.Unlock()
 		}
-		_, _ = w.Write(known.([]byte)) //nolint:forcetypeassert // it holds nothing else
+		_, _ = w.Write(known)
 		return
 	}
 	line := "# service=" + service + "\n"

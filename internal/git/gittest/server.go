@@ -62,11 +62,10 @@ type Server struct {
 	cancel  context.CancelFunc
 	ssh     *sshServer
 
-	capabilities sync.Map // answers to clients of protocol version 2, by repository and configuration
-
-	mu        sync.Mutex // guards what follows
-	passwords map[string]string
-	tokens    []string
+	mu           sync.Mutex // guards what follows
+	passwords    map[string]string
+	tokens       []string
+	capabilities map[string][]byte // told to clients of protocol version 2, by repository and its configuration
 }
 
 // New starts a server on loopback.
@@ -75,7 +74,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, ErrNoGit
 	}
-	s := &Server{options: o, git: program, dir: o.Dir, passwords: map[string]string{}}
+	s := &Server{options: o, git: program, dir: o.Dir, passwords: map[string]string{}, capabilities: map[string][]byte{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.Server = server.New(http.HandlerFunc(s.serve), o.TLS)
 	if err := s.start(); err != nil {
