@@ -1,11 +1,9 @@
 package ociimage
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"strings"
 	"time"
@@ -13,15 +11,11 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/taxiway-ci/taxiway/internal/guard"
 )
-
-// compression is the gzip level of the layers: higher ones take three times as long for 0.3 % fewer bytes.
-const compression = 6
 
 // errNoPlatform says that an image has nothing for the platform asked for.
 var errNoPlatform = errors.New("platform not in the image")
@@ -213,20 +207,6 @@ func addendum(layer v1.Layer, created v1.Time, what string) mutate.Addendum {
 		Layer: layer, MediaType: types.OCILayer,
 		History: v1.History{Created: created, CreatedBy: "taxiway images build", Comment: what},
 	}
-}
-
-func newLayer(nodes []node, created time.Time) (v1.Layer, error) {
-	data, err := archive(nodes, created)
-	if err != nil {
-		return nil, err
-	}
-	layer, err := tarball.LayerFromOpener(
-		func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
-		tarball.WithMediaType(types.OCILayer), tarball.WithCompressionLevel(compression), tarball.WithCompressedCaching)
-	if err != nil {
-		return nil, fmt.Errorf("layer: %w", err)
-	}
-	return layer, nil
 }
 
 // Keys of https://github.com/opencontainers/image-spec/blob/main/annotations.md that are used more than once.
