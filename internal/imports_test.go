@@ -63,6 +63,7 @@ func mayImport() map[string][]string {
 		"internal/git/merge":     {"internal/git/history", "internal/git/object", "internal/git/pack", "internal/git/threeway"},
 		"internal/git":           {"internal/git/cache", "internal/git/history", "internal/git/local", "internal/git/merge", "internal/git/object", "internal/git/pack", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
 
+		"internal/git/signing":           {"internal/git", "internal/git/transport"},                                                                           // signed commits and tags
 		"internal/memo":                  {"internal/git"},                                                                                                     // what a check leaves for the next one
 		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                                                           // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/fault", "internal/githubapp", "internal/httpclient", "internal/retry"},                                    // GitHub's API
@@ -74,8 +75,8 @@ func mayImport() map[string][]string {
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
 		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/httpclient", "internal/provenance", "internal/vendored", "internal/version", "internal/visible"},
-		"internal/promotion":             {"internal/cepler", "internal/deployments", "internal/gates", "internal/lineage"},                                        // what opening a gate lets through, and a person's deeds
-		"internal/board":                 {"internal/cepler", "internal/deployments", "internal/git", "internal/lineage", "internal/vendored", "internal/visible"}, // what runs where, as a page
+		"internal/promotion":             {"internal/cepler", "internal/deployments", "internal/gates", "internal/lineage"},                                                                // what opening a gate lets through, and a person's deeds
+		"internal/board":                 {"internal/cepler", "internal/deployments", "internal/git", "internal/git/signing", "internal/lineage", "internal/vendored", "internal/visible"}, // what runs where, as a page
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools", "internal/strict"},
 		"internal/rehearsal/world":       {"internal/board", "internal/deployments", "internal/git", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*", "internal/workflow"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
@@ -94,15 +95,15 @@ func mayImport() map[string][]string {
 		"internal/standin/types":    {"internal/forge", "internal/ociimage", "internal/rehearsal"},
 
 		// one resource type: never another one
-		"resources/cepler-board":        {"internal/artifact", "internal/board", "internal/concourse", "internal/git", "internal/lineage"},
-		"resources/cepler-gate":         {"internal/cepler", "internal/concourse", "internal/deployments", "internal/forge", "internal/gates", "internal/git", "internal/lineage", "internal/markdown", "internal/memo", "internal/promotion", "internal/proposal", "internal/vendored", "internal/version", "internal/visible"},
-		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git", "internal/memo", "internal/visible"},
-		"resources/promote-rc":          {"internal/artifact", "internal/concourse", "internal/forge", "internal/git", "internal/proposal", "internal/release", "internal/version", "internal/markdown"},
-		"resources/semver-git":          {"internal/artifact", "internal/concourse", "internal/git", "internal/release", "internal/version", "internal/memo"},
-		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/httpclient", "internal/provenance", "internal/retry", "internal/strict", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},
+		"resources/cepler-board":        {"internal/artifact", "internal/board", "internal/concourse", "internal/git", "internal/git/signing", "internal/lineage"},
+		"resources/cepler-gate":         {"internal/cepler", "internal/concourse", "internal/deployments", "internal/forge", "internal/gates", "internal/git", "internal/git/signing", "internal/lineage", "internal/markdown", "internal/memo", "internal/promotion", "internal/proposal", "internal/vendored", "internal/version", "internal/visible"},
+		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git", "internal/git/signing", "internal/memo", "internal/visible"},
+		"resources/promote-rc":          {"internal/artifact", "internal/concourse", "internal/forge", "internal/git", "internal/git/signing", "internal/proposal", "internal/release", "internal/version", "internal/markdown"},
+		"resources/semver-git":          {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/release", "internal/version", "internal/memo"},
+		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/httpclient", "internal/provenance", "internal/retry", "internal/strict", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal"},
 		"resources/cachix-paths":        {"internal/artifact", "internal/concourse", "internal/httpclient", "internal/nixcache", "internal/secret"},
 		"resources/pull-request-builds": {"internal/artifact", "internal/concourse", "internal/forge", "internal/git"},
-		"resources/vendir-bump":         {"internal/artifact", "internal/concourse", "internal/git", "internal/markdown", "internal/proposal", "internal/vendored"},
+		"resources/vendir-bump":         {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/markdown", "internal/proposal", "internal/vendored"},
 		// its program is one line
 		"resources/vendir-bump/cmd/vendir-bump":                 {"internal/concourse", "resources/vendir-bump"},
 		"resources/pull-request-builds/cmd/pull-request-builds": {"internal/concourse", "resources/pull-request-builds"},

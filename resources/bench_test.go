@@ -64,14 +64,26 @@ type programs struct{ in, out, peak string }
 func build(b *testing.B) programs {
 	b.Helper()
 	dir := b.TempDir()
-	p := programs{filepath.Join(dir, "cepler-in"), filepath.Join(dir, "cepler-out"), filepath.Join(dir, "peak")}
-	for path, pkg := range map[string]string{p.in: "./cepler-in/cmd/cepler-in", p.out: "./cepler-out/cmd/cepler-out", p.peak: "./testdata/peak"} {
-		cmd := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, pkg)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		out, err := cmd.CombinedOutput()
-		require.NoError(b, err, "%s", out)
-	}
+	p := programs{filepath.Join(dir, "cepler-in"), filepath.Join(dir, "cepler-out"), buildPeak(b)}
+	buildTo(b, p.in, "./cepler-in/cmd/cepler-in")
+	buildTo(b, p.out, "./cepler-out/cmd/cepler-out")
 	return p
+}
+
+// buildPeak builds the small program that measures the memory of another one.
+func buildPeak(tb testing.TB) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "peak")
+	buildTo(tb, path, "./testdata/peak")
+	return path
+}
+
+func buildTo(tb testing.TB, path, pkg string) {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	require.NoError(tb, err, "%s", out)
 }
 
 // measured is what a run of a program took.

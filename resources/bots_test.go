@@ -113,12 +113,23 @@ func botsOf() map[string]bot {
 // monorepo is a repository that all three types have something to do in, and a build's folder with a clone of it.
 func monorepo(t *testing.T) (*gittest.Repository, *github.Server, string) {
 	t.Helper()
-	server, err := gittest.New(gittest.Options{})
-	if errors.Is(err, gittest.ErrNoGit) {
+	return monorepoOn(t, served(t, gittest.Options{}))
+}
+
+// served is a git server.
+func served(t *testing.T, o gittest.Options) *gittest.Server {
+	t.Helper()
+	server, err := gittest.New(o)
+	if errors.Is(err, gittest.ErrNoGit) || errors.Is(err, gittest.ErrNoSSHD) {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Close() })
+	return server
+}
+
+func monorepoOn(t *testing.T, server *gittest.Server) (*gittest.Repository, *github.Server, string) {
+	t.Helper()
 	repo, err := server.Create("acme/mono")
 	require.NoError(t, err)
 	_, err = repo.Commit("main", "feat: everything", map[string]string{

@@ -23,16 +23,6 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
-	cachixpaths "github.com/taxiway-ci/taxiway/resources/cachix-paths"
-	ceplerboard "github.com/taxiway-ci/taxiway/resources/cepler-board"
-	ceplergate "github.com/taxiway-ci/taxiway/resources/cepler-gate"
-	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
-	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
-	chartbump "github.com/taxiway-ci/taxiway/resources/chart-bump"
-	promoterc "github.com/taxiway-ci/taxiway/resources/promote-rc"
-	pullrequestbuilds "github.com/taxiway-ci/taxiway/resources/pull-request-builds"
-	semvergit "github.com/taxiway-ci/taxiway/resources/semver-git"
-	vendirbump "github.com/taxiway-ci/taxiway/resources/vendir-bump"
 )
 
 var update = flag.Bool("update", false, "write the answers of testdata/messages.txtar anew")
@@ -53,23 +43,12 @@ func TestMessages(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(answerStatus))
 	t.Cleanup(server.Close)
 	mistakes := 0
-	for name, run := range map[string]func(*testing.T, concourse.Process) int{
-		"cachix-paths":        putTo(cachixpaths.Resource{}),
-		"cepler-board":        putTo(ceplerboard.Resource{}),
-		"cepler-gate":         putTo(ceplergate.Resource{}),
-		"cepler-in":           putTo(ceplerin.Resource{}),
-		"cepler-out":          putTo(ceplerout.Resource{}),
-		"chart-bump":          putTo(chartbump.Resource{}),
-		"promote-rc":          putTo(promoterc.Resource{}),
-		"pull-request-builds": putTo(pullrequestbuilds.Resource{}),
-		"semver-git":          putTo(semvergit.Resource{}),
-		"vendir-bump":         putTo(vendirbump.Resource{}),
-	} {
+	for name, typ := range resourceTypes() {
 		file := filepath.Join(name, "testdata", "messages.txtar")
 		archive, err := txtar.ParseFile(file)
 		require.NoError(t, err)
 		t.Run(name, func(t *testing.T) {
-			mistakes += newMessages(t, archive, server.URL, run).check(t, file, archive)
+			mistakes += newMessages(t, archive, server.URL, typ.run).check(t, file, archive)
 		})
 	}
 	assert.GreaterOrEqual(t, mistakes, fewestMistakes)

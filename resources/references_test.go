@@ -13,40 +13,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/taxiway-ci/taxiway/internal/concourse"
-	cachixpaths "github.com/taxiway-ci/taxiway/resources/cachix-paths"
-	ceplerboard "github.com/taxiway-ci/taxiway/resources/cepler-board"
-	ceplergate "github.com/taxiway-ci/taxiway/resources/cepler-gate"
-	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
-	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
-	chartbump "github.com/taxiway-ci/taxiway/resources/chart-bump"
-	promoterc "github.com/taxiway-ci/taxiway/resources/promote-rc"
-	pullrequestbuilds "github.com/taxiway-ci/taxiway/resources/pull-request-builds"
-	semvergit "github.com/taxiway-ci/taxiway/resources/semver-git"
-	vendirbump "github.com/taxiway-ci/taxiway/resources/vendir-bump"
 )
-
-func schemas() map[string]concourse.Schema {
-	return map[string]concourse.Schema{
-		"cachix-paths":        concourse.Describe(cachixpaths.Resource{}),
-		"cepler-board":        concourse.Describe(ceplerboard.Resource{}),
-		"cepler-gate":         concourse.Describe(ceplergate.Resource{}),
-		"cepler-in":           concourse.Describe(ceplerin.Resource{}),
-		"cepler-out":          concourse.Describe(ceplerout.Resource{}),
-		"chart-bump":          concourse.Describe(chartbump.Resource{}),
-		"promote-rc":          concourse.Describe(promoterc.Resource{}),
-		"pull-request-builds": concourse.Describe(pullrequestbuilds.Resource{}),
-		"semver-git":          concourse.Describe(semvergit.Resource{}),
-		"vendir-bump":         concourse.Describe(vendirbump.Resource{}),
-	}
-}
 
 // A source that its program refuses whatever the references become is refused with the references, too.
 func TestAReferenceHidesNoOtherFault(t *testing.T) {
 	const ssh = "uri: git@github.com:acme/x.git\nbranch: main\nprivate_key: ((key))\n"
 	const hub = "github: {repository: acme/x, app_id: ((id)), app_private_key: ((pem))}\n"
-	of := schemas()
+	of := resourceTypes()
 	for name, c := range map[string]struct{ kind, source, want string }{
 		"a path out of the repository":     {"chart-bump", ssh + hub + "bot_branch: bot\nchart: ../x\nimages: [{name: a, path: a.digest, repository: x/y}]", "source: chart: "},
 		"a path in a list":                 {"chart-bump", ssh + hub + "bot_branch: bot\nchart: x\nimages: [{name: a, path: 'a..b', repository: ((repo))}]", "source: images[0].path: "},
@@ -71,7 +44,7 @@ func TestAReferenceHidesNoOtherFault(t *testing.T) {
 		"a mode that only Concourse knows": {"chart-bump", ssh + "mode: ((mode))\nchart: x\nimages: [{name: a, path: a.digest, repository: x/y}]", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := of[c.kind].Source(asJSON(t, c.source))
+			err := of[c.kind].schema.Source(asJSON(t, c.source))
 			if c.want == "" {
 				require.NoError(t, err)
 				return
@@ -95,7 +68,7 @@ func TestAnyValueMayBeAReference(t *testing.T) {
 	files, err := filepath.Glob("../pipelines/examples/*/*/want.yml")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
-	of, seen := schemas(), map[string]bool{}
+	of, seen := resourceTypes(), map[string]bool{}
 	random := rand.New(rand.NewPCG(11, 13))
 	for _, file := range files {
 		var pipeline struct {
@@ -108,7 +81,7 @@ func TestAnyValueMayBeAReference(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, yaml.Unmarshal(text, &pipeline))
 		for _, r := range pipeline.Resources {
-			schema, own := of[r.Type]
+			typ, own := of[r.Type]
 			if !own || seen[r.Type+keysIn(r.Source)] {
 				continue
 			}
@@ -117,7 +90,7 @@ func TestAnyValueMayBeAReference(t *testing.T) {
 				source := referenced(random, r.Source)
 				raw, err := json.Marshal(source)
 				require.NoError(t, err)
-				assert.NoError(t, schema.Source(raw), "%s %s", file, raw)
+				assert.NoError(t, typ.schema.Source(raw), "%s %s", file, raw)
 			}
 		}
 	}
@@ -161,4 +134,36 @@ func referenced(random *rand.Rand, v any) any {
 		return "((of.it))"
 	}
 	return v
+}
+
+// Whatever a pipeline has as the source or the params of a resource type, they are taken or refused in words.
+func FuzzSources(f *testing.F) {
+	files, err := filepath.Glob("../pipelines/examples/*/*/want.yml")
+	require.NoError(f, err)
+	require.NotEmpty(f, files)
+	for _, file := range files {
+		var pipeline struct{ Resources []struct{ Source any } }
+		text, err := os.ReadFile(file)
+		require.NoError(f, err)
+		require.NoError(f, yaml.Unmarshal(text, &pipeline))
+		for _, r := range pipeline.Resources {
+			raw, err := json.Marshal(r.Source)
+			require.NoError(f, err)
+			f.Add(raw)
+		}
+	}
+	f.Add([]byte(`{"auto_merge": 7, "verify": "odd", "images": {"a": true}, "uri": "((x))"}`))
+	of := resourceTypes()
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if !json.Valid(raw) {
+			t.Skip("Concourse sends JSON")
+		}
+		for name, typ := range of {
+			for _, read := range []func([]byte) error{typ.schema.Source, typ.schema.GetParams, typ.schema.PutParams} {
+				if err := read(raw); err != nil {
+					assert.NotContains(t, err.Error(), "fault in this program", name)
+				}
+			}
+		}
+	})
 }

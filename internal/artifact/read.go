@@ -20,8 +20,9 @@ const (
 	// MaxDocument is for a small document, as JSON: registries refuse manifests, and with them labels, that
 	// are larger.
 	MaxDocument Size = 4 << 20
-	// MaxList is for a list of store paths, which have some 80 bytes each: some million lines.
-	MaxList Size = 256 << 20
+	// MaxList is for a list of store paths, which have some 80 bytes each: 100,000 of them, where a whole NixOS has
+	// 10,000. Such a list takes some 100 MB of memory.
+	MaxList Size = 8 << 20
 )
 
 // String is the number in a unit that people read.

@@ -13,6 +13,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 )
 
@@ -36,7 +37,7 @@ func Open(o Options, cache string) (*Repository, error) {
 	if o.Access.URI == "" {
 		o.Access = git.Access{URI: o.Deployments, Branch: "main"} // all refs are read; an access must name a branch
 	}
-	remote, err := git.Open(o.Access, git.Options{Logf: o.Logf})
+	remote, err := signing.Open(o.Access, git.Options{Logf: o.Logf})
 	if err != nil {
 		return nil, err
 	}

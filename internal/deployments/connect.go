@@ -12,10 +12,10 @@ type Connection struct {
 	Remote *git.Remote
 }
 
-// Connect prepares reading and writing the repository that src names. Objects
+// Connect prepares reading the repository that src names, and writing it if open is that of package signing. Objects
 // are kept in memory. No network is used yet.
-func Connect(src Source, logf Logf) (*Connection, error) {
-	remote, err := git.Open(src.Access, git.Options{Logf: logf})
+func Connect(src Source, open func(git.Access, git.Options) (*git.Remote, error), logf Logf) (*Connection, error) {
+	remote, err := open(src.Access, git.Options{Logf: logf})
 	if err != nil {
 		return nil, err
 	}

@@ -32,3 +32,21 @@ func FuzzReadDelivered(f *testing.F) {
 		assert.Equal(t, strings.TrimSuffix(environment, "\n"), got.Environment)
 	})
 }
+
+// A Chart.yaml of a deployments repository may be written by anybody.
+func FuzzParseChart(f *testing.F) {
+	f.Add([]byte("apiVersion: v2\nname: bank\nversion: 1.2.3\nappVersion: \"0.42.0\"\n"))
+	f.Add([]byte("appVersion: [1]\n"))
+	f.Add([]byte("a: &a [*a, *a]\nname: *a\n"))
+	f.Add([]byte("- name\n"))
+	f.Add([]byte("name: !!binary gA==\n<<: {version: 1}\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		first, err := deployments.ParseChart(data)
+		if err != nil {
+			return
+		}
+		again, err := deployments.ParseChart(data)
+		require.NoError(t, err)
+		assert.Equal(t, first, again)
+	})
+}

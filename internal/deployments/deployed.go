@@ -103,6 +103,19 @@ func (r *Repository) recordNumbered(ctx context.Context, p string, number uint64
 // maxReleases bounds the charts whose app versions are named.
 const maxReleases = 3
 
+// Chart is what a Chart.yaml says about the chart; what it does not say is empty.
+type Chart struct {
+	Name       string `yaml:"name"`
+	Version    string `yaml:"version"`
+	AppVersion string `yaml:"appVersion"`
+}
+
+// ParseChart reads a Chart.yaml. Other keys are left to Helm.
+func ParseChart(data []byte) (c Chart, err error) {
+	err = yaml.Unmarshal(data, &c)
+	return c, err
+}
+
 // releases are the app versions of a state's charts, without those of charts inside of other charts.
 func (r *Repository) releases(ctx context.Context, s cepler.Snapshot) ([]string, error) {
 	const chartFile = "Chart.yaml"
@@ -125,13 +138,12 @@ func (r *Repository) releases(ctx context.Context, s cepler.Snapshot) ([]string,
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		var about struct {
-			AppVersion string `yaml:"appVersion"`
+		if err != nil {
+			continue // a file that was changed on disk
 		}
-		if err != nil || yaml.Unmarshal(data, &about) != nil || about.AppVersion == "" {
-			continue // a file that was changed on disk, or that says nothing
+		if about, err := ParseChart(data); err == nil && about.AppVersion != "" {
+			all = append(all, about.AppVersion)
 		}
-		all = append(all, about.AppVersion)
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)

@@ -289,7 +289,7 @@ func (w *rollbackWorld) connect(s *stage) *deployments.Connection {
 	w.t.Helper()
 	if s.conn == nil {
 		var err error
-		s.conn, err = deployments.Connect(w.source(s), func(string, ...any) {})
+		s.conn, err = deployments.Connect(w.source(s), git.Open, func(string, ...any) {})
 		require.NoError(w.t, err)
 	}
 	s.conn.LookAgain()

@@ -82,7 +82,7 @@ func (w *world) source(environment string) deployments.Source {
 func (w *world) connect(src deployments.Source) *deployments.Connection {
 	w.t.Helper()
 	require.NoError(w.t, src.Validate())
-	conn, err := deployments.Connect(src, w.t.Logf)
+	conn, err := deployments.Connect(src, git.Open, w.t.Logf)
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { _ = conn.Close() })
 	return conn
@@ -120,7 +120,7 @@ func (w *world) get(src deployments.Source, v deployments.Version) string {
 
 // put records a folder.
 func (w *world) put(src deployments.Source, dir string) error {
-	conn, err := deployments.Connect(src, w.t.Logf)
+	conn, err := deployments.Connect(src, git.Open, w.t.Logf)
 	if err != nil {
 		return err
 	}

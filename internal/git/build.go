@@ -42,7 +42,11 @@ func (s *Store) Build(ctx context.Context, spec NewCommit) (*Built, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build a commit: %w", err)
 	}
-	c.Hash = b.add(plumbing.CommitObject, object.FormatCommit(c))
+	content, err := s.signed(object.FormatCommit(c), c.Committer.When, object.AddSignature)
+	if err != nil {
+		return nil, fmt.Errorf("build a commit: %w", err)
+	}
+	c.Hash = b.add(plumbing.CommitObject, content)
 	return &Built{Hash: c.Hash, Commit: c, Objects: b.list()}, nil
 }
 

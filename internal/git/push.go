@@ -26,6 +26,9 @@ func (r *Remote) Push(ctx context.Context, s *Store, b *Built, updates ...Update
 	if err := checkUpdates(updates); err != nil {
 		return fmt.Errorf("push to %s: %w", r.URL(), err)
 	}
+	if r.access.SigningKey != "" && r.options.Sign == nil && b != nil {
+		return fmt.Errorf("push to %s: the source has a signing_key, but the repository was opened without it", r.URL())
+	}
 	p := &push{remote: r, store: s, updates: updates}
 	if b != nil {
 		p.objects = b.Objects

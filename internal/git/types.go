@@ -2,6 +2,7 @@ package git
 
 import (
 	"io/fs"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 )
@@ -60,4 +61,9 @@ type Options struct {
 	// TempDir is where large answers are kept while they are in use; empty is
 	// the system's folder.
 	TempDir string
+	// Sign signs what stores of the remote build, package signing has it; nil leaves that unsigned.
+	Sign Sign
 }
+
+// Sign makes the detached signature of a commit or tag, as armored text. at is the time of the committer or tagger.
+type Sign func(content []byte, at time.Time) ([]byte, error)

@@ -17,6 +17,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -166,10 +167,10 @@ func (a *App) exchange(ctx context.Context) error {
 	if err := a.call(ctx, http.MethodPost, a.installation().JoinPath("access_tokens"), q, &token); err != nil {
 		return fmt.Errorf("exchange its key: %w", err)
 	}
-	if token.Token == "" {
-		return errors.New("exchange its key: the answer has no token")
-	}
 	secret.Register(ctx, token.Token)
+	if !regexp.MustCompile(`^[[:graph:]]+$`).MatchString(token.Token) {
+		return errors.New("exchange its key: the answer has no token of one word: is the address that of GitHub's API?")
+	}
 	token.made = a.now()
 	a.token = token
 	return nil

@@ -24,10 +24,10 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
 )
 
-func newKey(t *testing.T) *rsa.PrivateKey {
-	t.Helper()
+func newKey(tb testing.TB) *rsa.PrivateKey {
+	tb.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return key
 }
 

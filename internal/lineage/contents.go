@@ -10,9 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
@@ -130,14 +129,10 @@ func (r *Reader) chart(ctx context.Context, s *snapshot, c *Chart) error {
 	if err != nil {
 		return err
 	}
-	var about struct {
-		Name       string `yaml:"name"`
-		Version    string `yaml:"version"`
-		AppVersion string `yaml:"appVersion"`
-	}
+	var about deployments.Chart
 	if !ok {
 		c.Broken = append(c.Broken, Broken{LinkChart, at, "git does not have the content that was deployed"})
-	} else if err := yaml.Unmarshal(data, &about); err != nil {
+	} else if about, err = deployments.ParseChart(data); err != nil {
 		c.Broken = append(c.Broken, Broken{LinkChart, at, fmt.Sprintf("it does not parse: %v", err)})
 	}
 	c.Name, c.Version, c.AppVersion = about.Name, about.Version, about.AppVersion

@@ -76,3 +76,25 @@ func FuzzDigests(f *testing.F) {
 		}
 	})
 }
+
+// A vendir.yml and its lock may be written by anybody: what they say is a commit, or a broken link in words.
+func FuzzVendir(f *testing.F) {
+	f.Add([]byte("directories:\n- path: vendor\n  contents:\n  - {path: ., git: {url: x, ref: origin/main}, newRootPath: charts/a}\n"))
+	f.Add([]byte("directories:\n- path: ../..\n  contents:\n  - {path: /, git: {sha: 0000, commitTitle: [x]}}\n"))
+	f.Add([]byte("directories: [{contents: [{helmChart: {}}, {inline: &x {}}, null]}, null]\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		config, err := parseVendir(data)
+		if err != nil {
+			return
+		}
+		for _, d := range config.Directories {
+			for _, section := range d.Contents {
+				content := newContent("ci/vendir.yml", d.Path, section)
+				refs, broken := content.candidates()
+				if len(refs)+len(broken) == 0 {
+					t.Fatalf("nothing is said about %+v", section)
+				}
+			}
+		}
+	})
+}

@@ -127,11 +127,15 @@ func (r *Reader) vendirFiles(ctx context.Context, c *git.Commit, dir string) ([]
 }
 
 func (r *Reader) vendirConfig(ctx context.Context, c *git.Commit, file string) (vendirConfig, error) {
-	var config vendirConfig
 	data, err := r.file(ctx, c, file)
 	if err != nil {
-		return config, err
+		return vendirConfig{}, err
 	}
+	return parseVendir(data)
+}
+
+// parseVendir reads a vendir.yml or its lock. Keys that nothing here is about are left to vendir.
+func parseVendir(data []byte) (config vendirConfig, err error) {
 	err = yaml.Unmarshal(data, &config)
 	return config, err
 }

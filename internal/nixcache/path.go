@@ -112,13 +112,6 @@ func (p Path) IsDerivation() bool { return strings.HasSuffix(p.base, ".drv") }
 // MarshalText makes JSON hold the whole path.
 func (p Path) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText reads the whole path.
-func (p *Path) UnmarshalText(text []byte) error {
-	parsed, err := ParsePath(string(text))
-	*p = parsed
-	return err
-}
-
 // CheckHash says whether text can be the hash of a store path.
 func CheckHash(text string) error {
 	if len(text) != hashLength {

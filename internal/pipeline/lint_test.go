@@ -136,6 +136,9 @@ func FuzzParse(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if task, err := pipeline.ParseTask("t.yml", data); task == nil {
+			require.Error(t, err)
+		}
 		p, err := pipeline.Parse("p.yml", data)
 		if p == nil {
 			require.Error(t, err)

@@ -74,3 +74,24 @@ func TestAnAliasOfItselfEnds(t *testing.T) {
 	mistakes, _ := judge(t, "environments: &e\n  qa: *e\n")
 	assert.Empty(t, mistakes)
 }
+
+// Any text is judged: what is twice is named with its line, and no alias leads the judge in a circle.
+func FuzzTwice(f *testing.F) {
+	f.Add([]byte("a: 1\nb: {c: 1, c: 2}\n"))
+	f.Add([]byte("a: &x [*x, *x]\n*x : 1\n"))
+	f.Add([]byte("contents: &c\n- &i {git: {url: x, ur: y}}\n- *i\nenvironments: {*c : *c}\n"))
+	f.Add([]byte("kind: x\n---\nkind: y\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := strict.Twice(data); err != nil {
+			assert.Contains(t, err.Error(), "is there twice, first in line ")
+		}
+		var root yaml.Node
+		if yaml.Unmarshal(data, &root) != nil {
+			return
+		}
+		mistakes, doubts := shape().Judge(&root)
+		for _, found := range append(mistakes, doubts...) {
+			assert.Positive(t, found.Line)
+		}
+	})
+}

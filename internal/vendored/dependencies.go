@@ -55,17 +55,24 @@ func (o *Origin) dependencies(ctx context.Context, files map[string]File, names 
 		if err != nil {
 			return nil, fmt.Errorf("read %s of commit %.7s: %w", name, o.Commit(), err)
 		}
-		var chart struct {
-			Dependencies []dependency `yaml:"dependencies"`
-		}
-		if err := yaml.Unmarshal(text, &chart); err != nil {
+		all, err := parseDependencies(text)
+		if err != nil {
 			return nil, fmt.Errorf("read %s of commit %.7s: %w: %w", name, o.Commit(), ErrDependency, err)
 		}
-		if len(chart.Dependencies) > 0 {
-			return chart.Dependencies, nil
+		if len(all) > 0 {
+			return all, nil
 		}
 	}
 	return nil, nil
+}
+
+// parseDependencies reads a Chart.yaml, Chart.lock, requirements.yaml or requirements.lock.
+func parseDependencies(text []byte) ([]dependency, error) {
+	var chart struct {
+		Dependencies []dependency `yaml:"dependencies"`
+	}
+	err := yaml.Unmarshal(text, &chart)
+	return chart.Dependencies, err
 }
 
 // missing is why helm could not build the dependency from the copy as it built it for a test; "" if it can.

@@ -199,3 +199,23 @@ func TestAMisspeltKeyOfAVendirFileIsAMistake(t *testing.T) {
 		assert.Contains(t, content.Warnings[0], c.warning)
 	}
 }
+
+// The dependencies of a chart may be written by anybody: for each there is a reason why a deployment would lack it, or none.
+func FuzzDependencies(f *testing.F) {
+	f.Add([]byte("dependencies:\n- {name: a, version: 1.2.3, repository: https://charts.example.org}\n- {name: b, repository: 'file://../b'}\n"))
+	f.Add([]byte("dependencies: [null, {name: [x]}]\n"))
+	f.Add([]byte("dependencies:\n- {name: ../../a, repository: '@x', version: '>= 1 || ^2'}\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		all, err := parseDependencies(text)
+		if err != nil {
+			return
+		}
+		for _, d := range all {
+			for _, locked := range [][]dependency{nil, all} {
+				if why := d.missing(map[string]File{"Chart.yaml": {}, "charts/a/Chart.yaml": {}}, locked); strings.HasPrefix(why, " ") {
+					t.Fatal(why)
+				}
+			}
+		}
+	})
+}

@@ -84,6 +84,8 @@ func FuzzParseCommit(f *testing.F) {
 		f.Add(message)
 	}
 	f.Fuzz(func(t *testing.T, message string) {
+		read := version.Rules{}.Read(version.Commit{Message: message}, nil)
+		require.NotContains(t, read.Problem, "\n")
 		c, err := version.ParseCommit(message)
 		if err != nil {
 			require.ErrorIs(t, err, version.ErrNotConventional)

@@ -1,6 +1,8 @@
 package workflow_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -128,5 +130,33 @@ func FuzzEvaluate(f *testing.F) {
 	}
 	f.Fuzz(func(_ *testing.T, text string) {
 		_, _ = workflow.Evaluate(text, here()) // it ends, and does not panic
+	})
+}
+
+// A workflow or a ruleset of a repository is read, or is an error in words.
+func FuzzParse(f *testing.F) {
+	rendered, err := filepath.Glob("../../pipelines/examples/*/checks/want/.github/workflows/*.yml")
+	require.NoError(f, err)
+	for _, name := range rendered {
+		text, err := os.ReadFile(name)
+		require.NoError(f, err)
+		f.Add(text)
+	}
+	f.Add([]byte("on: {pull_request: {types: [opened]}}\njobs: {a: {needs: a, if: 1, steps: [{uses: x@y}, {run: z, env: {A: 1}}, null]}}\n"))
+	f.Add([]byte("on: [[x]]\njobs: {a: [], b: null, c: {steps: {}}}\n"))
+	f.Add([]byte(`{"conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"]}}, "rules": [{"type": "required_status_checks", "parameters": {"required_status_checks": [{"context": "x"}, null]}}]}`))
+	f.Add([]byte(`{"rules": [null, {"parameters": []}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if w, err := workflow.Parse("w.yml", data); err == nil {
+			require.NotNil(t, w)
+			require.True(t, workflow.IsWorkflow(data) || len(w.Jobs) == 0)
+		} else {
+			require.Contains(t, err.Error(), "w.yml")
+		}
+		if r, err := workflow.ParseRuleset("r.json", data); err == nil {
+			require.NotNil(t, r)
+		} else {
+			require.Contains(t, err.Error(), "r.json")
+		}
 	})
 }

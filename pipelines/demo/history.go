@@ -215,7 +215,7 @@ func (w *writer) record(ctx context.Context, e environment) (err error) {
 		Access: git.Access{URI: w.repository.Dir, Branch: branch, GitUser: people()[len(people())-1]},
 		Config: e.config, Environment: e.name,
 	}
-	conn, err := deployments.Connect(src, func(string, ...any) {})
+	conn, err := deployments.Connect(src, git.Open, func(string, ...any) {})
 	if err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func (g *gated) file() string {
 func (g *gated) record(environment string, number int) {
 	g.t.Helper()
 	src := deployments.Source{Access: git.Access{URI: g.remote.Dir, Branch: "main"}, Environment: environment, GatesBranch: "cepler-gates", GatesFile: "bank.yml"}
-	conn, err := deployments.Connect(src, g.t.Logf)
+	conn, err := deployments.Connect(src, git.Open, g.t.Logf)
 	require.NoError(g.t, err)
 	defer conn.Close()
 	view, err := conn.ViewNow(g.t.Context())

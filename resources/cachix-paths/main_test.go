@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/concourse/conformance"
 	"github.com/taxiway-ci/taxiway/internal/scripttest"
@@ -355,10 +356,11 @@ func TestPutLists(t *testing.T) {
 	}
 }
 
-// A million lines are read like ten, and only what they name is asked for.
-func TestPutOfAMillionLines(t *testing.T) {
+// A list of the largest size is read like one of ten lines, and only what it names is asked for.
+func TestPutOfTheLargestList(t *testing.T) {
 	w := newWorld(t, nixcache.Options{})
-	list := strings.Repeat(w.put("a")+"\n"+w.put("b")+"\n", 500_000)
+	two := w.put("a") + "\n" + w.put("b") + "\n"
+	list := strings.Repeat(two, int(artifact.MaxList)/len(two))
 	got, log, status := w.out(list, nil)
 	require.Zero(t, status, log)
 	assert.Equal(t, "2", got.field("paths"))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 )
 
@@ -28,6 +29,9 @@ type Source struct {
 // Validate reports the first key that can't be right.
 func (s Source) Validate() error {
 	if err := s.Access.Validate(); err != nil {
+		return err
+	}
+	if err := signing.Check(s.Access); err != nil {
 		return err
 	}
 	for key, branch := range map[string]string{"board_branch": s.boardBranch(), "gates_branch": s.GatesBranch} {

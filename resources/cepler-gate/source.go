@@ -9,6 +9,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 )
 
@@ -43,6 +44,9 @@ type Repository struct {
 // Validate reports the first key that can't be right.
 func (s Source) Validate() error {
 	if err := s.Source.Validate(); err != nil {
+		return err
+	}
+	if err := signing.Check(s.Access); err != nil {
 		return err
 	}
 	switch {

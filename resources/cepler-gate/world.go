@@ -9,6 +9,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 )
 
@@ -22,7 +23,7 @@ type world struct {
 }
 
 func open(src Source, step concourse.Step) (*world, error) {
-	remote, err := git.Open(src.Access, git.Options{Logf: step.Logf})
+	remote, err := signing.Open(src.Access, git.Options{Logf: step.Logf})
 	if err != nil {
 		return nil, err
 	}

@@ -204,7 +204,7 @@ func (w *world) record(environment string, v *deployments.Version, edit ...func(
 
 func (w *world) connect(src deployments.Source) *deployments.Connection {
 	w.t.Helper()
-	conn, err := deployments.Connect(src, func(string, ...any) {})
+	conn, err := deployments.Connect(src, git.Open, func(string, ...any) {})
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { _ = conn.Close() })
 	return conn

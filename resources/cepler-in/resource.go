@@ -9,6 +9,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/deployments"
+	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
 // Resource is cepler-in.
@@ -48,7 +49,7 @@ type (
 // In fills the step's folder with the version's files and nothing else.
 func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, p GetParams) (Result, error) {
 	out := Result{Version: v}
-	conn, err := deployments.Connect(src.Source, step.Logf)
+	conn, err := deployments.Connect(src.Source, git.Open, step.Logf)
 	if err != nil {
 		return out, err
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/deployments"
+	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/signing"
 )
 
 // Resource is cepler-out.
@@ -34,9 +36,18 @@ type PutParams struct {
 	Environment string `json:"environment"`
 }
 
+// Source is what a pipeline says under "source".
+type Source struct{ deployments.Source }
+
+// Validate reports the first key that can't be right.
+func (s Source) Validate() error {
+	if err := s.Source.Validate(); err != nil {
+		return err
+	}
+	return signing.Check(s.Access)
+}
+
 type (
-	// Source is what both cepler resources have under "source".
-	Source = deployments.Source
 	// Version is a state of an environment.
 	Version = deployments.Version
 	// Result is the answer of a get or put.
@@ -58,7 +69,7 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 		step.Logf("recorded version %s; its environment is not known, so no files are delivered", v.Version)
 		return out, nil
 	}
-	conn, err := deployments.Connect(src, step.Logf)
+	conn, err := deployments.Connect(src.Source, git.Open, step.Logf)
 	if err != nil {
 		return out, err
 	}
@@ -83,7 +94,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	if src.Environment, err = environment(src, p, delivered); err != nil {
 		return Result{}, err
 	}
-	conn, err := deployments.Connect(src, step.Logf)
+	conn, err := deployments.Connect(src.Source, signing.Open, step.Logf)
 	if err != nil {
 		return Result{}, err
 	}

@@ -42,8 +42,12 @@ func (r Registry) find(ctx context.Context, image string) (found, error) {
 	if r.Username != "" {
 		auth = authn.FromConfig(authn.AuthConfig{Username: r.Username, Password: r.Password})
 	}
-	options := []remote.Option{remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(httpclient.LimitBodies(client.Transport, maxRegistryAnswer))}
-	d, err := remote.Get(ref, options...)
+	return ask(ctx, ref, image, auth, client.Transport)
+}
+
+// ask reads the image's digest and labels over a transport.
+func ask(ctx context.Context, ref name.Reference, image string, auth authn.Authenticator, over http.RoundTripper) (found, error) {
+	d, err := remote.Get(ref, remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(httpclient.LimitBodies(over, maxRegistryAnswer)))
 	if err != nil {
 		return found{}, explainRegistry(image, err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
@@ -65,7 +66,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 }
 
 func open(src Source, step concourse.Step) (*git.Remote, *git.Store, error) {
-	remote, err := git.Open(src.Access, git.Options{Logf: step.Logf})
+	remote, err := signing.Open(src.Access, git.Options{Logf: step.Logf})
 	if err != nil {
 		return nil, nil, err
 	}

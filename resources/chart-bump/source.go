@@ -11,6 +11,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
@@ -75,6 +76,9 @@ type Registry struct {
 // Validate names the first key that can't be right.
 func (s Source) Validate() error {
 	if err := s.Access.Validate(); err != nil {
+		return err
+	}
+	if err := signing.Check(s.Access); err != nil {
 		return err
 	}
 	if err := artifact.InRepository(s.Chart); err != nil && s.chart() != "." {

@@ -12,6 +12,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
@@ -125,7 +126,7 @@ func (p *promotion) open(ctx context.Context) error {
 	if p.forge, err = p.src.GitHub.Open(forge.Options{Logf: p.step.Logf}); err != nil {
 		return err
 	}
-	if p.remote, err = git.Open(p.src.Access, git.Options{Logf: p.step.Logf}); err != nil {
+	if p.remote, err = signing.Open(p.src.Access, git.Options{Logf: p.step.Logf}); err != nil {
 		return err
 	}
 	if p.store, err = p.remote.Store(""); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/release"
 )
@@ -50,6 +51,9 @@ type Source struct {
 // Validate reports the first key that can't be right, without using the network.
 func (s Source) Validate() error {
 	if err := s.Access.Validate(); err != nil {
+		return err
+	}
+	if err := signing.Check(s.Access); err != nil {
 		return err
 	}
 	if err := s.GitHub.Validate(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
 
@@ -24,7 +25,7 @@ type branch struct {
 }
 
 func openBranch(src Source, logf func(string, ...any)) (*branch, error) {
-	remote, err := git.Open(src.access(), git.Options{Logf: logf})
+	remote, err := signing.Open(src.access(), git.Options{Logf: logf})
 	if err != nil {
 		return nil, err
 	}

@@ -175,6 +175,7 @@ func (p *put) sameCandidate(ctx context.Context, tip *git.Commit, d decision) er
 type tagging struct {
 	name   string
 	update *git.Update // nil when there is nothing to set
+	object *git.Object // the signed tag that update sets; nil for the commit itself
 }
 
 // chooseTag names the tag and makes sure that it can be set.
@@ -204,6 +205,12 @@ func (p *put) chooseTag(ctx context.Context, d decision) (tagging, error) {
 	switch {
 	case !ok:
 		t.update = &git.Update{Ref: ref, New: p.code.Head()}
+		if t.object, err = p.store.BuildTag(t.name, p.code.Head(), p.src.access().Committer(p.now)); err != nil {
+			return t, err
+		}
+		if t.object != nil {
+			t.update.New = t.object.Hash
+		}
 	case at != p.code.Head():
 		return t, fmt.Errorf("params.tag: %s marks commit %s already, and not %s: release another version, or delete the tag", t.name, short(at), short(p.code.Head()))
 	}

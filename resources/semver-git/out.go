@@ -134,6 +134,9 @@ func (p *put) build(ctx context.Context, tip *git.Commit) (*git.Built, error) {
 	if d.tag.update != nil {
 		built.Also = []git.Update{*d.tag.update}
 	}
+	if d.tag.object != nil {
+		built.Objects = append(built.Objects, *d.tag.object)
+	}
 	return built, nil
 }
 
@@ -216,7 +219,7 @@ func (p *put) tell(d decision, done bool) {
 		p.logf("%s on branch %s is %s already", p.src.File, p.src.Branch, d.next)
 	}
 	if d.tag.update != nil {
-		p.logf("tag %s marks %s", d.tag.name, short(d.tag.update.New))
+		p.logf("tag %s marks %s", d.tag.name, short(p.code.Head()))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
@@ -44,6 +45,9 @@ type Source struct {
 // Validate reports the first key that can't be right, without using the network.
 func (s Source) Validate() error {
 	if err := s.access().Validate(); err != nil {
+		return err
+	}
+	if err := signing.Check(s.access()); err != nil {
 		return err
 	}
 	for key, p := range map[string]string{"file": s.File, "cog_toml": s.CogTOML} {

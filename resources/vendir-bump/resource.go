@@ -15,6 +15,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 )
@@ -70,7 +71,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 		return out, err
 	}
 	defer func() { err = errors.Join(err, origin.Close()) }()
-	remote, err := git.Open(src.Access, git.Options{Logf: step.Logf})
+	remote, err := signing.Open(src.Access, git.Options{Logf: step.Logf})
 	if err != nil {
 		return out, err
 	}

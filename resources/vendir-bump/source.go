@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/signing"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 )
@@ -31,6 +32,9 @@ type Source struct {
 // Validate reports the first key that can't be right.
 func (s Source) Validate() error {
 	if err := s.Access.Validate(); err != nil {
+		return err
+	}
+	if err := signing.Check(s.Access); err != nil {
 		return err
 	}
 	if err := s.target().Validate(); err != nil {

@@ -1,6 +1,8 @@
 package local_test
 
 import (
+	"bytes"
+	"compress/zlib"
 	"errors"
 	"os"
 	"path/filepath"
@@ -381,5 +383,37 @@ func FuzzRepository(f *testing.F) {
 		_, _ = l.Head()
 		_, _ = l.Branches()
 		_ = l.Has(plumbing.NewHash(id))
+	})
+}
+
+// A loose object of somebody else is read whole, or is an error.
+func FuzzLooseObject(f *testing.F) {
+	compressed := func(text string) []byte {
+		var b bytes.Buffer
+		z := zlib.NewWriter(&b)
+		_, err := z.Write([]byte(text))
+		require.NoError(f, err)
+		require.NoError(f, z.Close())
+		return b.Bytes()
+	}
+	for _, text := range []string{"blob 1\x00x", "blob 2\x00x", "blob 99999999999999999999\x00x", "tree 0\x00", "odd 1\x00x", "blob 1", "blob -1\x00"} {
+		f.Add(compressed(text))
+	}
+	f.Add([]byte("not compressed"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		dir := t.TempDir()
+		id := plumbing.NewHash("1111111111111111111111111111111111111111")
+		for name, content := range map[string][]byte{"HEAD": []byte("ref: refs/heads/main\n"), "config": nil, "refs/heads/main": []byte(id.String()), "objects/11/" + id.String()[2:]: raw} {
+			file := filepath.Join(dir, "r.git", filepath.FromSlash(name))
+			require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+			require.NoError(t, os.WriteFile(file, content, 0o644))
+		}
+		l, err := local.OpenWithin(dir, filepath.Join(dir, "r.git"))
+		require.NoError(t, err)
+		defer func() { _ = l.Close() }()
+		kind, content, err := l.Read(id)
+		if err == nil && kind == plumbing.InvalidObject {
+			t.Fatalf("%q has no kind", content)
+		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,6 +28,19 @@ func FormatCommit(c *Commit) []byte {
 	}
 	fmt.Fprintf(&raw, "author %s\ncommitter %s\n\n%s", signatureText(c.Author), signatureText(c.Committer), c.Message)
 	return raw.Bytes()
+}
+
+// FormatTag is an annotated tag of a commit, with its name as the message.
+func FormatTag(t *Tag) []byte {
+	return fmt.Appendf(nil, "object %s\ntype commit\ntag %s\ntagger %s\n\n%s\n", t.Target, t.Name, signatureText(t.Tagger), t.Name)
+}
+
+// AddSignature is the content of a commit with a signature of it as the last field of its head. A signature ends in a line
+// end.
+func AddSignature(commit, signature []byte) []byte {
+	head, message, _ := bytes.Cut(commit, []byte("\n\n"))
+	field := bytes.ReplaceAll(bytes.TrimSuffix(signature, []byte("\n")), []byte("\n"), []byte("\n "))
+	return slices.Concat(head, []byte("\ngpgsig "), field, []byte("\n\n"), message)
 }
 
 // CheckSignature returns an error for a name or address that a commit cannot hold.

@@ -1,6 +1,7 @@
 package object
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -37,5 +38,23 @@ func FuzzParseTree(f *testing.F) {
 			t.Fatal(err)
 		}
 		assert.Equal(t, entries, again)
+	})
+}
+
+// A commit or a tag may be anything that somebody has pushed.
+func FuzzParseCommitAndTag(f *testing.F) {
+	const id = "1111111111111111111111111111111111111111"
+	f.Add([]byte("tree " + id + "\nparent " + id + "\nauthor A <a@b> 1700000000 +0130\ncommitter B <> x y\ngpgsig -----BEGIN\n x\n\nsubject\n"))
+	f.Add([]byte("tree x\nparent\nauthor >< 99999999999999999999 +9999\n\n"))
+	f.Add([]byte("object " + id + "\ntype commit\ntag v1\ntagger A <a@b> -1 -0000\n\nmessage"))
+	f.Add([]byte("object " + id))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if c, err := ParseCommit(Hash{}, raw); err == nil {
+			assert.NotContains(t, c.Author.Name+c.Committer.Name, "\n")
+		}
+		if tag, err := ParseTag(raw); err == nil {
+			assert.False(t, tag.Target.IsZero() && !bytes.Contains(raw, []byte("object 0000")))
+			assert.NotContains(t, tag.Name, "\n")
+		}
 	})
 }

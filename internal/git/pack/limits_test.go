@@ -2,7 +2,6 @@ package pack
 
 import (
 	"bytes"
-	"compress/zlib"
 	"encoding/binary"
 	"io"
 	"runtime"
@@ -12,75 +11,20 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
 // bomb builds packs that git would not make.
-type bomb struct {
-	body  bytes.Buffer
-	count int
-}
+type bomb struct{ gittest.Pack }
 
-// entry adds an object and returns its offset. base is the offset of an offset
-// delta's base, 0 for none.
+// entry adds an object and returns its offset.
 func (b *bomb) entry(t *testing.T, kind plumbing.ObjectType, base, size int, content io.Reader) int {
 	t.Helper()
-	at := packHeader + b.body.Len()
-	writeObjectHeader(&b.body, kind, size)
-	if base != 0 {
-		b.body.Write(distance(at - base))
-	}
-	z, err := zlib.NewWriterLevel(&b.body, zlib.BestCompression)
+	at, err := b.Entry(kind, base, size, content)
 	require.NoError(t, err)
-	_, err = io.Copy(z, content)
-	require.NoError(t, err)
-	require.NoError(t, z.Close())
-	b.count++
 	return at
 }
-
-// distance is how far before an offset delta its base is.
-func distance(n int) []byte {
-	out := []byte{byte(n & 0x7f)}
-	for n >>= 7; n > 0; n >>= 7 {
-		n--
-		out = append([]byte{byte(n&0x7f) | 0x80}, out...)
-	}
-	return out
-}
-
-func (b *bomb) pack() []byte {
-	var out bytes.Buffer
-	out.WriteString("PACK")
-	WriteUint32(&out, 2, b.count)
-	out.Write(b.body.Bytes())
-	out.Write(Checksum(out.Bytes()))
-	return out.Bytes()
-}
-
-// copies is a delta that copies its base, of a size, a number of times.
-func copies(size, times int) []byte {
-	delta := binary.AppendUvarint(nil, uint64(size))
-	delta = binary.AppendUvarint(delta, uint64(size*times))
-	for range times {
-		for at := 0; at < size; {
-			n := min(size-at, 0xffffff)
-			delta = append(delta, 0xff, byte(at), byte(at>>8), byte(at>>16), byte(at>>24), byte(n), byte(n>>8), byte(n>>16))
-			at += n
-		}
-	}
-	return delta
-}
-
-type zeros struct{}
-
-// Read never ends.
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
-}
-
-func zero(n int) io.Reader { return io.LimitReader(zeros{}, int64(n)) }
 
 // refused adds a pack to a store and checks that a limit refuses it by name, for
 // little memory.
@@ -100,29 +44,29 @@ func refused(t *testing.T, content []byte, want string) {
 func TestADeltaThatMakesAGigabyteIsRefused(t *testing.T) {
 	var b bomb
 	const size = 8 << 20
-	base := b.entry(t, plumbing.BlobObject, 0, size, zero(size))
-	delta := copies(size, 128)
+	base := b.entry(t, plumbing.BlobObject, 0, size, gittest.Zeros(size))
+	delta := gittest.CopyDelta(size, 128)
 	b.entry(t, plumbing.OFSDeltaObject, base, len(delta), bytes.NewReader(delta))
-	refused(t, b.pack(), "an object that a delta makes has 1073741824 bytes, and the limit is 268435456")
+	refused(t, b.Bytes(), "an object that a delta makes has 1073741824 bytes, and the limit is 268435456")
 }
 
 func TestALargeObjectUnderADeltaIsRefused(t *testing.T) {
 	var b bomb
 	const size = MaxDelta + 1
-	base := b.entry(t, plumbing.BlobObject, 0, size, zero(size))
+	base := b.entry(t, plumbing.BlobObject, 0, size, gittest.Zeros(size))
 	delta := []byte{1, 1, 1, 'x'}
 	b.entry(t, plumbing.OFSDeltaObject, base, len(delta), bytes.NewReader(delta))
-	refused(t, b.pack(), "an object that a delta builds on has 268435457 bytes, and the limit is 268435456")
+	refused(t, b.Bytes(), "an object that a delta builds on has 268435457 bytes, and the limit is 268435456")
 }
 
 func TestAChainOfTooManyDeltasIsRefused(t *testing.T) {
 	var b bomb
 	at := b.entry(t, plumbing.BlobObject, 0, 1, bytes.NewReader([]byte("x")))
-	delta := copies(1, 1)
+	delta := gittest.CopyDelta(1, 1)
 	for range MaxChain + 1 {
 		at = b.entry(t, plumbing.OFSDeltaObject, at, len(delta), bytes.NewReader(delta))
 	}
-	refused(t, b.pack(), "a chain of deltas has 4097 deltas or more, and the limit is 4096")
+	refused(t, b.Bytes(), "a chain of deltas has 4097 deltas or more, and the limit is 4096")
 }
 
 func TestTooManyObjectsAreRefusedByTheirNumber(t *testing.T) {
@@ -135,13 +79,13 @@ func TestTooManyObjectsAreRefusedByTheirNumber(t *testing.T) {
 func TestALongChainNeedsTheMemoryOfTwoObjects(t *testing.T) {
 	const size, deltas = 1 << 20, 300
 	var b bomb
-	at := b.entry(t, plumbing.BlobObject, 0, size, zero(size))
+	at := b.entry(t, plumbing.BlobObject, 0, size, gittest.Zeros(size))
 	for range deltas {
-		delta := copies(size, 1)
+		delta := gittest.CopyDelta(size, 1)
 		at = b.entry(t, plumbing.OFSDeltaObject, at, len(delta), bytes.NewReader(delta))
 	}
 	x := newIndexer()
-	content := b.pack()
+	content := b.Bytes()
 	require.NoError(t, x.scan(bytes.NewReader(content)))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -162,10 +106,10 @@ func TestALongChainNeedsTheMemoryOfTwoObjects(t *testing.T) {
 func TestATreeOfDeltasHoldsFewObjects(t *testing.T) {
 	const size, levels = 1 << 20, 100
 	var b bomb
-	at := b.entry(t, plumbing.BlobObject, 0, size, zero(size))
+	at := b.entry(t, plumbing.BlobObject, 0, size, gittest.Zeros(size))
 	for i := range levels {
 		for range 2 { // the second one is the base of the next level, and a short branch hangs on the first
-			delta := copies(size, 1)
+			delta := gittest.CopyDelta(size, 1)
 			short := b.entry(t, plumbing.OFSDeltaObject, at, len(delta), bytes.NewReader(delta))
 			b.entry(t, plumbing.OFSDeltaObject, short, len(delta), bytes.NewReader(delta))
 			if i%2 == 0 {
@@ -174,7 +118,7 @@ func TestATreeOfDeltasHoldsFewObjects(t *testing.T) {
 		}
 	}
 	s := NewStore(t.TempDir())
-	require.NoError(t, s.Add(t.Context(), bytes.NewReader(b.pack())), "%d levels of 1 MiB are more than may be held at once", levels)
+	require.NoError(t, s.Add(t.Context(), bytes.NewReader(b.Bytes())), "%d levels of 1 MiB are more than may be held at once", levels)
 	require.NoError(t, s.Close())
 }
 
@@ -183,17 +127,17 @@ func TestATreeOfDeltasHoldsFewObjects(t *testing.T) {
 func TestLargeDeltasAreMadeInFiles(t *testing.T) {
 	const size = spoolFrom + 12345
 	var b bomb
-	base := b.entry(t, plumbing.BlobObject, 0, size, zero(size))
-	delta := copies(size, 3)
+	base := b.entry(t, plumbing.BlobObject, 0, size, gittest.Zeros(size))
+	delta := gittest.CopyDelta(size, 3)
 	at := b.entry(t, plumbing.OFSDeltaObject, base, len(delta), bytes.NewReader(delta))
 	last := append(binary.AppendUvarint(binary.AppendUvarint(nil, 3*size), 3), 3, 'e', 'n', 'd')
 	b.entry(t, plumbing.OFSDeltaObject, at, len(last), bytes.NewReader(last))
 	temp := t.TempDir()
 	s := NewStore(temp)
-	require.NoError(t, s.Add(t.Context(), bytes.NewReader(b.pack())))
+	require.NoError(t, s.Add(t.Context(), bytes.NewReader(b.Bytes())))
 	defer func() { require.NoError(t, s.Close()) }()
 	want := plumbing.NewHasher(plumbing.BlobObject, 3*size)
-	_, err := io.Copy(want, zero(3*size))
+	_, err := io.Copy(want, gittest.Zeros(3*size))
 	require.NoError(t, err)
 	kind, r, n, err := s.Open(want.Sum())
 	require.NoError(t, err)

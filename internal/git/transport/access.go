@@ -48,6 +48,10 @@ type Access struct {
 
 	// GitUser makes commits, as "Name <mail>".
 	GitUser string `json:"git_user,omitempty"`
+	// SigningKey signs commits and tags: the text of a private key, OpenPGP (armored) or SSH. GitUser is required
+	// beside it.
+	SigningKey           string `json:"signing_key,omitempty"`
+	SigningKeyPassphrase string `json:"signing_key_passphrase,omitempty"`
 }
 
 // Validate names the first key that is wrong, without using the network.
@@ -59,7 +63,7 @@ func (a Access) Validate() error {
 	if err := CheckBranch(a.Branch); err != nil {
 		return fmt.Errorf("branch: %w", err)
 	}
-	return errors.Join(a.validateKeys(e), a.validateHosts(), a.validateLogin(e), a.validateTLS(), a.validateUser())
+	return errors.Join(a.validateKeys(e), a.validateHosts(), a.validateLogin(e), a.validateTLS(), a.validateUser(), a.validateSigning())
 }
 
 // CheckBranch refuses what can't be the value of a key that names a branch.
@@ -97,8 +101,18 @@ func (a Access) validateKeys(e *Address) error {
 	case a.PrivateKey == "" && a.PrivateKeyPassphrase != "":
 		return errors.New("private_key_passphrase: private_key is required beside it")
 	case a.PrivateKey != "":
-		_, err := parsePrivateKey(a.PrivateKey, a.PrivateKeyPassphrase)
+		_, err := ParseKey("private_key", a.PrivateKey, a.PrivateKeyPassphrase)
 		return err
+	}
+	return nil
+}
+
+func (a Access) validateSigning() error {
+	switch {
+	case a.SigningKey == "" && a.SigningKeyPassphrase != "":
+		return errors.New("signing_key_passphrase: signing_key is required beside it")
+	case a.SigningKey != "" && a.GitUser == "":
+		return errors.New("git_user: is required beside signing_key: name the signer, since forges verify a signature only for the signer's address")
 	}
 	return nil
 }
@@ -165,7 +179,7 @@ const shortestToken = 16
 
 // Secrets are all values that nobody may see.
 func (a Access) Secrets() []string {
-	secrets := []string{a.PrivateKey, a.PrivateKeyPassphrase, a.Password, a.AppPrivateKey}
+	secrets := []string{a.PrivateKey, a.PrivateKeyPassphrase, a.Password, a.AppPrivateKey, a.SigningKey, a.SigningKeyPassphrase}
 	if e, err := ParseAddress(a.URI); err == nil && e.pass != "" {
 		secrets = append(secrets, e.pass, a.URI)
 	} else if err == nil && len(e.user) >= shortestToken && strings.HasPrefix(e.Scheme, "http") {

@@ -20,13 +20,13 @@ func TestPrivateKeys(t *testing.T) {
 			"windows":          strings.ReplaceAll(key.Private, "\n", "\r\n"),
 			"indented":         "  " + strings.ReplaceAll(key.Private, "\n", "\n  "),
 		} {
-			_, err := parsePrivateKey(text, "")
+			_, err := ParseKey("private_key", text, "")
 			require.NoError(t, err, "%s %s", kind, name)
 		}
 	}
 	locked, err := gittest.NewKey("ed25519", "open sesame")
 	require.NoError(t, err)
-	_, err = parsePrivateKey(locked.Private, "open sesame")
+	_, err = ParseKey("private_key", locked.Private, "open sesame")
 	require.NoError(t, err)
 
 	plain, err := gittest.NewKey("ed25519", "")
@@ -42,7 +42,7 @@ func TestPrivateKeys(t *testing.T) {
 		"something else":      {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "", "it is broken"},
 		"encrypted in PKCS#8": {"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "", "ssh-keygen -p"},
 	} {
-		_, err := parsePrivateKey(c.key, c.passphrase)
+		_, err := ParseKey("private_key", c.key, c.passphrase)
 		require.Error(t, err, name)
 		assert.Contains(t, err.Error(), c.want, name)
 		assert.NotContains(t, err.Error(), "xyzzy", name)

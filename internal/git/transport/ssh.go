@@ -38,7 +38,7 @@ func newSSHDialer(a Access, e *Address, logf func(string, ...any)) (*sshDialer, 
 	if a.PrivateKey == "" {
 		return nil, fmt.Errorf("private_key: is required for %s", e)
 	}
-	key, err := parsePrivateKey(a.PrivateKey, a.PrivateKeyPassphrase)
+	key, err := ParseKey("private_key", a.PrivateKey, a.PrivateKeyPassphrase)
 	if err != nil {
 		return nil, err
 	}

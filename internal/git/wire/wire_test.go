@@ -13,12 +13,14 @@ func FuzzReadRefs(f *testing.F) {
 	f.Add("000eversion 2\n0013fetch=shallow\n0000", true)
 	f.Add("0044"+hash+" HEAD\x00multi_ack thin\n0000", true)
 	f.Add("0008ERR 0000", true)
+	f.Add("001e# service=git-upload-pack\n0000000eversion 2\n0000", true)
+	f.Add("001e# service=git-upload-pack\n000eversion 2\n0000", true)
 	f.Add("fff0", false)
 	f.Add("0003", false)
 	f.Fuzz(func(t *testing.T, text string, greets bool) {
 		p := NewReader(strings.NewReader(text))
 		if greets {
-			if g, err := ReadGreeting(p); err == nil && g.V2 && len(g.Refs) > 0 {
+			if g, err := ReadHTTPGreeting(p, "git-upload-pack"); err == nil && g.V2 && len(g.Refs) > 0 {
 				t.Fatal("version 2 lists no refs in its greeting")
 			}
 			return

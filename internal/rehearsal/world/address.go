@@ -96,7 +96,7 @@ func (w *World) alsoKnown(p *pipeline.Pipeline, vars map[string]any) error {
 func credentialKeys() []string {
 	return []string{
 		"private_key", "private_key_passphrase", "known_hosts", "insecure_ignore_host_key", "username", "password", "access_token", "auth_token",
-		"app_id", "app_private_key", "app_installation_id", "app_api_url", "ca_cert", "skip_ssl_verification",
+		"app_id", "app_private_key", "app_installation_id", "app_api_url", "ca_cert", "skip_ssl_verification", "signing_key", "signing_key_passphrase",
 	}
 }
 

@@ -1,6 +1,6 @@
 //go:build !race
 
-package ceplerin_test
+package resources_test
 
 // raced says that the race detector takes memory of its own.
 const raced = false
