@@ -61,6 +61,7 @@ func (r *report) lint(data []byte, o Options) {
 	l.retention()
 	l.schemas()
 	l.images()
+	l.versions()
 	l.suiteRules()
 	for _, j := range p.Jobs {
 		if !j.broken() {

@@ -34,6 +34,7 @@ func Rules() []Rule {
 		{"no-image", "a task without an image"},
 		{"no-jobs", "a pipeline without jobs"},
 		{"not-allowed", "a file that a promotion writes and its pull request may not touch"},
+		{"old-version", "a resource type or task of others that is too old for a key that it is given"},
 		{"passed", "a passed job that does not use the resource"},
 		{"plain-secret", "a secret in plain text"},
 		{"records", "a deployment that is recorded without having happened, or in the wrong place"},
