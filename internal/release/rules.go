@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
@@ -16,10 +17,7 @@ func (c *Code) Rules(ctx context.Context, cog string) (version.Rules, error) {
 	if cog == "" {
 		return version.Default(), nil
 	}
-	data, err := c.File(ctx, cog)
-	if errors.Is(err, fs.ErrNotExist) {
-		return version.Rules{}, fmt.Errorf("the commit has no file %s", cog)
-	}
+	data, err := c.config(ctx, cog)
 	if err != nil {
 		return version.Rules{}, err
 	}
@@ -28,13 +26,42 @@ func (c *Code) Rules(ctx context.Context, cog string) (version.Rules, error) {
 		return version.Rules{}, fmt.Errorf("%s: %w", cog, err)
 	}
 	for _, text := range rules.Warnings {
-		c.logf("warning: %s", text)
+		c.logf("warning: %s: %s", cog, text)
 	}
 	c.packages = rules.Packages
 	if c.o.TagPrefix == "" && rules.TagPrefix != "" {
 		err = c.setTagPrefix(ctx, rules.TagPrefix)
 	}
 	return rules, err
+}
+
+// Cliff is the configuration of git-cliff that the commit has at a path, and nil when the path is empty. It logs what of it is not
+// read.
+func (c *Code) Cliff(ctx context.Context, name string) (*version.Cliff, error) {
+	if name == "" {
+		return nil, nil //nolint:nilnil // documented
+	}
+	data, err := c.config(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	cliff, err := version.ParseCliff(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(cliff.Unread) > 0 {
+		c.logf("%s: groups, skips, scopes and the order are read, and these settings are not: %s", name, strings.Join(cliff.Unread, ", "))
+	}
+	return cliff, nil
+}
+
+// config reads a file of the commit that somebody has named.
+func (c *Code) config(ctx context.Context, name string) ([]byte, error) {
+	data, err := c.File(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the commit has no file %s", name)
+	}
+	return data, err
 }
 
 // setTagPrefix changes the prefix, for rules that are in the repository itself.

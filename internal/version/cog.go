@@ -11,10 +11,11 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/taxiway-ci/taxiway/internal/fault"
 	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
-// ErrCog says that a cog.toml can't be used.
+// ErrCog says that a cog.toml can't be used. Errors that match it do not begin with the name of the file: whoever reads it knows that.
 var ErrCog = errors.New("cog.toml")
 
 // cogFile are the keys that matter here; a cog.toml has many others.
@@ -71,7 +72,7 @@ func judgeCog(data []byte) (warnings []string, err error) {
 		return nil, errors.New(mistakes[0].String())
 	}
 	for _, f := range doubts {
-		warnings = append(warnings, fmt.Sprintf("%v: %s", ErrCog, f))
+		warnings = append(warnings, f.String())
 	}
 	return warnings, nil
 }
@@ -103,11 +104,11 @@ type cogType struct {
 func ParseCog(data []byte) (Rules, error) {
 	var file cogFile
 	if err := toml.Unmarshal(data, &file); err != nil {
-		return Rules{}, fmt.Errorf("%w: %w", ErrCog, explainTOML(err))
+		return Rules{}, fault.Of(ErrCog, "%v", explainTOML(err))
 	}
 	warnings, err := judgeCog(data)
 	if err != nil {
-		return Rules{}, fmt.Errorf("%w: %w", ErrCog, err)
+		return Rules{}, fault.Of(ErrCog, "%v", err)
 	}
 	r := Rules{
 		Packages: file.packages(), Warnings: warnings,
@@ -120,7 +121,7 @@ func ParseCog(data []byte) (Rules, error) {
 	r.Types["perf"], r.Types["revert"] = LevelNone, LevelNone
 	for _, name := range slices.Sorted(maps.Keys(file.Types)) {
 		if !isType(name) {
-			return Rules{}, fmt.Errorf("%w: %s is not a valid commit type; write one like feat", ErrCog, shown(name))
+			return Rules{}, fault.Of(ErrCog, "%s is not a valid commit type; write one like feat", shown(name))
 		}
 		r.lay(strings.ToLower(name), file.Types[name])
 	}

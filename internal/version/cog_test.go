@@ -36,11 +36,11 @@ func TestAnEmptyCogIsCocogittosOwnDefault(t *testing.T) {
 
 func TestACogThatCannotBeUsedSaysWhere(t *testing.T) {
 	for text, want := range map[string]string{
-		"ignore_merge_commits = yes\n":                        "cog.toml: line 1, column 24: ",
-		"[commit_types]\nfeat = { bump_minor = \"no\" }\n":    "cog.toml: line 2, column 23: ",
-		"tag_prefix = \"v\"\ntag_prefix = \"w\"\n":            "cog.toml: line 2, column 1: ",
-		"[commit_types\n":                                     "cog.toml: line 1, column ",
-		"[commit_types]\n\"two words\" = {bump_patch=true}\n": `cog.toml: "two words" is not a valid commit type`,
+		"ignore_merge_commits = yes\n":                        "line 1, column 24: ",
+		"[commit_types]\nfeat = { bump_minor = \"no\" }\n":    "line 2, column 23: ",
+		"tag_prefix = \"v\"\ntag_prefix = \"w\"\n":            "line 2, column 1: ",
+		"[commit_types\n":                                     "line 1, column ",
+		"[commit_types]\n\"two words\" = {bump_patch=true}\n": `"two words" is not a valid commit type`,
 	} {
 		_, err := version.ParseCog([]byte(text))
 		require.ErrorIs(t, err, version.ErrCog, text)
@@ -52,17 +52,17 @@ func TestACogThatCannotBeUsedSaysWhere(t *testing.T) {
 func TestAMisspeltKeyOfACogIsAMistake(t *testing.T) {
 	for text, want := range map[string]struct{ mistake, warning string }{
 		"tag_prefix = \"v\"\n":                           {},
-		"tag_prefx = \"v\"\n":                            {mistake: `cog.toml: unknown key "tag_prefx"; did you mean "tag_prefix"?`},
+		"tag_prefx = \"v\"\n":                            {mistake: `unknown key "tag_prefx"; did you mean "tag_prefix"?`},
 		"ignore_merge_commit = true\n":                   {mistake: `did you mean "ignore_merge_commits"?`},
 		"[commit_type]\nfeat = {}\n":                     {mistake: `did you mean "commit_types"?`},
-		"[commit_types]\nfeat = { bump_minr = true }\n":  {mistake: `cog.toml: commit_types.feat: unknown key "bump_minr"; did you mean "bump_minor"?`},
-		"[packages.cli]\npublic_ap = false\n":            {mistake: `cog.toml: packages.cli: unknown key "public_ap"; did you mean "public_api"?`},
-		"[monorepo.packages.cli]\npubic_api = false\n":   {mistake: `cog.toml: monorepo.packages.cli: unknown key "pubic_api"; did you mean "public_api"?`},
-		"[monorepo.package.cli]\npath = \"cli\"\n":       {mistake: `cog.toml: monorepo: unknown key "package"; did you mean "packages"?`},
-		"tag_prefix = \"v\"\ntag_prefix = \"w\"\n":       {mistake: "cog.toml: line 2"},
-		"[packages.cli]\npath = \"a\"\n[packages.cli]\n": {mistake: "cog.toml: line 3"},
-		"weather = 1\n":                                  {warning: `cog.toml: unknown key "weather" has no effect`},
-		"[changelog]\nweather = 1\n":                     {warning: `cog.toml: changelog: unknown key "weather" has no effect`},
+		"[commit_types]\nfeat = { bump_minr = true }\n":  {mistake: `commit_types.feat: unknown key "bump_minr"; did you mean "bump_minor"?`},
+		"[packages.cli]\npublic_ap = false\n":            {mistake: `packages.cli: unknown key "public_ap"; did you mean "public_api"?`},
+		"[monorepo.packages.cli]\npubic_api = false\n":   {mistake: `monorepo.packages.cli: unknown key "pubic_api"; did you mean "public_api"?`},
+		"[monorepo.package.cli]\npath = \"cli\"\n":       {mistake: `monorepo: unknown key "package"; did you mean "packages"?`},
+		"tag_prefix = \"v\"\ntag_prefix = \"w\"\n":       {mistake: "line 2"},
+		"[packages.cli]\npath = \"a\"\n[packages.cli]\n": {mistake: "line 3"},
+		"weather = 1\n":                                  {warning: `unknown key "weather" has no effect`},
+		"[changelog]\nweather = 1\n":                     {warning: `changelog: unknown key "weather" has no effect`},
 	} {
 		rules, err := version.ParseCog([]byte(text))
 		if want.mistake != "" {

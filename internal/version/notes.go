@@ -2,6 +2,7 @@ package version
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -77,31 +78,57 @@ func headings() []struct{ word, title string } {
 func Notes(in NotesInput) []byte {
 	var order []string
 	groups := map[string][]string{}
-	for _, h := range headings() {
-		if _, ok := groups[h.title]; !ok {
-			groups[h.title] = nil
-			order = append(order, h.title)
-		}
-	}
 	for _, c := range in.Commits {
-		con, _, _, passed := in.Rules.read(c, Version{})
-		title := in.Rules.title(con, c.Message)
-		if passed || title == "" {
+		group, con, ok := in.entry(c)
+		if !ok {
 			continue
 		}
-		if _, ok := groups[title]; !ok {
-			order = append(order, title)
+		if _, ok := groups[group]; !ok {
+			order = append(order, group)
 		}
-		groups[title] = append(groups[title], in.line(c, con))
+		groups[group] = append(groups[group], in.line(c, con))
+	}
+	heading := func(group string) string { return group }
+	if cliff := in.Rules.Cliff; cliff != nil {
+		order, heading = cliff.sorted(order), cliff.heading
+	} else {
+		order = usualOrder(order)
 	}
 	var b strings.Builder
 	b.WriteString(in.heading())
-	for _, title := range order {
-		if len(groups[title]) > 0 {
-			fmt.Fprintf(&b, "\n### %s\n\n%s", markdown.Text(title), strings.Join(groups[title], ""))
+	for _, group := range order {
+		if in.Rules.Cliff != nil && in.Rules.Cliff.oldestFirst() {
+			slices.Reverse(groups[group])
 		}
+		fmt.Fprintf(&b, "\n### %s\n\n%s", markdown.Text(heading(group)), strings.Join(groups[group], ""))
 	}
 	return []byte(b.String())
+}
+
+// entry is the group of a commit, and what its line tells; it is left out when it is not ok.
+func (in NotesInput) entry(c Commit) (group string, con Conventional, ok bool) {
+	if in.Rules.Cliff != nil {
+		return in.Rules.Cliff.entry(c)
+	}
+	con, _, _, passed := in.Rules.read(c, Version{})
+	group = in.Rules.title(con, c.Message)
+	return group, con, !passed && group != ""
+}
+
+// usualOrder puts the groups that every version may have first.
+func usualOrder(groups []string) []string {
+	var order []string
+	for _, h := range headings() {
+		if slices.Contains(groups, h.title) && !slices.Contains(order, h.title) {
+			order = append(order, h.title)
+		}
+	}
+	for _, g := range groups {
+		if !slices.Contains(order, g) {
+			order = append(order, g)
+		}
+	}
+	return order
 }
 
 // title is the group of a commit, empty when it has none.

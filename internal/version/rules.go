@@ -58,6 +58,9 @@ type Rules struct {
 	// and Omit the types that are left out there unless they break something.
 	Titles map[string]string
 	Omit   map[string]bool
+	// Cliff decides which commits are in release notes, and where; nil for the groups that [Notes] has by itself. What
+	// commits ask for does not depend on it.
+	Cliff *Cliff
 	// Packages are the parts of a monorepo that have versions of their own.
 	Packages []Package
 	// Warnings are keys of the config that resemble none that is known.

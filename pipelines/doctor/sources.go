@@ -236,6 +236,28 @@ func (d *doctor) cog(ctx context.Context, r *repository, branch, name, asked str
 	return nil
 }
 
+// cliff reads the configuration of git-cliff that notes are grouped by.
+func (d *doctor) cliff(ctx context.Context, r *repository, branch, name, asked string) error {
+	if name == "" {
+		return nil
+	}
+	ok, err := d.path(ctx, r, wanted{
+		rule: "cliff-missing", asked: asked, branch: branch, name: name, kind: file, text: "is missing: the groups of release notes are read from it",
+		make: command("git cliff --init && mv cliff.toml %s", r.file(name)),
+	})
+	if err != nil || !ok {
+		return err
+	}
+	data, _, err := r.read(ctx, branch, name)
+	if err != nil {
+		return err
+	}
+	if _, err := version.ParseCliff(data); err != nil {
+		d.find(Finding{Rule: "cliff-invalid", Level: Error, Place: r.at(branch, name), Asked: asked, Text: err.Error(), Advice: "correct it"})
+	}
+	return nil
+}
+
 // promoteRC keeps the pull request of a candidate.
 func (d *doctor) promoteRC(ctx context.Context, asked string, src promoterc.Source) error {
 	if err := d.forge(ctx, asked, &src.GitHub, false); err != nil {
@@ -245,7 +267,7 @@ func (d *doctor) promoteRC(ctx context.Context, asked string, src promoterc.Sour
 	if err != nil || r == nil {
 		return err
 	}
-	return d.cog(ctx, r, src.Branch, src.CogTOML, asked)
+	return errors.Join(d.cog(ctx, r, src.Branch, src.CogTOML, asked), d.cliff(ctx, r, src.Branch, src.CliffTOML, asked))
 }
 
 // chartBump writes digests into the values of a chart.

@@ -253,6 +253,11 @@ func brokenWorlds() map[string]broken {
 			cog(w)
 			w.sh("cd shop && echo 'ignore_merge_comits = true' >cog.toml && git add . && git commit --quiet --message cog")
 		}, byHand: true, text: "ignore_merge_commits"},
+		"a config of git-cliff": {rule: "cliff-missing", damage: cliff, byHand: true},
+		"a config of git-cliff that is broken": {rule: "cliff-invalid", damage: func(w *ward) {
+			cliff(w)
+			w.sh("cd shop && printf '[git]\\nsort_commits = \"up\"\\n' >cliff.toml && git add . && git commit --quiet --message cliff")
+		}, byHand: true, text: "newest, oldest"},
 		"a version behind its tags": {rule: "version-behind", damage: func(w *ward) { w.sh("git -C shop tag 2.0.0") }, text: "tag of 2.0.0"},
 		"a version that is none": {rule: "version-invalid", damage: func(w *ward) {
 			w.sh("cd shop && git checkout --quiet version && echo one >version && git commit --quiet --all --message one && git checkout --quiet main")
@@ -272,6 +277,10 @@ func upper(s string) string { return strings.ToUpper(s) }
 
 func cog(w *ward) {
 	w.pipeline("release", "changelog: CHANGELOG.md", "changelog: CHANGELOG.md\n    cog_toml: cog.toml")
+}
+
+func cliff(w *ward) {
+	w.pipeline("release", "changelog: CHANGELOG.md", "changelog: CHANGELOG.md\n    cliff_toml: cliff.toml")
 }
 
 // The page of the commands says what each finding means.

@@ -164,6 +164,9 @@ func (p *promotion) readCode(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("source.cog_toml: %w", err)
 	}
+	if rules.Cliff, err = p.code.Cliff(ctx, p.src.CliffTOML); err != nil {
+		return fmt.Errorf("source.cliff_toml: %w", err)
+	}
 	p.head, err = p.store.Commit(ctx, p.code.Head())
 	if errors.Is(err, git.ErrNotFound) || errors.Is(err, git.ErrNoBranch) || errors.Is(err, git.ErrEmpty) {
 		return fmt.Errorf("params.repository %s is at commit %s, which %s does not have: is it a clone of source.uri? (%w)",

@@ -485,6 +485,20 @@ func TestRulesOfACogToml(t *testing.T) {
 	assert.NotContains(t, log, "Rounding")
 }
 
+func TestGroupsOfGitCliff(t *testing.T) {
+	w := newWorld(t)
+	w.commit("docs: words", map[string]string{"ci/cliff.toml": "[git]\ntag_pattern = \"v*\"\ncommit_parsers = [{message = \"^feat\", group = \"<!-- 0 -->New\"}, {message = \"^fix\", skip = true}]\n"})
+	w.src.CliffTOML = "ci/cliff.toml"
+	w.put("0.42.0-rc.1")
+	log := w.file("CHANGELOG.md")
+	assert.Contains(t, log, "### New\n\n- *(api)* Transfers")
+	assert.Contains(t, log, "### Docs\n\n- Words")
+	assert.NotContains(t, log, "Rounding")
+	w.src.CliffTOML = "cliff.toml"
+	_, err := w.tryPut(w.build("0.42.0-rc.2", nil), params())
+	require.ErrorContains(t, err, "source.cliff_toml: the commit has no file cliff.toml")
+}
+
 // Links lead to tags as they are called.
 func TestLinksHaveThePrefixOfTheTags(t *testing.T) {
 	w := newWorld(t)

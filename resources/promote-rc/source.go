@@ -46,6 +46,8 @@ type Source struct {
 	TagPrefix string   `json:"tag_prefix"`
 	CogTOML   string   `json:"cog_toml"`
 	Paths     []string `json:"paths"`
+	// CliffTOML is the path of a git-cliff config in the code repository, for the groups of the notes.
+	CliffTOML string `json:"cliff_toml"`
 }
 
 // Validate reports the first key that can't be right, without using the network.
@@ -69,7 +71,7 @@ func (s Source) Validate() error {
 }
 
 func (s Source) validateFiles() error {
-	for key, p := range map[string]string{"changelog": s.changelog(), "cog_toml": s.CogTOML} {
+	for key, p := range map[string]string{"changelog": s.changelog(), "cog_toml": s.CogTOML, "cliff_toml": s.CliffTOML} {
 		if p == "" {
 			continue
 		}

@@ -45,6 +45,9 @@ func (c *code) readRules(ctx context.Context, src Source) error {
 	if err != nil {
 		return fmt.Errorf("source.cog_toml: %w", err)
 	}
+	if rules.Cliff, err = c.Cliff(ctx, src.CliffTOML); err != nil {
+		return fmt.Errorf("source.cliff_toml: %w", err)
+	}
 	rules.KeepZero = src.KeepZero
 	c.rules, err = rules.With(src.CommitTypes)
 	return err

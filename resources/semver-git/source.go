@@ -35,6 +35,8 @@ type Source struct {
 	CommitTypes map[string]string `json:"commit_types"`
 	// CogTOML is the path of a cocogitto config in the code repository.
 	CogTOML string `json:"cog_toml"`
+	// CliffTOML is the path of a git-cliff config in the code repository, for the groups of release notes.
+	CliffTOML string `json:"cliff_toml"`
 	// KeepZero lets a breaking change of a version 0.x ask only for what its type
 	// does, as cocogitto has it. By default it leads to 1.0.0.
 	KeepZero bool `json:"keep_zero"`
@@ -50,7 +52,7 @@ func (s Source) Validate() error {
 	if err := signing.Check(s.access()); err != nil {
 		return err
 	}
-	for key, p := range map[string]string{"file": s.File, "cog_toml": s.CogTOML} {
+	for key, p := range map[string]string{"file": s.File, "cog_toml": s.CogTOML, "cliff_toml": s.CliffTOML} {
 		if p == "" {
 			continue
 		}

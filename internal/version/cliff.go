@@ -1,0 +1,244 @@
+package version
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/taxiway-ci/taxiway/internal/fault"
+)
+
+// ErrCliff says that a configuration of git-cliff can't be used. As with [ErrCog], errors do not begin with the name of the file.
+var ErrCliff = errors.New("git-cliff's configuration")
+
+// Cliff is what a configuration of git-cliff says about release notes: which commits are in them, in which groups and order, and
+// with which scope. Templates, tags and texts are not read.
+type Cliff struct {
+	git       cliffGit
+	processed []cliffProcessor // those with a text
+	// inOrder keeps groups in the order of the parsers, as templates with commit_parsers_groups do; else they are sorted by name.
+	inOrder bool
+	// Unread are the settings of the file that change nothing here, as section.key.
+	Unread []string
+}
+
+// cliffFile are the keys that matter here.
+type cliffFile struct {
+	Changelog struct {
+		Body string `toml:"body"`
+	} `toml:"changelog"`
+	Git cliffGit `toml:"git"`
+}
+
+type cliffGit struct {
+	Conventional  *bool            `toml:"conventional_commits"`
+	Filter        *bool            `toml:"filter_unconventional"`
+	Preprocessors []cliffProcessor `toml:"commit_preprocessors"`
+	Parsers       []cliffParser    `toml:"commit_parsers"`
+	Protect       bool             `toml:"protect_breaking_commits"`
+	FilterCommits bool             `toml:"filter_commits"`
+	Sort          string           `toml:"sort_commits"`
+}
+
+type cliffProcessor struct {
+	Pattern cliffPattern `toml:"pattern"`
+	Replace *string      `toml:"replace"`
+}
+
+// cliffParser is one rule: it applies when any of its patterns matches.
+type cliffParser struct {
+	SHA          string       `toml:"sha"`
+	Message      cliffPattern `toml:"message"`
+	Body         cliffPattern `toml:"body"`
+	Footer       cliffPattern `toml:"footer"`
+	Field        string       `toml:"field"`
+	Pattern      cliffPattern `toml:"pattern"`
+	Group        string       `toml:"group"`
+	Scope        string       `toml:"scope"`
+	DefaultScope string       `toml:"default_scope"`
+	Skip         bool         `toml:"skip"`
+}
+
+// cliffPattern is a regular expression. Those of git-cliff, which are Rust's, have the syntax of Go's but for a few flags.
+type cliffPattern struct{ *regexp.Regexp }
+
+// UnmarshalText compiles it.
+func (p *cliffPattern) UnmarshalText(text []byte) (err error) {
+	if p.Regexp, err = regexp.Compile(string(text)); err != nil {
+		return fmt.Errorf("the pattern cannot be used: %w", err)
+	}
+	return nil
+}
+
+// ParseCliff reads a configuration of git-cliff (https://git-cliff.org/docs/configuration/git), such as cliff.toml, as git-cliff does:
+// keys that it does not know are no mistake.
+func ParseCliff(data []byte) (*Cliff, error) {
+	var file cliffFile
+	var whole map[string]any
+	if err := errors.Join(toml.Unmarshal(data, &file), toml.Unmarshal(data, &whole)); err != nil {
+		return nil, fault.Of(ErrCliff, "%v", explainTOML(err))
+	}
+	c := &Cliff{git: file.Git, inOrder: strings.Contains(file.Changelog.Body, "commit_parsers_groups"), Unread: unread(whole)}
+	if sort := strings.ToLower(file.Git.Sort); sort != "" && sort != "newest" && sort != "oldest" {
+		return nil, fault.Of(ErrCliff, "sort_commits: %s is not one of newest, oldest", shown(file.Git.Sort))
+	}
+	for i, p := range file.Git.Parsers {
+		if p.Field != "" && !slices.Contains(cliffFields(), p.Field) {
+			c.Unread = append(c.Unread, fmt.Sprintf("git.commit_parsers[%d] with the field %s", i, p.Field))
+		}
+	}
+	for i, p := range file.Git.Preprocessors {
+		if p.Pattern.Regexp == nil || p.Replace == nil {
+			c.Unread = append(c.Unread, fmt.Sprintf("git.commit_preprocessors[%d], which has no text to replace with", i))
+			continue
+		}
+		c.processed = append(c.processed, p)
+	}
+	return c, nil
+}
+
+// unread are the settings that a Cliff does not take from the file.
+func unread(whole map[string]any) []string {
+	read := []string{
+		"git.conventional_commits", "git.filter_unconventional", "git.commit_preprocessors", "git.commit_parsers", "git.protect_breaking_commits",
+		"git.filter_commits", "git.sort_commits",
+	}
+	var names []string
+	for _, section := range slices.Sorted(maps.Keys(whole)) {
+		keys, ok := whole[section].(map[string]any)
+		if !ok {
+			names = append(names, section)
+		}
+		for _, key := range slices.Sorted(maps.Keys(keys)) {
+			if name := section + "." + key; !slices.Contains(read, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// cliffFields are those of a commit that a parser can look at here; others are known to a forge alone.
+func cliffFields() []string {
+	return []string{"id", "message", "body", "scope", "author.name", "breaking", "merge_commit"}
+}
+
+// entry is a commit in release notes: its group, and what its line says of it. It is left out when it is not ok.
+func (c *Cliff) entry(commit Commit) (group string, con Conventional, ok bool) {
+	message := strings.TrimSpace(commit.Message)
+	for _, p := range c.processed {
+		message = p.Pattern.ReplaceAllString(message, *p.Replace)
+	}
+	con, err := ParseCommit(message)
+	unconventional := err != nil || c.git.Conventional != nil && !*c.git.Conventional
+	if unconventional {
+		if (c.git.Conventional == nil || *c.git.Conventional) && (c.git.Filter == nil || *c.git.Filter) {
+			return "", con, false
+		}
+		con = Conventional{Subject: Commit{Message: message}.Subject()}
+	}
+	shown := con
+	if own, err := ParseCommit(commit.Message); err == nil && !unconventional {
+		shown.Subject = own.Subject // preprocessors often make links, which the notes make by themselves
+	}
+	for _, p := range c.git.Parsers {
+		pattern, text, matches := p.match(commit, message, con)
+		if !matches {
+			continue
+		}
+		if p.Skip && (!con.Breaking || !c.git.Protect) {
+			return "", shown, false
+		}
+		shown.Scope = cmp.Or(expanded(p.Scope, pattern, text), con.Scope, p.DefaultScope)
+		group = cmp.Or(expanded(p.Group, pattern, text), con.Type)
+		return group, shown, group != ""
+	}
+	return con.Type, shown, !c.git.FilterCommits && con.Type != ""
+}
+
+// match is the pattern of a parser that matches a commit, and in which text.
+func (p cliffParser) match(commit Commit, message string, con Conventional) (pattern *regexp.Regexp, text string, ok bool) {
+	if p.SHA != "" && strings.EqualFold(p.SHA, commit.Hash) {
+		return nil, "", true
+	}
+	checks := []struct {
+		pattern *regexp.Regexp
+		texts   []string
+	}{{p.Message.Regexp, []string{message}}, {p.Body.Regexp, []string{con.Body}}, {p.Footer.Regexp, nil}, {p.Pattern.Regexp, p.field(commit, message, con)}}
+	for _, f := range con.Footers {
+		separator := ": "
+		if f.Number {
+			separator = " #"
+		}
+		checks[2].texts = append(checks[2].texts, f.Token+separator+f.Value)
+	}
+	for _, check := range checks {
+		for _, text := range check.texts {
+			if text = strings.TrimSpace(text); check.pattern != nil && check.pattern.MatchString(text) {
+				return check.pattern, text, true
+			}
+		}
+	}
+	return nil, "", false
+}
+
+// field is the value of the field that a parser names.
+func (p cliffParser) field(commit Commit, message string, con Conventional) []string {
+	switch p.Field {
+	case "id":
+		return []string{commit.Hash}
+	case "message":
+		return []string{cmp.Or(con.Subject, message)}
+	case "body":
+		return []string{con.Body}
+	case "scope":
+		return []string{con.Scope}
+	case "author.name":
+		return []string{commit.Author}
+	case "breaking":
+		return []string{strconv.FormatBool(con.Breaking)}
+	case "merge_commit":
+		return []string{strconv.FormatBool(commit.Merge)}
+	}
+	return nil
+}
+
+// expanded is a group or scope with $1 and the like filled in from what the pattern has matched.
+func expanded(text string, pattern *regexp.Regexp, in string) string {
+	if pattern == nil || text == "" {
+		return text
+	}
+	return string(pattern.ExpandString(nil, text, in, pattern.FindStringSubmatchIndex(in)))
+}
+
+// heading is a group without the comments and tags by which configurations sort groups.
+func (c *Cliff) heading(group string) string {
+	return cmp.Or(upperFirst(strings.TrimSpace(regexp.MustCompile(`(?s)<!--.*?-->|<[^>]*>`).ReplaceAllString(group, ""))), "Other")
+}
+
+// sorted are groups in the order of git-cliff's usual templates.
+func (c *Cliff) sorted(groups []string) []string {
+	slices.Sort(groups)
+	if !c.inOrder {
+		return groups
+	}
+	place := func(group string) int {
+		i := slices.IndexFunc(c.git.Parsers, func(p cliffParser) bool { return p.Group == group })
+		if i < 0 {
+			return len(c.git.Parsers)
+		}
+		return i
+	}
+	slices.SortStableFunc(groups, func(a, b string) int { return place(a) - place(b) })
+	return groups
+}
+
+// oldestFirst tells whether the commits of a group begin with the oldest.
+func (c *Cliff) oldestFirst() bool { return strings.EqualFold(c.git.Sort, "oldest") }

@@ -1,0 +1,143 @@
+package version_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/version"
+)
+
+// cliffNotes are the groups and lines of notes about messages, newest first, without their heading.
+func cliffNotes(t *testing.T, config string, messages ...string) string {
+	t.Helper()
+	cliff, err := version.ParseCliff([]byte(config))
+	require.NoError(t, err)
+	in := version.NotesInput{Version: version.Version{Major: 1}, Rules: version.Rules{Cliff: cliff}}
+	for _, m := range messages {
+		in.Commits = append(in.Commits, version.Commit{Hash: strings.Repeat("ab", 20), Message: m, Author: "Ana Lima"})
+	}
+	_, rest, _ := strings.Cut(string(version.Notes(in)), "\n")
+	return strings.ReplaceAll(strings.TrimSpace(rest), "\n\n", "\n")
+}
+
+// Each case is what git-cliff's documentation of commit_parsers and its neighbours says.
+func TestNotesByAConfigurationOfGitCliff(t *testing.T) {
+	t.Parallel()
+	parsers := "[git]\ncommit_parsers = [\n" +
+		`{ message = "^feat", group = "<!-- 1 -->New" }, { message = "^fix(\\(ui\\))?:", group = "<!-- 0 -->🐛 Repaired" },` + "\n" +
+		`{ message = "^chore\\(deps\\)", skip = true }, { body = "(?i)security", group = "Security" },` + "\n" +
+		`{ footer = "^Reviewed-by: ", group = "Reviewed" }, { field = "scope", pattern = "^api$", group = "API" },` + "\n" +
+		`{ message = "^build\\((?P<what>\\w+)\\)", group = "Builds of ${what}", scope = "b" }, { message = "^perf", default_scope = "all" },` + "\n" +
+		`{ sha = "` + strings.Repeat("AB", 20) + `", group = "That one" } ]` + "\n"
+	for name, c := range map[string]struct {
+		config   string
+		messages []string
+		want     string
+	}{
+		"groups are sorted by name, and marks that sort them are not shown": {
+			parsers, []string{"feat: a", "fix: b", "fix(ui): c"}, "### 🐛 Repaired\n- B\n- *(ui)* C\n### New\n- A",
+		},
+		"the first parser that matches counts": {parsers, []string{"feat: a\n\nabout security"}, "### New\n- A"},
+		"a skipped commit is left out":         {parsers, []string{"chore(deps): x", "feat: a"}, "### New\n- A"},
+		"the body":                             {parsers, []string{"docs: a\n\nAbout Security."}, "### Security\n- A"},
+		"a footer":                             {parsers, []string{"docs: a\n\nReviewed-by: Bo"}, "### Reviewed\n- A"},
+		"a field":                              {parsers, []string{"docs(api): a"}, "### API\n- *(api)* A"},
+		"parts of the match in group, and the scope": {parsers, []string{"build(image): a"}, "### Builds of image\n- *(b)* A"},
+		"a scope where there is none, and no group":  {parsers, []string{"perf: a", "perf(x): b"}, "### Perf\n- *(all)* A\n- *(x)* B"},
+		"one commit":                          {parsers, []string{"docs: a"}, "### That one\n- A"},
+		"what no parser matches has its type": {"[git]\ncommit_parsers = []\n", []string{"docs: a", "feat: b"}, "### Docs\n- A\n### Feat\n- B"},
+		"filter_commits leaves it out":        {"[git]\nfilter_commits = true\ncommit_parsers = [{message = \"^feat\", group = \"New\"}]\n", []string{"docs: a", "feat: b"}, "### New\n- B"},
+		"no configuration of git":             {"", []string{"docs: a", "no type", "Merge branch 'x'"}, "### Docs\n- A"},
+		"unconventional commits": {
+			"[git]\nfilter_unconventional = false\ncommit_parsers = [{message = \"^Add\", group = \"Added\"}]\n", []string{"Add a\n\nmore", "feat: b", "Drop c"}, "### Added\n- Add a\n### Feat\n- B",
+		},
+		"no conventional commits": {
+			"[git]\nconventional_commits = false\ncommit_parsers = [{message = \"^feat\", group = \"New\"}, {message = \".*\", group = \"Other\"}]\n",
+			[]string{"feat: a", "words"},
+			"### New\n- Feat: a\n### Other\n- Words",
+		},
+		"a breaking change is skipped like any other": {"[git]\ncommit_parsers = [{message = \"^chore\", skip = true}]\n", []string{"chore!: a", "feat: b"}, "### Feat\n- B"},
+		"unless it is protected": {
+			"[git]\nprotect_breaking_commits = true\ncommit_parsers = [{message = \"^chore\", skip = true}]\n", []string{"chore!: a", "chore: b"}, "### Chore\n- [**breaking**] A",
+		},
+		"the oldest first": {"[git]\nsort_commits = \"oldest\"\n", []string{"feat: new", "feat: old"}, "### Feat\n- Old\n- New"},
+		"groups in the order of the parsers, for templates that ask for it": {
+			"[changelog]\nbody = \"{% for e in commits | commit_groups(groups=commit_parsers_groups) %}\"\n" + parsers,
+			[]string{"fix: b", "docs(z): y", "feat: a"},
+			"### New\n- A\n### 🐛 Repaired\n- B\n### That one\n- *(z)* Y",
+		},
+		"preprocessors come before the parsers, and the text stays": {
+			"[git]\ncommit_preprocessors = [{pattern = '^\\[[A-Z]+-\\d+\\] ', replace = ''}, {pattern = '#(\\d+)', replace = '[#${1}](<REPO>/${1})'}]\n",
+			[]string{"[ABC-1] feat: a", "fix: b #2"},
+			"### Feat\n- A\n### Fix\n- B #2",
+		},
+		"a group that is nothing but a mark": {"[git]\ncommit_parsers = [{message = \".\", group = \"<!-- 9 -->\"}]\n", []string{"feat: a"}, "### Other\n- A"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, c.want, cliffNotes(t, c.config, c.messages...))
+		})
+	}
+}
+
+func TestWhatIsNotReadOfAConfigurationOfGitCliffIsNamed(t *testing.T) {
+	t.Parallel()
+	cliff, err := version.ParseCliff([]byte("top = 1\n[changelog]\nbody = \"x\"\ntrim = true\n[git]\nconventional_commits = true\ntag_pattern = \"v[0-9]*\"\nsort_commits = \"newest\"\n" +
+		"commit_parsers = [{message = \"^a\", group = \"A\"}, {field = \"remote.pr_labels\", pattern = \"x\", group = \"B\"}]\n" +
+		"commit_preprocessors = [{pattern = \".*\", replace_command = \"typos --write-changes -\"}]\n[remote.github]\nowner = \"a\"\n"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"changelog.body", "changelog.trim", "git.tag_pattern", "remote.github", "top",
+		"git.commit_parsers[1] with the field remote.pr_labels", "git.commit_preprocessors[0], which has no text to replace with",
+	}, cliff.Unread)
+}
+
+func TestConfigurationsOfGitCliffThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]string{
+		"[git\n": "line 1, column 5: ",
+		"[git]\ncommit_parsers = [\n{message = \"(\", group = \"A\"}]\n": "line 3, column 12: ",
+		"[git]\ncommit_parsers = \"a\"\n":                                "line 2, column ",
+		"[git]\nsort_commits = \"random\"\n":                             `sort_commits: "random" is not one of newest, oldest`,
+	} {
+		_, err := version.ParseCliff([]byte(config))
+		require.ErrorIs(t, err, version.ErrCliff)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// Whatever a configuration and a message say, the notes are one entry, and foreign text stays text.
+func FuzzCliff(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"[git]\ncommit_parsers = [{message = \"^feat\", group = \"New\"}]\n", "feat: a"},
+		{"[git]\ncommit_parsers = [{message = \"(.*)\", group = \"$1\\n## [9.9.9]\"}]\n", "feat: <!-- x"},
+		{"[git]\ncommit_parsers = [{body = \".*\", group = \"<!-- \"}]\nsort_commits = \"oldest\"\n", "feat: a\n\nBREAKING CHANGE: b"},
+		{"[git]\nconventional_commits = false\ncommit_preprocessors = [{pattern = \"a\", replace = \"${1}\"}]\n", "words\r\n# x"},
+		{"[git]\nfilter_unconventional = false\ncommit_parsers = [{field = \"author.name\", pattern = \".\", skip = true}]\n", ""},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, config, message string) {
+		cliff, err := version.ParseCliff([]byte(config))
+		if err != nil {
+			require.ErrorIs(t, err, version.ErrCliff)
+			return
+		}
+		notes := string(version.Notes(version.NotesInput{
+			Version: version.Version{Major: 1}, Rules: version.Rules{Cliff: cliff},
+			Commits: []version.Commit{{Hash: strings.Repeat("a", 40), Message: message}, {Hash: strings.Repeat("b", 40), Message: "fix: the last"}},
+		}))
+		headings := 0
+		for line := range strings.Lines(notes) {
+			assert.False(t, strings.HasPrefix(line, "# "), notes)
+			if strings.HasPrefix(line, "## ") {
+				headings++
+			}
+		}
+		assert.Equal(t, 1, headings, notes)
+		assert.NotContains(t, notes, "<!--")
+	})
+}
