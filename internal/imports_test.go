@@ -67,14 +67,14 @@ func mayImport() map[string][]string {
 		"internal/memo":                  {"internal/git"},                                                                                                     // what a check leaves for the next one
 		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                                                           // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/fault", "internal/githubapp", "internal/httpclient", "internal/retry"},                                    // GitHub's API
-		"internal/proposal":              {"internal/artifact", "internal/forge", "internal/git", "internal/markdown", "internal/retry"},                                            // a bot's branch and its pull request
+		"internal/proposal":              {"internal/artifact", "internal/forge", "internal/git", "internal/markdown", "internal/retry"},                       // a bot's branch and its pull request
 		"internal/vendored":              {"internal/artifact", "internal/fault", "internal/git", "internal/strict", "internal/yamledit", "internal/markdown"}, // vendir's git contents
 		"internal/nixcache":              {"internal/guard", "internal/httpclient", "internal/retry"},                                                          // binary caches of Nix
-		"internal/deployments":           {"internal/visible", "internal/artifact", "internal/cepler", "internal/git", "internal/nearest"},
+		"internal/deployments":           {"internal/visible", "internal/artifact", "internal/cepler", "internal/fault", "internal/git", "internal/nearest"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
-		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/httpclient", "internal/provenance", "internal/vendored", "internal/version", "internal/visible"},
+		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/httpclient", "internal/provenance", "internal/release", "internal/vendored", "internal/version", "internal/visible"},
 		"internal/promotion":             {"internal/cepler", "internal/deployments", "internal/gates", "internal/lineage"},                                                                // what opening a gate lets through, and a person's deeds
 		"internal/board":                 {"internal/cepler", "internal/deployments", "internal/git", "internal/git/signing", "internal/lineage", "internal/vendored", "internal/visible"}, // what runs where, as a page
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools", "internal/strict"},

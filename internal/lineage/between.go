@@ -9,6 +9,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
 
@@ -59,9 +60,7 @@ func (c *clone) missing(ctx context.Context, of, in git.Hash, limit int) (some [
 		}
 		total++
 		if len(some) < limit {
-			some = append(some, version.Commit{
-				Hash: found.Hash.String(), Message: found.Message, Merge: len(found.Parents) > 1, Author: found.Author.Name, When: found.Committer.When,
-			})
+			some = append(some, release.CommitOf(found))
 		}
 	}
 	return some, total, nil

@@ -214,10 +214,15 @@ func (c *Code) read(ctx context.Context, s *git.Store, base git.Hash) (*line, er
 			return nil, err
 		}
 		if touches {
-			l.commits = append(l.commits, version.Commit{
-				Hash: f.Hash.String(), Message: f.Message, Merge: len(f.Parents) > 1, Author: f.Author.Name, When: f.Author.When,
-			})
+			l.commits = append(l.commits, CommitOf(f))
 		}
 	}
 	return l, nil
+}
+
+// CommitOf is a commit of git as package version reads it.
+func CommitOf(c *git.Commit) version.Commit {
+	return version.Commit{
+		Hash: c.Hash.String(), Message: c.Message, Merge: len(c.Parents) > 1, Author: c.Author.Name, When: c.Committer.When,
+	}
 }

@@ -18,7 +18,7 @@ type Commit struct {
 	// Merge says that it has more than one parent.
 	Merge  bool      `json:"merge,omitempty"`
 	Author string    `json:"author,omitempty"` // the name only
-	When   time.Time `json:"when,omitzero"`
+	When   time.Time `json:"when,omitzero"`    // of the committer: when it became part of its history
 }
 
 // Conventional is a message that follows Conventional Commits 1.0.0.

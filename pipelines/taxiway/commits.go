@@ -270,9 +270,7 @@ func (f *commitFlags) history(ctx context.Context, spec string) ([]version.Commi
 		if err != nil {
 			return nil, nil, fmt.Errorf("read %s: %w", spec, err)
 		}
-		commits = append([]version.Commit{{
-			Hash: c.Hash.String(), Message: c.Message, Merge: len(c.Parents) > 1, Author: c.Author.Name, When: c.Committer.When,
-		}}, commits...)
+		commits = append([]version.Commit{release.CommitOf(c)}, commits...)
 	}
 	return commits, newestTag(refs), nil
 }
