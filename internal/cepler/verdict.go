@@ -95,13 +95,13 @@ func (g Gate) whySoak(f Facts, soaked time.Time) string {
 	if upstream == "" {
 		upstream = "the environment before"
 	}
-	return fmt.Sprintf("soaks until %s (%s since %s recorded it)", moment(soaked), Duration(g.Soak), upstream)
+	return fmt.Sprintf("soaks until %s (%s since %s recorded it)", Moment(soaked), Duration(g.Soak), upstream)
 }
 
 func (f Freeze) why() string {
 	text := "frozen"
 	if !f.To.IsZero() {
-		text += " until " + moment(f.To)
+		text += " until " + Moment(f.To)
 	}
 	if f.Reason != "" {
 		text += ": " + f.Reason
@@ -184,8 +184,8 @@ func (g Gate) opens(f Facts) time.Time {
 	return t
 }
 
-// moment is a time for people.
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+// Moment is a time for people.
+func Moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // Duration is a duration without zeros at its end: 2h, 1h30m, 3d.
 func Duration(d time.Duration) string {

@@ -167,7 +167,7 @@ func (r *Repository) gatesNow(ctx context.Context, environment string) (*View, s
 	if v.gatesHead, err = r.tip(ctx, v.Refs, r.src.GatesRef()); err != nil {
 		return nil, "", err
 	}
-	if v.Gates, err = r.gatesAt(ctx, v.gatesHead); err != nil {
+	if v.Gates, _, err = r.GatesAt(ctx, v.gatesHead); err != nil {
 		return nil, "", err
 	}
 	rule, _ := v.Gates.For(environment)

@@ -168,7 +168,7 @@ func (r *Repository) moveOf(ctx context.Context, v *View, environment string, no
 	}
 	for i, at := range line[:len(line)-1] {
 		was := none
-		gates, err := r.gatesAt(ctx, line[i+1])
+		gates, _, err := r.GatesAt(ctx, line[i+1])
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return at, nil // a gates file that did not parse is a move too
 		}

@@ -73,7 +73,7 @@ func (r *Repository) GateHistory(ctx context.Context, v *View, environments []st
 		if err != nil {
 			return nil, fmt.Errorf("list the commits that moved gates: %w", err)
 		}
-		gates, err := r.gatesAt(ctx, c)
+		gates, _, err := r.GatesAt(ctx, c)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			if ctx.Err() != nil || errors.Is(err, git.ErrNotFound) {
 				return nil, err
@@ -119,7 +119,7 @@ func (r *Repository) gateLog(ctx context.Context, tip git.Hash) func(yield func(
 // gateTextAt is an environment's gate as a commit has it, "" without one; not ok when the file does not
 // parse.
 func (r *Repository) gateTextAt(ctx context.Context, c *git.Commit, environment string) (text string, ok bool, err error) {
-	gates, err := r.gatesAt(ctx, c)
+	gates, _, err := r.GatesAt(ctx, c)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", true, nil
 	}

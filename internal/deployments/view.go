@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/fault"
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
@@ -109,30 +110,29 @@ func (r *Repository) readGates(ctx context.Context, v *View) error {
 			return err
 		}
 	}
-	gates, err := r.gatesAt(ctx, v.gatesHead)
-	if errors.Is(err, fs.ErrNotExist) {
-		return r.noGates(v.gatesHead)
-	}
-	v.Gates = gates
+	var err error
+	v.Gates, _, err = r.GatesAt(ctx, v.gatesHead)
 	return err
 }
 
 func (r *Repository) noGates(c *git.Commit) error {
-	return fmt.Errorf("branch %[2]s has no gates file %[1]s at %[3]s: set source.gates_file and source.gates_branch to where it is", r.src.GatesFile, r.src.GatesBranchName(), short(c.Hash))
+	return fault.Of(fs.ErrNotExist, "branch %s has no gates file %s at %s: set source.gates_file and source.gates_branch to where it is",
+		r.src.GatesBranchName(), r.src.GatesFile, short(c.Hash))
 }
 
-// gatesAt is the gates file as commit c has it.
-func (r *Repository) gatesAt(ctx context.Context, c *git.Commit) (*cepler.Gates, error) {
+// GatesAt is the gates file as commit c has it, and its bytes. A file that is not there is fs.ErrNotExist.
+func (r *Repository) GatesAt(ctx context.Context, c *git.Commit) (*cepler.Gates, []byte, error) {
 	entry, ok, err := r.find(ctx, c, r.src.GatesFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !ok {
-		return nil, fmt.Errorf("gates file %s at %s: %w", r.src.GatesFile, short(c.Hash), fs.ErrNotExist)
+		return nil, nil, r.noGates(c)
 	}
 	data, err := r.store.Blob(ctx, entry.Hash)
 	if err != nil {
-		return nil, fmt.Errorf("read gates file %s at %s: %w", r.src.GatesFile, short(c.Hash), err)
+		return nil, nil, fmt.Errorf("read gates file %s at %s: %w", r.src.GatesFile, short(c.Hash), err)
 	}
-	return cepler.ParseGates(r.src.GatesFile, data)
+	gates, err := cepler.ParseGates(r.src.GatesFile, data)
+	return gates, data, err
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
 )
 
 // fact is something known about an environment, in one or more lines.
@@ -14,13 +16,11 @@ type fact struct {
 	Lines [][]string // each of pieces
 }
 
-const timeFormat = "2006-01-02 15:04 UTC"
-
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return "an unknown time"
 	}
-	return t.UTC().Format(timeFormat)
+	return cepler.Moment(t)
 }
 
 // facts are what is known about an environment, in the order of the chain.

@@ -134,10 +134,10 @@ func spanOf(s lineage.SourceSpan) shownSpan {
 func warningsOf(c *promotion.Comparison) []string {
 	var all []string
 	if b := c.UpstreamBack; b != nil {
-		all = append(all, fmt.Sprintf("%s was rolled back from #%d on %s: this promotes what it was rolled back to", c.Passed, b.Of, moment(b.At)))
+		all = append(all, fmt.Sprintf("%s was rolled back from #%d on %s: this promotes what it was rolled back to", c.Passed, b.Of, cepler.Moment(b.At)))
 	}
 	if b := c.Back; b != nil {
-		all = append(all, fmt.Sprintf("%s was rolled back from #%d on %s: this lets it have again what was taken back", c.Environment, b.Of, moment(b.At)))
+		all = append(all, fmt.Sprintf("%s was rolled back from #%d on %s: this lets it have again what was taken back", c.Environment, b.Of, cepler.Moment(b.At)))
 	}
 	for _, s := range c.Spans {
 		if s.Span != nil && s.Back > 0 {
@@ -208,10 +208,10 @@ func rulesOf(g cepler.Gate) []string {
 	for _, f := range g.Freezes {
 		text := "frozen"
 		if !f.From.IsZero() {
-			text = "freeze from " + moment(f.From)
+			text = "freeze from " + cepler.Moment(f.From)
 		}
 		if !f.To.IsZero() {
-			text += " to " + moment(f.To)
+			text += " to " + cepler.Moment(f.To)
 		}
 		if f.Reason != "" {
 			text += ": " + f.Reason
@@ -224,15 +224,13 @@ func rulesOf(g cepler.Gate) []string {
 	return rules
 }
 
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
 // text writes it for people.
 func (s *shownGate) text(w io.Writer, width int) error {
 	p := &prose{width: width}
 	p.line("", "%s/%s, gate in %s of branch %s", s.Deployment, s.Environment, s.File, s.GatesBranch)
 	p.line("  gate   ", "%s", cmp.Or(s.Gate, "none"))
 	if m := s.Moved; m != nil {
-		p.line("  moved  ", "by %s on %s: %s", m.By, moment(m.At), m.Subject)
+		p.line("  moved  ", "by %s on %s: %s", m.By, cepler.Moment(m.At), m.Subject)
 	}
 	for _, rule := range s.Rules {
 		p.line("  rule   ", "%s", rule)
@@ -258,7 +256,7 @@ func running(r *deployments.Running) string {
 	}
 	text := r.String()
 	if !r.Recorded.IsZero() {
-		text += ", since " + moment(r.Recorded)
+		text += ", since " + cepler.Moment(r.Recorded)
 	}
 	if r.By != "" {
 		text += ", by " + r.By

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/promotion"
@@ -86,12 +85,15 @@ func (w *world) act(ctx context.Context, d promotion.Deed, note *concourse.Metad
 	changed := false
 	_, err = w.store.UpdateRef(ctx, w.src.GatesRef(), func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
 		changed = false
-		file, err := w.gatesAt(ctx, tip)
+		if tip == nil {
+			return nil, fmt.Errorf("branch %s: %w", w.src.GatesBranch, git.ErrNoBranch)
+		}
+		gates, data, err := w.repo.GatesAt(ctx, tip)
 		if err != nil {
 			return nil, err
 		}
-		done, err := promotion.Apply(ctx, w.repo, w.src.Source, view.WithGates(file.gates), file.data, d)
-		if err != nil || bytes.Equal(done.Data, file.data) {
+		done, err := promotion.Apply(ctx, w.repo, w.src.Source, view.WithGates(gates), data, d)
+		if err != nil || bytes.Equal(done.Data, data) {
 			w.step.Logf("%s", done.What)
 			return nil, err
 		}
@@ -110,28 +112,6 @@ func orNobody(by string) string {
 		return "a build that nobody is known to have started"
 	}
 	return by
-}
-
-// gatesFile is the gates file of a commit.
-type gatesFile struct {
-	data  []byte
-	gates *cepler.Gates
-}
-
-func (w *world) gatesAt(ctx context.Context, c *git.Commit) (gatesFile, error) {
-	if c == nil {
-		return gatesFile{}, fmt.Errorf("branch %s: %w", w.src.GatesBranch, git.ErrNoBranch)
-	}
-	entry, err := w.store.Lookup(ctx, c.Tree, w.src.GatesFile)
-	if err != nil {
-		return gatesFile{}, fmt.Errorf("read %s of branch %s at %.7s: %w", w.src.GatesFile, w.src.GatesBranch, c.Hash, err)
-	}
-	data, err := w.store.Blob(ctx, entry.Hash)
-	if err != nil {
-		return gatesFile{}, fmt.Errorf("read %s of branch %s at %.7s: %w", w.src.GatesFile, w.src.GatesBranch, c.Hash, err)
-	}
-	parsed, err := cepler.ParseGates(w.src.GatesFile, data)
-	return gatesFile{data, parsed}, err
 }
 
 // commit is the commit of a deed: its author is the person.

@@ -52,11 +52,11 @@ func (w *world) propose(ctx context.Context, note *concourse.Metadata) error {
 
 // edit opens the gate in the gates file that a commit has, if that is needed.
 func (p *proposer) edit(ctx context.Context, on *git.Commit, _ proposal.Held) (*proposal.Change, error) {
-	file, err := p.gatesAt(ctx, on)
+	now, data, err := p.repo.GatesAt(ctx, on)
 	if err != nil {
 		return nil, err
 	}
-	view := p.view.WithGates(file.gates)
+	view := p.view.WithGates(now)
 	o, err := p.repo.Opening(ctx, view, p.src.Environment)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (p *proposer) edit(ctx context.Context, on *git.Commit, _ proposal.Held) (*
 		p.step.Logf("%s", why)
 		return &proposal.Change{Needless: why}, nil
 	}
-	after, err := gates.SetCommit(p.src.GatesFile, file.data, p.src.Environment, o.Commit.Hash.String())
+	after, err := gates.SetCommit(p.src.GatesFile, data, p.src.Environment, o.Commit.Hash.String())
 	if err != nil {
 		return nil, err
 	}

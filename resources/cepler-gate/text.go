@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/deployments"
@@ -83,7 +82,7 @@ func (c *comparison) origin() string {
 	}
 	text := fmt.Sprintf(", with what **%s** runs: #%d", markdown.Verbatim(c.Passed), u.Version)
 	if !u.Recorded.IsZero() {
-		text += " since " + moment(u.Recorded)
+		text += " since " + cepler.Moment(u.Recorded)
 	}
 	if u.By != "" {
 		text += ", deployed by " + webOr(u.By)
@@ -94,10 +93,10 @@ func (c *comparison) origin() string {
 // warnings are what a person should see first.
 func (c *comparison) warnings(p *page) {
 	if b := c.UpstreamBack; b != nil {
-		p.linef("\n> **%s was rolled back** from #%d on %s. Merging this promotes what it was rolled back to.", markdown.Verbatim(c.Passed), b.Of, moment(b.At))
+		p.linef("\n> **%s was rolled back** from #%d on %s. Merging this promotes what it was rolled back to.", markdown.Verbatim(c.Passed), b.Of, cepler.Moment(b.At))
 	}
 	if b := c.Back; b != nil {
-		p.linef("\n> **%s was rolled back** from #%d on %s. Moving its gate lets it have again what was taken back.", markdown.Verbatim(c.src.Environment), b.Of, moment(b.At))
+		p.linef("\n> **%s was rolled back** from #%d on %s. Moving its gate lets it have again what was taken back.", markdown.Verbatim(c.src.Environment), b.Of, cepler.Moment(b.At))
 	}
 	for _, s := range c.Spans {
 		if s.Span != nil && s.Back > 0 {
@@ -139,7 +138,7 @@ func (c *comparison) running() string {
 	}
 	text := fmt.Sprintf("#%d", c.Runs.Version)
 	if !c.Runs.Recorded.IsZero() {
-		text += " since " + moment(c.Runs.Recorded)
+		text += " since " + cepler.Moment(c.Runs.Recorded)
 	}
 	if c.Runs.By != "" {
 		text += ", " + webOr(c.Runs.By)
@@ -301,7 +300,7 @@ func (c *comparison) holds(p *page) {
 			p.linef("- %s", markdown.Verbatim(why))
 		}
 		if !c.Plan.Until.IsZero() {
-			p.linef("\nThat may end by itself at %s.", moment(c.Plan.Until))
+			p.linef("\nThat may end by itself at %s.", cepler.Moment(c.Plan.Until))
 		}
 	}
 	if c.Plan.Pending() && c.Plan.Snapshot().PropagatedHead != c.Opening.Snapshot().PropagatedHead {
@@ -339,8 +338,6 @@ func (c *comparison) rollback(p *page) {
 	p.linef("Pin the version that %s runs now (#%d) on its cepler-in resource, and start the job that deploys it: git records the rollback. "+
 		"Closing the gate alone takes nothing back.", env, c.Runs.Version)
 }
-
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 func short(hash string) string { return fmt.Sprintf("%.7s", hash) }
 
