@@ -3,9 +3,11 @@ package signing_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,10 +73,14 @@ func serve(t *testing.T, all map[string]gittest.Key) *gittest.Repository {
 func push(t *testing.T, a git.Access, content string) (*git.Commit, error) {
 	t.Helper()
 	remote, err := signing.Open(a, git.Options{Logf: t.Logf})
-	require.NoError(t, err)
+	if err != nil {
+		return nil, err
+	}
 	defer remote.Close()
 	store, err := remote.Store("")
-	require.NoError(t, err)
+	if err != nil {
+		return nil, err
+	}
 	defer store.Close()
 	by := a.Committer(time.Now())
 	return store.UpdateRef(t.Context(), mainRef, func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
@@ -230,4 +236,23 @@ func TestOpenedWithoutTheKey(t *testing.T) {
 	defer store.Close()
 	err = remote.Push(t.Context(), store, &git.Built{}, git.Update{Ref: "refs/heads/new"})
 	require.ErrorContains(t, err, "opened without it")
+}
+
+// Writers that overtake each other sign again what they build again.
+func TestSignedAgainAfterALostRace(t *testing.T) {
+	key, err := gittest.NewOpenPGPKey("ed25519", address, "", time.Now().Add(-time.Hour), 0)
+	require.NoError(t, err)
+	repo := serve(t, map[string]gittest.Key{"openpgp": key})
+	var group sync.WaitGroup
+	const writers = 4
+	for i := range writers {
+		group.Go(func() {
+			_, err := push(t, accessOf(repo, "openpgp", key), fmt.Sprint(i))
+			assert.NoError(t, err)
+		})
+	}
+	group.Wait()
+	subjects, err := repo.Log("%s", "main")
+	require.NoError(t, err)
+	assert.Len(t, subjects, writers+1)
 }
