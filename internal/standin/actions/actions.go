@@ -10,12 +10,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/standin/github"
@@ -109,28 +106,19 @@ func (r *Runner) pull(ctx context.Context, pull github.Pull) (Result, error) {
 	if err != nil || !merged {
 		return result, errors.Join(err, os.RemoveAll(folder))
 	}
-	checks, merges := make([][]Check, len(r.workflows)), make([]bool, len(r.workflows))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.NumCPU())
-	for i, w := range r.workflows {
+	for _, w := range r.workflows {
 		if !w.RunsFor(pull.Base) {
 			continue
 		}
-		group.Go(func() (err error) {
-			run := &run{runner: r, event: event, workflow: w, clone: clone, folder: filepath.Join(folder, w.Name), results: map[string]string{}}
-			if checks[i], err = run.jobs(ctx); err != nil {
-				return fmt.Errorf("workflow %s: %w", w.Name, err)
-			}
-			merges[i] = run.merges
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return result, err
-	}
-	result.Checks = slices.Concat(checks...)
-	if i := slices.Index(merges, true); i >= 0 {
-		result.MergedBy = r.workflows[i].Name
+		run := &run{runner: r, event: event, workflow: w, clone: clone, folder: filepath.Join(folder, w.Name), results: map[string]string{}}
+		checks, err := run.jobs(ctx)
+		if err != nil {
+			return result, fmt.Errorf("workflow %s: %w", w.Name, err)
+		}
+		result.Checks = append(result.Checks, checks...)
+		if run.merges {
+			result.MergedBy = w.Name
+		}
 	}
 	for _, c := range result.Checks {
 		if err := r.repository.Report(pull.HeadCommit, c.Name, c.Conclusion, c.Text); err != nil {
