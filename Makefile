@@ -14,7 +14,11 @@ TEST_FLAGS ?=
 IMAGES ?= build/images
 
 # The race detector needs a C compiler.
-RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null && echo -race)
+RACE := $(shell [ "$$(env -u CGO_ENABLED go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null && echo -race)
+WITH_RACE := $(if $(RACE),CGO_ENABLED=1)
+# All else is compiled with the settings of the images, so that lint, demo and tests compile what they share once.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath -buildvcs=false)
 # It makes a program five to ten times slower, so it watches the packages whose own files start goroutines or share
 # memory between them, and internal/git, whose tests drive those of the floors below it. In the others it finds nothing:
 # their tests run several programs at once, which share no memory in production. "make storms" has it everywhere, every
@@ -48,9 +52,8 @@ help: ## say what the targets do (default)
 	@echo
 	@echo '  FUZZ_TIME=$(FUZZ_TIME) IMAGES=$(IMAGES) BENCH=$(BENCH) BENCH_FLAGS=$(BENCH_FLAGS) TEST_FLAGS=$(TEST_FLAGS) can be changed, see Makefile'
 
-# With the settings that the images are compiled with, so that what they share is compiled once.
 demo: ## build everything and rehearse the pipelines end to end on this machine
-	CGO_ENABLED=0 go run -trimpath -buildvcs=false ./pipelines/taxiway demo --html demo.html
+	go run ./pipelines/taxiway demo --html demo.html
 
 test: ## every test, in random order, with the race detector where goroutines share memory
 	@tested='{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}'; \
@@ -58,11 +61,11 @@ test: ## every test, in random order, with the race detector where goroutines sh
 	others=$$(go list -f "$$tested" ./... | grep -vxF "$$watched"); \
 	status=0; \
 	$(GO_TEST) $(TEST_FLAGS) $$others || status=1; \
-	$(GO_TEST) $(RACE) $(TEST_FLAGS) $$watched || status=1; \
+	$(WITH_RACE) $(GO_TEST) $(RACE) $(TEST_FLAGS) $$watched || status=1; \
 	exit $$status
 
 storms: ## every test with all writers of the storms and the race detector everywhere (an hour)
-	TAXIWAY_STORMS=1 $(GO_TEST) $(RACE) $(TEST_FLAGS) ./...
+	TAXIWAY_STORMS=1 $(WITH_RACE) $(GO_TEST) $(RACE) $(TEST_FLAGS) ./...
 
 judges: ## the tests in which JUDGES have the last word; fails where one is not installed
 	@for judge in $(JUDGES); do command -v "$$judge" || { echo "$$judge is not on PATH" >&2; exit 1; }; done
