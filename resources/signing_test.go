@@ -89,6 +89,11 @@ func TestProtectedBranchesTakeThePuts(t *testing.T) {
 		assert.NotContains(t, said, "xyzzy", name)
 		assert.NotContains(t, said, strings.Split(key, "\n")[3], name)
 
+		status, _, said = run("out", b.run, request(object{"git_user": passphrase, "signing_key": key, "signing_key_passphrase": passphrase}), dir)
+		assert.Equal(t, 1, status, name)
+		assert.Contains(t, said, "source: git_user: ", name)
+		assert.NotContains(t, said, passphrase, "%s: a secret is masked wherever it is echoed", name)
+
 		before := heads(t, repo)
 		status, _, said = run("out", b.run, request(object{"git_user": "Robot <" + address + ">", "signing_key": key, "signing_key_passphrase": passphrase}), dir)
 		require.Zero(t, status, "%s: %s", name, said)
