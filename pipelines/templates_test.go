@@ -143,7 +143,7 @@ func TestOrderOfARelease(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, []string{
 		"candidate", "prepare", "binary", "build-admin-panel", "build-customer-portal", "build-dagster",
-		"version", "github-release", "build-lana-bank",
+		"version", "github-release", "give-token", "build-lana-bank", "end-token",
 		"lana-bank-latest-image", "admin-panel-latest-image", "customer-portal-latest-image", "dagster-latest-image",
 	}, stepNames(jobOf(t, rendered(t, "lana-bank", "release"), "release")))
 	assert.Equal(t, []string{"version", "prepare", "binary", "build-weatherd", "weatherd-edge-image"},
@@ -228,6 +228,7 @@ func TestTemplatesRefuse(t *testing.T) {
 		{"go-service", "release", "initial_version: 0.1.0", "no_bump: keep", `must be: one of ["fail", "patch"]`},
 		{"go-service", "release", "\nbuild:\n  image:\n    repository: concourse/oci-build-task\n    tag: 0.11.1", "\nbuild:", "build.image is missing"},
 		{"go-service", "release", "- name: weatherd\n", "- name: weatherd\n  edge_required: true\n", "weatherd has edge_required, and no edge_paths"},
+		{"go-service", "release", "- name: weatherd\n", "- name: weatherd\n  release_token: GH_TOKEN\n", "weatherd has release_token, which is a token of a GitHub App: set github.app_id and github.app_private_key"},
 		{"go-service", "release", "tag: 0.11.1", "tag: latest", "is not a pin"},
 		{"go-service", "release", "  repository: ghcr.io/acme-tools/weatherd", "  repository: ghcr.io/acme-tools/weatherd\n  binary: true", "weatherd needs the binary, and binary.into does not say"},
 		{"go-service", "release", "- name: weatherd\n", "- name: weatherd\n  repository: a\n- name: weatherd\n", "images: two are called weatherd"},

@@ -75,7 +75,7 @@ func (a Access) validateLogin(api *url.URL) error {
 	case a.AppPrivateKey == "":
 		return errors.New("app_private_key: is required with app_id")
 	}
-	_, err := a.app(api, nil)
+	_, err := a.app(api, nil, nil)
 	return err
 }
 
@@ -133,7 +133,8 @@ func (a Access) httpClient() (*http.Client, error) {
 	return httpclient.New(httpclient.TLS{CACert: a.CACert, SkipVerification: a.SkipSSLVerification})
 }
 
-func (a Access) app(api *url.URL, client *http.Client) (*githubapp.App, error) {
+// app is the GitHub App, whose tokens have these permissions.
+func (a Access) app(api *url.URL, client *http.Client, permissions map[string]string) (*githubapp.App, error) {
 	owner, name, err := a.ownerAndName()
 	if err != nil {
 		return nil, err
@@ -141,7 +142,7 @@ func (a Access) app(api *url.URL, client *http.Client) (*githubapp.App, error) {
 	return githubapp.New(githubapp.Config{
 		ID: a.AppID, PrivateKey: a.AppPrivateKey, Installation: a.AppInstallationID,
 		Owner: owner, Repository: name, API: api, Client: client, UserAgent: agent,
-		Permissions: appPermissions(),
+		Permissions: permissions,
 	})
 }
 
@@ -189,7 +190,7 @@ func (a Access) open(o Options) (*Forge, error) {
 	}
 	f.login = &login{token: a.AccessToken, hosts: []string{origin(api), origin(uploads(api))}}
 	if a.AppID != "" {
-		if f.login.app, err = a.app(api, client); err != nil {
+		if f.login.app, err = a.app(api, client, appPermissions()); err != nil {
 			return nil, err
 		}
 	}

@@ -44,6 +44,8 @@ type Options struct {
 	Stamp func(source map[string]any) string
 	// Programs are programs of images that tasks run, by their path there: where they are on this machine.
 	Programs map[string]string
+	// LocalTask changes what a task's program is told of the outside of this machine to what stands in for it; nil for nothing.
+	LocalTask func(call *TaskCall) error
 	// Set reads a pipeline that a step "set_pipeline: self" sets, with the references that are known then, and returns the options
 	// for it. An error that is a *pipeline.InvalidError refuses it. Nil: the options stay, with the new pipeline.
 	Set func(file string, text []byte, known pipeline.Lookup) (Options, error)

@@ -158,7 +158,9 @@ func (r *run) taskCall(t *pipeline.Task, c *pipeline.TaskConfig, at where, dir s
 			return call, err
 		}
 	}
-	call.Dir, err = inside(dir, first(c.Run.Dir, "."))
+	if call.Dir, err = inside(dir, first(c.Run.Dir, ".")); err == nil && r.options.LocalTask != nil {
+		err = r.options.LocalTask(&call)
+	}
 	return call, err
 }
 

@@ -25,7 +25,7 @@ func appFiles() map[string]string {
 		"cog.toml":             "tag_prefix = \"\"\nignore_merge_commits = true\n\n[commit_types]\nchore = { changelog_title = \"Miscellaneous\" }\n",
 		"flake.nix":            flake,
 		"Dockerfile.rc":        "FROM gcr.io/distroless/cc-debian12\nARG VERSION\nENV LANA_VERSION=$VERSION\nCOPY bin/lana-cli /bin/lana-cli\nUSER 1000\nENTRYPOINT [\"/bin/lana-cli\"]\n",
-		"Dockerfile.release":   "FROM gcr.io/distroless/cc-debian12\nARG VERSION\nENV LANA_VERSION=$VERSION\nRUN fetch https://github.com/acme-bank/lana-bank/releases/download/$VERSION/lana-cli /bin/lana-cli\nUSER 1000\nENTRYPOINT [\"/bin/lana-cli\"]\n",
+		"Dockerfile.release":   "FROM alpine:3.22 AS load\nARG GH_TOKEN\nENV GH_TOKEN=${GH_TOKEN}\nARG VERSION\nRUN gh release download --repo acme-bank/lana-bank $VERSION\nFROM gcr.io/distroless/cc-debian12\nARG VERSION\nENV LANA_VERSION=$VERSION\nCOPY --from=load --chmod=0755 /lana-cli /bin/lana-cli\nUSER 1000\nENTRYPOINT [\"/bin/lana-cli\"]\n",
 		"dagster/Dockerfile":   "FROM python:3.12-slim\nCOPY pipeline.py /app/\nCMD [\"dagster\"]\n",
 		"dagster/pipeline.py":  "# Loads the ledger into the warehouse.\nSCHEDULE = \"0 5 * * *\"\n",
 		"docs-site/index.md":   "# lana-bank\n",

@@ -99,6 +99,8 @@ func toldCommands() map[string]told {
 		"go run ./pipelines/taxiway render --examples pipelines/examples":                                                                      {not: "changes this checkout; TestRenderings… compare the result"},
 		"go run ./pipelines/taxiway local":                                                                                                     {not: needsConcourse},
 		"docker compose --file pipelines/docker-compose.yml up --detach --wait":                                                                {not: needsConcourse},
+		"taxiway token --name GH_TOKEN --arguments build/args --file token/args":                                                               {not: "needs GitHub; TestTokenOfABuild runs it"},
+		"taxiway token --name GH_TOKEN --file token/args --image image/image.tar":                                                              {not: "needs GitHub; TestTokenOfABuild runs it"},
 		"fly -t ci login":                    {not: needsConcourse},
 		"go run ./pipelines/taxiway schemas": {not: "changes this checkout; the tests of schemas compare the result"},
 		"fly -t ci trigger-job -j deployments/deploy-gcp-volcano-production -w":           {not: needsConcourse},

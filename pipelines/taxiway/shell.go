@@ -81,7 +81,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("taxiway {{.Version}}\n")
 	root.AddCommand(
-		renderCommand(),
+		renderCommand(), tokenCommand(),
 		setCommand(),
 		lintCommand(),
 		rehearseCommand(),

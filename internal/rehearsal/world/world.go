@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
@@ -45,6 +46,9 @@ type World struct {
 	standIns     map[string]rehearsal.StandIn
 	// checked are the repositories with checks by "owner/name".
 	checked map[string]Checks
+	// appKey is the key of the forge's App, which sees all repositories; "" until it is asked for.
+	appKey string
+	appMu  sync.Mutex
 	// programs are the unpacked images of the suite by type.
 	programs map[string]string
 }
@@ -162,7 +166,7 @@ func (w *World) options(p Play, name, scratch string, parsed *pipeline.Pipeline)
 		Pipeline: parsed, Types: programs, Vars: p.Vars, Dir: scratch, Name: name, Observer: w.show,
 		StandIns: maps.Clone(w.standIns), Local: w.local(parsed), Stamp: w.stamp,
 		TaskPath:    w.tools.Path() + string(os.PathListSeparator) + os.Getenv("PATH"),
-		TaskDoubles: taskDoubles(), Programs: map[string]string{taxiwayProgram: p.Program},
+		TaskDoubles: taskDoubles(), Programs: map[string]string{taxiwayProgram: p.Program}, LocalTask: w.localTask,
 		Set: func(file string, text []byte, known pipeline.Lookup) (rehearsal.Options, error) {
 			next, findings, err := p.linted(file, text, known)
 			if err == nil && findings.Errors() > 0 {

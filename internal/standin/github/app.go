@@ -248,3 +248,13 @@ func createToken(s *Server, c *call) (status int, body any, err error) {
 	}
 	return http.StatusCreated, map[string]any{"token": token, "expires_at": ends, "permissions": map[string]string{"contents": "write", "pull_requests": "write"}}, nil
 }
+
+// revokeToken ends the token that the request came with.
+func revokeToken(s *Server, c *call) (status int, body any, err error) {
+	token := tokenOf(c.Request)
+	if s.appOf(token) == nil {
+		return 0, nil, &failure{status: http.StatusForbidden, message: "Resource not accessible by personal access token"}
+	}
+	s.tokens[token] = time.Unix(1, 0)
+	return http.StatusNoContent, nil, nil
+}

@@ -11,6 +11,7 @@ func (s *Server) routes() http.Handler {
 		"GET /api/v3/repos/{owner}/{repo}/installation":               getInstallation,
 		"GET /api/v3/app/installations/{id}":                          getInstallationByID,
 		"POST /api/v3/app/installations/{id}/access_tokens":           createToken,
+		"DELETE /api/v3/installation/token":                           revokeToken,
 		"GET " + repository + "/pulls":                                listPulls,
 		"POST " + repository + "/pulls":                               createPull,
 		"GET " + repository + "/pulls/{number}":                       getPull,
