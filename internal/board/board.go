@@ -188,7 +188,7 @@ func (b *Board) until() (first time.Time) {
 
 // deployment adds to the trace of a config's environments what the board shows besides. Moves gets the moves of their gates.
 func deployment(ctx context.Context, reader *lineage.Reader, trace *lineage.Trace, look lineage.Look, moves map[string][]deployments.GateChange) (*Deployment, error) {
-	d := &Deployment{Name: look.View.Config.Deployment}
+	d := &Deployment{Name: reader.Deployment(look.View.Config)}
 	var names []string
 	for _, row := range trace.Environments {
 		if row.Deployment == d.Name && row.Report != nil {

@@ -1,14 +1,18 @@
 package board_test
 
 import (
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/board"
+	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/lineage"
 )
 
 func environments(b *board.Board) map[string]board.Environment {
@@ -161,4 +165,43 @@ func TestNothingWasRecordedYet(t *testing.T) {
 	page, err := b.Page()
 	require.NoError(t, err)
 	assert.Contains(t, string(page), "Nothing was recorded yet.")
+}
+
+// Two configs may have one deployment name: with states in folders of their own, or by mistake in one. Each environment is shown
+// once, below its own config.
+func TestTwoConfigsOfOneDeploymentName(t *testing.T) {
+	t.Parallel()
+	repo, err := gittest.Init(filepath.Join(t.TempDir(), "r.git"))
+	require.NoError(t, err)
+	_, err = repo.Commit("main", "feat: x", map[string]string{
+		"a/cepler.yml": "deployment: shop\nenvironments:\n  staging:\n    latest: [x/*]\n  production:\n    passed: staging\n    propagated: [x/*]\n",
+		"b/cepler.yml": "deployment: shop\nenvironments:\n  staging:\n    latest: [x/*]\n",
+		"x/x":          "1",
+	})
+	require.NoError(t, err)
+	open := func() *board.Board {
+		r, err := board.Open(board.Options{Options: lineage.Options{Deployments: repo.Dir}}, "")
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, r.Close()) })
+		refs, err := r.Refs(t.Context())
+		require.NoError(t, err)
+		b, err := r.Board(t.Context(), refs, time.Now())
+		require.NoError(t, err)
+		return b
+	}
+	var keys []string
+	b := open()
+	for _, d := range b.Deployments {
+		for _, e := range d.Environments {
+			assert.Equal(t, d.Name, e.Deployment)
+			keys = append(keys, e.Key())
+		}
+	}
+	assert.Equal(t, []string{"shop@a/cepler.yml/staging", "shop@a/cepler.yml/production", "shop@b/cepler.yml/staging"}, keys)
+	assert.Empty(t, b.Trace.NotAsked, "their states are in folders of their own")
+
+	_, err = repo.Commit("main", "feat: y", map[string]string{"a/cepler/more.yml": "deployment: shop\nenvironments: {qa: {latest: [x/*]}}\n", "a/cepler/most.yml": "deployment: shop\nenvironments: {qa: {latest: [x/*]}}\n"})
+	require.NoError(t, err)
+	assert.Contains(t, strings.Join(open().Trace.NotAsked, "\n"),
+		"a/cepler/more.yml and a/cepler/most.yml both keep the state of qa in a/cepler/.cepler/shop/qa.state, so that what each of them shows may be the other's: give one of the configs another deployment name")
 }

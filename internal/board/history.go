@@ -77,16 +77,19 @@ func recordsOf(ctx context.Context, reader *lineage.Reader, store *git.Store, so
 	if err != nil {
 		return nil, err
 	}
+	if err := reader.TellApart(ctx, sources); err != nil {
+		return nil, err
+	}
 	passed := map[string]bool{}
 	for _, src := range sources {
 		config, err := reader.Config(ctx, src)
 		if err != nil {
 			return nil, err
 		}
-		name := lineage.Environment{Deployment: config.Deployment, Name: src.Environment}.Key()
+		name := lineage.Environment{Deployment: reader.Deployment(config), Name: src.Environment}.Key()
 		l.paths[config.StatePath(src.Environment)], l.last[name] = name, true
 		if before := config.Environments[src.Environment].Passed; before != "" {
-			passed[lineage.Environment{Deployment: config.Deployment, Name: before}.Key()] = true
+			passed[lineage.Environment{Deployment: reader.Deployment(config), Name: before}.Key()] = true
 		}
 	}
 	for name := range passed {

@@ -88,7 +88,7 @@ func (r *Repository) beyondGate(ctx context.Context, v *View, u rules, p *Plan) 
 	if err != nil {
 		return nil, err
 	}
-	return []string{fmt.Sprintf("the gate is closed at %s, and %s (%s) is beyond it: %s%s; to open it set %s to %s in %s of branch %s",
+	return []string{fmt.Sprintf("the gate is closed at %s, and %s (%s) is beyond it: %s%s; to open it, run taxiway gate open %s, or set %s to %s in %s of branch %s",
 		short(p.Gate.Commit.Hash), short(origin.commit.Hash), subject(origin.commit), changes[0].Path, more(len(changes)-1),
-		p.Environment, short(origin.commit.Hash), r.src.GatesFile, r.src.GatesBranchName())}, nil
+		v.Config.Deployment+"/"+p.Environment, p.Environment, short(origin.commit.Hash), r.src.GatesFile, r.src.GatesBranchName())}, nil
 }

@@ -288,8 +288,8 @@ func (r *Repository) gateBeforeRecord(ctx context.Context, v *View, u rules, g *
 		if err != nil {
 			return fmt.Errorf("find the record of %s: %w", u.environment.Passed, err)
 		}
-		return fmt.Errorf("%w: at the gate %s %s had not been deployed yet; to open it set %s to %s, the commit that recorded the deployment, in %s of branch %s",
-			ErrNothingYet, short(g.Commit.Hash), u.environment.Passed, u.environment.Name, short(c.Hash), r.src.GatesFile, r.src.GatesBranchName())
+		return fmt.Errorf("%w: at the gate %s %s had not been deployed yet; to open it, run taxiway gate open %s, or set %s to %s, the commit that recorded the deployment, in %s of branch %s",
+			ErrNothingYet, short(g.Commit.Hash), u.environment.Passed, v.Config.Deployment+"/"+u.environment.Name, u.environment.Name, short(c.Hash), r.src.GatesFile, r.src.GatesBranchName())
 	}
 	return fmt.Errorf("%w: at the gate %s %s had not been deployed yet; move the gate to a later commit", ErrNothingYet, short(g.Commit.Hash), u.environment.Passed)
 }

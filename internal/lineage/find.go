@@ -69,6 +69,8 @@ func (r *Reader) Sources(ctx context.Context, q Question) (sources []deployments
 	if err != nil {
 		return nil, nil, err
 	}
+	r.tellApart(configs)
+	notes = append(notes, sharedStates(configs)...)
 	known := map[string]bool{}
 	for _, config := range configs {
 		src := deployments.Source{Access: git.Access{URI: r.options.Deployments, Branch: branch}, Config: config.Path}
@@ -76,7 +78,7 @@ func (r *Reader) Sources(ctx context.Context, q Question) (sources []deployments
 			return nil, nil, err
 		}
 		for _, name := range config.InOrder() {
-			key := Environment{Deployment: config.Deployment, Name: name}.Key()
+			key := Environment{Deployment: r.Deployment(config), Name: name}.Key()
 			known[key] = true
 			if len(q.Environments) > 0 && !slices.Contains(q.Environments, name) && !slices.Contains(q.Environments, key) {
 				continue
@@ -89,6 +91,21 @@ func (r *Reader) Sources(ctx context.Context, q Question) (sources []deployments
 		return nil, nil, fmt.Errorf("there is no environment %s; there are: %s", strings.Join(q.Environments, ", "), strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 	}
 	return sources, notes, nil
+}
+
+// sharedStates are the environments whose state two configs keep in one file.
+func sharedStates(configs []*cepler.Config) (notes []string) {
+	keeper := map[string]string{}
+	for _, config := range configs {
+		for _, name := range config.InOrder() {
+			at := config.StatePath(name)
+			if other, ok := keeper[at]; ok {
+				notes = append(notes, fmt.Sprintf("%s and %s both keep the state of %s in %s, so that what each of them shows may be the other's: give one of the configs another deployment name", other, config.Path, name, at))
+			}
+			keeper[at] = config.Path
+		}
+	}
+	return notes
 }
 
 // TraceOf answers for the environments of these sources, which are of one

@@ -47,6 +47,40 @@ type Reader struct {
 	missing map[string]bool     // repositories that nobody says where to read
 	unasked bool                // about labels
 	parsed  map[git.Hash]*cepler.Config
+	twice   map[string]bool // deployments that several configs have
+}
+
+// Deployment is what a config's deployment is called here: its name, and its path behind it where another config has the same name.
+func (r *Reader) Deployment(config *cepler.Config) string {
+	if r.twice[config.Deployment] {
+		return config.Deployment + "@" + config.Path
+	}
+	return config.Deployment
+}
+
+// TellApart notes which deployments several configs of the sources have, for [Reader.Deployment].
+func (r *Reader) TellApart(ctx context.Context, sources []deployments.Source) error {
+	configs := make([]*cepler.Config, len(sources))
+	for i, src := range sources {
+		var err error
+		if configs[i], err = r.Config(ctx, src); err != nil {
+			return err
+		}
+	}
+	r.tellApart(configs)
+	return nil
+}
+
+// tellApart notes which deployments several configs have.
+func (r *Reader) tellApart(configs []*cepler.Config) {
+	first := map[string]string{}
+	r.twice = map[string]bool{}
+	for _, c := range configs {
+		if other, ok := first[c.Deployment]; ok && other != c.Path {
+			r.twice[c.Deployment] = true
+		}
+		first[c.Deployment] = c.Path
+	}
 }
 
 // New begins to read; nothing is opened yet.
@@ -112,12 +146,20 @@ func (r *Reader) read(ctx context.Context, sources []deployments.Source, now tim
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := r.TellApart(ctx, sources); err != nil {
+		return nil, nil, err
+	}
 	rows := make([]Environment, 0, len(sources))
 	for i, src := range sources {
 		row, err := r.one(ctx, src, reports[i])
 		if err != nil {
 			return nil, nil, fmt.Errorf("what %s of %s runs: %w", src.Environment, src.ConfigPath(), err)
 		}
+		config, err := r.Config(ctx, src)
+		if err != nil {
+			return nil, nil, err
+		}
+		row.Deployment = r.Deployment(config)
 		rows = append(rows, row)
 	}
 	return rows, looks, nil
@@ -199,7 +241,7 @@ func (r *Reader) Key(ctx context.Context, src deployments.Source) (string, error
 	if err != nil {
 		return "", err
 	}
-	return Environment{Deployment: config.Deployment, Name: src.Environment}.Key(), nil
+	return Environment{Deployment: r.Deployment(config), Name: src.Environment}.Key(), nil
 }
 
 // Recorded is what the source's environment runs, without its contents.
