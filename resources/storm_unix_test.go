@@ -90,7 +90,7 @@ func (c *stopped) put(i int, signal syscall.Signal) {
 	status, stdout, stderr := c.stop("out", request, c.stage.dir, signal)
 	effects := done()
 	switch {
-	case status == 0:
+	case status == 0, stdout != "": // a signal may come between the answer and the exit
 		c.green++
 		assert.Contains(c.t, stdout, `"version"`)
 		assert.True(c.t, c.stage.next == nil || effects == 1, "a green put has had its effect %d times: %s", effects, stderr)
@@ -103,9 +103,6 @@ func (c *stopped) put(i int, signal syscall.Signal) {
 		assert.LessOrEqual(c.t, effects, 1, stderr)
 	default:
 		assert.Zero(c.t, effects, "a failed put that claims to know has had an effect: %s", stderr)
-	}
-	if status != 0 {
-		assert.Empty(c.t, stdout)
 	}
 	again, out, heard := c.run("out", request, c.stage.dir, c.temp)
 	require.Zero(c.t, again, heard)
@@ -128,14 +125,12 @@ func (c *stopped) look(signal syscall.Signal) {
 	c.t.Helper()
 	request := object{"source": c.stage.source}
 	c.checks++
-	status, stdout, stderr := c.stop("check", request, "", signal)
-	if status != 0 {
-		assert.Empty(c.t, stdout)
-	}
+	_, stdout, stderr := c.stop("check", request, "", signal)
 	status, warm, heard := c.run("check", request, "", c.temp)
 	require.Zero(c.t, status, heard)
 	_, cold, _ := c.run("check", request, "", c.t.TempDir())
 	assert.Equal(c.t, cold, warm, "a check after one that was stopped: %s", stderr)
+	assert.True(c.t, stdout == "" || stdout == warm, "what a stopped check answers is right: %s", stdout)
 	var versions []json.RawMessage
 	require.NoError(c.t, json.Unmarshal([]byte(warm), &versions))
 	request["version"] = c.version // of the last put
