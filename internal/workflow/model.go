@@ -98,10 +98,10 @@ func Parse(file string, data []byte) (*Workflow, error) {
 	if err := document.Decode(&parts); err != nil {
 		return nil, fmt.Errorf("read workflow %s: %w", file, err)
 	}
-	w := &Workflow{File: file, Name: parts.Name, Events: events(&parts.On), root: document.Content[0]}
-	if parts.Jobs.Kind != yaml.MappingNode {
+	if parts.Jobs.Kind != yaml.MappingNode { // as in a file of comments, which has no content at all
 		return nil, fmt.Errorf("read workflow %s: it has no jobs", file)
 	}
+	w := &Workflow{File: file, Name: parts.Name, Events: events(&parts.On), root: document.Content[0]}
 	for i := 0; i+1 < len(parts.Jobs.Content); i += 2 {
 		key, value := parts.Jobs.Content[i], parts.Jobs.Content[i+1]
 		job := Job{ID: key.Value, node: value, line: key.Line}

@@ -143,6 +143,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(text)
 	}
 	f.Add([]byte("on: {pull_request: {types: [opened]}}\njobs: {a: {needs: a, if: 1, steps: [{uses: x@y}, {run: z, env: {A: 1}}, null]}}\n"))
+	f.Add([]byte("# nothing but a comment\n"))
 	f.Add([]byte("on: [[x]]\njobs: {a: [], b: null, c: {steps: {}}}\n"))
 	f.Add([]byte(`{"conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"]}}, "rules": [{"type": "required_status_checks", "parameters": {"required_status_checks": [{"context": "x"}, null]}}]}`))
 	f.Add([]byte(`{"rules": [null, {"parameters": []}]}`))

@@ -161,7 +161,7 @@ func FuzzRegistry(f *testing.F) {
 		manifest = strings.ReplaceAll(manifest, "BLOB", digestPrefix+hex.EncodeToString(sum[:]))
 		got, err := ask(t.Context(), ref, ref.String(), authn.Anonymous, registry{kind, manifest, blob})
 		if err == nil {
-			assert.Regexp(t, digestForm, got.digest)
+			assert.True(t, digestForm().MatchString(got.digest), got.digest)
 		} else {
 			assert.Contains(t, err.Error(), "image r.example.org/acme/bank:v1")
 		}

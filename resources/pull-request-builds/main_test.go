@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 	scripttest.Main(m, "pull-request-builds", func() { concourse.Main(builds.Resource{}) }, nil)
 }
 
+func TestScripts(t *testing.T) { scripttest.Run(t, "testdata/script") }
+
 const nowhere = "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0"
 
 func TestConformance(t *testing.T) {

@@ -31,7 +31,7 @@ type Source struct {
 	Older
 }
 
-// Older are keys of github-pr-resource that have another name here.
+// Older are keys of github-pr-resource that have another name here, or whose one value that is the same here is accepted.
 type Older struct {
 	// V3Endpoint is api_url.
 	V3Endpoint string `json:"v3_endpoint"`
@@ -41,6 +41,18 @@ type Older struct {
 	IgnoreDrafts *bool `json:"ignore_drafts"`
 	// DisableForks is the opposite of forks.
 	DisableForks *bool `json:"disable_forks"`
+	// States may be OPEN alone: no other pull requests are built.
+	States []string `json:"states"`
+	// DisableCISkip may be true: [ci skip] is never read.
+	DisableCISkip *bool `json:"disable_ci_skip"`
+	// DisableGitLFS may be true: files are delivered as they are in git.
+	DisableGitLFS *bool `json:"disable_git_lfs"`
+	// Paths is refused: a required check of a pull request that is skipped would be pending forever.
+	Paths []string `json:"paths"`
+	// IgnorePaths is refused, as paths is.
+	IgnorePaths []string `json:"ignore_paths"`
+	// RequiredReviewApprovals is refused: every commit is built, and approvals are for the merge.
+	RequiredReviewApprovals int `json:"required_review_approvals"`
 }
 
 // access is how the forge is reached.
@@ -63,6 +75,26 @@ func (s Source) validateOlder() error {
 		return errors.New("ignore_drafts: contradicts drafts: true: remove one of them")
 	case s.Forks && s.DisableForks != nil && *s.DisableForks:
 		return errors.New("disable_forks: contradicts forks: true: remove one of them")
+	}
+	return s.withoutEffect()
+}
+
+// withoutEffect reports a key whose meaning this resource type does not have.
+func (o Older) withoutEffect() error {
+	const skip = "a pull request that is skipped would wait for its required check forever: remove it, and decide in the job what to do"
+	switch {
+	case slices.ContainsFunc(o.States, func(state string) bool { return state != "OPEN" }):
+		return errors.New("states: only open pull requests are built: leave OPEN alone, or remove it")
+	case o.DisableCISkip != nil && !*o.DisableCISkip:
+		return errors.New("disable_ci_skip: [ci skip] is never read: set it to true, or remove it")
+	case o.DisableGitLFS != nil && !*o.DisableGitLFS:
+		return errors.New("disable_git_lfs: files are delivered as they are in git: set it to true, or remove it, and run git lfs pull in the job")
+	case len(o.Paths) > 0:
+		return errors.New("paths: " + skip)
+	case len(o.IgnorePaths) > 0:
+		return errors.New("ignore_paths: " + skip)
+	case o.RequiredReviewApprovals > 0:
+		return errors.New("required_review_approvals: every commit is built, and approvals are for the merge: remove it, and require approvals in the branch's rules")
 	}
 	return nil
 }
