@@ -10,10 +10,15 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/concourse/conformance"
 	"github.com/taxiway-ci/taxiway/internal/scripttest"
 	ceplergate "github.com/taxiway-ci/taxiway/resources/cepler-gate"
+	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
+	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
 )
 
 func TestMain(m *testing.M) {
-	scripttest.Main(m, "cepler-gate", func() { concourse.Main(ceplergate.Resource{}) }, nil)
+	scripttest.Main(m, "cepler-gate", func() { concourse.Main(ceplergate.Resource{}) }, map[string]func(){
+		"cepler-in":  func() { concourse.Main(ceplerin.Resource{}) },
+		"cepler-out": func() { concourse.Main(ceplerout.Resource{}) },
+	})
 }
 
 func TestScripts(t *testing.T) { scripttest.Run(t, "testdata/script") }
