@@ -203,7 +203,7 @@ func pushCommand(ctx context.Context) *cobra.Command {
 		},
 	}
 	source.add(command)
-	command.Flags().BoolVar(&registry.Insecure, "insecure", false, "allow a registry that speaks plain http")
+	command.Flags().BoolVar(&registry.Insecure, "insecure", false, "allow a registry over plain http")
 	return command
 }
 
@@ -234,7 +234,7 @@ func inspectCommand(ctx context.Context) *cobra.Command {
 			return nil
 		},
 	}
-	command.Flags().BoolVar(&registry.Insecure, "insecure", false, "allow a registry that speaks plain http")
+	command.Flags().BoolVar(&registry.Insecure, "insecure", false, "allow a registry over plain http")
 	return command
 }
 

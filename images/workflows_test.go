@@ -240,5 +240,5 @@ func TestTheBillOfMaterialsOfAProgram(t *testing.T) {
 	assert.Contains(t, names, "github.com/spf13/cobra")
 	status, _, progress = images(t, "sbom", "--module", "..", "commands.go")
 	assert.Equal(t, 1, status)
-	assert.Contains(t, progress, "commands.go is no program that Go has built")
+	assert.Contains(t, progress, "commands.go is not a program that Go has built")
 }

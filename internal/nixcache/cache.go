@@ -207,7 +207,7 @@ func (c *Cache) Narinfo(ctx context.Context, p Path) (Narinfo, error) {
 	}
 	n, err := c.NarinfoOf(ctx, p.Hash())
 	if err == nil && n.Path != p {
-		return n, fmt.Errorf("%w: asked for %s, it tells about %s", ErrWrong, p, n.Path)
+		return n, fmt.Errorf("%w: the request was for %s, the answer is about %s", ErrWrong, p, n.Path)
 	}
 	return n, err
 }
@@ -229,7 +229,7 @@ func (c *Cache) NarinfoOf(ctx context.Context, hash string) (Narinfo, error) {
 		return n, fmt.Errorf("%w: %s.narinfo: %w", ErrWrong, hash, err)
 	}
 	if n.Path.Hash() != hash {
-		return n, fmt.Errorf("%w: asked for %s, it tells about %s", ErrWrong, hash, n.Path)
+		return n, fmt.Errorf("%w: the request was for %s, the answer is about %s", ErrWrong, hash, n.Path)
 	}
 	return n, nil
 }

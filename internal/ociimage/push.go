@@ -159,7 +159,7 @@ func explain(action, what string, err error) error {
 	case errors.As(err, &refused) && refused.StatusCode == http.StatusNotFound:
 		return fmt.Errorf("%s %s: %w: check the name and the tag: %w", action, what, ErrNotFound, err)
 	case err != nil && strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return fmt.Errorf("%s %s: the registry speaks plain http: add --insecure if that is meant: %w", action, what, err)
+		return fmt.Errorf("%s %s: the registry answers over plain http: add --insecure if that is intended: %w", action, what, err)
 	case errors.As(err, &network), errors.As(err, &address), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%s %s: %w: check the address %s and the network: %w", action, what, ErrUnreachable, host, err)
 	default:

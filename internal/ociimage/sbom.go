@@ -89,7 +89,7 @@ func ProgramSBOM(set *Set, definition Definition, stamp Stamp, file string) ([]b
 	}
 	info, err := buildinfo.Read(bytes.NewReader(data))
 	if err != nil {
-		return nil, fmt.Errorf("bill of materials: %s is no program that Go has built: %w", file, err)
+		return nil, fmt.Errorf("bill of materials: %s is not a program that Go has built: %w", file, err)
 	}
 	settings := map[string]string{}
 	for _, s := range info.Settings {

@@ -272,7 +272,7 @@ func (r *run) across(s pipeline.Step, at where) stepFunc {
 			}
 			list, ok := values.Data().([]any)
 			if !ok {
-				return false, fmt.Errorf("line %d: the values of across variable %s are no list", v.Line, v.Var)
+				return false, fmt.Errorf("line %d: the values of across variable %s are not a list", v.Line, v.Var)
 			}
 			lists[i] = list
 		}

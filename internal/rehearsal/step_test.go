@@ -232,7 +232,7 @@ func TestWhatAStepLacksIsNamed(t *testing.T) {
 		"{load_var: v, file: x}":                                                                      `"x" names no file of an artifact`,
 		"{put: a, inputs: [b], params: {'n': '1'}}":                                                   `no step has made the artifact "b"`,
 		"{task: t, timeout: ((word)), config: {platform: linux, run: {path: sh}}}":                    `timeout "hello" is not a valid duration`,
-		"{task: t, across: [{var: x, values: ((word))}], config: {platform: linux, run: {path: sh}}}": "are no list",
+		"{task: t, across: [{var: x, values: ((word))}], config: {platform: linux, run: {path: sh}}}": "are not a list",
 	} {
 		b := plan(t, "plan: ["+text+"]")
 		assert.Equal(t, rehearsal.Errored, b.Status, text)

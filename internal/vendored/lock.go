@@ -93,7 +93,7 @@ func parseLock(old []byte) (object, error) {
 		return nil, fmt.Errorf("its apiVersion and kind are not %s and %s: %w", apiVersion, lockKind, ErrConfig)
 	}
 	if directories, ok := lock["directories"].([]any); !ok && lock["directories"] != nil {
-		return nil, fmt.Errorf("its directories are no list: %w", ErrConfig)
+		return nil, fmt.Errorf("its directories are not a list: %w", ErrConfig)
 	} else if !ok || directories == nil {
 		return lock, nil
 	}

@@ -23,7 +23,7 @@ func doctorCommand() *cobra.Command {
 		Use:   "doctor PIPELINE...",
 		Short: "Look whether your repositories have everything that the pipelines will ask for",
 		Long: "Look whether your repositories have everything that the pipelines will ask for: branches, gates, cepler configs, charts,\n" +
-			"test flights, entries of vendir.yml, Dockerfiles, scripts, workflows. Each finding has a name and the command that mends it.\n" +
+			"test flights, entries of vendir.yml, Dockerfiles, scripts, workflows. Each finding has a name and the command that fixes it.\n" +
 			pipelineArgs + "\n" +
 			"Clones are read as they are, branches and not work trees; repositories without a clone are read at their addresses.",
 		Example: "  taxiway doctor deployments=../deployments/ci/deployments.values.yml --repository ../deployments\n" +
@@ -178,7 +178,7 @@ func writeReport(w io.Writer, r doctor.Report) error {
 		}
 		if f.Command != "" {
 			// in one line, so that it can be copied
-			p.text.WriteString("  mend it: " + visible.Line(f.Command) + "\n")
+			p.text.WriteString("  fix it: " + visible.Line(f.Command) + "\n")
 		}
 		if f.Advice != "" {
 			p.line("  "+adviceLead(f), "%s", f.Advice)
@@ -196,7 +196,7 @@ func writeReport(w io.Writer, r doctor.Report) error {
 
 func adviceLead(f doctor.Finding) string {
 	if f.Command == "" {
-		return "mend it: "
+		return "fix it: "
 	}
 	return "         "
 }

@@ -39,7 +39,7 @@ func localCommand() *cobra.Command {
 	f.StringVar(&flags.user, "user", "admin", "user of Concourse")
 	f.StringVar(&flags.password, "password", "admin", "password of the user")
 	f.StringVar(&flags.target, "target", "taxiway-local", "fly target to keep the login under")
-	f.StringVar(&flags.registry, "registry", "localhost:5000", "registry for the images, which speaks plain http")
+	f.StringVar(&flags.registry, "registry", "localhost:5000", "registry for the images, over plain http")
 	f.StringVar(&flags.registryInside, "registry-inside", "registry:5000", "the registry's name inside Concourse")
 	f.StringVar(&flags.tag, "tag", "0.0.0-local", "version of the images")
 	f.StringVar(&flags.examples, "examples", filepath.FromSlash("pipelines/examples"), "folder of the examples")

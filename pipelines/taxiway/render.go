@@ -48,7 +48,7 @@ func renderCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render TEMPLATE --values FILE",
 		Short: "Write a pipeline, or the checks of pull requests, from a template and values, with ytt",
-		Long: "Write a pipeline from a template and values, with ytt. The template checks is no pipeline: it gives the workflows of\n" +
+		Long: "Write a pipeline from a template and values, with ytt. The template checks is not a pipeline: it gives the workflows of\n" +
 			"GitHub Actions and the ruleset that requires them, and --output is the root of the repository.",
 		Example: "  taxiway render deployments --values values.yml --repository ../deployments --output pipeline.yml\n" +
 			"  taxiway render checks --values .github/checks.yml --output .\n" +
