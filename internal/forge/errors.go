@@ -17,6 +17,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrNotInstalled says that the GitHub App is not installed for the repository.
 	ErrNotInstalled = errors.New("the app is not installed")
+	// ErrNotGranted says that the installation of the GitHub App has none of the permissions that are needed.
+	ErrNotGranted = errors.New("the app has none of the permissions")
 	// ErrExists says that there is such a thing already.
 	ErrExists = errors.New("it exists already")
 	// ErrInvalid says that GitHub read a request and did not want it: the same

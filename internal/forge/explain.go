@@ -101,6 +101,9 @@ func explain(err error) error {
 	if errors.Is(err, githubapp.ErrNotInstalled) {
 		return fault.Of(ErrNotInstalled, "%v: install it at the repository's owner, and choose this repository", err)
 	}
+	if errors.Is(err, githubapp.ErrNotGranted) {
+		return fault.Of(ErrNotGranted, "%v", err)
+	}
 	var app *githubapp.StatusError
 	if errors.As(err, &app) {
 		return fault.Of(kindOf(app.Status), "%v", err)

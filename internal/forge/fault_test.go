@@ -315,6 +315,14 @@ func TestAppErrors(t *testing.T) {
 
 	other, err := w.server.AddApp("18", "team/code")
 	require.NoError(t, err)
+	w.server.Grant("18", map[string]string{"administration": "write"})
+	without := Access{Repository: "team/code", APIURL: w.server.APIURL(), AppID: "18", AppPrivateKey: other}
+	_, err = w.open(without).OpenPulls(t.Context())
+	require.ErrorIs(t, err, ErrNotGranted)
+	assert.Contains(t, err.Error(), "it needs contents: write, pull_requests: write, statuses: write; add that in the app's settings")
+	_, err = without.ReadToken(t.Context())
+	require.ErrorContains(t, err, "none of the permissions for this: it needs contents: read; add that in the app's settings")
+
 	_, err = w.open(Access{Repository: "team/code", APIURL: w.server.APIURL(), AppID: "17", AppPrivateKey: other}).OpenPulls(t.Context())
 	require.ErrorIs(t, err, ErrAuth)
 	assert.Contains(t, err.Error(), "check app_id and app_private_key")

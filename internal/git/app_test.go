@@ -1,6 +1,7 @@
 package git
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -30,6 +31,7 @@ type gitHub struct {
 	tokens atomic.Int32
 	expire time.Duration
 	status int
+	grants string // of the installation, members of a JSON object
 }
 
 func newGitHub(t *testing.T) *gitHub {
@@ -50,7 +52,7 @@ func (g *gitHub) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.Method + " " + r.URL.Path {
 	case "GET /repos/team/deployments/installation":
-		fmt.Fprint(w, `{"id": 4711}`)
+		fmt.Fprintf(w, `{"id": 4711, "permissions": {%s}}`, cmp.Or(g.grants, `"contents": "write"`))
 	case "POST /app/installations/4711/access_tokens":
 		if g.status != 0 {
 			w.WriteHeader(g.status)
@@ -159,4 +161,9 @@ func TestAppErrors(t *testing.T) {
 	_, err = open(t, a).Refs(t.Context(), mainRef)
 	require.ErrorIs(t, err, ErrForbidden)
 	assert.Contains(t, err.Error(), "installation is suspended")
+
+	hub.grants = `"administration": "write"`
+	_, err = open(t, a).Refs(t.Context(), mainRef)
+	require.ErrorIs(t, err, ErrForbidden)
+	assert.Contains(t, err.Error(), "it needs contents: write, workflows: write; add that in the app's settings")
 }

@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -130,8 +131,8 @@ func parseKey(text string) (*rsa.PrivateKey, error) {
 
 // Token gives a token that is valid for some minutes more. fresh says that it is
 // so young that not all of GitHub's servers may know it: an answer of 401 or 404
-// then means nothing yet. Errors are [ErrNotInstalled], [*StatusError], or those
-// of the connection.
+// then means nothing yet. Errors are [ErrNotInstalled], [ErrNotGranted],
+// [*StatusError], or those of the connection.
 func (a *App) Token(ctx context.Context) (token string, fresh bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -163,7 +164,16 @@ func (a *App) exchange(ctx context.Context) error {
 		return err
 	}
 	var token answered
-	q := question{Repositories: []string{a.config.Repository}, Permissions: a.usable()}
+	usable := a.usable()
+	if len(usable) == 0 && len(a.config.Permissions) > 0 {
+		var wanted []string
+		for _, name := range slices.Sorted(maps.Keys(a.config.Permissions)) {
+			wanted = append(wanted, name+": "+a.config.Permissions[name])
+		}
+		return fmt.Errorf("%w: it needs %s; add that in the app's settings, under Permissions & events, and accept it for the installation",
+			ErrNotGranted, strings.Join(wanted, ", "))
+	}
+	q := question{Repositories: []string{a.config.Repository}, Permissions: usable}
 	if err := a.call(ctx, http.MethodPost, a.installation().JoinPath("access_tokens"), q, &token); err != nil {
 		return fmt.Errorf("exchange its key: %w", err)
 	}
@@ -184,7 +194,7 @@ type question struct {
 }
 
 // usable are those of the permissions that the installation has, since GitHub gives no token for others.
-// A permission that lacks shows in what needs it.
+// A permission that is missing shows in what needs it; [App.exchange] fails when all are.
 func (a *App) usable() map[string]string {
 	out := map[string]string{}
 	for name, level := range a.config.Permissions {

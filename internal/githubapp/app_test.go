@@ -128,7 +128,7 @@ func newHub(t *testing.T) *hub {
 			w.WriteHeader(h.status)
 			fmt.Fprint(w, h.body)
 		case r.Method == http.MethodGet:
-			fmt.Fprintf(w, `{"id": 12345678901, "permissions": %s}`, cmp.Or(h.grants, "{}"))
+			fmt.Fprintf(w, `{"id": 12345678901, "permissions": %s}`, cmp.Or(h.grants, `{"contents": "write"}`))
 		default:
 			body, _ := io.ReadAll(r.Body)
 			h.asked = append(h.asked, strings.TrimSpace(string(body)))
@@ -228,7 +228,6 @@ func TestTokenHasTheScopeThatIsUsed(t *testing.T) {
 	for grants, want := range map[string]string{
 		`{"contents": "write", "metadata": "read", "administration": "write"}`: `{"repositories":["code"],"permissions":{"contents":"write"}}`,
 		`{"contents": "read", "workflows": "write"}`:                           `{"repositories":["code"],"permissions":{"contents":"read","workflows":"write"}}`,
-		`{}`: `{"repositories":["code"]}`,
 	} {
 		for _, installation := range []string{"", "7"} {
 			h := newHub(t)
@@ -237,6 +236,19 @@ func TestTokenHasTheScopeThatIsUsed(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, []string{want}, h.asked)
 		}
+	}
+}
+
+// GitHub gives a token with everything to who names no permission, so that nobody is asked for one.
+func TestInstallationWithoutAnyOfThePermissions(t *testing.T) {
+	for _, grants := range []string{`{"administration": "write"}`, `{}`} {
+		h := newHub(t)
+		h.grants = grants
+		_, _, err := h.app(t, "7").Token(t.Context())
+		require.ErrorIs(t, err, ErrNotGranted)
+		require.EqualError(t, err, "get a token for app 1: the app's installation has none of the permissions for this: it needs contents: write, workflows: write; "+
+			"add that in the app's settings, under Permissions & events, and accept it for the installation")
+		assert.Empty(t, h.asked)
 	}
 }
 

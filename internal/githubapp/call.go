@@ -32,6 +32,10 @@ const (
 // ErrNotInstalled says that the app may not see the repository at all.
 var ErrNotInstalled = errors.New("the app is not installed")
 
+// ErrNotGranted says that the installation has none of the permissions that a token is for. GitHub would give
+// a token with all of the others.
+var ErrNotGranted = errors.New("the app's installation has none of the permissions for this")
+
 // StatusError is an answer of the API other than success.
 type StatusError struct {
 	Status     int           // of HTTP

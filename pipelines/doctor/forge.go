@@ -34,6 +34,8 @@ func (d *doctor) askForge(ctx context.Context, asked string, access *forge.Acces
 		say("credentials-refused", "make a new token or key, and store it under the name that the pipeline refers to", "%v", err)
 	case errors.Is(err, forge.ErrNotInstalled):
 		say("app-not-installed", "install the app for this repository, in the app's settings", "%v", err)
+	case errors.Is(err, forge.ErrNotGranted):
+		say("app-permission", "add it in the app's settings, and accept it for the installation", "%v", err)
 	case errors.Is(err, forge.ErrNotFound):
 		say("repository-not-seen", "correct github.repository in the values, or let the token see the repository", "%v", err)
 	case err != nil:

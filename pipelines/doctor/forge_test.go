@@ -76,6 +76,8 @@ func TestCredentials(t *testing.T) {
 	require.Len(t, found, 1)
 	assert.Equal(t, "app-permission", found[0].Rule)
 	assert.Contains(t, found[0].Text, "contents: write")
+	forge.Grant("9", map[string]string{"metadata": "read"})
+	assert.Equal(t, "app-permission", rules("app_id: 9, app_private_key: ((weak))"), "it has none at all")
 	forge.Repository("team/charts").Set(func(s *github.Settings) { s.ReadOnly = true })
 	assert.Equal(t, "token-read-only", rules("access_token: ((fine))"))
 	found = ask(t, vars, content.URL(), strings.Replace(forge.APIURL(), "team", "none", 1), "access_token: ((fine))")

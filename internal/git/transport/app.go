@@ -69,6 +69,9 @@ func explainApp(err error) error {
 	if errors.Is(err, githubapp.ErrNotInstalled) {
 		return fmt.Errorf("%w: %w", object.ErrNoRepository, err)
 	}
+	if errors.Is(err, githubapp.ErrNotGranted) {
+		return fmt.Errorf("%w: %w", object.ErrForbidden, err)
+	}
 	var s *githubapp.StatusError
 	if !errors.As(err, &s) {
 		return err
