@@ -30,6 +30,44 @@ func BenchmarkCepler(b *testing.B) {
 	}
 }
 
+// BenchmarkLatency measures whole programs beside git in turn, at servers that answer each request later, as far ones do. "x-git" is how
+// many times git's time ours is, "requests" are ours and "git-requests" git's. A check and a get are beside what git
+// fetches for the same, without blobs that nobody asked for; a put beside a fetch, a commit and a push.
+func BenchmarkLatency(b *testing.B) {
+	programs := build(b)
+	server, err := gittest.New(gittest.Options{})
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = server.Close() })
+	repo, err := server.Create("deployments")
+	require.NoError(b, err)
+	big := gittest.DefaultBig()
+	big.Commits, big.Files, big.Quiet = 2000, 2000, 20
+	made, err := repo.WriteBig(big)
+	require.NoError(b, err)
+	_, err = repo.Git("gc", "-q")
+	require.NoError(b, err)
+	for _, delay := range []time.Duration{0, 50 * time.Millisecond, 300 * time.Millisecond} {
+		b.Run(fmt.Sprintf("%dms", delay.Milliseconds()), func(b *testing.B) {
+			s := &scene{b: b, programs: programs, server: server, repo: repo, environment: made.Environments[0]}
+			clone := filepath.Join(b.TempDir(), "clone")
+			timed(b, nil, nil, "git", "clone", "-q", "--depth=1", repo.URL(), clone)
+			if delay > 0 {
+				server.Inject(gittest.Fault{Delay: delay})
+			}
+			warm := b.TempDir()
+			s.check(warm)
+			s.beside(b, "check_unchanged", func() measured { return s.check(warm) }, []string{"ls-remote", repo.URL(), "refs/heads/main"})
+			s.beside(b, "check_cold", func() measured { return s.check(b.TempDir()) }, []string{"clone", "-q", "--bare", "--filter=blob:none", repo.URL(), ""})
+			version := s.pending()
+			s.beside(b, "get", func() measured { return s.get(version) }, []string{"clone", "-q", "--depth=1", repo.URL(), ""})
+			s.beside(b, "put", s.put, []string{"-C", clone, "fetch", "-q", "--depth=1"}, []string{"-C", clone, "reset", "-q", "--hard", "FETCH_HEAD"},
+				[]string{"-C", clone, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "--allow-empty", "-m", "again"},
+				[]string{"-C", clone, "push", "-q", "origin", "HEAD:main"})
+			server.Heal()
+		})
+	}
+}
+
 type shape struct {
 	name string
 	big  gittest.Big
@@ -155,16 +193,53 @@ func benchmarkShape(b *testing.B, p programs, big gittest.Big) {
 type scene struct {
 	programs
 	b                          *testing.B
+	server                     *gittest.Server // its requests are counted anew for each program; may be nil
 	repo                       *gittest.Repository
 	environment                string
 	lsRemote, clone, log, rust time.Duration
 	counter                    int
 }
 
+// beside runs ours and git's commands in turn, and reports the middle of five. A last argument that is empty is a new folder.
+func (s *scene) beside(b *testing.B, name string, ours func() measured, git ...[]string) {
+	b.Helper()
+	b.Run(name, func(b *testing.B) {
+		var mine, theirs []time.Duration
+		var requests, gitRequests int
+		for b.Loop() {
+			for range 5 {
+				mine = append(mine, ours().took)
+				requests = len(s.server.Requests())
+				s.server.Reset()
+				took := time.Duration(0)
+				for _, args := range git {
+					if last := len(args) - 1; args[last] == "" {
+						args = append(slices.Clone(args[:last]), b.TempDir())
+					}
+					took += timed(b, nil, nil, "git", args...).took
+				}
+				theirs, gitRequests = append(theirs, took), len(s.server.Requests())
+			}
+		}
+		slices.Sort(mine)
+		slices.Sort(theirs)
+		our, their := mine[len(mine)/2], theirs[len(theirs)/2]
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(float64(our.Microseconds())/1000, "ms")
+		b.ReportMetric(float64(their.Microseconds())/1000, "git-ms")
+		b.ReportMetric(float64(our)/float64(their), "x-git")
+		b.ReportMetric(float64(requests), "requests")
+		b.ReportMetric(float64(gitRequests), "git-requests")
+	})
+}
+
 // timedWithPeak also measures the memory; that costs another small process.
 func (s *scene) timedWithPeak(env []string, stdin []byte, name string, args ...string) measured {
 	s.b.Helper()
 	file := filepath.Join(s.b.TempDir(), "peak")
+	if s.server != nil {
+		s.server.Reset()
+	}
 	m := timed(s.b, env, stdin, s.peak, append([]string{file, name}, args...)...)
 	data, err := os.ReadFile(file)
 	require.NoError(s.b, err)

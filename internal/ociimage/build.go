@@ -119,21 +119,26 @@ func (b *Builder) programs(ctx context.Context, definitions []Definition) ([][]p
 	if len(platforms) == 0 {
 		platforms = Platforms()
 	}
-	packages, names := make([]string, len(definitions)), make([]string, len(definitions))
+	names := make([]string, len(definitions))
+	packages := map[bool][]string{} // with and without HTTP/2
 	for i, d := range definitions {
-		packages[i], names[i] = d.Package, d.Type
+		names[i] = d.Type
+		packages[d.HTTP2] = append(packages[d.HTTP2], d.Package)
 	}
 	programs := make([][]program, len(definitions))
 	for _, platform := range platforms {
 		if b.Logf != nil {
 			b.Logf("building for %s: %s", platform, strings.Join(names, ", "))
 		}
-		compiled, err := compile(ctx, b.Module, packages, platform)
-		if err != nil {
-			return nil, fmt.Errorf("image %s: %w", strings.Join(names, ", "), err)
+		compiled := map[bool]map[string][]byte{}
+		for http2, some := range packages {
+			var err error
+			if compiled[http2], err = compile(ctx, b.Module, some, platform, http2); err != nil {
+				return nil, fmt.Errorf("image %s: %w", strings.Join(names, ", "), err)
+			}
 		}
-		for i, pkg := range packages {
-			programs[i] = append(programs[i], program{platform, compiled[pkg], "/" + resourceDir + "/" + names[i]})
+		for i, d := range definitions {
+			programs[i] = append(programs[i], program{platform, compiled[d.HTTP2][d.Package], "/" + resourceDir + "/" + d.Type})
 		}
 	}
 	return programs, nil

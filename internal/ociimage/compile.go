@@ -21,7 +21,7 @@ func Platforms() []v1.Platform {
 // compile builds main packages of the module in dir as static programs, all of them in one run of the go command, which compiles
 // what they share once and works on several at a time. It returns their bytes by package. They depend on the source, the Go
 // release and the platform alone: the paths, the VCS state and the settings of this machine stay out.
-func compile(ctx context.Context, dir string, packages []string, platform v1.Platform) (map[string][]byte, error) {
+func compile(ctx context.Context, dir string, packages []string, platform v1.Platform, http2 bool) (map[string][]byte, error) {
 	out, err := os.MkdirTemp("", "taxiway-images-")
 	if err != nil {
 		return nil, fmt.Errorf("folder for the programs: %w", err)
@@ -40,7 +40,11 @@ func compile(ctx context.Context, dir string, packages []string, platform v1.Pla
 		fileOf = func(string) string { return target }
 	}
 	var stderr bytes.Buffer
-	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", target}, packages...)
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", target}
+	if !http2 {
+		args = append(args, "-tags=nethttpomithttp2") // of net/http
+	}
+	args = append(args, packages...)
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir, command.Stderr = dir, &stderr
 	command.Env = append(os.Environ(), compileSettings(platform)...)

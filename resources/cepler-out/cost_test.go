@@ -29,13 +29,16 @@ func TestRequestsOfEachStep(t *testing.T) {
 		require.NoError(t, err)
 		var out, log bytes.Buffer
 		require.Zero(t, run(t.Context(), concourse.Process{Args: args, Stdin: bytes.NewReader(data), Stdout: &out, Stderr: &log}), "%s", &log)
+		size := int64(0)
 		for _, r := range server.Requests() {
+			size += r.In + r.Out
 			name := r.Command
 			if name == "" {
 				name = r.Method + " " + r.Service
 			}
 			commands = append(commands, name)
 		}
+		assert.LessOrEqual(t, size, int64(4500), "bytes of %s: a handful of small files", args[0])
 		return out.Bytes(), commands
 	}
 	get := func(ctx context.Context, p concourse.Process) int { return concourse.Run(ctx, p, ceplerin.Resource{}) }

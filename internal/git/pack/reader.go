@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"slices"
@@ -26,6 +27,7 @@ type reader struct {
 	// apart says that the packs do not build on each other, so that the order in which
 	// they are searched does not matter.
 	apart bool
+	spare []*opened // to be used again
 }
 
 func newReader(tempDir string, inMemory int64) reader {
@@ -179,12 +181,40 @@ func (r *reader) Open(h object.Hash) (plumbing.ObjectType, io.ReadCloser, int64,
 		}
 		return kind, contentReader{c.reader(), c}, c.size, nil
 	}
-	var own inflater
-	content, err := own.start(at.p.data.from(e.content, &pieces{}))
-	if err != nil {
+	o := &opened{of: r}
+	if last := len(r.spare) - 1; last >= 0 {
+		o, r.spare = r.spare[last], r.spare[:last]
+	}
+	if o.content, err = o.start(at.p.data.from(e.content, &o.pieces)); err != nil {
 		return 0, nil, 0, r.damaged(h, err)
 	}
-	return e.kind, io.NopCloser(content), e.size, nil
+	return e.kind, o, e.size, nil
+}
+
+// opened is the content of an object while it is read. What a decompressor needs is more than most objects have, so
+// Close keeps it for the next one.
+type opened struct {
+	inflater
+	pieces
+	of      *reader
+	content io.Reader // nil: closed
+}
+
+// Read reads on; after Close it is an error.
+func (o *opened) Read(p []byte) (int, error) {
+	if o.content == nil {
+		return 0, fs.ErrClosed
+	}
+	return o.content.Read(p)
+}
+
+// Close ends the reading, and may be called again.
+func (o *opened) Close() error {
+	if o.content != nil {
+		o.content = nil
+		o.of.spare = append(o.of.spare, o)
+	}
+	return nil
 }
 
 // decode makes the object at a place in memory, if it is not too large for that.
