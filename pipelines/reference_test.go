@@ -107,7 +107,7 @@ func TestThePipelineOfTheReferenceTeam(t *testing.T) {
 	r := exampleOf("lana-bank", "release").Rendering()
 	values, err := os.ReadFile(r.Values)
 	require.NoError(t, err)
-	awaits := regexp.MustCompile(`(?m)^await_release_binary:\n(  .*\n)+\n`) // the team has switched it off
+	awaits := regexp.MustCompile(`(?m)^await_release_binary:\n( {2}.*\n)+\n`) // the team has switched it off
 	require.Regexp(t, awaits, string(values))
 	r.Values = filepath.Join(t.TempDir(), valuesFile)
 	require.NoError(t, os.WriteFile(r.Values, awaits.ReplaceAll(values, nil), 0o644))

@@ -43,7 +43,7 @@ func (a Access) Revoke(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodDelete, api.JoinPath("installation", "token").String(), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodDelete, api.JoinPath("installation", "token").String(), http.NoBody)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func TestTheReferenceTeamReleasesWithNix(t *testing.T) {
 	values := filepath.Join(dir, "values.yml")
 	text, err := os.ReadFile(exampleOf("lana-bank", "release").Rendering().Values)
 	require.NoError(t, err)
-	awaits := regexp.MustCompile(`(?m)^await_release_binary:\n(  .*\n)+\n`) // the team has switched it off
+	awaits := regexp.MustCompile(`(?m)^await_release_binary:\n( {2}.*\n)+\n`) // the team has switched it off
 	require.Regexp(t, awaits, string(text))
 	require.NoError(t, os.WriteFile(values, awaits.ReplaceAll(text, nil), 0o644))
 	example, err := pipelines.DemoExample()
@@ -52,13 +52,13 @@ func TestTheReferenceTeamReleasesWithNix(t *testing.T) {
 // result is a link to such a path, so a store that only --store knows would not do.
 func nixOfItsOwn(t *testing.T, dir string) string {
 	t.Helper()
-	real, err := exec.LookPath("nix")
+	program, err := exec.LookPath("nix")
 	require.NoError(t, err)
 	script := filepath.Join(dir, "nix-of-its-own")
 	require.NoError(t, os.WriteFile(script, fmt.Appendf(nil, `#!/bin/sh
 export HOME=%[1]s NIX_STORE_DIR=%[1]s/store NIX_STATE_DIR=%[1]s/state NIX_LOG_DIR=%[1]s/log NIX_CONF_DIR=%[1]s/conf XDG_CACHE_HOME=%[1]s/cache
 mkdir -p "$HOME"
 exec %[2]s --extra-experimental-features 'nix-command flakes' --option build-users-group '' --option sandbox false --option substitute false "$@"
-`, filepath.Join(dir, "nix"), real), 0o755))
+`, filepath.Join(dir, "nix"), program), 0o755))
 	return script
 }

@@ -70,7 +70,7 @@ func (f tokenFlags) give(ctx context.Context, access forge.Access) error {
 	if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
 		text = append(text, '\n')
 	}
-	if err := os.WriteFile(f.file, fmt.Appendf(text, "%s=%s\n", f.name, token), 0o600); err != nil {
+	if err := os.WriteFile(f.file, fmt.Appendf(text, "%s=%s\n", f.name, token), 0o600); err != nil { //nolint:gosec // the file that the flag names
 		return fmt.Errorf("token: %w", err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,10 +36,10 @@ func TestTokenOfABuild(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	answers := func(token string) int {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, hub.APIURL()+"/repos/acme/shop", nil)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, hub.APIURL()+"/repos/acme/shop", http.NoBody)
 		require.NoError(t, err)
 		request.Header.Set("Authorization", "Bearer "+token)
-		answer, err := http.DefaultClient.Do(request)
+		answer, err := (&http.Client{Timeout: time.Minute}).Do(request)
 		require.NoError(t, err)
 		require.NoError(t, answer.Body.Close())
 		return answer.StatusCode
@@ -113,25 +114,25 @@ func FuzzTokenInImage(f *testing.F) {
 }
 
 // imageOf is a tarball with these files: names and contents.
-func imageOf(t testing.TB, files ...string) string {
-	t.Helper()
+func imageOf(tb testing.TB, files ...string) string {
+	tb.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for i := 0; i < len(files); i += 2 {
-		require.NoError(t, w.WriteHeader(&tar.Header{Name: files[i], Mode: 0o600, Size: int64(len(files[i+1]))}))
+		require.NoError(tb, w.WriteHeader(&tar.Header{Name: files[i], Mode: 0o600, Size: int64(len(files[i+1]))}))
 		_, err := w.Write([]byte(files[i+1]))
-		require.NoError(t, err)
+		require.NoError(tb, err)
 	}
-	require.NoError(t, w.Close())
+	require.NoError(tb, w.Close())
 	return b.String()
 }
 
-func packed(t testing.TB, text string) string {
-	t.Helper()
+func packed(tb testing.TB, text string) string {
+	tb.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	_, err := w.Write([]byte(text))
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
+	require.NoError(tb, err)
+	require.NoError(tb, w.Close())
 	return b.String()
 }

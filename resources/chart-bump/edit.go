@@ -144,7 +144,8 @@ func (t target) edit(f *yamledit.File, number *version.Version, logf func(string
 	if err := f.SetComment(t.image.Path, comment); err != nil || t.image.CommitPath == "" || s.digest == t.digest {
 		return c, err
 	}
-	return c, c.setCommit(f)
+	err = c.setCommit(f)
+	return c, err
 }
 
 // setCommit sets the value that has the commit. What it had is the image's old commit if no comment says one.
