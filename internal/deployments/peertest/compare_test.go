@@ -32,6 +32,7 @@ func classes() map[string]string {
 		"PRUNE":    "with several environments behind it, the queue ends at the one whose name sorts last",
 		"LATE":     "the queue is pruned by what the other environments had at the get",
 		"TRIGGER":  "a state that the queue offers with the trigger of the one before is not noticed",
+		"HELD":     "what was taken back is offered again by the next check that may see it: as soon as the gate is moved on, or the pin is removed and Concourse has forgotten its versions",
 		"HISTORY":  "a check without a given version has the pending version only, so after a rotation there is nothing to pin",
 	}
 }
@@ -76,6 +77,9 @@ func (s *scenario) compareChecks(name string, given [2]version, theirs, mine ans
 	class := s.checkClass(name, given[1], mine)
 	if class == "" && b.same(given[1]) && s.ours.check(s.source(name), version{}).newestIs(a) {
 		class = "STAY"
+	}
+	if class == "" && mine.said("it was rolled back from") { // a folder of an older get was put
+		class = "HELD"
 	}
 	if v, offers := mine.offer(given[1]); class == "" && offers && v.Trigger == given[1].Trigger && a.same(given[0]) {
 		class = "TRIGGER"
