@@ -44,8 +44,6 @@ type Play struct {
 	Acts  map[string]string
 	// Real are programs that run in place of stand-ins, by the name under which task scripts run them: paths, or names on PATH.
 	Real map[string]string
-	// Programs are the unpacked images of the suite by type, see [Play.Build]; nil builds them.
-	Programs map[string]string
 	// Fill puts commits into the world's repositories, which are empty, and returns names for some of the commits.
 	Fill func(ctx context.Context, w *World) (map[string]string, error)
 	// Checks are run for the pull requests of a repository and required by it, by "owner/name".
@@ -156,22 +154,10 @@ func (p Play) linted(file string, text []byte, known pipeline.Lookup) (*pipeline
 	return parsed, nil, err
 }
 
-// Build builds the images that the pipelines use and unpacks them below dir. Several plays can share the result as Programs.
-func (p Play) Build(ctx context.Context, dir string) (map[string]string, error) {
-	parsed, err := p.parse()
-	if err != nil {
-		return nil, err
-	}
-	return p.build(ctx, dir, parsed, timeline.New(io.Discard, 0, false))
-}
-
-// programs returns the folders of the programs by type: of images that others built, of images that are built now, or of links to
-// the program that contains them.
+// programs returns the folders of the programs by type: of images that are built now, or of links to the program that contains
+// them.
 func (p Play) programs(ctx context.Context, dir string, parsed []*pipeline.Pipeline, show *timeline.Timeline) (map[string]string, error) {
-	switch {
-	case p.Programs != nil:
-		return p.Programs, nil
-	case p.Module != "":
+	if p.Module != "" {
 		return p.build(ctx, filepath.Join(dir, "images"), parsed, show)
 	}
 	return linked(p.Program, filepath.Join(dir, "programs"), slices.Sorted(maps.Keys(p.Types)))
