@@ -108,11 +108,25 @@ func (l *linter) newEnough(n Need, typ, what string, line int, given Value) {
 func (l *linter) oldImage(n Need, what string, image, given Value) {
 	repository, tag := textOf(image.Field("repository")), textOf(image.Field("tag"))
 	repository, _, _ = strings.Cut(repository, "@")
+	repository = strings.TrimPrefix(repository, "docker.io/")
 	if repository[strings.LastIndex(repository, "/")+1:] != n.Image || given.Field(n.Key).IsZero() || !n.tooOld(tag) {
 		return
 	}
-	l.errorf(image.Field("tag").Line(), "old-version", "take "+n.Version(),
-		"%s has %s, which %s %s does not know: %s", what, quote(n.Key), n.Image, tag, n.Without)
+	line := image.Field("tag").Line()
+	if repository == n.upstream() {
+		l.errorf(line, "old-version", "take "+n.Version(), "%s has %s, which %s %s does not know: %s", what, quote(n.Key), n.Image, tag, n.Without)
+		return
+	}
+	l.warnf(line, "old-version", "take "+n.Version()+", or allow it if "+repository+" has versions of its own",
+		"%s has %s, which %s %s does not know if its versions are those of %s: %s", what, quote(n.Key), n.Image, tag, n.upstream(), n.Without)
+}
+
+// upstream is the repository of Docker Hub whose tags the versions of a Need are. A copy elsewhere may have the same ones, a fork has others.
+func (n Need) upstream() string {
+	if n.Image == "slack-notification-resource" {
+		return "cfcommunity/" + n.Image
+	}
+	return "concourse/" + n.Image
 }
 
 // tooOld tells whether a tag is certainly too old: one that is not a version is not, and a short one stands for the newest of its kind.
