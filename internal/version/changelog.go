@@ -2,6 +2,7 @@ package version
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ func PrependChangelog(old, entry []byte, v Version) []byte {
 	if rest, ok := bytes.CutPrefix(old, []byte(mark)); ok {
 		return append([]byte(mark), PrependChangelog(rest, entry, v)...)
 	}
-	entry = append(bytes.TrimSpace(entry), '\n')
+	entry = slices.Concat(bytes.TrimSpace(entry), []byte("\n")) // append would write into the caller's
 	lines := splitLines(old)
 	ending := "\n"
 	if len(lines) > 0 && strings.HasSuffix(strings.TrimSuffix(lines[0].text, "\n"), "\r") {
