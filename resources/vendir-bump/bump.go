@@ -26,7 +26,8 @@ type bumper struct {
 	extra  map[string]git.Edit // of params.extra_files
 	made   *madeFrom           // nil when the put does not say it
 
-	last *vendored.Plan // of the newest commit that was worked out
+	last  *vendored.Plan // of the newest commit that was worked out
+	files []string       // that its extra files change, sorted
 }
 
 // edit works out the change on top of a commit. Other copies that the bot's branch has moved stay moved.
@@ -51,14 +52,14 @@ func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (
 	edits := map[string]git.Edit{}
 	maps.Copy(edits, carried.Edits)
 	maps.Copy(edits, plan.Edits)
-	if err := b.addExtra(ctx, on, edits); err != nil {
+	if err := b.addExtra(ctx, on, held, len(carried.Moved) > 0, edits); err != nil {
 		return nil, err
 	}
 	kept, err := b.rest(ctx, on, held, edits, carried.Outdated)
 	if err != nil {
 		return nil, err
 	}
-	m := message{all: carried.Moved, dir: plan.Dir, title: b.origin.Title()}
+	m := message{all: carried.Moved, dir: plan.Dir, title: b.origin.Title(), files: b.files}
 	if len(plan.Edits) > 0 {
 		m.own, m.all = plan, append([]vendored.Moved{plan.Moved}, m.all...)
 	}
@@ -108,6 +109,7 @@ type message struct {
 	own   *vendored.Plan // the one that the put is about; nil if the base has it already
 	dir   string         // of the copy that the put is about
 	title string         // of the commit that own copies
+	files []string       // that follow from the copy, and come with it
 }
 
 // subject is the first line of both.
@@ -136,6 +138,9 @@ func (m message) commit() string {
 			b.WriteString(link + "\n")
 		}
 	}
+	for _, name := range m.files {
+		b.WriteString(markdown.Message(fmt.Sprintf("%s follows from %s", name, m.dir)) + "\n")
+	}
 	return b.String()
 }
 
@@ -150,6 +155,12 @@ func (m message) body() string {
 		b.WriteString(".\n\n")
 		if link := vendored.Compare(c.URL, c.Old, c.New); link != "" {
 			fmt.Fprintf(&b, "Changes: %s\n\n", markdown.URL(link))
+		}
+	}
+	if len(m.files) > 0 {
+		fmt.Fprintf(&b, "Files that a command made from %s:\n\n", markdown.Verbatim(m.dir))
+		for _, name := range m.files {
+			fmt.Fprintf(&b, "- %s\n", markdown.Code(name))
 		}
 	}
 	return b.String()

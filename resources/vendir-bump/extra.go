@@ -6,15 +6,21 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/proposal"
 )
 
-// errMoved says that extra files were made from an older version of them.
-var errMoved = errors.New("the branch has another version of it since")
+// What is wrong with an extra file that somebody else has changed, too.
+var (
+	errMoved = errors.New("the branch has another version of it since")
+	errHeld  = errors.New("the pull request has another version of it, which came with another copy: merge the pull request first, or write the two to different files")
+)
 
 // madeFrom is the clone that the extra files were made from, with the tree that is checked out there.
 type madeFrom struct {
@@ -53,8 +59,16 @@ func (b *bumper) closeExtra() {
 	}
 }
 
-// addExtra adds the extra files to the edits of a commit.
-func (b *bumper) addExtra(ctx context.Context, on *git.Commit, edits map[string]git.Edit) error {
+// addExtra adds the extra files to the edits of a commit. A version that the bot's branch holds is replaced, unless it came with
+// another copy: that is so when other copies have moved there and this one has not.
+func (b *bumper) addExtra(ctx context.Context, on *git.Commit, held proposal.Held, others bool, edits map[string]git.Edit) error {
+	if others {
+		own, err := b.moved(ctx, held, b.last.Dir)
+		if err != nil {
+			return err
+		}
+		others = own == nil
+	}
 	extra := maps.Clone(b.extra)
 	if err := b.params.ExtraFiles.Replace(ctx, b.store, on.Tree, extra); err != nil {
 		return err
@@ -66,7 +80,18 @@ func (b *bumper) addExtra(ctx context.Context, on *git.Commit, edits map[string]
 		if err := b.current(ctx, on, name, edit); err != nil {
 			return fmt.Errorf("params.extra_files: %s was made from commit %.7s, and %w; start the job again", name, b.made.head.Hash, err)
 		}
+		if !others {
+			continue
+		}
+		theirs, err := b.moved(ctx, held, name)
+		if err != nil {
+			return err
+		}
+		if theirs != nil && !theirs.is(edit) {
+			return fmt.Errorf("params.extra_files: %s: %w", name, errHeld)
+		}
 	}
+	b.files = slices.Sorted(maps.Keys(extra))
 	maps.Copy(edits, extra)
 	return nil
 }
@@ -77,25 +102,51 @@ func (b *bumper) current(ctx context.Context, on *git.Commit, name string, edit 
 	if b.made == nil {
 		return nil
 	}
-	now, err := hashAt(ctx, b.store, on.Tree, name)
+	now, err := entryAt(ctx, b.store, on.Tree, name)
 	if err != nil {
 		return err
 	}
-	then, err := hashAt(ctx, b.made.clone.Store, b.made.head.Tree, name)
+	then, err := entryAt(ctx, b.made.clone.Store, b.made.head.Tree, name)
 	if err != nil {
 		return err
 	}
-	if now == then || !edit.Delete && now == plumbing.ComputeHash(plumbing.BlobObject, edit.Content) {
+	if now == then || now.is(edit) {
 		return nil
 	}
 	return errMoved
 }
 
-// hashAt is the hash of what a tree has at a path; zero for nothing.
-func hashAt(ctx context.Context, store *git.Store, tree git.Hash, name string) (git.Hash, error) {
+// moved is what the bot's branch has at a path, if it has changed it; else nil.
+func (b *bumper) moved(ctx context.Context, held proposal.Held, name string) (*entry, error) {
+	was, err := entryAt(ctx, b.store, held.Before, name)
+	if err != nil {
+		return nil, err
+	}
+	is, err := entryAt(ctx, b.store, held.After, name)
+	if err != nil || was == is {
+		return nil, err
+	}
+	return &is, nil
+}
+
+// entry is what a tree has at a path; zero for nothing.
+type entry struct {
+	hash git.Hash
+	mode filemode.FileMode
+}
+
+func entryAt(ctx context.Context, store *git.Store, tree git.Hash, name string) (entry, error) {
 	e, err := store.Lookup(ctx, tree, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return git.Hash{}, nil
+		return entry{}, nil
 	}
-	return e.Hash, err
+	return entry{hash: e.Hash, mode: e.Mode}, err
+}
+
+// is reports whether an edit would change nothing.
+func (e entry) is(edit git.Edit) bool {
+	if edit.Delete {
+		return e == entry{}
+	}
+	return e == entry{hash: plumbing.ComputeHash(plumbing.BlobObject, edit.Content), mode: edit.Mode}
 }
