@@ -154,11 +154,20 @@ func (c *imageChange) setCommit(f *yamledit.File) error {
 	if err != nil {
 		return fmt.Errorf("commit_path: %w", err)
 	}
-	c.oldCommit = cmp.Or(c.oldCommit, was.Text)
+	c.oldCommit = cmp.Or(c.oldCommit, commitOf(was))
 	if err := f.Set(c.image.CommitPath, short(c.source.commit)); err != nil {
 		return fmt.Errorf("commit_path: %w", err)
 	}
 	return nil
+}
+
+// commitOf is the commit that a value names; "" where it is another text.
+func commitOf(v yamledit.Value) string {
+	const short, sha1, sha256 = 7, 40, 64
+	if n := len(v.Text); n < short || n > sha1 && n != sha256 || strings.Trim(v.Text, "0123456789abcdef") != "" {
+		return ""
+	}
+	return v.Text
 }
 
 // fill is the value for the place of the image.

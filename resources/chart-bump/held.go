@@ -1,6 +1,9 @@
 package chartbump
 
 import (
+	"cmp"
+	"errors"
+
 	"github.com/taxiway-ci/taxiway/internal/provenance"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
 )
@@ -46,20 +49,30 @@ func (h *heldValues) keep(f *yamledit.File, img Image, out *changes, logf func(s
 		return nil
 	}
 	out.kept = true
-	if c := heldChange(img, now, is); c.digest != c.oldDigest {
+	c := heldChange(img, now, is)
+	if err := errors.Join(f.Set(img.Path, is.Text), f.SetComment(img.Path, is.Comment)); err != nil {
+		return err
+	}
+	if img.CommitPath != "" {
+		if err := c.keepCommit(h.after, f); err != nil {
+			return err
+		}
+	}
+	if c.digest != c.oldDigest {
 		out.images = append(out.images, c)
 	}
-	if err := f.Set(img.Path, is.Text); err != nil {
-		return err
-	}
-	if err := f.SetComment(img.Path, is.Comment); err != nil || img.CommitPath == "" {
-		return err
-	}
-	commit, err := h.after.Scalar(img.CommitPath)
-	if err != nil {
+	return nil
+}
+
+// keepCommit sets the value that has the image's commit to what the bot's branch has.
+func (c *imageChange) keepCommit(held, f *yamledit.File) error {
+	is, errIs := held.Scalar(c.image.CommitPath)
+	was, errWas := f.Scalar(c.image.CommitPath)
+	if errIs != nil || errWas != nil {
 		return nil //nolint:nilerr // a source that has changed since
 	}
-	return f.Set(img.CommitPath, commit.Text)
+	c.oldCommit = cmp.Or(c.oldCommit, commitOf(was))
+	return f.Set(c.image.CommitPath, is.Text)
 }
 
 func equal(a, b yamledit.Value) bool { return a.Text == b.Text && a.Comment == b.Comment }
