@@ -18,6 +18,13 @@ import (
 // ErrCliff says that a configuration of git-cliff can't be used. As with [ErrCog], errors do not begin with the name of the file.
 var ErrCliff = errors.New("git-cliff's configuration")
 
+// A configuration can make much of little: each preprocessor may double a message, and a pattern may match everywhere.
+const (
+	maxProcessed = 64 << 10 // bytes of a commit's message; what is beyond is in no list
+	maxMatches   = 1000     // of one preprocessor in one message; the others stay as they are
+	maxReplace   = 1000     // bytes of a text to put in
+)
+
 // Cliff is what a configuration of git-cliff says about release notes: which commits are in them, in which groups and order, and
 // with which scope. Templates, tags and texts are not read.
 type Cliff struct {
@@ -90,6 +97,9 @@ func ParseCliff(data []byte) (*Cliff, error) {
 		return nil, fault.Of(ErrCliff, "sort_commits: %s is not one of newest, oldest", shown(file.Git.Sort))
 	}
 	for i, p := range file.Git.Parsers {
+		if n := max(len(p.Group), len(p.Scope)); n > maxReplace {
+			return nil, fault.Of(ErrCliff, "git.commit_parsers[%d] has a group or scope of %d bytes, and at most %d are allowed", i, n, maxReplace)
+		}
 		if p.Field != "" && !slices.Contains(cliffFields(), p.Field) {
 			c.Unread = append(c.Unread, fmt.Sprintf("git.commit_parsers[%d] with the field %s", i, p.Field))
 		}
@@ -98,6 +108,9 @@ func ParseCliff(data []byte) (*Cliff, error) {
 		if p.Pattern.Regexp == nil || p.Replace == nil {
 			c.Unread = append(c.Unread, fmt.Sprintf("git.commit_preprocessors[%d], which has no text to replace with", i))
 			continue
+		}
+		if n := len(*p.Replace); n > maxReplace {
+			return nil, fault.Of(ErrCliff, "git.commit_preprocessors[%d].replace has %d bytes, and at most %d are allowed", i, n, maxReplace)
 		}
 		c.processed = append(c.processed, p)
 	}
@@ -132,9 +145,9 @@ func cliffFields() []string {
 
 // entry is a commit in release notes: its group, and what its line says of it. It is left out when it is not ok.
 func (c *Cliff) entry(commit Commit) (group string, con Conventional, ok bool) {
-	message := strings.TrimSpace(commit.Message)
+	message := short(strings.TrimSpace(commit.Message), maxProcessed)
 	for _, p := range c.processed {
-		message = p.Pattern.ReplaceAllString(message, *p.Replace)
+		message = p.process(message)
 	}
 	con, err := ParseCommit(message)
 	unconventional := err != nil || c.git.Conventional != nil && !*c.git.Conventional
@@ -161,6 +174,29 @@ func (c *Cliff) entry(commit Commit) (group string, con Conventional, ok bool) {
 		return group, shown, group != ""
 	}
 	return con.Type, shown, !c.git.FilterCommits && con.Type != ""
+}
+
+// process is a message with the replacements.
+func (p cliffProcessor) process(message string) string {
+	var out []byte
+	end := 0
+	for _, match := range p.Pattern.FindAllStringSubmatchIndex(message, maxMatches) {
+		out = append(out, message[end:match[0]]...)
+		out = p.Pattern.ExpandString(out, *p.Replace, message, match)
+		end = match[1]
+		if len(out) > maxProcessed {
+			break
+		}
+	}
+	return short(string(append(out, message[end:]...)), maxProcessed)
+}
+
+// short is the begin of a text, up to a number of bytes.
+func short(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
 }
 
 // match is the pattern of a parser that matches a commit, and in which text.
@@ -215,7 +251,7 @@ func expanded(text string, pattern *regexp.Regexp, in string) string {
 	if pattern == nil || text == "" {
 		return text
 	}
-	return string(pattern.ExpandString(nil, text, in, pattern.FindStringSubmatchIndex(in)))
+	return short(string(pattern.ExpandString(nil, text, in, pattern.FindStringSubmatchIndex(in))), maxReplace)
 }
 
 // heading is a group without the comments and tags by which configurations sort groups.

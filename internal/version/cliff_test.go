@@ -1,6 +1,7 @@
 package version_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -107,6 +108,25 @@ func TestConfigurationsOfGitCliffThatCannotBeUsed(t *testing.T) {
 		require.ErrorIs(t, err, version.ErrCliff)
 		assert.ErrorContains(t, err, want)
 	}
+}
+
+// Replacements that double a message, as often as there are places, end at a limit.
+func TestReplacementsAreLimited(t *testing.T) {
+	rule := `{pattern = "(?s).+", replace = "$0$0"},` + "\n" + `{pattern = "", replace = "` + strings.Repeat("x", 1000) + `"},` + "\n"
+	cliff, err := version.ParseCliff([]byte("[git]\ncommit_preprocessors = [\n" + strings.Repeat(rule, 20) + "]\n"))
+	require.NoError(t, err)
+	in := version.NotesInput{Version: version.Version{Major: 1}, Rules: version.Rules{Cliff: cliff}, Commits: []version.Commit{{Message: "feat: a"}}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	version.Notes(in)
+	runtime.ReadMemStats(&after)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20))
+
+	long := strings.Repeat("x", 1001)
+	_, err = version.ParseCliff([]byte(`[git]` + "\n" + `commit_preprocessors = [{pattern = "a", replace = "` + long + `"}]`))
+	require.ErrorContains(t, err, "git.commit_preprocessors[0].replace has 1001 bytes, and at most 1000 are allowed")
+	_, err = version.ParseCliff([]byte(`[git]` + "\n" + `commit_parsers = [{message = "a", group = "` + long + `"}]`))
+	require.ErrorContains(t, err, "git.commit_parsers[0] has a group or scope of 1001 bytes, and at most 1000 are allowed")
 }
 
 // Whatever a configuration and a message say, the notes are one entry, and foreign text stays text.
