@@ -91,7 +91,7 @@ func statements(p *pipeline.Pipeline) []string {
 	return all
 }
 
-// without are the texts of one list that the other has not.
+// beyond are the texts of one list that the other has not.
 func beyond(a, b []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(slices.DeleteFunc(slices.Clone(a), func(text string) bool { return slices.Contains(b, text) }))))
 }
