@@ -33,7 +33,7 @@ func (a Access) ReadToken(ctx context.Context) (string, error) {
 	return token, err
 }
 
-// Revoke ends a token of a GitHub App.
+// Revoke ends a token of a GitHub App. [ErrAuth] says that it has ended already.
 func (a Access) Revoke(ctx context.Context, token string) error {
 	api, err := a.api()
 	if err != nil {
@@ -55,7 +55,7 @@ func (a Access) Revoke(ctx context.Context, token string) error {
 	}
 	defer func() { _ = answer.Body.Close() }() // it is empty
 	if answer.StatusCode != http.StatusNoContent {
-		return &githubapp.StatusError{Status: answer.StatusCode}
+		return explain(&githubapp.StatusError{Status: answer.StatusCode})
 	}
 	return nil
 }

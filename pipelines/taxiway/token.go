@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -27,7 +28,7 @@ func tokenCommand() *cobra.Command {
 		Short: "Give the build of an image a short-lived token of a GitHub App",
 		Long: "Give the build of an image a short-lived token of a GitHub App, which may read the contents of one repository.\n" +
 			"The file that it writes has the build arguments of another file and the token as one more. With --image it ends\n" +
-			"the token, and fails if the image has it. The environment says which App: REPOSITORY (owner/name), APP_ID,\n" +
+			"the token, and fails if the image has it. If the build left no image or there is no token, it says so. The environment says which App: REPOSITORY (owner/name), APP_ID,\n" +
 			"APP_PRIVATE_KEY, and where needed APP_INSTALLATION_ID, API_URL and CA_CERT.",
 		Example: "  taxiway token --name GH_TOKEN --arguments build/args --file token/args\n" +
 			"  taxiway token --name GH_TOKEN --file token/args --image image/image.tar",
@@ -38,7 +39,7 @@ func tokenCommand() *cobra.Command {
 				AppInstallationID: os.Getenv("APP_INSTALLATION_ID"), CACert: os.Getenv("CA_CERT"),
 			}
 			if f.image != "" {
-				return f.end(cmd.Context(), access)
+				return f.end(cmd.Context(), access, cmd.ErrOrStderr())
 			}
 			return f.give(cmd.Context(), access)
 		},
@@ -76,14 +77,26 @@ func (f tokenFlags) give(ctx context.Context, access forge.Access) error {
 	return nil
 }
 
-// end looks for the token in the image and revokes it, whatever the image has.
-func (f tokenFlags) end(ctx context.Context, access forge.Access) error {
+// end looks for the token in the image and revokes it, whatever the image has. A build that was stopped may have left no image, or
+// have had no token.
+func (f tokenFlags) end(ctx context.Context, access forge.Access, say io.Writer) error {
 	token, err := f.given()
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err = fmt.Fprintf(say, "token: there is no file %s, so there is no token to revoke\n", f.file)
+		return err
+	}
 	if err != nil {
 		return err
 	}
 	found := f.search(token)
-	if err := access.Revoke(ctx, token); err != nil {
+	if errors.Is(found, fs.ErrNotExist) {
+		_, found = fmt.Fprintf(say, "token: there is no image %s to search\n", f.image)
+	}
+	err = access.Revoke(ctx, token)
+	if errors.Is(err, forge.ErrAuth) {
+		_, err = fmt.Fprintf(say, "token: the one that reads %s had ended already\n", access.Repository)
+	}
+	if err != nil {
 		return errors.Join(found, fmt.Errorf("token: revoke the one that reads %s: %w; it ends by itself within an hour", access.Repository, err))
 	}
 	return found

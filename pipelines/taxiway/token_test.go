@@ -79,6 +79,23 @@ func TestTokenOfABuild(t *testing.T) {
 		assert.Equal(t, http.StatusUnauthorized, answers(token), "it has ended all the same")
 	}
 
+	token = give()
+	require.NoError(t, os.Remove(filepath.Join(dir, "image.tar")))
+	out, err = shell(t, env, dir, end)
+	require.NoError(t, err, out)
+	assert.Equal(t, "token: there is no image image.tar to search\n", out)
+	assert.Equal(t, http.StatusUnauthorized, answers(token), "it has ended without an image")
+	out, err = shell(t, env, dir, "taxiway token --file none/with --image none/image.tar")
+	require.NoError(t, err, out)
+	assert.Equal(t, "token: there is no file none/with, so there is no token to revoke\n", out)
+
+	give()
+	hub.ExpireTokens()
+	write("image.tar", imageOf(t, "config.json", "{}"))
+	out, err = shell(t, env, dir, end)
+	require.NoError(t, err, out)
+	assert.Equal(t, "token: the one that reads acme/shop had ended already\n", out)
+
 	out, err = shell(t, env, dir, end+" --name OTHER")
 	require.Error(t, err)
 	assert.Contains(t, out, "token: with has no line OTHER=TOKEN")
