@@ -93,6 +93,8 @@ func TestAddressesOfGitHubInARelease(t *testing.T) {
 	require.Contains(t, string(good), before)
 	for api, want := range map[string][3]any{
 		"":                              {nil, nil, "https://github.com/acme-tools/weatherd"},
+		"https://api.github.com":        {nil, nil, "https://github.com/acme-tools/weatherd"},
+		"https://API.github.com/":       {nil, nil, "https://github.com/acme-tools/weatherd"},
 		"https://github.example/api/v3": {"https://github.example/api/v3", "https://github.example/api/uploads/", "https://github.example/acme-tools/weatherd"},
 		"https://api.acme.ghe.com":      {"https://api.acme.ghe.com", "https://uploads.acme.ghe.com/", "https://acme.ghe.com/acme-tools/weatherd"},
 	} {

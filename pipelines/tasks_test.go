@@ -419,10 +419,10 @@ func TestEdgesTask(t *testing.T) {
 	}
 	script := append([]string{}, renderedTasks(t)["edges.sh"].Run.Args...)
 	must("git", "init", "--quiet", "repo")
-	commit := func(file string) string {
+	commit := func(file string, message ...string) string {
 		must("bash", "-c", "mkdir -p repo/$(dirname "+file+") && date +%N >repo/"+file)
 		must("git", "-C", "repo", "add", "--all")
-		must("git", "-C", "repo", "commit", "--quiet", "--message", file)
+		must("git", "-C", "repo", "commit", "--quiet", "--message", file+strings.Join(message, ""))
 		return must("git", "-C", "repo", "rev-parse", "HEAD")
 	}
 	build := func(app string) { must("bash", "-c", "rm -rf "+app+"-src && cp -a repo "+app+"-src") }
@@ -444,6 +444,29 @@ func TestEdgesTask(t *testing.T) {
 	commit("apps/bank/x")
 	build("bank")
 	must("git", "-C", "repo", "checkout", "--quiet", flake)
+	must("bash", script...)
+
+	// The git resource makes no version of these, so that no image is built of them.
+	must("git", "-C", "repo", "checkout", "--quiet", "-")
+	commit("apps/shop/notes", " [ci skip]")
+	commit("apps/shop/notes", "\n\nAs [skip ci] says.")
+	must("bash", script...)
+	counted := commit("apps/shop/notes", " [CI SKIP]")
+	out, err = run("bash", script...)
+	require.Error(t, err)
+	assert.Contains(t, out, "shop-src: no edge image is built yet of commit "+counted[:7])
+
+	// Of a merged branch it makes one version, the merge.
+	must("git", "-C", "repo", "checkout", "--quiet", "-b", "side", "HEAD~1")
+	commit("apps/bank/y")
+	must("git", "-C", "repo", "checkout", "--quiet", "-b", "target", "HEAD~1")
+	must("git", "-C", "repo", "merge", "--quiet", "--no-ff", "--message", "merge", "side")
+	build("shop")
+	merge := must("git", "-C", "repo", "rev-parse", "HEAD")
+	out, err = run("bash", script...)
+	require.Error(t, err)
+	assert.Contains(t, out, "bank-src: no edge image is built yet of commit "+merge[:7])
+	build("bank")
 	must("bash", script...)
 }
 

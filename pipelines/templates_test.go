@@ -150,6 +150,23 @@ func TestOrderOfARelease(t *testing.T) {
 		stepNames(jobOf(t, rendered(t, "go-service", "release"), "build-rc")))
 }
 
+// The token of a build ends with it, whatever becomes of the build, and whether there is an image and a token or not.
+func TestTokenOfAReleaseEnds(t *testing.T) {
+	t.Parallel()
+	var with []pipeline.Step
+	walk(jobOf(t, rendered(t, "lana-bank", "release"), "release").Steps(), func(s pipeline.Step) {
+		if s.Kind == pipeline.KindDo && s.Do[0].Name() == "give-token" {
+			with = append(with, s)
+		}
+	})
+	require.Len(t, with, 1)
+	require.NotNil(t, with[0].Ensure)
+	assert.Equal(t, "end-token", with[0].Ensure.Name())
+	inputs := with[0].Ensure.Task.Config.Inputs
+	require.Len(t, inputs, 2)
+	assert.True(t, inputs[0].Optional && inputs[1].Optional)
+}
+
 // A candidate and a release go into the chart by the same template: the twins differ in who made the images and where they go.
 func TestTwinsOfTheChartBump(t *testing.T) {
 	t.Parallel()
@@ -229,6 +246,11 @@ func TestTemplatesRefuse(t *testing.T) {
 		{"go-service", "release", "\nbuild:\n  image:\n    repository: concourse/oci-build-task\n    tag: 0.11.1", "\nbuild:", "build.image is missing"},
 		{"go-service", "release", "- name: weatherd\n", "- name: weatherd\n  edge_required: true\n", "weatherd has edge_required, and no edge_paths"},
 		{"go-service", "release", "- name: weatherd\n", "- name: weatherd\n  release_token: GH_TOKEN\n", "weatherd has release_token, which is a token of a GitHub App: set github.app_id and github.app_private_key"},
+		{"lana-bank", "release", "release_token: GH_TOKEN", "release_token: GH-TOKEN", "must be: a name of letters, digits and underscores"},
+		{"lana-bank", "release", "release_token: GH_TOKEN", "release_token: 1TOKEN", "which does not begin with a digit"},
+		{"lana-bank", "release", "release_token: GH_TOKEN", "release_token: COMMITHASH", "lana-bank has release_token COMMITHASH, which is another build argument already"},
+		{"lana-bank", "release", "release_token: GH_TOKEN", "release_token: A\n  build_args: {A: b}", "lana-bank has release_token A, which is another build argument already"},
+		{"lana-bank", "release", "release_token: GH_TOKEN", "release_token: B\n  release_build_args: {B: c}", "lana-bank has release_token B, which is another build argument already"},
 		{"go-service", "release", "tag: 0.11.1", "tag: latest", "is not a pin"},
 		{"go-service", "release", "  repository: ghcr.io/acme-tools/weatherd", "  repository: ghcr.io/acme-tools/weatherd\n  binary: true", "weatherd needs the binary, and binary.into does not say"},
 		{"go-service", "release", "- name: weatherd\n", "- name: weatherd\n  repository: a\n- name: weatherd\n", "images: two are called weatherd"},
