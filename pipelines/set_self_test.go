@@ -54,7 +54,7 @@ func TestPipelinesSetThemselves(t *testing.T) {
 			assert.True(t, job.Plan[1].LoadVar.Reveal, "what render says of the values stays readable")
 			task := job.Plan[2].Task.Config
 			assert.Equal(t, "((.:values.types.tag))", task.ImageResource.Source.Field("tag").Data())
-			assert.Equal(t, "ghcr.io/taxiway-ci/taxiway", task.ImageResource.Source.Field("repository").Data())
+			assert.Equal(t, "((.:values.types.registry))/taxiway", task.ImageResource.Source.Field("repository").Data())
 			assert.Equal(t, "/opt/resource/taxiway render "+template+" --values pipeline-values/ci/x.values.yml --repository pipeline-values --set-self --output pipeline/pipeline.yml",
 				task.Run.Path+" "+strings.Join(task.Run.Args, " "))
 			set := job.Plan[3].SetPipeline
@@ -82,6 +82,62 @@ func TestValuesInARepositoryOfTheirOwn(t *testing.T) {
 	job := jobOf(t, p, "set-self")
 	assert.True(t, job.Plan[0].Get.Trigger && job.Plan[1].Get.Trigger)
 	assert.Contains(t, strings.Join(job.Plan[3].Task.Config.Run.Args, " "), "--values pipeline-values/shop.yml --repository cepler-configs")
+}
+
+// Concourse's git type knows no App: the same repository is named once more, with a key of its own, and stays one resource.
+func TestPipelinesWithAnAppSetThemselves(t *testing.T) {
+	t.Parallel()
+	good, err := os.ReadFile(exampleOf("two-environments", Deployments).Rendering().Values)
+	require.NoError(t, err)
+	const login = "  username: deploy-bot\n  password: ((deployments.token))\n"
+	require.Contains(t, string(good), login)
+	app := strings.Replace(string(good), login, "  app_id: ((app.id))\n  app_private_key: ((app.key))\n", 1)
+	render := func(setSelf string) (*pipeline.Pipeline, error) {
+		values := filepath.Join(t.TempDir(), valuesFile)
+		require.NoError(t, os.WriteFile(values, []byte(app+"set_self: {values: ci/x.yml"+setSelf+"}\n"), 0o600))
+		out, err := Rendering{Template: Deployments, Values: values, Repository: filepath.Join(examplesFolder, "two-environments")}.Render()
+		if err != nil {
+			return nil, err
+		}
+		require.Empty(t, pipeline.Lint(WantFile, out, OwnTypes()))
+		return pipeline.Parse(WantFile, out)
+	}
+	_, err = render("")
+	require.ErrorContains(t, err, "set_self.git is missing: set_self clones https://github.com/acme-shop/deployments.git with Concourse's own git type, which knows no GitHub App")
+	_, err = render(", git: {uri: git@github.com:acme-shop/pipelines.git, private_key: ((pipelines.key))}")
+	require.ErrorContains(t, err, "set_self.git is another repository than git: set_self clones https://github.com/acme-shop/deployments.git")
+
+	p, err := render(", git: {uri: git@github.com:acme-shop/deployments.git, private_key: ((deployments.key))}")
+	require.NoError(t, err)
+	assert.Equal(t, []any{"ci/x.yml", "cepler/cepler.yml"}, pathsOf(t, p, "pipeline-values"))
+	_, two := p.Resource("cepler-configs")
+	assert.False(t, two)
+	own, _ := p.Resource("pipeline-values")
+	assert.Equal(t, "((deployments.key))", own.Source.Field("private_key").Data())
+	assert.Contains(t, strings.Join(jobOf(t, p, "set-self").Plan[2].Task.Config.Run.Args, " "), "--repository pipeline-values")
+}
+
+// The webhook is that of the pipeline's own repository: others are looked at as without one, until the values say how often.
+func TestOtherRepositoriesThanThePipelinesOwnAreLookedAt(t *testing.T) {
+	t.Parallel()
+	const pipelines, charts = "git@github.com:acme-volcano/pipelines.git", "https://github.com/acme-volcano/charts"
+	for _, c := range []struct{ every, uri, values, deployments string }{
+		{"", pipelines, "1m", "1m"},
+		{"", charts, "never", "1m"},
+		{", every: never", pipelines, "never", "never"},
+	} {
+		p := renderedWith(t, exampleOf("multi-cloud", "charts"), "check: {webhook_token: ((hook))"+c.every+"}\nset_self: {values: x.yml, git: {uri: \""+c.uri+"\"}}\n")
+		for name, want := range map[string]string{"ledger-chart": "never", "pipeline-values": c.values, "deployments": c.deployments} {
+			r, ok := p.Resource(name)
+			require.True(t, ok, name)
+			assert.Equal(t, [2]string{want, "((hook))"}, [2]string{r.CheckEvery, r.WebhookToken}, "%s %s", name, c.uri)
+		}
+	}
+	p := renderedWith(t, exampleOf("two-environments", Deployments), "check: {webhook_token: ((hook))}\nset_self: {values: x.yml, git: {uri: \""+pipelines+"\"}}\n")
+	for name, want := range map[string]string{"pipeline-values": "1m", "cepler-configs": "never"} {
+		r, _ := p.Resource(name)
+		assert.Equal(t, want, r.CheckEvery, name)
+	}
 }
 
 // What GitHub is called by: its pages, its API and where it takes files have addresses of their own on each kind of server.
