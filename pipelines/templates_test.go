@@ -98,6 +98,10 @@ func TestSeveralCharts(t *testing.T) {
 		res, ok := p.Resource(name + "-chart")
 		require.True(t, ok)
 		assert.Equal(t, []any{"charts/" + name, "ci/testflight/" + name, "charts/common"}, res.Source.Field("paths").Data())
+		// one change starts both bumps: a file that both wrote would have moved under the second
+		plan := jobOf(t, p, "bump-"+name+"-in-deployments").Plan
+		files := plan[len(plan)-1].Put.Params.Field("extra_files").Data()
+		assert.Equal(t, []any{map[string]any{"from": "generated/version.txt", "to": "docs/" + name + "-version.txt", "replace": false}}, files)
 	}
 }
 
