@@ -312,33 +312,6 @@ func TestFlightKeepsTerraformsState(t *testing.T) {
 	}
 }
 
-// A configuration that installs the chart finds it beside itself, and one that fails shows what went wrong.
-func TestFlightOfTerraformsOwnRelease(t *testing.T) {
-	t.Parallel()
-	terraforms(t, func(t *testing.T, program string) {
-		t.Helper()
-		const installs = `output "chart" { value = file("${path.module}/chart/Chart.yaml") }
-output "left" { value = fileexists("${path.module}/chart/left") }
-variable "testflight_namespace" {}
-resource "terraform_data" "release" {
-  provisioner "local-exec" { command = "test ! -e chart/broken" }
-}
-`
-		files := map[string]string{".git/short_ref": "e348f09", "ci/main.tf": installs, "ci/chart/left": "of an old flight", "charts/bank/Chart.yaml": "name: bank"}
-		env := []string{"HOME=" + t.TempDir(), "CHECKPOINT_DISABLE=1", "RELEASE=bank", "KUBECONFIG_TEXT=x: y", "PROGRAM=" + program, "VERB=apply", "DIRECTORY=ci", "CHART=charts/bank"}
-		kubectl := map[string]string{"cp": `mkdir -p ../state && exec /bin/cp "$@"`, "kubectl": `echo "kubectl $*"`}
-		_, out, err := runTask(t, "apply with the chart", kubectl, files, env...)
-		require.NoError(t, err, out)
-		assert.Contains(t, out, `chart = "name: bank"`)
-		assert.Contains(t, out, `left = false`)
-		assert.NotContains(t, out, "kubectl")
-		files["charts/bank/broken"] = ""
-		_, out, err = runTask(t, "apply with the chart", kubectl, files, env...)
-		require.Error(t, err)
-		assert.Contains(t, out, "kubectl --namespace bank-testflight-e348f09 --request-timeout 10s get pods --output wide")
-	})
-}
-
 // What the command builds is watched, and knows the version where there is one.
 func TestCachedTask(t *testing.T) {
 	t.Parallel()

@@ -1,3 +1,5 @@
+//go:build unix
+
 package resources_test
 
 import (

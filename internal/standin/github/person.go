@@ -37,7 +37,12 @@ type Release struct {
 }
 
 // Status is what was said about a commit.
-type Status struct{ Context, State, Description, URL string }
+type Status struct {
+	Context     string `json:"context"`
+	State       string `json:"state"`
+	Description string `json:"description"`
+	URL         string `json:"url"`
+}
 
 // do works with one pull request under the lock, after a look at what was pushed.
 func (r *Repository) do(number int, act func(p *pull) error) error {
