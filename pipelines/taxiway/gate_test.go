@@ -111,7 +111,7 @@ func (g *gated) file() string {
 	g.t.Helper()
 	text, err := g.remote.Show("cepler-gates", "bank.yml")
 	require.NoError(g.t, err)
-	return text
+	return strings.ReplaceAll(text, `"`, "") // a hash that begins as a number does, such as 0b1, is written in quotes
 }
 
 // record records what an environment has pending, or the version with a number again.

@@ -84,7 +84,7 @@ func TestAppTokenIsRefreshed(t *testing.T) {
 	var tokens atomic.Int32
 	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet { // the installation
-			fmt.Fprint(rw, `{"id": 1}`)
+			fmt.Fprint(rw, `{"id": 1, "permissions": {"contents": "write"}}`)
 			return
 		}
 		token := fmt.Sprintf("ghs_token%d", tokens.Add(1))
