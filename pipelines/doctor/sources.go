@@ -321,31 +321,42 @@ func (d *doctor) bumped(ctx context.Context, r *repository, src chartbump.Source
 	}
 	for _, p := range slices.Sorted(maps.Keys(wanted)) {
 		if _, err := document.Scalar(p); err != nil {
-			d.find(Finding{
+			f := Finding{
 				Rule: "value-path-missing", Level: Error, Place: r.at(src.Branch, values), Asked: asked, Text: fmt.Sprintf("has no place for %s: %v", wanted[p], err),
-				Command: r.addValue(values, p),
-				Advice:  "or correct the path in the values of the release pipeline, and render again",
-			})
+				Advice: "add it, with an empty text as its value, or correct the path in the values of the release pipeline, and render again",
+			}
+			f.Command, data = r.addValue(values, p, data)
+			d.find(f)
 		}
 	}
 	return nil
 }
 
-// addValue is a command that adds an empty value at the end of a file; "" if the path is not that simple.
-func (r *repository) addValue(name, at string) string {
+// addValue is a command that adds an empty value at the end of a file, and what the file has then. It is "" where that would not
+// put the value at its path, as where the key above it is there already.
+func (r *repository) addValue(name, at string, data []byte) (do string, then []byte) {
 	steps := strings.Split(at, ".")
 	if strings.ContainsAny(at, "[]\"' :#") {
-		return ""
+		return "", data
 	}
+	lines := make([]string, 0, len(steps))
 	words := make([]string, 0, len(steps))
 	for i, step := range steps {
 		line := strings.Repeat("  ", i) + step + ":"
 		if i == len(steps)-1 {
 			line += ` ""`
 		}
-		words = append(words, Quote(line))
+		lines, words = append(lines, line+"\n"), append(words, Quote(line))
 	}
-	return "printf '%s\\n' " + strings.Join(words, " ") + " >>" + Quote(r.file(name)) + " && " + r.commit("chore: a place for "+at, name)
+	then = append(slices.Clone(data), strings.Join(lines, "")...)
+	document, err := yamledit.Parse(then, yamledit.Options{})
+	if err != nil {
+		return "", data
+	}
+	if _, err := document.Scalar(at); err != nil {
+		return "", data
+	}
+	return "printf '%s\\n' " + strings.Join(words, " ") + " >>" + Quote(r.file(name)) + " && " + r.commit("chore: a place for "+at, name), then
 }
 
 // proposals looks at what a resource needs that changes files by pull requests.

@@ -219,30 +219,31 @@ func brokenWorlds() map[string]broken {
 		"the branch of the gates": {rule: "gates-branch-missing", damage: func(w *ward) {
 			w.sh("git -C deployments.git branch --quiet -D cepler-gates && git -C deployments fetch --quiet --prune")
 		}, text: "cepler-gates"},
-		"the gates file":               {rule: "gates-file-missing", damage: func(w *ward) { w.gates("git mv gates.yml other.yml") }},
-		"a gate":                       {rule: "gate-missing", damage: func(w *ward) { w.gates("echo 'staging: HEAD' >gates.yml") }, text: "no gate for production"},
-		"a gates file that is broken":  {rule: "gates-file-invalid", damage: func(w *ward) { w.gates("echo 'production: {soak' >gates.yml") }, byHand: true},
-		"a gate of nothing":            {rule: "gate-of-no-environment", level: doctor.Warning, damage: func(w *ward) { w.gates("echo 'prodution: HEAD' >>gates.yml") }, byHand: true, text: "prodution"},
-		"a gate at no commit":          {rule: "gate-invalid", damage: func(w *ward) { w.gates("printf 'staging: HEAD\\nproduction: 1234567890\\n' >gates.yml") }},
-		"the cepler config":            {rule: "config-missing", damage: drop("deployments/cepler/shop.yml"), more: []string{"pattern-matches-nothing", "not-delivered"}},
-		"a config that is broken":      {rule: "config-invalid", damage: replace("deployments/cepler/shop.yml", "passed:", "pased:"), byHand: true, text: "passed"},
-		"an environment":               {rule: "environment-missing", damage: replace("deployments/cepler/shop.yml", "  production:", "  live:"), byHand: true, text: "production"},
-		"files of a pattern":           {rule: "pattern-matches-nothing", level: doctor.Warning, damage: replace("deployments/cepler/shop.yml", "- environments/staging/*", "- environments/staging/*\n    - envs/**"), byHand: true, text: "envs/**"},
-		"what an environment gets":     {rule: "not-delivered", damage: replace("deployments/cepler/shop.yml", "- vendor/shop/**", "- vendor/shop/chart/values.yaml"), byHand: true, text: "no pattern of environment staging"},
-		"the values of an environment": {rule: "deployed-values-missing", damage: drop("deployments/environments/production/values.yml")},
-		"the chart that is deployed":   {rule: "deployed-chart-missing", damage: drop("deployments/vendor/shop/chart"), byHand: true},
-		"vendir.yml":                   {rule: "vendir-missing", damage: drop("deployments/vendir.yml")},
-		"an entry of vendir.yml":       {rule: "vendir-content-missing", damage: replace("deployments/vendir.yml", "vendor/shop", "vendor/other")},
-		"a copy of something else":     {rule: "vendir-other-repository", damage: replace("deployments/vendir.yml", "acme-books/charts", "acme-books/other"), text: "acme-books/other"},
-		"a broken vendir.yml":          {rule: "vendir-invalid", damage: replace("deployments/vendir.yml", "includePaths", "inclddePaths"), byHand: true},
-		"the chart":                    {rule: "chart-missing", damage: drop("charts/charts/shop/Chart.yaml")},
-		"the values of the chart":      {rule: "chart-values-missing", damage: drop("charts/charts/shop/values.yaml")},
-		"broken values of the chart":   {rule: "chart-values-invalid", damage: replace("charts/charts/shop/values.yaml", "image:", "image: {"), byHand: true},
-		"the place of a digest":        {rule: "value-path-missing", damage: replace("charts/charts/shop/values.yaml", "image:", "server:"), text: "image.digest"},
-		"the test flight":              {rule: "flight-missing", damage: drop("charts/ci/testflight/shop/main.tf"), more: []string{"flight-variable-missing"}},
-		"its namespace":                {rule: "flight-variable-missing", level: doctor.Warning, damage: replace("charts/ci/testflight/shop/main.tf", "testflight_namespace", "space")},
-		"its values":                   {rule: "flight-values-missing", damage: drop("charts/ci/testflight/shop/values.yml")},
-		"its smoke test":               {rule: "script-missing", damage: drop("charts/ci/testflight/shop/smoketest.sh")},
+		"the gates file":                    {rule: "gates-file-missing", damage: func(w *ward) { w.gates("git mv gates.yml other.yml") }},
+		"a gate":                            {rule: "gate-missing", damage: func(w *ward) { w.gates("echo 'staging: HEAD' >gates.yml") }, text: "no gate for production"},
+		"a gates file that is broken":       {rule: "gates-file-invalid", damage: func(w *ward) { w.gates("echo 'production: {soak' >gates.yml") }, byHand: true},
+		"a gate of nothing":                 {rule: "gate-of-no-environment", level: doctor.Warning, damage: func(w *ward) { w.gates("echo 'prodution: HEAD' >>gates.yml") }, byHand: true, text: "prodution"},
+		"a gate at no commit":               {rule: "gate-invalid", damage: func(w *ward) { w.gates("printf 'staging: HEAD\\nproduction: 1234567890\\n' >gates.yml") }},
+		"the cepler config":                 {rule: "config-missing", damage: drop("deployments/cepler/shop.yml"), more: []string{"pattern-matches-nothing", "not-delivered"}},
+		"a config that is broken":           {rule: "config-invalid", damage: replace("deployments/cepler/shop.yml", "passed:", "pased:"), byHand: true, text: "passed"},
+		"an environment":                    {rule: "environment-missing", damage: replace("deployments/cepler/shop.yml", "  production:", "  live:"), byHand: true, text: "production"},
+		"files of a pattern":                {rule: "pattern-matches-nothing", level: doctor.Warning, damage: replace("deployments/cepler/shop.yml", "- environments/staging/*", "- environments/staging/*\n    - envs/**"), byHand: true, text: "envs/**"},
+		"what an environment gets":          {rule: "not-delivered", damage: replace("deployments/cepler/shop.yml", "- vendor/shop/**", "- vendor/shop/chart/values.yaml"), byHand: true, text: "no pattern of environment staging"},
+		"the values of an environment":      {rule: "deployed-values-missing", damage: drop("deployments/environments/production/values.yml")},
+		"the chart that is deployed":        {rule: "deployed-chart-missing", damage: drop("deployments/vendor/shop/chart"), byHand: true},
+		"vendir.yml":                        {rule: "vendir-missing", damage: drop("deployments/vendir.yml")},
+		"an entry of vendir.yml":            {rule: "vendir-content-missing", damage: replace("deployments/vendir.yml", "vendor/shop", "vendor/other")},
+		"a copy of something else":          {rule: "vendir-other-repository", damage: replace("deployments/vendir.yml", "acme-books/charts", "acme-books/other"), text: "acme-books/other"},
+		"a broken vendir.yml":               {rule: "vendir-invalid", damage: replace("deployments/vendir.yml", "includePaths", "inclddePaths"), byHand: true},
+		"the chart":                         {rule: "chart-missing", damage: drop("charts/charts/shop/Chart.yaml")},
+		"the values of the chart":           {rule: "chart-values-missing", damage: drop("charts/charts/shop/values.yaml")},
+		"broken values of the chart":        {rule: "chart-values-invalid", damage: replace("charts/charts/shop/values.yaml", "image:", "image: {"), byHand: true},
+		"the place of a digest":             {rule: "value-path-missing", damage: replace("charts/charts/shop/values.yaml", "image:", "server:"), text: "image.digest"},
+		"a place below a key that is there": {rule: "value-path-missing", damage: replace("charts/charts/shop/values.yaml", "digest:", "diggest:"), byHand: true, text: "image.digest"},
+		"the test flight":                   {rule: "flight-missing", damage: drop("charts/ci/testflight/shop/main.tf"), more: []string{"flight-variable-missing"}},
+		"its namespace":                     {rule: "flight-variable-missing", level: doctor.Warning, damage: replace("charts/ci/testflight/shop/main.tf", "testflight_namespace", "space")},
+		"its values":                        {rule: "flight-values-missing", damage: drop("charts/ci/testflight/shop/values.yml")},
+		"its smoke test":                    {rule: "script-missing", damage: drop("charts/ci/testflight/shop/smoketest.sh")},
 		"a watched path": {rule: "watched-path-missing", level: doctor.Warning, damage: func(w *ward) {
 			w.pipeline("charts", "    - ci/testflight/shop\n", "    - ci/testflight/shop\n    - charts/common\n")
 		}, byHand: true, text: "watched"},
@@ -339,6 +340,9 @@ func TestDoctorOnBrokenWorlds(t *testing.T) {
 			}
 			assert.Contains(t, found[0].Place+" "+found[0].Text, b.text)
 			if b.byHand {
+				for _, f := range found {
+					assert.NotContains(t, f.Command, ">>", "what it writes does not mend it")
+				}
 				return
 			}
 			for _, f := range found {
