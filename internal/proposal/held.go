@@ -39,9 +39,9 @@ func (h Held) Rest(ctx context.Context, base git.Hash, edits map[string]git.Edit
 		}
 		now, free, err := h.entry(ctx, base, name)
 		switch {
-		case err != nil || same(now, is):
+		case err != nil || Same(now, is):
 			return err
-		case !same(now, was) || !free:
+		case !Same(now, was) || !free:
 			outdated = append(outdated, name)
 			return nil
 		}
@@ -103,29 +103,49 @@ func (h Held) add(ctx context.Context, edits map[string]git.Edit, files map[stri
 	return nil
 }
 
+// Changed is what the branch has at a path, nil for nothing, and whether the branch has changed it.
+func (h Held) Changed(ctx context.Context, name string) (is *git.Entry, changed bool, err error) {
+	was, err := EntryAt(ctx, h.store, h.Before, name)
+	if err != nil {
+		return nil, false, err
+	}
+	is, err = EntryAt(ctx, h.store, h.After, name)
+	return is, !Same(was, is), err
+}
+
+// EntryAt is what a tree has at a path, nil for nothing.
+func EntryAt(ctx context.Context, store *git.Store, tree git.Hash, name string) (*git.Entry, error) {
+	found, err := store.Lookup(ctx, tree, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // documented
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &found, nil
+}
+
 // entry is what a tree has at a path, nil for nothing. free reports that no file is in the place of one
 // of the path's folders.
 func (h Held) entry(ctx context.Context, tree git.Hash, name string) (e *git.Entry, free bool, err error) {
-	found, err := h.store.Lookup(ctx, tree, name)
-	if err == nil {
-		return &found, true, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, false, err
+	e, err = EntryAt(ctx, h.store, tree, name)
+	if e != nil || err != nil {
+		return e, true, err
 	}
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		found, err := h.store.Lookup(ctx, tree, dir)
-		if err == nil {
-			return nil, found.Mode == filemode.Dir, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
+		found, err := EntryAt(ctx, h.store, tree, dir)
+		if err != nil {
 			return nil, false, err
+		}
+		if found != nil {
+			return nil, found.Mode == filemode.Dir, nil
 		}
 	}
 	return nil, true, nil
 }
 
-func same(a, b *git.Entry) bool {
+// Same reports whether two entries are the same file.
+func Same(a, b *git.Entry) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
@@ -177,7 +197,7 @@ func sameEffect(ctx context.Context, store *git.Store, a, b Held) (bool, error) 
 		if !ok {
 			return false, nil
 		}
-		if same(x.is, y.is) {
+		if Same(x.is, y.is) {
 			continue
 		}
 		if ok, err := sameLines(ctx, store, x, y); err != nil || !ok {

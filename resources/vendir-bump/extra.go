@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
@@ -63,11 +61,11 @@ func (b *bumper) closeExtra() {
 // another copy: that is so when other copies have moved there and this one has not.
 func (b *bumper) addExtra(ctx context.Context, on *git.Commit, held proposal.Held, others bool, edits map[string]git.Edit) error {
 	if others {
-		own, err := b.moved(ctx, held, b.last.Dir)
+		_, own, err := held.Changed(ctx, b.last.Dir)
 		if err != nil {
 			return err
 		}
-		others = own == nil
+		others = !own
 	}
 	extra := maps.Clone(b.extra)
 	if err := b.params.ExtraFiles.Replace(ctx, b.store, on.Tree, extra); err != nil {
@@ -83,11 +81,11 @@ func (b *bumper) addExtra(ctx context.Context, on *git.Commit, held proposal.Hel
 		if !others {
 			continue
 		}
-		theirs, err := b.moved(ctx, held, name)
+		theirs, changed, err := held.Changed(ctx, name)
 		if err != nil {
 			return err
 		}
-		if theirs != nil && !theirs.is(edit) {
+		if changed && !has(theirs, edit) {
 			return fmt.Errorf("params.extra_files: %s: %w", name, errHeld)
 		}
 	}
@@ -102,51 +100,24 @@ func (b *bumper) current(ctx context.Context, on *git.Commit, name string, edit 
 	if b.made == nil {
 		return nil
 	}
-	now, err := entryAt(ctx, b.store, on.Tree, name)
+	now, err := proposal.EntryAt(ctx, b.store, on.Tree, name)
 	if err != nil {
 		return err
 	}
-	then, err := entryAt(ctx, b.made.clone.Store, b.made.head.Tree, name)
+	then, err := proposal.EntryAt(ctx, b.made.clone.Store, b.made.head.Tree, name)
 	if err != nil {
 		return err
 	}
-	if now == then || now.is(edit) {
+	if proposal.Same(now, then) || has(now, edit) {
 		return nil
 	}
 	return errMoved
 }
 
-// moved is what the bot's branch has at a path, if it has changed it; else nil.
-func (b *bumper) moved(ctx context.Context, held proposal.Held, name string) (*entry, error) {
-	was, err := entryAt(ctx, b.store, held.Before, name)
-	if err != nil {
-		return nil, err
+// has reports whether an edit of an entry, which is nil for nothing, would change nothing.
+func has(e *git.Entry, edit git.Edit) bool {
+	if e == nil || edit.Delete {
+		return e == nil && edit.Delete
 	}
-	is, err := entryAt(ctx, b.store, held.After, name)
-	if err != nil || was == is {
-		return nil, err
-	}
-	return &is, nil
-}
-
-// entry is what a tree has at a path; zero for nothing.
-type entry struct {
-	hash git.Hash
-	mode filemode.FileMode
-}
-
-func entryAt(ctx context.Context, store *git.Store, tree git.Hash, name string) (entry, error) {
-	e, err := store.Lookup(ctx, tree, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return entry{}, nil
-	}
-	return entry{hash: e.Hash, mode: e.Mode}, err
-}
-
-// is reports whether an edit would change nothing.
-func (e entry) is(edit git.Edit) bool {
-	if edit.Delete {
-		return e == entry{}
-	}
-	return e == entry{hash: plumbing.ComputeHash(plumbing.BlobObject, edit.Content), mode: edit.Mode}
+	return e.Mode == edit.Mode && e.Hash == plumbing.ComputeHash(plumbing.BlobObject, edit.Content)
 }
