@@ -55,7 +55,7 @@ func mayImport() map[string][]string {
 		"internal/git/cache":     {},
 		"internal/git/pack":      {"internal/guard", "internal/git/cache", "internal/git/object"},
 		"internal/git/wire":      {"internal/git/object"},
-		"internal/git/transport": {"internal/guard", "internal/git/object", "internal/git/wire", "internal/githubapp", "internal/httpclient", "internal/retry"},
+		"internal/git/transport": {"internal/guard", "internal/git/object", "internal/git/wire", "internal/githubapp", "internal/httpclient", "internal/retry", "internal/secret"},
 		"internal/git/local":     {"internal/fault", "internal/git/object", "internal/git/pack"},
 		"internal/git/workdir":   {"internal/guard", "internal/git/object", "internal/git/pack"},
 		"internal/git/threeway":  {},
@@ -63,7 +63,7 @@ func mayImport() map[string][]string {
 		"internal/git/merge":     {"internal/git/history", "internal/git/object", "internal/git/pack", "internal/git/threeway"},
 		"internal/git":           {"internal/git/cache", "internal/git/history", "internal/git/local", "internal/git/merge", "internal/git/object", "internal/git/pack", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
 
-		"internal/git/signing":           {"internal/git", "internal/git/transport"},                                                                           // signed commits and tags
+		"internal/git/signing":           {"internal/git", "internal/git/transport", "internal/secret"},                                                        // signed commits and tags
 		"internal/memo":                  {"internal/git"},                                                                                                     // what a check leaves for the next one
 		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                                                           // an app's tokens, for git and the forge
 		"internal/forge":                 {"internal/fault", "internal/githubapp", "internal/httpclient", "internal/retry"},                                    // GitHub's API

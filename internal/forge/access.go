@@ -133,6 +133,16 @@ func (a Access) httpClient() (*http.Client, error) {
 	return httpclient.New(httpclient.TLS{CACert: a.CACert, SkipVerification: a.SkipSSLVerification})
 }
 
+// reach is where the API is, and what speaks to it.
+func (a Access) reach() (*url.URL, *http.Client, error) {
+	api, err := a.api()
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := a.httpClient()
+	return api, client, err
+}
+
 // app is the GitHub App, whose tokens have these permissions.
 func (a Access) app(api *url.URL, client *http.Client, permissions map[string]string) (*githubapp.App, error) {
 	owner, name, err := a.ownerAndName()
@@ -175,11 +185,7 @@ func (a Access) Open(o Options) (*Forge, error) {
 }
 
 func (a Access) open(o Options) (*Forge, error) {
-	api, err := a.api()
-	if err != nil {
-		return nil, err
-	}
-	client, err := a.httpClient()
+	api, client, err := a.reach()
 	if err != nil {
 		return nil, err
 	}

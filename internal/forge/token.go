@@ -17,11 +17,7 @@ func (a Access) ReadToken(ctx context.Context) (string, error) {
 	if a.AppID == "" {
 		return "", errors.New("app_id: is required: only a GitHub App has tokens that end by themselves")
 	}
-	api, err := a.api()
-	if err != nil {
-		return "", err
-	}
-	client, err := a.httpClient()
+	api, client, err := a.reach()
 	if err != nil {
 		return "", err
 	}
@@ -35,11 +31,7 @@ func (a Access) ReadToken(ctx context.Context) (string, error) {
 
 // Revoke ends a token of a GitHub App. [ErrAuth] says that it has ended already.
 func (a Access) Revoke(ctx context.Context, token string) error {
-	api, err := a.api()
-	if err != nil {
-		return err
-	}
-	client, err := a.httpClient()
+	api, client, err := a.reach()
 	if err != nil {
 		return err
 	}

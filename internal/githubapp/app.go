@@ -107,11 +107,7 @@ func ParseAPI(text string) (*url.URL, error) {
 }
 
 func parseKey(text string) (*rsa.PrivateKey, error) {
-	var clean strings.Builder
-	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
-		clean.WriteString(strings.TrimSpace(line) + "\n")
-	}
-	block, _ := pem.Decode([]byte(clean.String()))
+	block, _ := pem.Decode([]byte(secret.Unindent(text)))
 	if block == nil {
 		return nil, errors.New("app_private_key: it is not a key in PEM form; it must have the lines -----BEGIN RSA PRIVATE KEY----- and -----END RSA PRIVATE KEY-----, each on its own line")
 	}

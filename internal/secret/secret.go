@@ -5,7 +5,10 @@
 // afterwards has it masked.
 package secret
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 type key struct{}
 
@@ -21,4 +24,14 @@ func Register(ctx context.Context, secrets ...string) {
 	if hide, ok := ctx.Value(key{}).(func(...string)); ok {
 		hide(secrets...)
 	}
+}
+
+// Unindent returns the text of a key as people paste it, which may be indented, with Windows line ends or without the last
+// line end, as it was.
+func Unindent(text string) string {
+	var clean strings.Builder
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+		clean.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	return clean.String()
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/git/transport"
+	"github.com/taxiway-ci/taxiway/internal/secret"
 )
 
 // Open is git.Open for what commits: signing_key, where there is one, signs.
@@ -25,6 +26,14 @@ func Open(a git.Access, o git.Options) (*git.Remote, error) {
 	}
 	o.Sign = key
 	return git.Open(a, o)
+}
+
+// Validate is Access.Validate for what commits.
+func Validate(a git.Access) error {
+	if err := a.Validate(); err != nil {
+		return err
+	}
+	return Check(a)
 }
 
 // Check reports what is wrong with the signing_key of a source, such as a passphrase that does not fit, a key that has
@@ -39,7 +48,7 @@ func keyOf(a git.Access) (git.Sign, error) {
 	if a.SigningKey == "" {
 		return nil, nil //nolint:nilnil // nothing signs
 	}
-	text := transport.Unindent(a.SigningKey)
+	text := secret.Unindent(a.SigningKey)
 	if !strings.HasPrefix(text, "-----BEGIN PGP ") {
 		return sshKey(text, a.SigningKeyPassphrase)
 	}

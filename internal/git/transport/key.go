@@ -7,22 +7,14 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
-)
 
-// Unindent returns the text of a key as people paste it, which may be indented, with Windows line ends or without the last
-// line end, as it was.
-func Unindent(text string) string {
-	var clean strings.Builder
-	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
-		clean.WriteString(strings.TrimSpace(line) + "\n")
-	}
-	return clean.String()
-}
+	"github.com/taxiway-ci/taxiway/internal/secret"
+)
 
 // ParseKey reads the private SSH key that a source has under name, and its passphrase under name_passphrase. Errors name
 // the key.
 func ParseKey(name, text, passphrase string) (ssh.Signer, error) {
-	text = Unindent(text)
+	text = secret.Unindent(text)
 	block, _ := pem.Decode([]byte(text))
 	switch {
 	case strings.HasPrefix(text, "ssh-") || strings.HasPrefix(text, "ecdsa-"):
