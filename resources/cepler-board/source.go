@@ -28,10 +28,7 @@ type Source struct {
 
 // Validate reports the first key that can't be right.
 func (s Source) Validate() error {
-	if err := s.Access.Validate(); err != nil {
-		return err
-	}
-	if err := signing.Check(s.Access); err != nil {
+	if err := signing.Validate(s.Access); err != nil {
 		return err
 	}
 	for key, branch := range map[string]string{"board_branch": s.boardBranch(), "gates_branch": s.GatesBranch} {

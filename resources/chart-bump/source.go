@@ -75,10 +75,7 @@ type Registry struct {
 
 // Validate names the first key that can't be right.
 func (s Source) Validate() error {
-	if err := s.Access.Validate(); err != nil {
-		return err
-	}
-	if err := signing.Check(s.Access); err != nil {
+	if err := signing.Validate(s.Access); err != nil {
 		return err
 	}
 	if err := artifact.InRepository(s.Chart); err != nil && s.chart() != "." {

@@ -52,10 +52,7 @@ type Source struct {
 
 // Validate reports the first key that can't be right, without using the network.
 func (s Source) Validate() error {
-	if err := s.Access.Validate(); err != nil {
-		return err
-	}
-	if err := signing.Check(s.Access); err != nil {
+	if err := signing.Validate(s.Access); err != nil {
 		return err
 	}
 	if err := s.GitHub.Validate(); err != nil {

@@ -46,10 +46,7 @@ type Source struct {
 
 // Validate reports the first key that can't be right, without using the network.
 func (s Source) Validate() error {
-	if err := s.access().Validate(); err != nil {
-		return err
-	}
-	if err := signing.Check(s.access()); err != nil {
+	if err := signing.Validate(s.access()); err != nil {
 		return err
 	}
 	for key, p := range map[string]string{"file": s.File, "cog_toml": s.CogTOML, "cliff_toml": s.CliffTOML} {

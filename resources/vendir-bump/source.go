@@ -31,10 +31,7 @@ type Source struct {
 
 // Validate reports the first key that can't be right.
 func (s Source) Validate() error {
-	if err := s.Access.Validate(); err != nil {
-		return err
-	}
-	if err := signing.Check(s.Access); err != nil {
+	if err := signing.Validate(s.Access); err != nil {
 		return err
 	}
 	if err := s.target().Validate(); err != nil {
