@@ -27,7 +27,7 @@ func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
 		status, text = c.readStatus, c.read
 	}
 	if strings.Contains(r.URL.Path, "/tags/") && strings.HasPrefix(text, "[") {
-		status = http.StatusNotFound // a list is no release
+		status = http.StatusNotFound // a list is not a release
 	}
 	header := http.Header{"Content-Type": {"application/json"}}
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(text)), Request: r}, nil

@@ -239,7 +239,7 @@ func TestTokenHasTheScopeThatIsUsed(t *testing.T) {
 	}
 }
 
-// GitHub gives a token with everything to who names no permission, so that nobody is asked for one.
+// A request that names no permission gets a token with all of them from GitHub, so no such request is sent.
 func TestInstallationWithoutAnyOfThePermissions(t *testing.T) {
 	for _, grants := range []string{`{"administration": "write"}`, `{}`} {
 		h := newHub(t)

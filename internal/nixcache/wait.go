@@ -199,7 +199,7 @@ type search struct {
 	exists   bool // the cache itself has been seen
 	oneByOne bool // the server has no bulk look-up
 
-	acquainted bool // a path's file has been asked for
+	acquainted bool // a narinfo file was requested before
 
 	mu      sync.Mutex // guards the entries during a look
 	entries []*entry

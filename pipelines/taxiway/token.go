@@ -28,7 +28,8 @@ func tokenCommand() *cobra.Command {
 		Short: "Give the build of an image a short-lived token of a GitHub App",
 		Long: "Give the build of an image a short-lived token of a GitHub App, which may read the contents of one repository.\n" +
 			"The file that it writes has the build arguments of another file and the token as one more. With --image it ends\n" +
-			"the token, and fails if the image has it. If the build left no image or there is no token, it says so. The environment says which App: REPOSITORY (owner/name), APP_ID,\n" +
+			"the token, and fails if the image has it. If the build left no image or there is no token, it says so.\n" +
+			"The environment says which App: REPOSITORY (owner/name), APP_ID,\n" +
 			"APP_PRIVATE_KEY, and where needed APP_INSTALLATION_ID, API_URL and CA_CERT.",
 		Example: "  taxiway token --name GH_TOKEN --arguments build/args --file token/args\n" +
 			"  taxiway token --name GH_TOKEN --file token/args --image image/image.tar",

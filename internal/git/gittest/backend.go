@@ -58,7 +58,7 @@ func (s *Server) service(r *http.Request, out io.Writer, dir, service, protocol 
 }
 
 // advertise writes the refs, or the capabilities of protocol version 2. Those depend on git and the repository's configuration
-// alone, so git is asked for them once.
+// alone, so git runs once for them.
 func (s *Server) advertise(w http.ResponseWriter, r *http.Request, dir, service, protocol string) {
 	if strings.Contains(protocol, "version=2") && service == UploadPack {
 		config, _ := os.ReadFile(filepath.Join(dir, "config")) // without it git has its defaults

@@ -19,7 +19,7 @@ import (
 var ErrNoVerifier = errors.New("gpg or ssh-keygen is not on PATH, so git can't verify signatures (packages gnupg and openssh-client)")
 
 // NewOpenPGPKey makes a key of kind "ed25519", "ecdsa" or "rsa" for one address, as armored texts. A passphrase encrypts the
-// private part. A lifetime in seconds makes it a key that expires that long after born, zero is none.
+// private part. The key expires lifetime seconds after born; with zero it does not expire.
 func NewOpenPGPKey(kind, address, passphrase string, born time.Time, lifetime uint32) (Key, error) {
 	config := &packet.Config{
 		Time: func() time.Time { return born }, DefaultHash: crypto.SHA256, RSABits: 2048, KeyLifetimeSecs: lifetime,

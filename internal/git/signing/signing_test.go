@@ -223,7 +223,7 @@ func TestKeysThatCannotSign(t *testing.T) {
 	}
 }
 
-// A key that is given to what only reads is no way to push unsigned commits.
+// What is opened for reading with a signing_key refuses to push, so that no unsigned commit gets out.
 func TestOpenedWithoutTheKey(t *testing.T) {
 	key, err := gittest.NewKey("ed25519", "")
 	require.NoError(t, err)

@@ -275,7 +275,7 @@ func (p Play) install(w *World) (err error) {
 
 // environments are those of a deployments repository that the pipelines watch.
 type environments struct {
-	repository string // its name, "" when there is none
+	repository string // its name; empty without one
 	sources    []deployments.Source
 	resources  map[string]string // by "deployment/environment"
 }
