@@ -160,13 +160,16 @@ func (out *Restored) upstream(c candidate) {
 }
 
 // restoreUnnamed does what the Rust resource does: the recorded state if it is
-// the version's, else what the trigger and today's record make of it.
+// the version's, else what the trigger and today's record make of it. A folder
+// that it filled has no number: then what is pending at the trigger comes first.
 func (r *Repository) restoreUnnamed(ctx context.Context, out *Restored) error {
 	own, err := r.recordedNow(ctx, out.Config.StatePath(out.Environment.Name))
 	if err != nil {
 		return err
 	}
-	if n := out.Version.number(); own != nil && own.Current.Head == out.Version.Trigger && (n == 0 || n == own.Version) {
+	n := out.Version.number()
+	recorded := own != nil && own.Current.Head == out.Version.Trigger
+	if recorded && n == own.Version {
 		out.content, err = r.contentOf(ctx, own.Current)
 		return err
 	}
@@ -176,6 +179,10 @@ func (r *Repository) restoreUnnamed(ctx context.Context, out *Restored) error {
 	}
 	if plan.Pending() && plan.Trigger.Hash == out.Trigger.Hash {
 		return r.takePlan(ctx, out, plan)
+	}
+	if recorded && n == 0 {
+		out.content, err = r.contentOf(ctx, own.Current)
+		return err
 	}
 	u := rules{config: out.Config, environment: out.Environment, own: own, ignoreQueue: r.src.IgnoreQueue}
 	out.content, err = r.contentAt(ctx, out.Trigger, u)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -52,11 +53,11 @@ type takenFiles map[string]takenFile
 
 // takenFile is a file that was taken back: an id of it in the rollback and before. An id is a hash or,
 // where only the mode differs, that mode; it is "" for a file that is not there. From is the commit that
-// the file came with before.
+// the file came with before, and runsFrom the one that it came with in the rollback.
 type takenFile struct {
-	runs, taken string
-	from        string
-	mode        bool
+	runs, taken    string
+	runsFrom, from string
+	mode           bool
 }
 
 // rollbackDepth bounds how many rollbacks in a row are followed back where trailers are missing.
@@ -169,7 +170,48 @@ func (r *Repository) order(ctx context.Context, p string, s cepler.Snapshot, tha
 	if after, err := r.hasRecord(ctx, s.Head, p, than); err != nil || after {
 		return 1, err
 	}
-	return r.orderOf(ctx, s.Head, than.Current.Head)
+	order, err := r.orderOf(ctx, s.Head, than.Current.Head)
+	if err != nil || order >= 0 {
+		return order, err
+	}
+	if older, err := r.isOlder(ctx, p, s, than); err != nil || older {
+		return order, err
+	}
+	return 0, nil
+}
+
+// isOlder reports whether the files bear out that a deployment comes before a recorded one, as their triggers say. The Rust
+// cepler records a deployment whose task changed a file with the head that the branch had at the get, which may be later
+// than the trigger of what comes next.
+func (r *Repository) isOlder(ctx context.Context, p string, s cepler.Snapshot, than *cepler.State) (bool, error) {
+	differ, err := r.takenFiles(ctx, latestOf(s.Files), latestOf(than.Current.Files))
+	if err != nil || len(differ) > 0 || s.PropagatedHead == than.Current.PropagatedHead {
+		return len(differ) > 0, err
+	}
+	if order, err := r.orderOf(ctx, s.PropagatedHead, than.Current.PropagatedHead); err != nil || order > 0 {
+		return false, err
+	}
+	h, _ := parseHash(s.Head)
+	c, err := r.store.Commit(ctx, h)
+	if err != nil {
+		return false, err
+	}
+	upstream, err := r.stateAt(ctx, c, path.Join(path.Dir(p), than.PropagatedFrom+".state"))
+	if err != nil || upstream == nil {
+		return true, ignoreBroken(err)
+	}
+	had := func(one cepler.Snapshot) bool { return one.Head == than.Current.PropagatedHead }
+	return !had(upstream.Current) && !slices.ContainsFunc(upstream.Queue, had), nil
+}
+
+// latestOf are the files that an environment took from its own commit.
+func latestOf(files map[string]cepler.File) map[string]cepler.File {
+	own := maps.Clone(files)
+	maps.DeleteFunc(own, func(key string, _ cepler.File) bool {
+		source, _ := cepler.SplitKey(key)
+		return source != latestSource
+	})
+	return own
 }
 
 // hasRecord reports whether a commit has a record in its history, as far as its own tree says so.
@@ -276,35 +318,50 @@ func (r *Repository) comesBefore(ctx context.Context, p string, next cepler.Snap
 	return number > 0 && number < thanNumber, nil
 }
 
-// takenFiles are the files that differ between what runs and what was taken back, by path.
+// takenFiles are the files that differ between what runs and what was taken back, by path. What a task made of a file
+// that it was given is no difference.
 func (r *Repository) takenFiles(ctx context.Context, runs, taken map[string]cepler.File) (takenFiles, error) {
 	is, was := filesByPath(runs), filesByPath(taken)
-	all := takenFiles{}
-	var alike, origins []string
+	var origins []string
 	for p, f := range is {
-		g, ok := was[p]
-		switch {
-		case !ok || f.Hash != g.Hash:
-			all[p] = takenFile{runs: f.Hash, taken: g.Hash, from: g.From}
-		case f.From != g.From:
-			alike, origins = append(alike, p), append(origins, f.From, g.From)
-		}
-	}
-	for p, g := range was {
-		if _, ok := is[p]; !ok {
-			all[p] = takenFile{taken: g.Hash, from: g.From}
+		if g, ok := was[p]; ok && f.From != g.From && (f.Hash == g.Hash || f.Dirty || g.Dirty) {
+			origins = append(origins, f.From, g.From)
 		}
 	}
 	if err := r.needOrigins(ctx, origins); err != nil {
 		return nil, err
 	}
-	for _, p := range alike {
-		before, after := r.modeAt(ctx, was[p].From, p), r.modeAt(ctx, is[p].From, p)
-		if before != after && before != "" && after != "" {
-			all[p] = takenFile{runs: after, taken: before, from: was[p].From, mode: true}
+	all := takenFiles{}
+	for p, f := range is {
+		g, ok := was[p]
+		if ok && f.From == g.From && f.From != "" {
+			continue
+		}
+		file := takenFile{runs: r.given(ctx, p, f), taken: r.given(ctx, p, g), runsFrom: f.From, from: g.From}
+		if ok && file.runs == file.taken {
+			file.runs, file.taken, file.mode = r.modeAt(ctx, f.From, p), r.modeAt(ctx, g.From, p), true
+			if file.runs == file.taken || file.runs == "" || file.taken == "" {
+				continue
+			}
+		}
+		all[p] = file
+	}
+	for p, g := range was {
+		if _, ok := is[p]; !ok {
+			all[p] = takenFile{taken: r.given(ctx, p, g), from: g.From}
 		}
 	}
 	return all, nil
+}
+
+// given is the hash of a file as its task was given it: where the task changed it, as the commit that it came with has it.
+func (r *Repository) given(ctx context.Context, p string, f cepler.File) string {
+	if f.Dirty {
+		if entry, err := r.entryAt(ctx, f.From, p); err == nil {
+			return entry.Hash.String()
+		}
+	}
+	return f.Hash
 }
 
 // filesByPath are the files of a state by their paths, whichever environment they came from.
@@ -349,6 +406,9 @@ func (r *Repository) hold(ctx context.Context, v *View, u rules, g *Gate, pendin
 func (r *Repository) bringsBack(ctx context.Context, c *content, taken takenFiles) bool {
 	now := filesByPath(c.Files)
 	for p, f := range taken {
+		if from := now[p].From; from != "" && from == f.runsFrom {
+			continue
+		}
 		is := now[p].Hash
 		if f.mode {
 			is = r.modeOf(ctx, c, p, now[p])
