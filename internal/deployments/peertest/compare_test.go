@@ -31,7 +31,7 @@ func classes() map[string]string {
 		"SAME":     "a state that is recorded already is recorded again, under the next number",
 		"PRUNE":    "with several environments behind it, the queue ends at the one whose name sorts last",
 		"LATE":     "the queue is pruned by what the other environments had at the get",
-		"TRIGGER":  "a state that the queue offers with the trigger of the one before is not noticed",
+		"TRIGGER":  "a new state with the trigger of the one before is not noticed",
 		"HELD":     "what was taken back is offered again by the next check that may see it: as soon as the gate is moved on, or the pin is removed and Concourse has forgotten its versions",
 		"HISTORY":  "a check without a given version has the pending version only, so after a rotation there is nothing to pin",
 	}
@@ -52,7 +52,7 @@ func (s *scenario) differ(class, format string, args ...any) {
 
 // compareChecks compares two answers to the same check.
 func (s *scenario) compareChecks(name string, given [2]version, theirs, mine answer) {
-	s.report.checks++
+	s.report.compare(&s.report.checks)
 	if s.report.trace {
 		s.t.Logf("step %d (%s) %s given %v: %v %t | %v %t at %.7s", s.step, s.act, name, given, theirs.versions, theirs.failed, mine.versions, mine.failed, s.w.main.hash)
 	}
@@ -78,10 +78,10 @@ func (s *scenario) compareChecks(name string, given [2]version, theirs, mine ans
 	if class == "" && b.same(given[1]) && s.ours.check(s.source(name), version{}).newestIs(a) {
 		class = "STAY"
 	}
-	if class == "" && mine.said("it was rolled back from") { // a folder of an older get was put
+	if class == "" && s.back[name] && mine.said("it was rolled back from") {
 		class = "HELD"
 	}
-	if v, offers := mine.offer(given[1]); class == "" && offers && v.Trigger == given[1].Trigger && a.same(given[0]) {
+	if class == "" && a.same(given[0]) && b.Trigger == a.Trigger && s.cepler.check(s.source(name), version{}).newestIs(b) {
 		class = "TRIGGER"
 	}
 	s.differ(class, "check of %s, given %v: cepler %v, ours %v\n%s", name, given, theirs.versions, mine.versions, mine.stderr)
@@ -93,6 +93,7 @@ func (s *scenario) compareMigrated(name string, given [2]version, mine answer) {
 	if mine.failed || given[0].raw == given[1].raw || !given[0].same(given[1]) {
 		return
 	}
+	s.report.compare(&s.report.migrated)
 	s.ours.forget()
 	migrated := s.ours.check(s.source(name), given[0])
 	s.ours.forget()
@@ -197,7 +198,7 @@ func (s *scenario) linearAgrees(name string) bool {
 
 // compareGets compares what two gets delivered.
 func (s *scenario) compareGets(d deployment, theirs, mine answer) bool {
-	s.report.gets++
+	s.report.compare(&s.report.gets)
 	if theirs.failed || mine.failed {
 		class := ""
 		if theirs.failed && !mine.failed && s.broke {
@@ -280,7 +281,7 @@ func describe(a, b tree, content bool) string {
 
 // comparePuts compares what two puts left on the branch.
 func (s *scenario) comparePuts(d deployment, theirs, mine answer, left, right *pushed) {
-	s.report.puts++
+	s.report.compare(&s.report.puts)
 	if mine.failed {
 		s.differ("", "put of %s %v fails: %s", d.environment, d.versions, mine.stderr)
 		return

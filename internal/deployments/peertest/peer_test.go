@@ -1,6 +1,7 @@
 package peertest
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"maps"
@@ -63,9 +64,20 @@ func buildPrograms(t *testing.T) string {
 type report struct {
 	refused []string
 	trace   bool
-	// seen counts differences by class and seed.
-	seen                              map[string]map[uint64]int
-	checks, gets, puts, equal, linear int
+	// seen counts differences by class and seed; class "" is NOT MEANT.
+	seen map[string]map[uint64]int
+	// migrated are checks that were given a version of cepler's, and unequal the answers that differ.
+	acts, checks, migrated, gets, puts, unequal int
+	// equal are states equal to the byte, and linear triggers confirmed on a straightened history.
+	equal, linear int
+	// counted says that the answer being compared is among the unequal.
+	counted bool
+}
+
+// compare begins the comparison of one more answer.
+func (r *report) compare(kind *int) {
+	*kind++
+	r.counted = false
 }
 
 func (r *report) add(seed uint64, class string) {
@@ -73,9 +85,13 @@ func (r *report) add(seed uint64, class string) {
 		r.seen[class] = map[uint64]int{}
 	}
 	r.seen[class][seed]++
+	if !r.counted {
+		r.unequal++
+		r.counted = true
+	}
 }
 
-// print sums up: how many histories agree wholly, and the differences by class.
+// print sums up: how much was compared, how much of it is equal, and the differences by class.
 func (r *report) print(t *testing.T) {
 	t.Helper()
 	differing := map[uint64]bool{}
@@ -84,21 +100,20 @@ func (r *report) print(t *testing.T) {
 			differing[seed] = true
 		}
 	}
-	t.Logf("%d of %d seeds agree wholly; %d checks, %d gets and %d puts compared, %d states equal to the byte, %d triggers confirmed on a straightened history",
-		*seeds-uint64(len(differing)), *seeds, r.checks, r.gets, r.puts, r.equal, r.linear)
+	all := r.checks + r.migrated + r.gets + r.puts
+	t.Logf("%d histories of %d acts, %d of them agree wholly; %d answers compared (%d checks, %d checks given a version of cepler's, %d gets, %d puts), %d equal, %d in a class, %d NOT MEANT; %d states equal to the byte, %d triggers confirmed on a straightened history",
+		*seeds, r.acts, *seeds-uint64(len(differing)), all, r.checks, r.migrated, r.gets, r.puts, all-r.unequal, r.unequal-r.sum(""), r.sum(""), r.equal, r.linear)
 	for _, class := range slices.Sorted(maps.Keys(r.seen)) {
-		total := 0
-		for _, n := range r.seen[class] {
-			total += n
-		}
-		what := classes()[class]
-		if class == "" {
-			class, what = "-", "NOT MEANT"
-		}
 		in := slices.Sorted(maps.Keys(r.seen[class]))
-		if class == "-" {
-			in = slices.Sorted(maps.Keys(r.seen[""]))
-		}
-		t.Logf("%-5s %4d times in %3d seeds: %s; first seeds %v", class, total, len(in), what, in[:min(5, len(in))])
+		t.Logf("%-8s %5d times in %3d histories: %s; first seeds %v", cmp.Or(class, "-"), r.sum(class), len(in), cmp.Or(classes()[class], "NOT MEANT"), in[:min(5, len(in))])
 	}
+}
+
+// sum is how many differences there are of a class.
+func (r *report) sum(class string) int {
+	total := 0
+	for _, n := range r.seen[class] {
+		total += n
+	}
+	return total
 }

@@ -52,7 +52,8 @@ type scenario struct {
 	waiting []deployment
 	emitted []emission
 	dropped []environment
-	mode    bool // an exec bit was changed alone
+	back    map[string]bool // environments that may be rolled back: their gate was set, or their state lost
+	mode    bool            // an exec bit was changed alone
 	broke   bool
 	step    int
 	act     string
@@ -88,7 +89,7 @@ func newScenario(t *testing.T, seed uint64, without []string, programs string, r
 	rng := rand.New(rand.NewPCG(seed, 0x5eed))
 	s := &scenario{
 		t: t, seed: seed, rng: rng, report: r,
-		has: map[string]bool{}, gates: map[string]string{}, given: map[string][2]version{},
+		has: map[string]bool{}, gates: map[string]string{}, back: map[string]bool{}, given: map[string][2]version{},
 		w:      newWorld(t, filepath.Join(dir, "remote.git")),
 		cepler: theirs(t, dir), ours: ours(t, dir, programs),
 	}
@@ -193,6 +194,7 @@ func (s *scenario) one() {
 	for _, a := range acts {
 		if at -= a.weight; at < 0 {
 			s.act = a.name
+			s.report.acts++
 			a.do()
 			return
 		}
@@ -336,6 +338,7 @@ func (s *scenario) moveGate() {
 		line = s.sinceUpstream(e, line[:min(12, len(line))])
 		s.gates[e.name] = pick(s.rng, line...).hash
 	}
+	s.back[e.name] = true
 	s.act += fmt.Sprintf(" of %s to %.7s", e.name, s.gates[e.name])
 	s.writeGates()
 }
@@ -396,6 +399,7 @@ func (s *scenario) lose() {
 	if s.isWaiting(e.name) {
 		return
 	}
+	s.back[e.name] = true
 	line := s.w.firstParents()
 	older := pick(s.rng, line...).tree
 	s.commit("lose "+e.name, func(now tree) {
