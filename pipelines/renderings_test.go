@@ -208,6 +208,33 @@ func TestTemplateHasNoWayAroundTheExecutor(t *testing.T) {
 	require.ErrorContains(t, err, "deployment shop, environment staging: unknown executor kapp")
 }
 
+// An image of the charts repository has a chart that is there, a pull request of its own, and a task that builds it.
+func TestChartsRefuseImages(t *testing.T) {
+	t.Parallel()
+	good, err := os.ReadFile(exampleOf("multi-cloud", "charts").Rendering().Values)
+	require.NoError(t, err)
+	for name, tc := range map[string]struct{ old, replacement, want string }{
+		"no such chart": {"    name: statements\n", "    name: statement\n", "images: no chart is called statement; they are called ledger, statements"},
+		"twice":         {"images:\n", "images:\n- {name: statements-fonts, repository: a/b}\n", "images: two are called statements-fonts"},
+		"one branch": {"images:\n- ", "images:\n- {name: other, repository: a/b, chart: {name: ledger, path: image.digest}}\n- ",
+			"bump.bot_branch: the images other and statements-fonts would both have the branch bot; put {image} into it"},
+		"no pull request": {"bump:\n", "bump: null\nnone:\n", "bump is missing: the image statements-fonts goes into the chart statements by a pull request"},
+		"no task":         {"    repository: concourse/oci-build-task\n    tag: 0.11.1\n", "", "build.image is missing: the images need the oci-build task"},
+	} {
+		require.Contains(t, string(good), tc.old)
+		text := strings.Replace(string(good), tc.old, tc.replacement, 1)
+		text = strings.Replace(text, "  labels: [volcano-bot]\n", "  labels: [volcano-bot]\n  bot_branch: bot\n", map[bool]int{true: 1}[name == "one branch"])
+		text = strings.Replace(text, "  image:\n  username: volcano-bot\n", "  username: volcano-bot\n", 1)
+		if _, rest, found := strings.Cut(text, "\nnone:\n"); found {
+			text = strings.Replace(text, "none:\n"+rest[:strings.Index(rest, "\n\n")+1], "", 1)
+		}
+		values := filepath.Join(t.TempDir(), valuesFile)
+		require.NoError(t, os.WriteFile(values, []byte(text), 0o644))
+		_, err := Rendering{Template: "charts", Values: values}.Render()
+		require.ErrorContains(t, err, tc.want, name)
+	}
+}
+
 // The page of a template names every value, or the README does for what several have.
 func TestReadmeNamesEveryValue(t *testing.T) {
 	t.Parallel()
