@@ -445,7 +445,7 @@ func (s *scenario) check(name string) {
 	src := s.source(name)
 	theirs, mine := s.cepler.check(src, given[0]), s.ours.check(src, given[1])
 	s.compareChecks(name, given, theirs, mine)
-	s.compareMigrated(name, given, mine)
+	s.compareMigrated(name, given, theirs, mine)
 	next := s.given[name]
 	for i, a := range []answer{theirs, mine} {
 		if v, ok := a.offer(given[i]); ok {
@@ -528,7 +528,7 @@ func (s *scenario) remember(d deployment) {
 func (s *scenario) soil(d *deployment) {
 	dir := s.ours.dir(d.name)
 	files := slices.DeleteFunc(slices.Sorted(maps.Keys(onDisk(s.t, dir))), func(p string) bool {
-		return p == s.config.path || strings.HasPrefix(p, s.config.stateDir()+"/")
+		return s.isBookkeeping(p)
 	})
 	for _, p := range some(s.rng, 1, files) {
 		remove := s.rng.IntN(3) == 0
