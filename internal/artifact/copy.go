@@ -11,9 +11,9 @@ import (
 const (
 	// MaxCopied is the size of all files together. Charts and documentation have a few megabytes.
 	MaxCopied Size = 256 << 20
-	// MaxFiles is the number of files. Each becomes an object of its own; the documentation of a large
+	// maxFiles is the number of files. Each becomes an object of its own; the documentation of a large
 	// project has some ten thousand.
-	MaxFiles = 100_000
+	maxFiles = 100_000
 )
 
 // File is a file of a folder that is copied.
@@ -88,8 +88,8 @@ func (c *Copier) file(top, at string) (File, error) {
 	}
 	c.size += Size(len(f.Content))
 	c.files++
-	if c.files > MaxFiles {
-		return f, fmt.Errorf("with %s there are more than %d files to copy: is it the right folder?", f.Name, MaxFiles)
+	if c.files > maxFiles {
+		return f, fmt.Errorf("with %s there are more than %d files to copy: is it the right folder?", f.Name, maxFiles)
 	}
 	return f, err
 }

@@ -75,14 +75,14 @@ type GateState string
 
 // The states of gates.
 const (
-	// GateNone is no gate at all: what the environment before has deployed passes.
-	GateNone   GateState = "none"
-	GateOpen   GateState = "open"
+	// gateNone is no gate at all: what the environment before has deployed passes.
+	gateNone   GateState = "none"
+	gateOpen   GateState = "open"
 	GateClosed GateState = "closed"
-	// GateTimed is open, and a rule waits for a time.
-	GateTimed GateState = "timed"
-	// GatePeople is open, and approvals are missing.
-	GatePeople GateState = "people"
+	// gateTimed is open, and a rule waits for a time.
+	gateTimed GateState = "timed"
+	// gatePeople is open, and approvals are missing.
+	gatePeople GateState = "people"
 	GateFrozen GateState = "frozen"
 )
 
@@ -113,9 +113,9 @@ type Options struct {
 // maxGateMoves bounds the commits of the gates branch that are looked at.
 const maxGateMoves = 2000
 
-// Read reads the board from a store and the refs that the repository has. Nothing else of the repository is looked at, so all of
+// read reads the board from a store and the refs that the repository has. Nothing else of the repository is looked at, so all of
 // the board is of one moment.
-func Read(ctx context.Context, o Options) (_ *Board, err error) {
+func read(ctx context.Context, o Options) (_ *Board, err error) {
 	reader := lineage.New(o.Options)
 	defer func() { err = closed(err, reader.Close()) }()
 	sources, notes := o.Sources, []string(nil)
@@ -221,7 +221,7 @@ func deployment(ctx context.Context, reader *lineage.Reader, trace *lineage.Trac
 }
 
 func environment(ctx context.Context, look lineage.Look, row lineage.Environment, changes []deployments.GateChange, now time.Time) (Environment, error) {
-	e := Environment{Environment: row, Gate: Gate{State: GateNone}}
+	e := Environment{Environment: row, Gate: Gate{State: gateNone}}
 	if row.Report == nil || row.Report.Plan == nil {
 		return e, ctx.Err()
 	}

@@ -22,7 +22,7 @@ func (e *Environment) gate(ctx context.Context, look lineage.Look, changes []dep
 		}
 		return nil
 	}
-	e.Gate = Gate{State: GateOpen, At: rule.Commit, Rules: rulesOf(rule), Reason: rule.Reason}
+	e.Gate = Gate{State: gateOpen, At: rule.Commit, Rules: rulesOf(rule), Reason: rule.Reason}
 	if plan.Gate != nil {
 		e.Gate.Commit = commitOf(plan.Gate.Commit)
 	}
@@ -43,9 +43,9 @@ func (e *Environment) gate(ctx context.Context, look lineage.Look, changes []dep
 	case denies(cepler.RuleFreeze):
 		e.Gate.State = GateFrozen
 	case slices.Contains(plan.Denied, cepler.RuleApprovals):
-		e.Gate.State = GatePeople
+		e.Gate.State = gatePeople
 	case len(plan.Denied) > 0 || denies(cepler.RuleWindow):
-		e.Gate.State = GateTimed
+		e.Gate.State = gateTimed
 	}
 	return nil
 }

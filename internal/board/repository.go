@@ -79,7 +79,7 @@ func (r *Repository) Board(ctx context.Context, refs deployments.Refs, now time.
 			return nil, err
 		}
 	}
-	return Read(ctx, o)
+	return read(ctx, o)
 }
 
 // fetch makes the history readable and gets in a few requests what a board is made of; what is missing then comes one by one.

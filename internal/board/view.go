@@ -63,11 +63,11 @@ func (e Environment) Status() Status {
 		return Status{markGate, "gate closed"}
 	case e.Gate.State == GateFrozen && pending != nil:
 		return Status{markGate, "frozen"}
-	case e.Gate.State == GatePeople:
+	case e.Gate.State == gatePeople:
 		return Status{markGate, "needs approval"}
 	case pending != nil && pending.Offered:
 		return Status{markNext, "deploys next"}
-	case e.Gate.State == GateTimed && pending != nil:
+	case e.Gate.State == gateTimed && pending != nil:
 		return Status{markWaits, "waits for a time"}
 	case e.Version == 0 && len(e.Waits) == 0:
 		return Status{markEmpty, "nothing yet"}
@@ -145,7 +145,7 @@ func (e Environment) Command() string {
 		verb = "resume"
 	case e.Gate.State == GateClosed:
 		verb = "open"
-	case e.Gate.State == GatePeople:
+	case e.Gate.State == gatePeople:
 		verb = "approve"
 	case e.Gate.State == GateFrozen && e.Pending != nil:
 		verb = "unfreeze"
@@ -283,18 +283,18 @@ func (h History) Bars() []Bar {
 	return bars
 }
 
-// Node is a card with those of the environments that come after it.
-type Node struct {
+// node is a card with those of the environments that come after it.
+type node struct {
 	Environment
 
-	Next []Node
+	Next []node
 	// Place is only, first, middle or last among its siblings; Depth counts from 1.
 	Place string
 	Depth int
 }
 
 // Tracks are the trees of a deployment's environments.
-func (d Deployment) Tracks() []Node {
+func (d Deployment) Tracks() []node {
 	children := map[string][]Environment{}
 	names := map[string]bool{}
 	for _, e := range d.Environments {
@@ -307,11 +307,11 @@ func (d Deployment) Tracks() []Node {
 		}
 		children[before] = append(children[before], e)
 	}
-	var grow func(name string, depth int) []Node
-	grow = func(name string, depth int) []Node {
-		all := make([]Node, 0, len(children[name]))
+	var grow func(name string, depth int) []node
+	grow = func(name string, depth int) []node {
+		all := make([]node, 0, len(children[name]))
 		for i, e := range children[name] {
-			n := Node{Environment: e, Depth: depth, Place: place(i, len(children[name])), Next: grow(e.Name, depth+1)}
+			n := node{Environment: e, Depth: depth, Place: place(i, len(children[name])), Next: grow(e.Name, depth+1)}
 			all = append(all, n)
 		}
 		return all
@@ -335,8 +335,8 @@ func place(i, n int) string {
 func (d Deployment) Depth() int {
 	const most = 6
 	deepest := 1
-	var look func(all []Node)
-	look = func(all []Node) {
+	var look func(all []node)
+	look = func(all []node) {
 		for _, n := range all {
 			deepest = max(deepest, n.Depth)
 			look(n.Next)

@@ -48,7 +48,7 @@ func Origins(ctx context.Context, h History, start string, paths []string, known
 		messages: map[string]string{},
 		edges:    map[edge][]string{},
 	}
-	if s.open.Len() > 0 {
+	if s.open.len() > 0 {
 		s.trails = []*trail{{queue: []string{start}, paths: maps.Clone(s.open.paths)}}
 	}
 	for len(s.trails) > 0 {
@@ -300,8 +300,8 @@ func (s *PathSet) Has(path string) bool { return s.paths[path] }
 // root.
 func (s *PathSet) Descend(dir string) bool { return s.folders[dir] > 0 }
 
-// Len is the number of paths.
-func (s *PathSet) Len() int { return len(s.paths) }
+// len is the number of paths.
+func (s *PathSet) len() int { return len(s.paths) }
 
 func (s *PathSet) remove(path string) {
 	if s.paths[path] {

@@ -38,7 +38,7 @@ type Rule string
 // The rules.
 const (
 	RuleFreeze    Rule = "freeze"
-	RuleSoak      Rule = "soak"
+	ruleSoak      Rule = "soak"
 	RuleWindow    Rule = "window"
 	RuleApprovals Rule = "approvals"
 )
@@ -58,7 +58,7 @@ func (g Gate) Decide(f Facts) Verdict {
 		}
 	}
 	if soaked := g.soaked(f); f.Now.Before(soaked) {
-		v.deny(RuleSoak, g.whySoak(f, soaked))
+		v.deny(ruleSoak, g.whySoak(f, soaked))
 	}
 	if !g.inWindow(f.Now) {
 		opens, zone := g.nextWindow(f.Now)

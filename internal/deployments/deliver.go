@@ -26,7 +26,7 @@ const (
 func (r *Repository) Get(ctx context.Context, version Version, dir string, prepare bool) (*Restored, error) {
 	restore := r.Restore
 	if !prepare {
-		restore = r.RestoreRecorded
+		restore = r.restoreRecorded
 	}
 	environment := r.src.Environment
 	if version.Environment != "" {
@@ -44,7 +44,7 @@ func (r *Repository) Get(ctx context.Context, version Version, dir string, prepa
 
 // deliver writes the version's files and a small .git to dir.
 func (r *Repository) deliver(ctx context.Context, v *Restored, dir string) error {
-	files, err := r.Delivery(ctx, v)
+	files, err := r.delivery(ctx, v)
 	if err != nil {
 		return err
 	}

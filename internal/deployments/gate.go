@@ -47,7 +47,7 @@ func (r *Repository) gate(ctx context.Context, v *View, environment string) (*Ga
 	}
 	rule, ok := v.Gates.For(environment)
 	if !ok { // the file alone decides, for a resource as for a person who looks at a clone
-		return nil, fmt.Errorf("%w: %s of branch %s has no gate for %s%s; add `%s: HEAD`, or the commit it may deploy up to", ErrNothingYet, r.src.GatesFile, r.src.GatesBranchName(), environment, misspelt(v, environment), environment)
+		return nil, fmt.Errorf("%w: %s of branch %s has no gate for %s%s; add `%s: HEAD`, or the commit it may deploy up to", errNothingYet, r.src.GatesFile, r.src.GatesBranchName(), environment, misspelt(v, environment), environment)
 	}
 	if rule.Commit == headGate {
 		return &Gate{Gate: rule, Commit: v.Head, Gated: rule.HasRules()}, nil

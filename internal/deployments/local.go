@@ -10,11 +10,11 @@ import (
 
 // ExplainLocal explains a clone, without a network.
 func ExplainLocal(ctx context.Context, src Source, clone *git.Clone, now time.Time, environments ...string) (*Explanation, error) {
-	return ExplainCopy(ctx, src, clone.Store, clone.Refs, now, environments...)
+	return explainCopy(ctx, src, clone.Store, clone.Refs, now, environments...)
 }
 
-// ExplainCopy explains a copy of a repository that has the refs that all returns.
-func ExplainCopy(ctx context.Context, src Source, store *git.Store, all func() (map[string]git.Hash, error), now time.Time, environments ...string) (*Explanation, error) {
+// explainCopy explains a copy of a repository that has the refs that all returns.
+func explainCopy(ctx context.Context, src Source, store *git.Store, all func() (map[string]git.Hash, error), now time.Time, environments ...string) (*Explanation, error) {
 	r := Copy(src, store, all, func(string, ...any) {})
 	view, err := r.ViewNow(ctx)
 	if err != nil {
@@ -61,7 +61,7 @@ func (l localRefs) Refs(_ context.Context, names ...string) (map[string]git.Hash
 			continue
 		}
 		of := LocalBranch
-		if name == l.src.GatesRef() && name != l.src.BranchRef() {
+		if name == l.src.GatesRef() && name != l.src.branchRef() {
 			of = FetchedBranch
 		}
 		if h, ok := of(all, short); ok {

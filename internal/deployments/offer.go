@@ -30,7 +30,7 @@ func (r *Repository) Offer(ctx context.Context, p *Plan, given *Version) ([]Vers
 		}
 		answer, err = r.newest(ctx, p, HistoryLength)
 	case given.isNumber():
-		answer, err = r.Since(ctx, p, given.number())
+		answer, err = r.since(ctx, p, given.number())
 	default:
 		var stands bool
 		if answer, stands, err = r.after(ctx, p, *given); stands {
@@ -82,9 +82,9 @@ func (r *Repository) newest(ctx context.Context, p *Plan, n int) ([]Version, err
 	return r.recorded(ctx, p, 0, n)
 }
 
-// Since are the versions of the environment's records from a number on, the oldest first; the current one
+// since are the versions of the environment's records from a number on, the oldest first; the current one
 // when that number is not recorded.
-func (r *Repository) Since(ctx context.Context, p *Plan, number uint64) ([]Version, error) {
+func (r *Repository) since(ctx context.Context, p *Plan, number uint64) ([]Version, error) {
 	if p.Own == nil {
 		return []Version{}, nil
 	}

@@ -59,7 +59,7 @@ func (r *Repository) Opening(ctx context.Context, v *View, environment string) (
 	}
 	u := rules{config: v.Config, configHash: v.configHash, environment: env, own: out.Own, ignoreQueue: true}
 	err = r.upstreamDeployed(ctx, v, u, &Gate{Commit: v.Head})
-	if errors.Is(err, ErrNothingYet) {
+	if errors.Is(err, errNothingYet) {
 		out.Wait = reason(err)
 		return out, nil
 	}

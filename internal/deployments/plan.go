@@ -85,14 +85,14 @@ func (r *Repository) Plan(ctx context.Context, v *View, environment string, now 
 	}
 	p := &Plan{Environment: environment, Warnings: slices.Clone(v.Config.Warnings(environment)), view: v}
 	err = r.fill(ctx, v, p, env, now)
-	if errors.Is(err, ErrNothingYet) {
+	if errors.Is(err, errNothingYet) {
 		p.Waits = append(p.Waits, reason(err))
 		return p, nil
 	}
 	return p, err
 }
 
-// fill does Plan's work; ErrNothingYet means that p is to say so.
+// fill does Plan's work; errNothingYet means that p is to say so.
 func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Environment, now time.Time) error {
 	u := rules{config: v.Config, configHash: v.configHash, environment: env, ignoreQueue: r.src.IgnoreQueue}
 	wanted := []string{env.Name}
@@ -253,7 +253,7 @@ func (r *Repository) followsRecord(ctx context.Context, v *View, p *Plan, u rule
 	return true, nil
 }
 
-// upstreamDeployed is ErrNothingYet while the environment that must be passed
+// upstreamDeployed is errNothingYet while the environment that must be passed
 // was never recorded, or only after the gate.
 func (r *Repository) upstreamDeployed(ctx context.Context, v *View, u rules, g *Gate) error {
 	p := u.upstreamPath()
@@ -266,7 +266,7 @@ func (r *Repository) upstreamDeployed(ctx context.Context, v *View, u rules, g *
 		return err
 	}
 	if head == nil {
-		return fmt.Errorf("%w: %s has not been deployed yet", ErrNothingYet, passed)
+		return fmt.Errorf("%w: %s has not been deployed yet", errNothingYet, passed)
 	}
 	if g.Commit.Hash == v.Head.Hash {
 		return nil
@@ -289,9 +289,9 @@ func (r *Repository) gateBeforeRecord(ctx context.Context, v *View, u rules, g *
 			return fmt.Errorf("find the record of %s: %w", u.environment.Passed, err)
 		}
 		return fmt.Errorf("%w: at the gate %s %s had not been deployed yet; to open it, run taxiway gate open %s, or set %s to %s, the commit that recorded the deployment, in %s of branch %s",
-			ErrNothingYet, short(g.Commit.Hash), u.environment.Passed, v.Config.Deployment+"/"+u.environment.Name, u.environment.Name, short(c.Hash), r.src.GatesFile, r.src.GatesBranchName())
+			errNothingYet, short(g.Commit.Hash), u.environment.Passed, v.Config.Deployment+"/"+u.environment.Name, u.environment.Name, short(c.Hash), r.src.GatesFile, r.src.GatesBranchName())
 	}
-	return fmt.Errorf("%w: at the gate %s %s had not been deployed yet; move the gate to a later commit", ErrNothingYet, short(g.Commit.Hash), u.environment.Passed)
+	return fmt.Errorf("%w: at the gate %s %s had not been deployed yet; move the gate to a later commit", errNothingYet, short(g.Commit.Hash), u.environment.Passed)
 }
 
 // nameConfig notes the config's commit when a later reader could not find out
@@ -393,7 +393,7 @@ func (r *Repository) covers(ctx context.Context, v *View, name string, trigger g
 // reason is err's text without the sentinel in front.
 func reason(err error) string {
 	text := err.Error()
-	if prefix := ErrNothingYet.Error() + ": "; len(text) > len(prefix) && text[:len(prefix)] == prefix {
+	if prefix := errNothingYet.Error() + ": "; len(text) > len(prefix) && text[:len(prefix)] == prefix {
 		return text[len(prefix):]
 	}
 	return text

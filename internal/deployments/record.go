@@ -73,7 +73,7 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 	out := &Recorded{Version: rec.Restored.Version}
 	var number uint64
 	var already bool
-	out.Commit, err = r.store.UpdateRef(ctx, r.src.BranchRef(), func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
+	out.Commit, err = r.store.UpdateRef(ctx, r.src.branchRef(), func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
 		if tip == nil {
 			return nil, fmt.Errorf("branch %s: %w: it was there when this version was made", r.src.Branch, git.ErrNoBranch)
 		}

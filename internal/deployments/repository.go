@@ -17,9 +17,9 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
-// ErrNothingYet says that an environment can't have a state yet, for a reason
+// errNothingYet says that an environment can't have a state yet, for a reason
 // that time or another environment will remove. It is no fault.
-var ErrNothingYet = errors.New("nothing yet")
+var errNothingYet = errors.New("nothing yet")
 
 // Logf writes one line for the person who reads the build.
 type Logf func(format string, args ...any)

@@ -230,11 +230,11 @@ func (r *Repository) recordedNow(ctx context.Context, p string) (*cepler.State, 
 
 // head is the branch's present head.
 func (r *Repository) head(ctx context.Context) (*git.Commit, error) {
-	refs, err := r.refs(ctx, r.src.BranchRef())
+	refs, err := r.refs(ctx, r.src.branchRef())
 	if err != nil {
 		return nil, fmt.Errorf("look up branch %s: %w", r.src.Branch, err)
 	}
-	return r.tip(ctx, refs, r.src.BranchRef())
+	return r.tip(ctx, refs, r.src.branchRef())
 }
 
 // contentOf is the content that a record describes.
@@ -254,9 +254,9 @@ func (r *Repository) contentOf(ctx context.Context, s cepler.Snapshot) (*content
 	return c, nil
 }
 
-// RestoreRecorded is the state that was recorded under version's number or,
+// restoreRecorded is the state that was recorded under version's number or,
 // while that is not recorded, the last one that is.
-func (r *Repository) RestoreRecorded(ctx context.Context, version Version, environment string) (*Restored, error) {
+func (r *Repository) restoreRecorded(ctx context.Context, version Version, environment string) (*Restored, error) {
 	out, err := r.Restore(ctx, version, environment)
 	if err != nil {
 		return nil, err
@@ -311,9 +311,9 @@ func (r *Repository) recordedAs(ctx context.Context, p string, n uint64) (*ceple
 	return nil, fmt.Errorf("%w: %s was never recorded with version %d", ErrVersion, p, n)
 }
 
-// Delivery are the files of the version, as they are to be on disk: those of
+// delivery are the files of the version, as they are to be on disk: those of
 // the environment, the config and this deployment's states, as of the trigger.
-func (r *Repository) Delivery(ctx context.Context, v *Restored) ([]git.File, error) {
+func (r *Repository) delivery(ctx context.Context, v *Restored) ([]git.File, error) {
 	files, err := r.environmentFiles(ctx, v)
 	if err != nil {
 		return nil, err

@@ -73,8 +73,8 @@ func (s Source) ConfigPath() string {
 	return path.Clean(s.Config)
 }
 
-// BranchRef is the full name of the branch that is deployed from.
-func (s Source) BranchRef() string { return "refs/heads/" + s.Branch }
+// branchRef is the full name of the branch that is deployed from.
+func (s Source) branchRef() string { return "refs/heads/" + s.Branch }
 
 // GatesRef is the full name of the branch that holds the gates file.
 func (s Source) GatesRef() string { return "refs/heads/" + s.GatesBranchName() }

@@ -33,8 +33,8 @@ type View struct {
 
 // RefNames are the refs that are needed to begin with.
 func (s Source) RefNames() []string {
-	names := []string{s.BranchRef()}
-	if s.GatesFile != "" && s.GatesRef() != s.BranchRef() {
+	names := []string{s.branchRef()}
+	if s.GatesFile != "" && s.GatesRef() != s.branchRef() {
 		names = append(names, s.GatesRef())
 	}
 	return names
@@ -44,7 +44,7 @@ func (s Source) RefNames() []string {
 // whole (no such branch, no config, a config that does not parse) is an error
 // here.
 func (r *Repository) View(ctx context.Context, refs Refs) (*View, error) {
-	head, err := r.tip(ctx, refs, r.src.BranchRef())
+	head, err := r.tip(ctx, refs, r.src.branchRef())
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (r *Repository) tip(ctx context.Context, refs Refs, ref string) (*git.Commi
 		if len(refs) == 0 {
 			return nil, r.noBranch(ctx, name)
 		}
-		return nil, noBranch(ref == r.src.BranchRef(), name, r.store.URL())
+		return nil, noBranch(ref == r.src.branchRef(), name, r.store.URL())
 	}
 	if err := r.store.Advance(ctx, ref, h); err != nil {
 		return nil, fmt.Errorf("fetch branch %s of %s: %w", name, r.store.URL(), err)
@@ -104,7 +104,7 @@ func (r *Repository) readGates(ctx context.Context, v *View) error {
 		return nil
 	}
 	v.gatesHead = v.Head
-	if ref := r.src.GatesRef(); ref != r.src.BranchRef() {
+	if ref := r.src.GatesRef(); ref != r.src.branchRef() {
 		var err error
 		if v.gatesHead, err = r.tip(ctx, v.Refs, ref); err != nil {
 			return err

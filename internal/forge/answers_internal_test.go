@@ -95,7 +95,7 @@ func FuzzAnswers(f *testing.F) {
 			},
 			func() error { return forge.AutoMerge(ctx, &Pull{Number: 7, node: "P"}, "squash") },
 			func() error { return forge.AutoMerge(ctx, &Pull{Number: 7, node: "P"}, "") },
-			func() error { return forge.Comment(ctx, 7, "hello") },
+			func() error { return forge.comment(ctx, 7, "hello") },
 			func() error { return forge.Close(ctx, 7, "over") },
 			func() error { return forge.SetStatus(ctx, "1f3c", Status{Context: "build", State: "success"}) },
 		} {

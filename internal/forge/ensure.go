@@ -48,9 +48,9 @@ func (f *Forge) Ensure(ctx context.Context, w PullSpec) (*Pull, Outcome, error) 
 	}
 	if p == nil {
 		p, err = f.create(ctx, w)
-		if errors.Is(err, ErrExists) { // it was created at this moment, or an answer was lost
+		if errors.Is(err, errExists) { // it was created at this moment, or an answer was lost
 			if p, err = f.candidate(ctx, w); err == nil && p == nil {
-				err = fmt.Errorf("open a pull request of %s from %s: GitHub says that there is one, and lists none: %w", f.access.Repository, w.Head, ErrExists)
+				err = fmt.Errorf("open a pull request of %s from %s: GitHub says that there is one, and lists none: %w", f.access.Repository, w.Head, errExists)
 			}
 		} else if err == nil {
 			if _, err = f.label(ctx, p, w.Labels); err == nil {
@@ -165,7 +165,7 @@ func (f *Forge) Close(ctx context.Context, number int, reason string) error {
 		return err
 	}
 	if reason != "" {
-		if err := f.Comment(ctx, number, reason); err != nil {
+		if err := f.comment(ctx, number, reason); err != nil {
 			return err
 		}
 	}
@@ -174,8 +174,8 @@ func (f *Forge) Close(ctx context.Context, number int, reason string) error {
 	return err
 }
 
-// Comment adds a comment to a pull request.
-func (f *Forge) Comment(ctx context.Context, number int, text string) error {
+// comment adds a comment to a pull request.
+func (f *Forge) comment(ctx context.Context, number int, text string) error {
 	text = fit(text, "", maxBody)
 	return f.call(ctx, fmt.Sprintf("comment on pull request %d", number), func(ctx context.Context) error {
 		_, _, err := f.client.Issues.CreateComment(ctx, f.owner, f.name, number, &github.IssueComment{Body: &text})
@@ -234,7 +234,7 @@ func (f *Forge) ensureLabel(ctx context.Context, name string) error {
 		_, _, err := f.client.Issues.CreateLabel(ctx, f.owner, f.name, &github.Label{Name: &name, Color: &colour})
 		return err
 	})
-	if errors.Is(err, ErrExists) {
+	if errors.Is(err, errExists) {
 		return nil
 	}
 	return err

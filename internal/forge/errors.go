@@ -19,11 +19,11 @@ var (
 	ErrNotInstalled = errors.New("the app is not installed")
 	// ErrNotGranted says that the installation of the GitHub App has none of the permissions that are needed.
 	ErrNotGranted = errors.New("the app has none of the permissions")
-	// ErrExists says that there is such a thing already.
-	ErrExists = errors.New("it exists already")
-	// ErrInvalid says that GitHub read a request and did not want it: the same
+	// errExists says that there is such a thing already.
+	errExists = errors.New("it exists already")
+	// errInvalid says that GitHub read a request and did not want it: the same
 	// request will not be accepted later.
-	ErrInvalid = errors.New("the request was not accepted")
+	errInvalid = errors.New("the request was not accepted")
 	// ErrTooManyFiles says that GitHub does not list all files of a pull request.
 	ErrTooManyFiles = errors.New("too many files")
 	// ErrAutoMergeOff says that a pull request can't be set to merge by itself,
@@ -31,9 +31,9 @@ var (
 	ErrAutoMergeOff = errors.New("auto-merge is not possible")
 )
 
-// RateLimit says that GitHub answers no more requests for a while that is too
+// rateLimit says that GitHub answers no more requests for a while that is too
 // long to wait for.
-type RateLimit struct { //nolint:errname // it is what happened
+type rateLimit struct { //nolint:errname // it is what happened
 	// Until is when GitHub answers again; zero when it does not say.
 	Until time.Time
 	// Secondary limits are about too many requests at once, primary ones about the
@@ -44,7 +44,7 @@ type RateLimit struct { //nolint:errname // it is what happened
 }
 
 // Error says which limit it is and when to come back.
-func (r *RateLimit) Error() string {
+func (r *rateLimit) Error() string {
 	kind := "GitHub's limit of requests an hour is reached"
 	if r.Secondary {
 		kind = "GitHub's limit against too many requests at once is reached"

@@ -46,7 +46,7 @@ func statusOf(err error) int {
 
 // limitOf is the limit of requests that an error is about, or nil. A 403 with
 // Retry-After is one too, whatever its text.
-func limitOf(err error) *RateLimit {
+func limitOf(err error) *rateLimit {
 	var app *githubapp.StatusError
 	if errors.As(err, &app) {
 		return appLimit(app)
@@ -59,13 +59,13 @@ func limitOf(err error) *RateLimit {
 	if !ok || (a.status != http.StatusForbidden && a.status != http.StatusTooManyRequests) {
 		return nil
 	}
-	limit := &RateLimit{Secondary: true}
+	limit := &rateLimit{Secondary: true}
 	var primary *github.RateLimitError
 	var secondary *github.AbuseRateLimitError
 	var other *github.ErrorResponse
 	switch {
 	case errors.As(err, &primary):
-		limit = &RateLimit{Until: primary.Rate.Reset.Time, Said: primary.Message}
+		limit = &rateLimit{Until: primary.Rate.Reset.Time, Said: primary.Message}
 	case errors.As(err, &secondary):
 		limit.Said = secondary.Message
 	case errors.As(err, &other):
@@ -80,14 +80,14 @@ func limitOf(err error) *RateLimit {
 	return limit
 }
 
-func appLimit(s *githubapp.StatusError) *RateLimit {
+func appLimit(s *githubapp.StatusError) *rateLimit {
 	switch {
 	case s.Status != http.StatusForbidden && s.Status != http.StatusTooManyRequests:
 		return nil
 	case s.RetryAfter > 0:
-		return &RateLimit{Until: time.Now().Add(s.RetryAfter), Secondary: true, Said: s.Text}
+		return &rateLimit{Until: time.Now().Add(s.RetryAfter), Secondary: true, Said: s.Text}
 	case !s.LimitReset.IsZero():
-		return &RateLimit{Until: s.LimitReset, Said: s.Text}
+		return &rateLimit{Until: s.LimitReset, Said: s.Text}
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func explainAnswer(answer *github.ErrorResponse) error {
 	text := fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))
 	kind := kindOf(status)
 	if status == http.StatusUnprocessableEntity && exists(answer) {
-		kind = ErrExists
+		kind = errExists
 	}
 	if kind != nil && !errors.Is(kind, ErrNotFound) { // its status has the same words
 		text += ": " + kind.Error()
@@ -143,7 +143,7 @@ func kindOf(status int) error {
 	case http.StatusNotFound, http.StatusGone:
 		return ErrNotFound
 	case http.StatusUnprocessableEntity, http.StatusBadRequest, http.StatusConflict, http.StatusMethodNotAllowed:
-		return ErrInvalid
+		return errInvalid
 	}
 	return nil
 }

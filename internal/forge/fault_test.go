@@ -106,7 +106,7 @@ func TestPullThatExistsButIsNotListed(t *testing.T) {
 	require.NoError(t, err)
 	w.server.Inject(github.Fault{Method: http.MethodGet, Path: pulls, Status: http.StatusOK, Body: "[]"})
 	_, _, err = w.Ensure(t.Context(), w.spec())
-	require.ErrorIs(t, err, ErrExists)
+	require.ErrorIs(t, err, errExists)
 	assert.Contains(t, err.Error(), "GitHub says that there is one, and lists none")
 }
 
@@ -127,7 +127,7 @@ func TestPrimaryLimitThatLasts(t *testing.T) {
 	reset := time.Now().Add(40 * time.Minute).Truncate(time.Second)
 	w.server.Inject(github.PrimaryLimit(reset))
 	_, err := w.OpenPulls(t.Context())
-	var limit *RateLimit
+	var limit *rateLimit
 	require.ErrorAs(t, err, &limit)
 	assert.True(t, limit.Until.Equal(reset), limit.Until)
 	assert.False(t, limit.Secondary)
@@ -150,7 +150,7 @@ func TestSecondaryLimit(t *testing.T) {
 	w.waits = nil
 	w.server.Inject(github.SecondaryLimit(0))
 	_, err = w.OpenPulls(t.Context())
-	var limit *RateLimit
+	var limit *rateLimit
 	require.ErrorAs(t, err, &limit)
 	assert.True(t, limit.Secondary)
 	assert.Equal(t, []time.Duration{time.Minute}, w.waits)

@@ -157,7 +157,7 @@ func (f *Forge) newToken(ctx context.Context, err error) (again bool) {
 }
 
 // wait is how long GitHub takes no requests, at the nth refusal in a row.
-func (r *RateLimit) wait(n int) time.Duration {
+func (r *rateLimit) wait(n int) time.Duration {
 	if r.Until.IsZero() {
 		return limitWait << (n - 1)
 	}

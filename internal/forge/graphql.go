@@ -11,7 +11,7 @@ import (
 type graphError struct {
 	messages []string
 	kinds    []string
-	limit    *RateLimit
+	limit    *rateLimit
 }
 
 // Error has GitHub's words.
@@ -27,7 +27,7 @@ func (e *graphError) Unwrap() error {
 			return ErrForbidden
 		}
 	}
-	return ErrInvalid
+	return errInvalid
 }
 
 // mutate asks GraphQL for a change. input is the value of the mutation's input.
@@ -56,7 +56,7 @@ func (f *Forge) mutate(ctx context.Context, what, mutation string, input map[str
 		for _, e := range answer.Errors {
 			failure.messages, failure.kinds = append(failure.messages, e.Message), append(failure.kinds, e.Type)
 			if e.Type == "RATE_LIMITED" {
-				failure.limit = &RateLimit{Said: e.Message}
+				failure.limit = &rateLimit{Said: e.Message}
 			}
 		}
 		return failure

@@ -56,7 +56,7 @@ func TestALongTextIsCutWhereALineEnds(t *testing.T) {
 	_, done, err := w.Ensure(t.Context(), spec)
 	require.NoError(t, err)
 	assert.Empty(t, done.Changed, "what was cut counts as unchanged")
-	require.NoError(t, w.Comment(t.Context(), 1, spec.Body))
+	require.NoError(t, w.comment(t.Context(), 1, spec.Body))
 	assert.Equal(t, "short\nfoot", fit("short\n", "foot", 10))
 }
 

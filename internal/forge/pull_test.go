@@ -123,7 +123,7 @@ func TestPlanWithoutDrafts(t *testing.T) {
 func TestPullWithoutItsBranch(t *testing.T) {
 	w := start(t)
 	_, _, err := w.Ensure(t.Context(), w.spec())
-	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorIs(t, err, errInvalid)
 	assert.Contains(t, err.Error(), "open a pull request from bot into main of team/code")
 	assert.Contains(t, err.Error(), "PullRequest head invalid")
 
@@ -131,12 +131,12 @@ func TestPullWithoutItsBranch(t *testing.T) {
 	spec := w.spec()
 	spec.Base = "nowhere"
 	_, _, err = w.Ensure(t.Context(), spec)
-	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorIs(t, err, errInvalid)
 	assert.Contains(t, err.Error(), "PullRequest base invalid")
 
 	require.NoError(t, w.repo.Git().UpdateRef("refs/heads/bot", "refs/heads/main"))
 	_, _, err = w.Ensure(t.Context(), w.spec())
-	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorIs(t, err, errInvalid)
 	assert.Contains(t, err.Error(), "No commits between main and bot")
 }
 
@@ -375,7 +375,7 @@ func TestReviewersAreAskedOnce(t *testing.T) {
 	w.branch("bot", "two")
 	w.repo.Set(func(s *github.Settings) { s.Strangers = []string{"rosa"} })
 	_, _, err = w.Ensure(t.Context(), spec)
-	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorIs(t, err, errInvalid)
 	require.ErrorContains(t, err, "Reviews may only be requested from collaborators")
 }
 

@@ -194,7 +194,7 @@ func (f *Forge) createRelease(ctx context.Context, w ReleaseSpec) (*Release, err
 	r, err := f.sendRelease(ctx, "create the release of "+w.Tag, func(ctx context.Context) (*github.RepositoryRelease, *github.Response, error) {
 		return f.client.Repositories.CreateRelease(ctx, f.owner, f.name, w.request())
 	})
-	if errors.Is(err, ErrExists) { // an answer was lost
+	if errors.Is(err, errExists) { // an answer was lost
 		return f.Release(ctx, w.Tag)
 	}
 	return r, err
@@ -230,7 +230,7 @@ func (f *Forge) ensureAsset(ctx context.Context, r *Release, u Upload) (sent boo
 	var made Asset
 	err = f.callWithin(ctx, uploadLimit, what, func(ctx context.Context) error {
 		made, err = f.upload(ctx, r, u, size)
-		if errors.Is(explain(err), ErrExists) { // a try before this one left it
+		if errors.Is(explain(err), errExists) { // a try before this one left it
 			return errors.Join(f.deleteHalf(ctx, r, u.Name), io.ErrUnexpectedEOF)
 		}
 		return err

@@ -88,7 +88,7 @@ func TestDraftReleaseIsFoundAndPublished(t *testing.T) {
 func TestReleaseOfNoCommit(t *testing.T) {
 	w := start(t)
 	_, _, err := w.EnsureRelease(t.Context(), ReleaseSpec{Tag: "1.0.0", Commit: strings.Repeat("1", 40), Title: "x"})
-	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorIs(t, err, errInvalid)
 	assert.Contains(t, err.Error(), "Release target_commitish invalid")
 	_, err = w.Release(t.Context(), "1.0.0")
 	require.ErrorIs(t, err, ErrNotFound)
@@ -138,6 +138,6 @@ func TestStatuses(t *testing.T) {
 
 	require.ErrorContains(t, w.SetStatus(t.Context(), commit, Status{State: "green"}), `"green" is not one of`)
 	err := w.SetStatus(t.Context(), strings.Repeat("1", 40), Status{State: Success, Context: "cache"})
-	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorIs(t, err, errInvalid)
 	assert.Contains(t, err.Error(), "No commit found for SHA")
 }

@@ -154,16 +154,16 @@ func TestAppErrors(t *testing.T) {
 	wrong := a
 	wrong.AppID = "124"
 	_, err = open(t, wrong).Refs(t.Context(), mainRef)
-	require.ErrorIs(t, err, ErrAuth)
+	require.ErrorIs(t, err, errAuth)
 	assert.Contains(t, err.Error(), "check app_id and app_private_key")
 
 	hub.status = http.StatusForbidden
 	_, err = open(t, a).Refs(t.Context(), mainRef)
-	require.ErrorIs(t, err, ErrForbidden)
+	require.ErrorIs(t, err, errForbidden)
 	assert.Contains(t, err.Error(), "installation is suspended")
 
 	hub.grants = `"administration": "write"`
 	_, err = open(t, a).Refs(t.Context(), mainRef)
-	require.ErrorIs(t, err, ErrForbidden)
+	require.ErrorIs(t, err, errForbidden)
 	assert.Contains(t, err.Error(), "it needs contents: write, workflows: write; add that in the app's settings")
 }

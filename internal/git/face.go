@@ -34,10 +34,10 @@ var (
 	ErrNotFound       = object.ErrNotFound
 	ErrNoBranch       = object.ErrNoBranch
 	ErrNonFastForward = object.ErrNonFastForward
-	ErrAuth           = object.ErrAuth
-	ErrForbidden      = object.ErrForbidden
+	errAuth           = object.ErrAuth
+	errForbidden      = object.ErrForbidden
 	ErrNoRepository   = object.ErrNoRepository
-	ErrHostKey        = object.ErrHostKey
+	errHostKey        = object.ErrHostKey
 	ErrEmpty          = object.ErrEmpty
 	ErrShallow        = object.ErrShallow
 	ErrDamaged        = object.ErrDamaged

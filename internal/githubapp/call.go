@@ -49,7 +49,7 @@ type StatusError struct {
 // Error has the status and the server's words.
 func (e *StatusError) Error() string {
 	text := fmt.Sprintf("HTTP %d %s", e.Status, http.StatusText(e.Status))
-	if advice := e.Advice(); advice != "" {
+	if advice := e.advice(); advice != "" {
 		text += ": " + advice
 	}
 	if e.Text != "" {
@@ -58,8 +58,8 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// Advice says what to do, or is empty.
-func (e *StatusError) Advice() string {
+// advice says what to do, or is empty.
+func (e *StatusError) advice() string {
 	switch e.Status {
 	case http.StatusUnauthorized:
 		return "check app_id and app_private_key, and the clock of this machine"

@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// ErrNoGit says that there is no git program.
-var ErrNoGit = errors.New("git is not on PATH")
+// errNoGit says that there is no git program.
+var errNoGit = errors.New("git is not on PATH")
 
 // ErrNotAccepted says that a remote does not take a push.
 var ErrNotAccepted = errors.New("the push was not accepted")
@@ -33,7 +33,7 @@ type Clone struct {
 // Open finds the clone that a folder belongs to. terminal says whether git can ask the person for a password.
 func Open(ctx context.Context, dir string, terminal bool) (*Clone, error) {
 	if _, err := exec.LookPath("git"); err != nil {
-		return nil, ErrNoGit
+		return nil, errNoGit
 	}
 	c := &Clone{dir, terminal}
 	_, err := c.git(ctx, command{args: []string{"rev-parse", "--git-dir"}})
@@ -198,7 +198,7 @@ func (c *Clone) git(ctx context.Context, run command) (string, error) {
 	var stdout, stderr beginning
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return "", &Error{run.args[0], c.dir, strings.TrimSpace(stderr.String()), err}
+		return "", &failure{run.args[0], c.dir, strings.TrimSpace(stderr.String()), err}
 	}
 	return strings.TrimRight(stdout.String(), "\n"), nil
 }
@@ -220,14 +220,14 @@ func environment() []string {
 	})
 }
 
-// Error is a git that failed.
-type Error struct {
+// failure is a git that failed.
+type failure struct {
 	verb, dir, said string
 	err             error
 }
 
-// Error says what git said.
-func (e *Error) Error() string {
+// failure says what git said.
+func (e *failure) Error() string {
 	if e.said == "" {
 		return fmt.Sprintf("git %s in %s: %v", e.verb, e.dir, e.err)
 	}
@@ -235,4 +235,4 @@ func (e *Error) Error() string {
 }
 
 // Unwrap is what ended it.
-func (e *Error) Unwrap() error { return e.err }
+func (e *failure) Unwrap() error { return e.err }

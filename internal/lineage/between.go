@@ -23,18 +23,18 @@ type Span struct {
 	Back int `json:"back"`
 }
 
-// ErrNotAtHand says that a repository was not given to the reader.
-var ErrNotAtHand = errors.New("the repository was not given")
+// errNotAtHand says that a repository was not given to the reader.
+var errNotAtHand = errors.New("the repository was not given")
 
-// Between lists the commits between two commits of a repository, which may be short. Its error is
-// ErrNotAtHand when nobody says where the repository can be read.
-func (r *Reader) Between(ctx context.Context, repository, before, after string, limit int) (*Span, error) {
+// between lists the commits between two commits of a repository, which may be short. Its error is
+// errNotAtHand when nobody says where the repository can be read.
+func (r *Reader) between(ctx context.Context, repository, before, after string, limit int) (*Span, error) {
 	c, err := r.clone(ctx, repository)
 	if err != nil {
 		return nil, err
 	}
 	if c == nil {
-		return nil, ErrNotAtHand
+		return nil, errNotAtHand
 	}
 	from, err := c.resolve(ctx, before)
 	if err != nil {

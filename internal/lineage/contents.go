@@ -131,9 +131,9 @@ func (r *Reader) chart(ctx context.Context, s *snapshot, c *Chart) error {
 	}
 	var about deployments.Chart
 	if !ok {
-		c.Broken = append(c.Broken, Broken{LinkChart, at, "git does not have the content that was deployed"})
+		c.Broken = append(c.Broken, Broken{linkChart, at, "git does not have the content that was deployed"})
 	} else if about, err = deployments.ParseChart(data); err != nil {
-		c.Broken = append(c.Broken, Broken{LinkChart, at, fmt.Sprintf("it does not parse: %v", err)})
+		c.Broken = append(c.Broken, Broken{linkChart, at, fmt.Sprintf("it does not parse: %v", err)})
 	}
 	c.Name, c.Version, c.AppVersion = about.Name, about.Version, about.AppVersion
 	if c.Name == "" {
@@ -149,7 +149,7 @@ func (r *Reader) vendored(ctx context.Context, s *snapshot, c *Chart) error {
 		return err
 	}
 	if in == nil {
-		c.Broken = append(c.Broken, Broken{LinkChart, c.Path, "its files are those of no single commit that is here, so no vendir.yml says where they came from"})
+		c.Broken = append(c.Broken, Broken{linkChart, c.Path, "its files are those of no single commit that is here, so no vendir.yml says where they came from"})
 		return nil
 	}
 	content, broken, err := r.vendirContent(ctx, in, c.Path)

@@ -379,12 +379,12 @@ func (r *Reader) Spans(ctx context.Context, before, after Contents, limit int) (
 // span fills in the commits between.
 func (r *Reader) span(ctx context.Context, s SourceSpan, limit int) (SourceSpan, error) {
 	s.Compare = vendored.Compare(s.Repository, s.Before, s.After)
-	between, err := r.Between(ctx, s.Repository, s.Before, s.After, limit)
+	between, err := r.between(ctx, s.Repository, s.Before, s.After, limit)
 	if ctx.Err() != nil {
 		return s, context.Cause(ctx)
 	}
 	if err != nil {
-		s.Why, s.NotAtHand = err.Error(), errors.Is(err, ErrNotAtHand)
+		s.Why, s.NotAtHand = err.Error(), errors.Is(err, errNotAtHand)
 	}
 	s.Span = between
 	return s, nil

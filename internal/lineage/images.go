@@ -87,11 +87,11 @@ func (i *Image) metadata(comment string, shared bool) {
 	m, _, err := provenance.Parse(comment)
 	switch {
 	case errors.Is(err, provenance.ErrNone):
-		i.say(LinkMetadata, "there is no METADATA comment beside the digest")
+		i.say(linkMetadata, "there is no METADATA comment beside the digest")
 	case err != nil:
-		i.say(LinkMetadata, "%v", err)
+		i.say(linkMetadata, "%v", err)
 	case shared:
-		i.say(LinkMetadata, "the line has several digests: which one its METADATA comment is for is not said")
+		i.say(linkMetadata, "the line has several digests: which one its METADATA comment is for is not said")
 	default:
 		i.Metadata = &m
 	}
@@ -107,9 +107,9 @@ func (i *Image) agree() {
 		i.Source = &Source{Repository: l.Source, Commit: Commit{Hash: l.Revision}, By: ByLabels}
 	case m == nil:
 	case !samePrefix(m.CommitRef, l.Revision):
-		i.say(LinkMetadata, "the comment says commit %.7s and the image's label says %.7s: one of them is wrong", m.CommitRef, l.Revision)
+		i.say(linkMetadata, "the comment says commit %.7s and the image's label says %.7s: one of them is wrong", m.CommitRef, l.Revision)
 	case l.Source != "" && !sameRepository(m.Repository, l.Source):
-		i.say(LinkMetadata, "the comment says repository %s and the image's label says %s: one of them is wrong", m.Repository, l.Source)
+		i.say(linkMetadata, "the comment says repository %s and the image's label says %s: one of them is wrong", m.Repository, l.Source)
 	default:
 		i.Source = &Source{Repository: m.Repository, Subdir: m.MonorepoSubdir, Commit: Commit{Hash: l.Revision}, By: ByBoth}
 	}
@@ -144,7 +144,7 @@ func (r *Reader) source(ctx context.Context, image *Image) error {
 		return err
 	}
 	if len(s.Releases) == 0 && s.ReleasedIn == "" {
-		image.say(LinkRelease, "no release of %s has commit %.7s", s.Repository, c.Hash)
+		image.say(linkRelease, "no release of %s has commit %.7s", s.Repository, c.Hash)
 	}
 	return nil
 }

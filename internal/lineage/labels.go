@@ -17,13 +17,13 @@ import (
 
 // Labeller asks for the labels of an image.
 type Labeller interface {
-	// Labels are those of the image with that digest. ErrNoImage says that the
+	// Labels are those of the image with that digest. errNoImage says that the
 	// registry answers, and does not have it.
 	Labels(ctx context.Context, repository, digest string) (Labels, error)
 }
 
-// ErrNoImage says that a registry has no such image.
-var ErrNoImage = errors.New("the registry has no image with this digest")
+// errNoImage says that a registry has no such image.
+var errNoImage = errors.New("the registry has no image with this digest")
 
 // maxRegistryAnswer is how many bytes a manifest or an image's config may have.
 const maxRegistryAnswer = 8 << 20
@@ -52,7 +52,7 @@ func (r Registry) Labels(ctx context.Context, repository, digest string) (Labels
 	image, err := imageAt(ref, options)
 	var answered *transport.Error
 	if errors.As(err, &answered) && answered.StatusCode == http.StatusNotFound {
-		return Labels{}, ErrNoImage
+		return Labels{}, errNoImage
 	}
 	if err != nil {
 		return Labels{}, fmt.Errorf("ask the registry about %s: %w", ref, err)
@@ -105,7 +105,7 @@ func (r *Reader) askRegistry(ctx context.Context, image *Image) error {
 		return nil
 	}
 	if image.Repository == "" {
-		image.say(LinkRegistry, "the file does not say the image's repository beside the digest, so no registry can be asked")
+		image.say(linkRegistry, "the file does not say the image's repository beside the digest, so no registry can be asked")
 		return nil
 	}
 	key := image.Repository + "@" + image.Digest
@@ -119,14 +119,14 @@ func (r *Reader) askRegistry(ctx context.Context, image *Image) error {
 		r.labels[key] = got
 	}
 	switch {
-	case errors.Is(got.err, ErrNoImage):
-		image.say(LinkRegistry, "%v: %.19s of %s", ErrNoImage, image.Digest, image.Repository)
+	case errors.Is(got.err, errNoImage):
+		image.say(linkRegistry, "%v: %.19s of %s", errNoImage, image.Digest, image.Repository)
 	case got.err != nil:
-		image.say(LinkRegistry, "%v", got.err)
+		image.say(linkRegistry, "%v", got.err)
 	default:
 		image.Labels = &got.labels
 		if got.labels.Revision == "" {
-			image.say(LinkRegistry, "the image has no label org.opencontainers.image.revision")
+			image.say(linkRegistry, "the image has no label org.opencontainers.image.revision")
 		}
 	}
 	return nil

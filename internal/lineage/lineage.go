@@ -215,12 +215,12 @@ type Link string
 const (
 	LinkRecord   Link = "record"   // environment → state
 	LinkFiles    Link = "files"    // state → files
-	LinkChart    Link = "chart"    // files → commit of the chart
+	linkChart    Link = "chart"    // files → commit of the chart
 	LinkImage    Link = "image"    // chart → image
-	LinkMetadata Link = "metadata" // image → source commit, by the comment
-	LinkRegistry Link = "registry" // image → source commit, by its labels
+	linkMetadata Link = "metadata" // image → source commit, by the comment
+	linkRegistry Link = "registry" // image → source commit, by its labels
 	LinkSource   Link = "source"   // source commit → repository
-	LinkRelease  Link = "release"  // source commit → release
+	linkRelease  Link = "release"  // source commit → release
 )
 
 // Broken is a link that is missing.

@@ -25,7 +25,7 @@ type origin struct {
 }
 
 func (o *origin) say(where, format string, args ...any) {
-	o.broken = append(o.broken, Broken{LinkChart, where, fmt.Sprintf(format, args...)})
+	o.broken = append(o.broken, Broken{linkChart, where, fmt.Sprintf(format, args...)})
 }
 
 func (o *origin) find(ctx context.Context) error {

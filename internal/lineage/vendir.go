@@ -76,7 +76,7 @@ func (r *Reader) vendirContent(ctx context.Context, c *git.Commit, dir string) (
 	for _, file := range files {
 		config, err := r.vendirConfig(ctx, c, file)
 		if err != nil {
-			broken = append(broken, Broken{LinkChart, file, fmt.Sprintf("it does not parse at %.7s: %v", c.Hash, err)})
+			broken = append(broken, Broken{linkChart, file, fmt.Sprintf("it does not parse at %.7s: %v", c.Hash, err)})
 			continue
 		}
 		for _, d := range config.Directories {
@@ -166,21 +166,21 @@ func (r *Reader) readLock(ctx context.Context, c *git.Commit, content *vendirCon
 // disagree both are, and that is a broken link.
 func (c *vendirContent) candidates() ([]string, []Broken) {
 	if c.kind != "git" {
-		return nil, []Broken{{LinkChart, c.file, fmt.Sprintf("%s is filled from %s, which names no commit", c.dir, c.kind)}}
+		return nil, []Broken{{linkChart, c.file, fmt.Sprintf("%s is filled from %s, which names no commit", c.dir, c.kind)}}
 	}
 	if c.lockBroken != "" {
-		return nil, []Broken{{LinkChart, c.lockPath, c.lockBroken}}
+		return nil, []Broken{{linkChart, c.lockPath, c.lockBroken}}
 	}
 	ref, locked := strings.ToLower(c.ref), strings.ToLower(c.locked)
 	_, full := fullHash(ref)
 	switch {
 	case full && locked != "" && locked != ref:
-		return []string{locked, ref}, []Broken{{LinkChart, c.lockPath, fmt.Sprintf("%s asks for %.7s, and the lock says that %.7s was synced: run vendir sync", c.file, ref, locked)}}
+		return []string{locked, ref}, []Broken{{linkChart, c.lockPath, fmt.Sprintf("%s asks for %.7s, and the lock says that %.7s was synced: run vendir sync", c.file, ref, locked)}}
 	case full:
 		return []string{ref}, nil
 	case locked != "":
 		return []string{locked}, nil
 	default:
-		return nil, []Broken{{LinkChart, c.file, fmt.Sprintf("its ref %q is not a commit, and no %s says which one was synced", c.ref, c.lockPath)}}
+		return nil, []Broken{{linkChart, c.file, fmt.Sprintf("its ref %q is not a commit, and no %s says which one was synced", c.ref, c.lockPath)}}
 	}
 }

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// DefaultAPI is the public Cachix.
-	DefaultAPI = "https://cachix.org"
+	// defaultAPI is the public Cachix.
+	defaultAPI = "https://cachix.org"
 	// connections is how many requests are under way at most: as many as curl's.
 	connections = 50
 	// requestLimit is how long one request may take.
@@ -29,7 +29,7 @@ type Options struct {
 	Name string
 	// URL is any binary cache that speaks HTTP.
 	URL string
-	// APIURL is the Cachix to ask; empty means [DefaultAPI].
+	// APIURL is the Cachix to ask; empty means [defaultAPI].
 	APIURL string
 	// Token opens private caches. It is sent to the host of URL, or of APIURL and
 	// the hosts below it, and to nobody else.
@@ -118,7 +118,7 @@ func (c *Cache) locateCachix(o Options) error {
 	}
 	address := o.APIURL
 	if address == "" {
-		address = DefaultAPI
+		address = defaultAPI
 	}
 	api, err := parseAddress(address)
 	if err != nil {
@@ -205,15 +205,15 @@ func (c *Cache) Narinfo(ctx context.Context, p Path) (Narinfo, error) {
 	if err := c.prepare(ctx); err != nil {
 		return Narinfo{}, err
 	}
-	n, err := c.NarinfoOf(ctx, p.Hash())
+	n, err := c.narinfoOf(ctx, p.Hash())
 	if err == nil && n.Path != p {
 		return n, fmt.Errorf("%w: the request was for %s, the answer is about %s", ErrWrong, p, n.Path)
 	}
 	return n, err
 }
 
-// NarinfoOf is Narinfo for a path of which only the hash is known.
-func (c *Cache) NarinfoOf(ctx context.Context, hash string) (Narinfo, error) {
+// narinfoOf is Narinfo for a path of which only the hash is known.
+func (c *Cache) narinfoOf(ctx context.Context, hash string) (Narinfo, error) {
 	if err := CheckHash(hash); err != nil {
 		return Narinfo{}, err
 	}
@@ -268,8 +268,8 @@ func (c *Cache) HasNar(ctx context.Context, n Narinfo) error {
 	return nil
 }
 
-// Exists looks for the cache itself. [ErrNoCache] when it is none.
-func (c *Cache) Exists(ctx context.Context) error {
+// exists looks for the cache itself. [ErrNoCache] when it is none.
+func (c *Cache) exists(ctx context.Context) error {
 	if c.IsCachix() {
 		return c.prepare(ctx)
 	}

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// FirstInterval is the time between the first two looks. It grows by half
+	// firstInterval is the time between the first two looks. It grows by half
 	// with each look.
-	FirstInterval = 2 * time.Second
+	firstInterval = 2 * time.Second
 	// LongestInterval is where the growing ends, unless a query says otherwise.
 	LongestInterval = 30 * time.Second
 )
@@ -27,8 +27,8 @@ type Verify string
 
 // The levels, the weakest first.
 const (
-	// VerifyDefault is VerifyNarinfo, and signatures where keys are known.
-	VerifyDefault Verify = ""
+	// verifyDefault is VerifyNarinfo, and signatures where keys are known.
+	verifyDefault Verify = ""
 	// VerifyListed believes the cache's own list. On Cachix that is one request
 	// for thousands of paths and no more; on other caches it is VerifyNarinfo.
 	VerifyListed Verify = "listed"
@@ -145,7 +145,7 @@ func (c *Cache) Wait(ctx context.Context, query Query) (Report, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, query.Timeout, errGaveUp)
 	defer cancel()
 	s := newSearch(c, query)
-	interval := min(FirstInterval, longest(query))
+	interval := min(firstInterval, longest(query))
 	for {
 		err := s.look(limited)
 		report := s.report(time.Since(start))
@@ -283,7 +283,7 @@ func (s *search) lookForCache(ctx context.Context) error {
 	if s.exists || s.done() {
 		return nil
 	}
-	err := s.cache.Exists(ctx)
+	err := s.cache.exists(ctx)
 	s.exists = err == nil
 	return err
 }
@@ -473,7 +473,7 @@ func (s *search) progress(pause, left time.Duration) {
 
 // readOne reads what the cache says about one path: nothing where the cache does not have it.
 func (c *Cache) readOne(ctx context.Context, hash string, keys Keys) (Narinfo, error) {
-	n, err := c.NarinfoOf(ctx, hash)
+	n, err := c.narinfoOf(ctx, hash)
 	if errors.Is(err, ErrMissing) {
 		return Narinfo{}, nil
 	}

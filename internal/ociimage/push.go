@@ -71,7 +71,7 @@ func (r Registry) Push(ctx context.Context, base string, image *Image) (*Pushed,
 	if err != nil {
 		return nil, err
 	}
-	tags, err := image.Stamp.TagsBeside(present)
+	tags, err := image.Stamp.tagsBeside(present)
 	if err != nil {
 		return nil, err
 	}

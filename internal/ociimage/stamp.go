@@ -15,12 +15,12 @@ import (
 	"github.com/Masterminds/semver/v3"
 )
 
-// UnknownRevision is the revision of a source tree that is in no git repository.
-const UnknownRevision = "unknown"
+// unknownRevision is the revision of a source tree that is in no git repository.
+const unknownRevision = "unknown"
 
 // Stamp is what an image says about the source it was made from. It comes from the commit, never from the clock.
 type Stamp struct {
-	// Revision is the full hash of the commit, with "-dirty" when files differ from it, or UnknownRevision.
+	// Revision is the full hash of the commit, with "-dirty" when files differ from it, or unknownRevision.
 	Revision string
 	// Created is the commit's time in UTC, in whole seconds.
 	Created time.Time
@@ -29,10 +29,10 @@ type Stamp struct {
 }
 
 // ReadStamp reads the stamp of the source tree in dir with the git program. The version is the commit's tag vX.Y.Z, or
-// 0.0.0-dev.g<short hash> when it has none. Without git, or outside a repository, the stamp is UnknownRevision, the
+// 0.0.0-dev.g<short hash> when it has none. Without git, or outside a repository, the stamp is unknownRevision, the
 // start of 1970 and 0.0.0-dev, so that an export of the source still gives one digest.
 func ReadStamp(ctx context.Context, dir string) (Stamp, error) {
-	none := Stamp{Revision: UnknownRevision, Created: time.Unix(0, 0).UTC(), Version: "0.0.0-dev"}
+	none := Stamp{Revision: unknownRevision, Created: time.Unix(0, 0).UTC(), Version: "0.0.0-dev"}
 	if _, err := exec.LookPath("git"); err != nil {
 		return none, nil //nolint:nilerr // no git program is a case the caller need not know about
 	}
@@ -109,9 +109,9 @@ func (s Stamp) Tags() ([]string, error) {
 	return []string{s.Version, fmt.Sprintf("%d.%d", version.Major(), version.Minor()), "latest"}, nil
 }
 
-// TagsBeside lists those of Tags that the version may take in a repository with the tags present: MAJOR.MINOR and latest never
+// tagsBeside lists those of Tags that the version may take in a repository with the tags present: MAJOR.MINOR and latest never
 // move back from a newer release.
-func (s Stamp) TagsBeside(present []string) ([]string, error) {
+func (s Stamp) tagsBeside(present []string) ([]string, error) {
 	tags, err := s.Tags()
 	if err != nil {
 		return nil, err

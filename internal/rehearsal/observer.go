@@ -14,39 +14,39 @@ type Observer interface {
 	Ended(b *Build)
 }
 
-// Observers tells several what happens; it may be empty.
-type Observers []Observer
+// observers tells several what happens; it may be empty.
+type observers []Observer
 
 // Found tells all.
-func (all Observers) Found(resource string, versions []Version) {
+func (all observers) Found(resource string, versions []Version) {
 	for _, o := range all {
 		o.Found(resource, versions)
 	}
 }
 
 // CheckFailed tells all.
-func (all Observers) CheckFailed(resource string, err error) {
+func (all observers) CheckFailed(resource string, err error) {
 	for _, o := range all {
 		o.CheckFailed(resource, err)
 	}
 }
 
 // Started tells all.
-func (all Observers) Started(b *Build) {
+func (all observers) Started(b *Build) {
 	for _, o := range all {
 		o.Started(b)
 	}
 }
 
 // Step tells all.
-func (all Observers) Step(b *Build, s StepRecord) {
+func (all observers) Step(b *Build, s StepRecord) {
 	for _, o := range all {
 		o.Step(b, s)
 	}
 }
 
 // Ended tells all.
-func (all Observers) Ended(b *Build) {
+func (all observers) Ended(b *Build) {
 	for _, o := range all {
 		o.Ended(b)
 	}

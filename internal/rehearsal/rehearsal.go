@@ -84,7 +84,7 @@ type Rehearsal struct {
 func New(o Options) (*Rehearsal, error) {
 	r := &Rehearsal{options: o, resources: map[string]*resource{}, jobs: map[string]*job{}, observer: o.Observer}
 	if r.observer == nil {
-		r.observer = Observers{}
+		r.observer = observers{}
 	}
 	if r.options.URL == "" {
 		r.options.URL = "https://concourse.example"

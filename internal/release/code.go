@@ -149,8 +149,8 @@ func (c *Code) Close() error {
 // Head is the commit that everything is about.
 func (c *Code) Head() git.Hash { return c.head }
 
-// File reads a file as it is in the commit; fs.ErrNotExist when there is none.
-func (c *Code) File(ctx context.Context, name string) ([]byte, error) {
+// file reads a file as it is in the commit; fs.ErrNotExist when there is none.
+func (c *Code) file(ctx context.Context, name string) ([]byte, error) {
 	s, err := c.store(ctx)
 	if err != nil {
 		return nil, err
@@ -177,11 +177,11 @@ func (c *Code) store(ctx context.Context) (*git.Store, error) {
 	return c.remoteStore(ctx)
 }
 
-// remoteStore is a copy of the remote that has the commit: ErrNoCommit when it
+// remoteStore is a copy of the remote that has the commit: errNoCommit when it
 // has not.
 func (c *Code) remoteStore(ctx context.Context) (*git.Store, error) {
 	if c.o.Remote == nil || c.there == no {
-		return nil, ErrNoCommit
+		return nil, errNoCommit
 	}
 	if c.far == nil {
 		s, err := c.o.Remote.Store("")
@@ -194,7 +194,7 @@ func (c *Code) remoteStore(ctx context.Context) (*git.Store, error) {
 	switch {
 	case errors.Is(err, git.ErrNotFound), errors.Is(err, git.ErrNoBranch), errors.Is(err, git.ErrEmpty):
 		c.there = no
-		return nil, fmt.Errorf("%w: %s in %s", ErrNoCommit, short(c.head), c.o.Remote.URL())
+		return nil, fmt.Errorf("%w: %s in %s", errNoCommit, short(c.head), c.o.Remote.URL())
 	case err != nil:
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func (c *Code) OnRemote(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	if c.there == unknown {
-		if _, err := c.remoteStore(ctx); err != nil && !errors.Is(err, ErrNoCommit) {
+		if _, err := c.remoteStore(ctx); err != nil && !errors.Is(err, errNoCommit) {
 			return false, err
 		}
 	}

@@ -16,6 +16,6 @@ var (
 	// ErrShallow says that the clone lacks the history or the tags that the answer
 	// depends on, and that the remote does not have them either.
 	ErrShallow = errors.New("the clone is too shallow to tell")
-	// ErrNoCommit says that the remote does not have the clone's commit.
-	ErrNoCommit = errors.New("the remote has no such commit")
+	// errNoCommit says that the remote does not have the clone's commit.
+	errNoCommit = errors.New("the remote has no such commit")
 )

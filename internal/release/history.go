@@ -135,7 +135,7 @@ func (c *Code) withHistory(ctx context.Context, f func(*git.Store) error) error 
 		c.tooShort = true
 	}
 	s, err := c.remoteStore(ctx)
-	if errors.Is(err, ErrNoCommit) {
+	if errors.Is(err, errNoCommit) {
 		return c.tooShallow(err)
 	}
 	if err != nil {

@@ -57,7 +57,7 @@ func (c *Code) Cliff(ctx context.Context, name string) (*version.Cliff, error) {
 
 // config reads a file of the commit that somebody has named.
 func (c *Code) config(ctx context.Context, name string) ([]byte, error) {
-	data, err := c.File(ctx, name)
+	data, err := c.file(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("the commit has no file %s", name)
 	}

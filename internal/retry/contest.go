@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	// ContestTries is how often a writer may lose before it gives up. Each loss
+	// contestTries is how often a writer may lose before it gives up. Each loss
 	// means that another writer succeeded, so the number bounds a queue, not a
 	// fault: fifty writers at once need less than half of it.
-	ContestTries = 200
+	contestTries = 200
 	// spreadWidth is the longest pause after a first loss, in attempts. Three
 	// writers in a loop get past a writer about twice during half of it; fifty
 	// writers that lost together come back far enough apart to succeed.
@@ -41,7 +41,7 @@ func Win[T any](ctx context.Context, l Loop, attempt func(paused bool) (T, error
 			return out, nil
 		}
 		_, lost := l.Again(err)
-		switch tries := cmp.Or(l.Tries, ContestTries); {
+		switch tries := cmp.Or(l.Tries, contestTries); {
 		case !lost && ctx.Err() != nil:
 			return out, fmt.Errorf("%s: %w", l.What, ended(ctx, err))
 		case !lost:

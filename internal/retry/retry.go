@@ -20,8 +20,8 @@ const (
 	// FirstPause comes before the second try. Each later pause is about twice as
 	// long as the one before it.
 	FirstPause = 250 * time.Millisecond
-	// LongestPause bounds the pauses that this package chooses itself.
-	LongestPause = 10 * time.Second
+	// longestPause bounds the pauses that this package chooses itself.
+	longestPause = 10 * time.Second
 	// LongestWait bounds the sum of all pauses of an operation, including those
 	// that a server asks for. A longer wait fails at once with the server's answer.
 	LongestWait = 2 * time.Minute
@@ -53,7 +53,7 @@ type Loop struct {
 // wraps the context's cause and the last failure.
 func Do[T any](ctx context.Context, l Loop, operation func() (T, error)) (T, error) {
 	pauses := backoff.ExponentialBackOff{
-		InitialInterval: FirstPause, MaxInterval: LongestPause, Multiplier: growth, RandomizationFactor: spread,
+		InitialInterval: FirstPause, MaxInterval: longestPause, Multiplier: growth, RandomizationFactor: spread,
 	}
 	waited := time.Duration(0)
 	for try := 1; ; try++ {

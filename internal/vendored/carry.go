@@ -94,7 +94,7 @@ func (c *Carried) carry(ctx context.Context, before, after Tree, t Target, was, 
 	if err != nil {
 		return err
 	}
-	config, err := content.SetRef(is.Ref)
+	config, err := content.setRef(is.Ref)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func contents(ctx context.Context, tree Tree, name string) (map[string]*Content,
 	for _, d := range config.Directories {
 		for _, k := range d.Contents {
 			c, err := ReadContent(data, Target{Config: name, Directory: d.Path, Content: k.Path})
-			if errors.Is(err, ErrUnsupported) || errors.Is(err, ErrNoContent) || errors.Is(err, ErrConfig) {
+			if errors.Is(err, errUnsupported) || errors.Is(err, ErrNoContent) || errors.Is(err, errConfig) {
 				continue // nobody can have moved it
 			}
 			if err != nil {

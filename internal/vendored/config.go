@@ -113,7 +113,7 @@ type Content struct {
 }
 
 // ReadContent finds a target in the text of its vendir.yml. Errors are
-// ErrNoContent, with those that there are, ErrUnsupported and ErrConfig.
+// ErrNoContent, with those that there are, errUnsupported and errConfig.
 func ReadContent(data []byte, t Target) (*Content, error) {
 	config, document, warnings, err := readConfig(data)
 	if err != nil {
@@ -128,17 +128,17 @@ func ReadContent(data []byte, t Target) (*Content, error) {
 	out := &Content{directory: path.Clean(config.Directories[i].Path), path: c.Path, config: c, Warnings: warnings}
 	switch {
 	case c.Git == nil:
-		return nil, fault.Of(ErrUnsupported, "%s: it is not a git content, the only kind that is supported", out.where())
+		return nil, fault.Of(errUnsupported, "%s: it is not a git content, the only kind that is supported", out.where())
 	case c.Git.RefSelection != nil || c.Git.Ref == "":
-		return nil, fault.Of(ErrUnsupported, "%s: it has no git.ref to change: give it one, in place of refSelection", out.where())
+		return nil, fault.Of(errUnsupported, "%s: it has no git.ref to change: give it one, in place of refSelection", out.where())
 	case !filepath.IsLocal(out.directory) || !filepath.IsLocal(out.path) || out.directory == ".":
-		return nil, fmt.Errorf("%s: its path leaves the folder of vendir.yml: %w", out.where(), ErrConfig)
+		return nil, fmt.Errorf("%s: its path leaves the folder of vendir.yml: %w", out.where(), errConfig)
 	case c.NewRootPath != "" && !filepath.IsLocal(c.NewRootPath):
-		return nil, fmt.Errorf("%s: newRootPath %q leaves the repository: %w", out.where(), c.NewRootPath, ErrConfig)
+		return nil, fmt.Errorf("%s: newRootPath %q leaves the repository: %w", out.where(), c.NewRootPath, errConfig)
 	}
 	out.URL, out.Ref = c.Git.URL, c.Git.Ref
 	if out.file, err = yamledit.Parse(data, yamledit.Options{Document: document}); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+		return nil, fmt.Errorf("%w: %w", errConfig, err)
 	}
 	out.refPath = fmt.Sprintf("directories[%d].contents[%d].git.ref", i, j)
 	if err := out.checkPatterns(); err != nil {
@@ -171,27 +171,27 @@ func readConfig(data []byte) (config *fileConfig, document int, warnings []strin
 			break
 		}
 		if err != nil {
-			return nil, 0, nil, fault.Of(ErrConfig, "it is not YAML: %s", plainYAML(err))
+			return nil, 0, nil, fault.Of(errConfig, "it is not YAML: %s", plainYAML(err))
 		}
 		if kindOf(&doc) != configKind {
 			continue
 		}
 		if config != nil {
-			return nil, 0, nil, fault.Of(ErrConfig, "it has two documents with kind: %s", configKind)
+			return nil, 0, nil, fault.Of(errConfig, "it has two documents with kind: %s", configKind)
 		}
 		config, document = &fileConfig{}, n
 		if warnings, err = judge(&doc); err != nil {
 			return nil, 0, nil, err
 		}
 		if err := doc.Decode(config); err != nil {
-			return nil, 0, nil, fault.Of(ErrConfig, "%s", plainYAML(err))
+			return nil, 0, nil, fault.Of(errConfig, "%s", plainYAML(err))
 		}
 	}
 	switch {
 	case config == nil:
-		return nil, 0, nil, fault.Of(ErrConfig, "it has no document with kind: %s", configKind)
+		return nil, 0, nil, fault.Of(errConfig, "it has no document with kind: %s", configKind)
 	case config.APIVersion != apiVersion:
-		return nil, 0, nil, fault.Of(ErrConfig, "its apiVersion is %q, not %s", config.APIVersion, apiVersion)
+		return nil, 0, nil, fault.Of(errConfig, "its apiVersion is %q, not %s", config.APIVersion, apiVersion)
 	}
 	return config, document, warnings, nil
 }
@@ -211,7 +211,7 @@ func plainYAML(err error) string {
 func judge(doc *yaml.Node) (warnings []string, err error) {
 	mistakes, doubts := shape().Judge(doc)
 	if len(mistakes) > 0 {
-		return nil, fault.Of(ErrConfig, "line %d: %s", mistakes[0].Line, mistakes[0])
+		return nil, fault.Of(errConfig, "line %d: %s", mistakes[0].Line, mistakes[0])
 	}
 	for _, f := range doubts {
 		warnings = append(warnings, fmt.Sprintf("line %d: %s", f.Line, f))
@@ -261,8 +261,8 @@ func (c *Content) where() string { return "content " + c.place() }
 // dir is the folder of the copy, from the repository's root.
 func (c *Content) dir(t Target) string { return path.Join(path.Dir(t.Config), c.place()) }
 
-// SetRef is vendir.yml with another ref, and no other byte changed.
-func (c *Content) SetRef(ref string) ([]byte, error) {
+// setRef is vendir.yml with another ref, and no other byte changed.
+func (c *Content) setRef(ref string) ([]byte, error) {
 	if err := c.file.Set(c.refPath, ref); err != nil {
 		return nil, fmt.Errorf("change git.ref: %w", err)
 	}

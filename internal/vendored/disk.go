@@ -47,7 +47,7 @@ func (d *Disk) List(_ context.Context, dir string) (map[string]File, error) {
 	case err != nil:
 		return nil, err
 	case !info.IsDir():
-		return nil, fmt.Errorf("%s is not a folder: delete it, as the copy has its place there: %w", dir, ErrConfig)
+		return nil, fmt.Errorf("%s is not a folder: delete it, as the copy has its place there: %w", dir, errConfig)
 	}
 	out := map[string]File{}
 	err = fs.WalkDir(d.root.FS(), dir, func(p string, e fs.DirEntry, err error) error {

@@ -12,8 +12,8 @@ import (
 
 const lockKind = "LockConfig"
 
-// Locked is what the lock file says about a git content.
-type Locked struct {
+// locked is what the lock file says about a git content.
+type locked struct {
 	// SHA is the commit.
 	SHA string
 	// Tags is what "git describe --tags" says about it; empty for nothing.
@@ -26,9 +26,9 @@ type Locked struct {
 
 type object = map[any]any
 
-// WriteLock is a lock file in which one content has another entry, as vendir
+// writeLock is a lock file in which one content has another entry, as vendir
 // writes it. old is the file as it is, nil when there is none.
-func WriteLock(old []byte, directory, content string, entry Locked) ([]byte, error) {
+func writeLock(old []byte, directory, content string, entry locked) ([]byte, error) {
 	directory, content, entry.CommitTitle = readable(directory), readable(content), readable(entry.CommitTitle)
 	return setLocked(old, directory, content, entry.object(content))
 }
@@ -83,17 +83,17 @@ func parseLock(old []byte) (object, error) {
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(old, &doc); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+		return nil, fmt.Errorf("%w: %w", errConfig, err)
 	}
 	if hasAlias(&doc) {
-		return nil, fmt.Errorf("it has an alias, as vendir never writes: %w", ErrConfig)
+		return nil, fmt.Errorf("it has an alias, as vendir never writes: %w", errConfig)
 	}
 	lock, _ := plain(&doc).(object) // else it is empty
 	if lock["apiVersion"] != apiVersion || lock["kind"] != lockKind {
-		return nil, fmt.Errorf("its apiVersion and kind are not %s and %s: %w", apiVersion, lockKind, ErrConfig)
+		return nil, fmt.Errorf("its apiVersion and kind are not %s and %s: %w", apiVersion, lockKind, errConfig)
 	}
 	if directories, ok := lock["directories"].([]any); !ok && lock["directories"] != nil {
-		return nil, fmt.Errorf("its directories are not a list: %w", ErrConfig)
+		return nil, fmt.Errorf("its directories are not a list: %w", errConfig)
 	} else if !ok || directories == nil {
 		return lock, nil
 	}
@@ -101,11 +101,11 @@ func parseLock(old []byte) (object, error) {
 		directory, isObject := d.(object)
 		contents, isList := directory["contents"].([]any)
 		if !isObject || (!isList && directory["contents"] != nil) {
-			return nil, fmt.Errorf("its directories are not as vendir writes them: %w", ErrConfig)
+			return nil, fmt.Errorf("its directories are not as vendir writes them: %w", errConfig)
 		}
 		for _, c := range contents {
 			if _, ok := c.(object); !ok {
-				return nil, fmt.Errorf("its contents are not as vendir writes them: %w", ErrConfig)
+				return nil, fmt.Errorf("its contents are not as vendir writes them: %w", errConfig)
 			}
 		}
 	}
@@ -149,7 +149,7 @@ func scalar(n *yaml.Node) any {
 	return n.Value
 }
 
-func (l Locked) object(content string) object {
+func (l locked) object(content string) object {
 	git := object{"sha": l.SHA, "commitTitle": l.CommitTitle}
 	if len(l.Tags) > 0 {
 		git["tags"] = l.Tags

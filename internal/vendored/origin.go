@@ -97,7 +97,7 @@ func (o *Origin) lockTitle() string {
 }
 
 // Select gives the files that a content takes from the commit, by their paths in
-// the copy. ErrNothing: there is none.
+// the copy. errNothing: there is none.
 func (c *Content) Select(ctx context.Context, o *Origin) (map[string]File, error) {
 	root := path.Clean(c.config.NewRootPath)
 	tree := o.commit.Tree
@@ -105,7 +105,7 @@ func (c *Content) Select(ctx context.Context, o *Origin) (map[string]File, error
 		at, err := o.store.Lookup(ctx, tree, root)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) || (err == nil && at.Mode != filemode.Dir):
-			return nil, fmt.Errorf("%s: commit %s has no folder %s, which newRootPath names: %w", c.where(), o.Commit(), root, ErrNothing)
+			return nil, fmt.Errorf("%s: commit %s has no folder %s, which newRootPath names: %w", c.where(), o.Commit(), root, errNothing)
 		case err != nil:
 			return nil, err
 		}
@@ -128,7 +128,7 @@ func (c *Content) Select(ctx context.Context, o *Origin) (map[string]File, error
 		return nil, err
 	case len(out) == 0:
 		return nil, fmt.Errorf("%s: of commit %s, with includePaths %s, excludePaths %s and newRootPath %q: %w",
-			c.where(), o.Commit(), list(c.config.IncludePaths), list(c.config.ExcludePaths), c.config.NewRootPath, ErrNothing)
+			c.where(), o.Commit(), list(c.config.IncludePaths), list(c.config.ExcludePaths), c.config.NewRootPath, errNothing)
 	}
 	return out, c.check(ctx, o, out)
 }
@@ -146,7 +146,7 @@ func (c *Content) checkSubmodule(name string) error {
 	if !kept || c.config.Git.SkipInitSubmodules {
 		return nil
 	}
-	return fmt.Errorf("%s: %s is a submodule, whose files are in another repository: exclude it, or set skipInitSubmodules: %w", c.where(), name, ErrUnsupported)
+	return fmt.Errorf("%s: %s is a submodule, whose files are in another repository: exclude it, or set skipInitSubmodules: %w", c.where(), name, errUnsupported)
 }
 
 const (
@@ -166,12 +166,12 @@ func (c *Content) check(ctx context.Context, o *Origin, files map[string]File) e
 		case f.Mode == filemode.Symlink:
 			links[p] = string(content)
 		case size <= maxLFSPointer && bytes.HasPrefix(content, []byte(lfsPointer)) && !c.config.Git.LFSSkipSmudge:
-			return fmt.Errorf("%s: %s is kept by Git LFS elsewhere: exclude it, or set lfsSkipSmudge: %w", c.where(), p, ErrUnsupported)
+			return fmt.Errorf("%s: %s is kept by Git LFS elsewhere: exclude it, or set lfsSkipSmudge: %w", c.where(), p, errUnsupported)
 		}
 	}
 	for p := range links {
 		if !resolves(p, files, links) {
-			return fmt.Errorf("%s: %s is a symbolic link to %s, which is not in the copy: %w", c.where(), p, links[p], ErrUnsupported)
+			return fmt.Errorf("%s: %s is a symbolic link to %s, which is not in the copy: %w", c.where(), p, links[p], errUnsupported)
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ func (c *Content) checkPatterns() error {
 	} {
 		for _, p := range patterns {
 			if _, err := matchOne(p, "x/y"); err != nil {
-				return fmt.Errorf("%s: %s: %q is not a valid pattern: %w", c.where(), key, p, ErrConfig)
+				return fmt.Errorf("%s: %s: %q is not a valid pattern: %w", c.where(), key, p, errConfig)
 			}
 		}
 	}

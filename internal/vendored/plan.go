@@ -54,7 +54,7 @@ func plan(ctx context.Context, tree Tree, t Target, o *Origin) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{Edits: map[string]git.Edit{}, Moved: Moved{Dir: c.dir(t), URL: c.URL, Old: c.Ref, New: o.Commit()}, Warnings: c.Warnings}
-	after, err := c.SetRef(o.Commit())
+	after, err := c.setRef(o.Commit())
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (p *Plan) lock(ctx context.Context, tree Tree, name string, c *Content, o *
 	if err != nil {
 		return err
 	}
-	entry := Locked{SHA: o.Commit(), CommitTitle: o.lockTitle()}
+	entry := locked{SHA: o.Commit(), CommitTitle: o.lockTitle()}
 	if tag, err := o.describe(ctx); err != nil {
 		return err
 	} else if tag != "" {
@@ -86,7 +86,7 @@ func (p *Plan) lock(ctx context.Context, tree Tree, name string, c *Content, o *
 			return err
 		}
 	}
-	lock, err := WriteLock(old, c.directory, c.path, entry)
+	lock, err := writeLock(old, c.directory, c.path, entry)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (t *commitTree) Read(ctx context.Context, name string) ([]byte, error) {
 		return nil, err
 	}
 	if e.Mode == filemode.Dir || e.Mode == filemode.Submodule || e.Mode == filemode.Symlink {
-		return nil, fmt.Errorf("%s is not a file: %w", name, ErrConfig)
+		return nil, fmt.Errorf("%s is not a file: %w", name, errConfig)
 	}
 	return t.store.Blob(ctx, e.Hash)
 }
@@ -167,7 +167,7 @@ func (t *commitTree) List(ctx context.Context, dir string) (map[string]File, err
 	case err != nil:
 		return nil, err
 	case e.Mode != filemode.Dir:
-		return nil, fmt.Errorf("%s is not a folder: delete it, as the copy has its place there: %w", dir, ErrConfig)
+		return nil, fmt.Errorf("%s is not a folder: delete it, as the copy has its place there: %w", dir, errConfig)
 	}
 	out := map[string]File{}
 	err = t.store.Walk(ctx, e.Hash, func(string) bool { return true }, func(p string, e git.Entry) error {

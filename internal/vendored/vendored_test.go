@@ -35,18 +35,18 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		text, want string
 		is         error
 	}{
-		"no YAML":        {"a: [", "it is not YAML", ErrConfig},
-		"empty":          {"", "it has no document with kind: Config", ErrConfig},
-		"other kind":     {"kind: Secret\n", "it has no document with kind: Config", ErrConfig},
-		"two":            {header + "---\n" + header, "it has two documents with kind: Config", ErrConfig},
-		"version":        {"apiVersion: v2\nkind: Config\n", `its apiVersion is "v2"`, ErrConfig},
+		"no YAML":        {"a: [", "it is not YAML", errConfig},
+		"empty":          {"", "it has no document with kind: Config", errConfig},
+		"other kind":     {"kind: Secret\n", "it has no document with kind: Config", errConfig},
+		"two":            {header + "---\n" + header, "it has two documents with kind: Config", errConfig},
+		"version":        {"apiVersion: v2\nkind: Config\n", `its apiVersion is "v2"`, errConfig},
 		"no directories": {header, `there is no directory "a"; there is nothing`, ErrNoContent},
-		"list":           {header + "directories: {}\n", "the value is not of the kind that vendir has there", ErrConfig},
-		"leaves":         {one("{path: ../../x, git: {url: u, ref: r}}"), "its path leaves the folder of vendir.yml", ErrConfig},
-		"new root":       {one("{path: x, newRootPath: ../y, git: {url: u, ref: r}}"), `newRootPath "../y" leaves the repository`, ErrConfig},
-		"pattern":        {one("{path: x, includePaths: ['[a'], git: {url: u, ref: r}}"), `includePaths: "[a" is not a valid pattern`, ErrConfig},
-		"no ref":         {one("{path: x, git: {url: u}}"), "it has no git.ref to change", ErrUnsupported},
-		"http":           {one("{path: x, http: {url: u}}"), "it is not a git content", ErrUnsupported},
+		"list":           {header + "directories: {}\n", "the value is not of the kind that vendir has there", errConfig},
+		"leaves":         {one("{path: ../../x, git: {url: u, ref: r}}"), "its path leaves the folder of vendir.yml", errConfig},
+		"new root":       {one("{path: x, newRootPath: ../y, git: {url: u, ref: r}}"), `newRootPath "../y" leaves the repository`, errConfig},
+		"pattern":        {one("{path: x, includePaths: ['[a'], git: {url: u, ref: r}}"), `includePaths: "[a" is not a valid pattern`, errConfig},
+		"no ref":         {one("{path: x, git: {url: u}}"), "it has no git.ref to change", errUnsupported},
+		"http":           {one("{path: x, http: {url: u}}"), "it is not a git content", errUnsupported},
 	} {
 		_, err := ReadContent([]byte(c.text), Target{Config: "vendir.yml", Directory: "a"})
 		require.ErrorIs(t, err, c.is, name)
@@ -60,7 +60,7 @@ func TestRefIsChangedAndNoOtherByte(t *testing.T) {
 	c, err := ReadContent([]byte(text), Target{Config: "vendir.yml", Directory: "a", Content: "b"})
 	require.NoError(t, err)
 	assert.Equal(t, "v1", c.Ref)
-	after, err := c.SetRef("1234567890")
+	after, err := c.setRef("1234567890")
 	require.NoError(t, err)
 	assert.Equal(t, strings.Replace(text, "'v1'", "'1234567890'", 1), string(after))
 }
@@ -69,21 +69,21 @@ func TestSharedRefIsRefused(t *testing.T) {
 	text := header + "directories:\n- path: a\n  contents:\n  - {path: b, git: &g {url: u, ref: r}}\n  - {path: c, git: *g}\n"
 	c, err := ReadContent([]byte(text), Target{Config: "vendir.yml", Directory: "a", Content: "b"})
 	require.NoError(t, err)
-	_, err = c.SetRef("1")
+	_, err = c.setRef("1")
 	require.ErrorContains(t, err, "the alias *g on line 7 uses it too")
 }
 
 func TestLocksThatAreRefused(t *testing.T) {
-	entry := Locked{SHA: "1", CommitTitle: "x"}
+	entry := locked{SHA: "1", CommitTitle: "x"}
 	lock := "apiVersion: vendir.k14s.io/v1alpha1\nkind: LockConfig\n"
 	for _, text := range []string{
 		"a: [", "", "[]", "kind: LockConfig\n", lock + "directories: 7\n", lock + "directories: [7]\n", lock + "directories: [{path: a, contents: b}]\n",
 		lock + "directories: [{path: a, contents: [7]}]\n", lock + "directories: &d [{path: a, contents: [{path: b, x: *d}]}]\n",
 	} {
-		_, err := WriteLock([]byte(text), "a", "b", entry)
-		require.ErrorIs(t, err, ErrConfig, text)
+		_, err := writeLock([]byte(text), "a", "b", entry)
+		require.ErrorIs(t, err, errConfig, text)
 	}
-	out, err := WriteLock([]byte(lock), "a", "b", entry)
+	out, err := writeLock([]byte(lock), "a", "b", entry)
 	require.NoError(t, err)
 	assert.Equal(t, "apiVersion: vendir.k14s.io/v1alpha1\ndirectories:\n- contents:\n  - git:\n      commitTitle: x\n      sha: \"1\"\n    path: b\n  path: a\nkind: LockConfig\n", string(out))
 }
@@ -108,7 +108,7 @@ func TestPlaceThatIsTaken(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"vendir.yml": config("u", c.first, "newRootPath: charts/bank\n"), "modules/bank/vendor/chart": "a file\n"})
 	_, err := bump(t, dir, c.clone(t), "", target())
-	require.ErrorIs(t, err, ErrConfig)
+	require.ErrorIs(t, err, errConfig)
 	assert.Contains(t, err.Error(), "modules/bank/vendor/chart is not a folder")
 
 	dir = t.TempDir()
@@ -142,14 +142,14 @@ func FuzzReadContent(f *testing.F) {
 				continue
 			}
 			old := c.Ref
-			after, err := c.SetRef("1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0")
+			after, err := c.setRef("1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0")
 			if err != nil {
 				continue
 			}
 			again, err := ReadContent(after, target)
 			require.NoError(t, err)
 			require.Equal(t, "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0", again.Ref)
-			if back, err := again.SetRef(old); err == nil && bytes.Contains(data, []byte(old)) {
+			if back, err := again.setRef(old); err == nil && bytes.Contains(data, []byte(old)) {
 				same, err := ReadContent(back, target)
 				require.NoError(t, err)
 				require.Equal(t, old, same.Ref)
@@ -162,11 +162,11 @@ func FuzzWriteLock(f *testing.F) {
 	f.Add([]byte("apiVersion: vendir.k14s.io/v1alpha1\nkind: LockConfig\ndirectories:\n- path: a\n  contents:\n  - path: b\n    git: {sha: 0001, commitTitle: yes}\n"), "a", "b", "title")
 	f.Add([]byte(nil), "a", ".", "- x: y")
 	f.Fuzz(func(t *testing.T, old []byte, directory, content, title string) {
-		out, err := WriteLock(old, directory, content, Locked{SHA: "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0", CommitTitle: title})
+		out, err := writeLock(old, directory, content, locked{SHA: "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0", CommitTitle: title})
 		if err != nil {
 			return
 		}
-		again, err := WriteLock(out, directory, content, Locked{SHA: "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0", CommitTitle: title})
+		again, err := writeLock(out, directory, content, locked{SHA: "1f3c2aa01f3c2aa01f3c2aa01f3c2aa01f3c2aa0", CommitTitle: title})
 		require.NoError(t, err)
 		require.Equal(t, string(out), string(again), "the same again is not a change")
 	})
@@ -186,7 +186,7 @@ func TestAMisspeltKeyOfAVendirFileIsAMistake(t *testing.T) {
 	} {
 		content, err := ReadContent([]byte(strings.Replace(good, c.old, c.now, 1)), target)
 		if c.mistake != "" {
-			require.ErrorIs(t, err, ErrConfig, name)
+			require.ErrorIs(t, err, errConfig, name)
 			require.ErrorContains(t, err, c.mistake, name)
 			continue
 		}

@@ -137,7 +137,7 @@ func (q Question) promote(d Decision) (Decision, error) {
 }
 
 func (q Question) override(d Decision) (Decision, error) {
-	if level, err := ParseLevel(q.Override); err == nil && level != LevelNone {
+	if level, err := parseLevel(q.Override); err == nil && level != LevelNone {
 		d.Level = level
 		d.because("%s was requested", level)
 		d.Next = q.number(level.part().apply(q.base()))

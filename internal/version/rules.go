@@ -20,8 +20,8 @@ const (
 	LevelMajor
 )
 
-// ParseLevel reads none, patch, minor or major.
-func ParseLevel(word string) (Level, error) {
+// parseLevel reads none, patch, minor or major.
+func parseLevel(word string) (Level, error) {
 	for l := LevelNone; l <= LevelMajor; l++ {
 		if word == l.String() {
 			return l, nil
@@ -84,14 +84,14 @@ func Default() Rules {
 }
 
 // With gives rules in which these types ask for something else. Values are the
-// words of [ParseLevel].
+// words of [parseLevel].
 func (r Rules) With(types map[string]string) (Rules, error) {
 	r.Types = maps.Clone(r.Types)
 	if r.Types == nil {
 		r.Types = map[string]Level{}
 	}
 	for _, name := range slices.Sorted(maps.Keys(types)) {
-		level, err := ParseLevel(types[name])
+		level, err := parseLevel(types[name])
 		if err != nil {
 			return Rules{}, fmt.Errorf("%s: %w", name, err)
 		}

@@ -230,11 +230,11 @@ func (l *linter) leaks(n *yaml.Node, skip []*yaml.Node) {
 
 // fork is what expressions see for a pull request of a fork in a repository where every secret is set.
 func fork() Scope {
-	head := Open{"repo": Open{"full_name": "somebody/fork", "fork": true}}
-	event := map[string]any{"action": Open{}, "number": Open{}, "repository": Open{}, "sender": Open{}, "pull_request": Open{
-		"head": head, "base": Open{"repo": Open{"full_name": "owner/name"}},
+	head := open{"repo": open{"full_name": "somebody/fork", "fork": true}}
+	event := map[string]any{"action": open{}, "number": open{}, "repository": open{}, "sender": open{}, "pull_request": open{
+		"head": head, "base": open{"repo": open{"full_name": "owner/name"}},
 	}}
-	github := Open{"event_name": "pull_request", "repository": "owner/name", "event": event}
+	github := open{"event_name": "pull_request", "repository": "owner/name", "event": event}
 	secrets := Members(func(key string) Value {
 		if strings.EqualFold(key, "GITHUB_TOKEN") {
 			return Value{Unknown: true} // it has the job's permissions, and for a fork it can only read

@@ -216,8 +216,8 @@ type Required struct {
 	App int64 `json:"integration_id"`
 }
 
-// ErrNoRuleset is the answer to a JSON file of something else.
-var ErrNoRuleset = errors.New("it is not a ruleset")
+// errNoRuleset is the answer to a JSON file of something else.
+var errNoRuleset = errors.New("it is not a ruleset")
 
 // ParseRuleset reads a ruleset.
 func ParseRuleset(file string, data []byte) (*Ruleset, error) {
@@ -238,7 +238,7 @@ func ParseRuleset(file string, data []byte) (*Ruleset, error) {
 	}
 	err := json.NewDecoder(bytes.NewReader(data)).Decode(&written)
 	if err == nil && written.Rules == nil {
-		err = ErrNoRuleset
+		err = errNoRuleset
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read ruleset %s: %w", file, err)

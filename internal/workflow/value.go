@@ -19,8 +19,8 @@ type Value struct {
 	Secret bool
 }
 
-// Open is a mapping that has more than is known of it.
-type Open map[string]any
+// open is a mapping that has more than is known of it.
+type open map[string]any
 
 // Members is a mapping whose members are made when they are asked for.
 type Members func(key string) Value
@@ -84,7 +84,7 @@ func (v Value) member(key string) Value {
 	switch d := v.Data.(type) {
 	case map[string]any:
 		return Value{Data: find(d, key), Secret: v.Secret}
-	case Open:
+	case open:
 		if found := find(d, key); found != nil {
 			return Value{Data: found, Secret: v.Secret}
 		}
@@ -120,7 +120,7 @@ func (v Value) every() Value {
 		for _, key := range slices.Sorted(maps.Keys(d)) {
 			all = append(all, d[key])
 		}
-	case Open:
+	case open:
 		v.Unknown = true
 	}
 	return Value{Data: all, Unknown: v.Unknown, Secret: v.Secret}

@@ -13,12 +13,12 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/nixcache"
 )
 
-// GetParams are the params of a get step: there are none.
-type GetParams struct{}
+// getParams are the params of a get step: there are none.
+type getParams struct{}
 
 // In writes what the cache says about the version's paths. A path that has been
 // collected since is an error.
-func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, _ GetParams) (Result, error) {
+func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, _ getParams) (Result, error) {
 	cache, err := src.open(step.Logf)
 	if err != nil {
 		return Result{}, err

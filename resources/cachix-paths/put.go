@@ -15,8 +15,8 @@ import (
 
 const defaultTimeout = 30 * time.Minute
 
-// PutParams are the params of a put step.
-type PutParams struct {
+// putParams are the params of a put step.
+type putParams struct {
 	// PathsFile is a file of an artifact with the list of store paths.
 	PathsFile string `json:"paths_file"`
 	// Paths are store paths.
@@ -28,17 +28,17 @@ type PutParams struct {
 	// Any is content with one of the paths.
 	Any bool `json:"any"`
 	// Verify is how sure to be: listed, narinfo, signatures or nar.
-	Verify Level `json:"verify"`
+	Verify level `json:"verify"`
 	// Timeout is how long to wait; nil is 30m.
 	Timeout *time.Duration `json:"timeout"`
 	// Interval is the longest time between two looks; nil is 30s.
 	Interval *time.Duration `json:"interval"`
 	// Pin pins the paths once they are there.
-	Pin *Pin `json:"pin"`
+	Pin *pin `json:"pin"`
 }
 
-// Pin says how to pin.
-type Pin struct {
+// pin says how to pin.
+type pin struct {
 	// Name is the pin's name; {name} in it stands for that of the path.
 	Name string `json:"name" concourse:"required"`
 	// KeepDays is how long older revisions are kept.
@@ -47,11 +47,11 @@ type Pin struct {
 	KeepRevisions int `json:"keep_revisions"`
 }
 
-// Level is one of nixcache's levels, checked.
-type Level struct{ nixcache.Verify }
+// level is one of nixcache's levels, checked.
+type level struct{ nixcache.Verify }
 
 // UnmarshalText refuses what is no level.
-func (l *Level) UnmarshalText(text []byte) error {
+func (l *level) UnmarshalText(text []byte) error {
 	l.Verify = nixcache.Verify(text)
 	if !slices.Contains(nixcache.Levels(), l.Verify) {
 		return fmt.Errorf("%q is not one of %s", text, strings.ReplaceAll(strings.Trim(fmt.Sprint(nixcache.Levels()), "[]"), " ", ", "))
@@ -60,10 +60,10 @@ func (l *Level) UnmarshalText(text []byte) error {
 }
 
 // MarshalText is the level's name.
-func (l Level) MarshalText() ([]byte, error) { return []byte(l.Verify), nil }
+func (l level) MarshalText() ([]byte, error) { return []byte(l.Verify), nil }
 
 // Validate reports combinations that make no sense.
-func (p PutParams) Validate() error {
+func (p putParams) Validate() error {
 	switch {
 	case p.PathsFile == "" && len(p.Paths) == 0 && !p.AllowEmpty:
 		return errors.New("paths_file or paths: one of them is required")
@@ -80,7 +80,7 @@ func (p PutParams) Validate() error {
 	return p.Pin.validate()
 }
 
-func (p *Pin) validate() error {
+func (p *pin) validate() error {
 	switch {
 	case p == nil:
 		return nil
@@ -93,7 +93,7 @@ func (p *Pin) validate() error {
 }
 
 // Out waits until the paths are available. It succeeds only when they can.
-func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutParams) (Result, error) {
+func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p putParams) (Result, error) {
 	paths, err := wanted(step, p)
 	if err != nil {
 		return Result{}, err
@@ -126,7 +126,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 }
 
 // wanted reads the list.
-func wanted(step concourse.Step, p PutParams) ([]nixcache.Path, error) {
+func wanted(step concourse.Step, p putParams) ([]nixcache.Path, error) {
 	if p.PathsFile == "" {
 		return nixcache.ParseLines(p.Paths)
 	}
@@ -144,7 +144,7 @@ func wanted(step concourse.Step, p PutParams) ([]nixcache.Path, error) {
 	return paths, nil
 }
 
-func (p PutParams) query(paths []nixcache.Path, progress func(string, ...any)) nixcache.Query {
+func (p putParams) query(paths []nixcache.Path, progress func(string, ...any)) nixcache.Query {
 	w := nixcache.Query{Paths: paths, Closure: p.Closure, Any: p.Any, Verify: p.Verify.Verify, Timeout: defaultTimeout, Progress: progress}
 	if p.Timeout != nil {
 		w.Timeout = *p.Timeout
@@ -155,7 +155,7 @@ func (p PutParams) query(paths []nixcache.Path, progress func(string, ...any)) n
 	return w
 }
 
-func describe(p PutParams, n int) string {
+func describe(p putParams, n int) string {
 	text := count(n)
 	if p.Any && n > 1 {
 		text = "one of " + text
@@ -198,7 +198,7 @@ func about(cache *nixcache.Cache, n int, found []nixcache.Narinfo) concourse.Met
 const placeholder = "{name}"
 
 // fits says before the waiting what would fail after it.
-func (p *Pin) fits(src Source, paths []nixcache.Path) error {
+func (p *pin) fits(src Source, paths []nixcache.Path) error {
 	if src.Cache == "" {
 		return errors.New("only Cachix has pins: give cache instead of url in the source")
 	}
@@ -213,13 +213,13 @@ func (p *Pin) fits(src Source, paths []nixcache.Path) error {
 	return nil
 }
 
-func (p *Pin) nameOf(path nixcache.Path) string {
+func (p *pin) nameOf(path nixcache.Path) string {
 	return strings.ReplaceAll(p.Name, placeholder, path.Name())
 }
 
 // apply pins what was found. A pin that holds the path is left alone: pinning it
 // again would be a new revision, and push an older one out.
-func (p *Pin) apply(ctx context.Context, step concourse.Step, cache *nixcache.Cache, r nixcache.Report, out *Result) error {
+func (p *pin) apply(ctx context.Context, step concourse.Step, cache *nixcache.Cache, r nixcache.Report, out *Result) error {
 	pins, err := cache.Pins(ctx)
 	if err != nil {
 		return fmt.Errorf("the paths are there, but their pins can't be listed: %w", err)

@@ -33,7 +33,7 @@ func Wait() concourse.Command {
 // waitFlags are the arguments of the verb.
 type waitFlags struct {
 	source            Source
-	params            PutParams
+	params            putParams
 	file              string
 	timeout, interval time.Duration
 }
@@ -61,7 +61,7 @@ func (w *waitFlags) parse(p concourse.Process) error {
 	flags.BoolVar(&w.params.AllowEmpty, "allow-empty", false, "succeed if the list is empty")
 	flags.BoolVar(&w.params.Closure, "closure", false, "also wait for everything that the paths refer to")
 	flags.BoolVar(&w.params.Any, "any", false, "one of the paths is enough")
-	flags.TextVar(&w.params.Verify, "verify", Level{}, "listed, narinfo, signatures or nar (default: narinfo, and signatures where keys are known)")
+	flags.TextVar(&w.params.Verify, "verify", level{}, "listed, narinfo, signatures or nar (default: narinfo, and signatures where keys are known)")
 	flags.DurationVar(&w.timeout, "timeout", defaultTimeout, "how long to wait")
 	flags.DurationVar(&w.interval, "interval", nixcache.LongestInterval, "longest time between two looks")
 	if err := flags.Parse(p.Args); err != nil {

@@ -26,15 +26,15 @@ func (s Source) Validate() error {
 	return s.Source.Validate()
 }
 
-// GetParams are the params of a get step.
-type GetParams struct {
+// getParams are the params of a get step.
+type getParams struct {
 	// Prepare false delivers what was recorded for the version instead of what
 	// it deploys. Default true.
 	Prepare *bool `json:"prepare"`
 }
 
-// PutParams are those of a put of cepler-out, which one image does in older pipelines.
-type PutParams struct {
+// putParams are those of a put of cepler-out, which one image does in older pipelines.
+type putParams struct {
 	Repository  string `json:"repository"`
 	Environment string `json:"environment"`
 }
@@ -47,7 +47,7 @@ type (
 )
 
 // In fills the step's folder with the version's files and nothing else.
-func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, p GetParams) (Result, error) {
+func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, p getParams) (Result, error) {
 	out := Result{Version: v}
 	conn, err := deployments.Connect(src.Source, git.Open, step.Logf)
 	if err != nil {
@@ -85,6 +85,6 @@ func compareLink(web string) func(before, after string) string {
 }
 
 // Out refuses: what was deployed is recorded by cepler-out.
-func (Resource) Out(context.Context, concourse.Step, Source, PutParams) (Result, error) {
+func (Resource) Out(context.Context, concourse.Step, Source, putParams) (Result, error) {
 	return Result{}, errors.New("cepler-in can't be put to: put cepler-out, a resource with the same source whose type has the image cepler-out")
 }

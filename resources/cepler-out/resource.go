@@ -19,16 +19,16 @@ import (
 // Resource is cepler-out.
 type Resource struct{}
 
-// GetParams are the params of the get that follows a put.
-type GetParams struct {
+// getParams are the params of the get that follows a put.
+type getParams struct {
 	// Prepare is accepted for the sake of the Rust resource's pipelines.
 	Prepare *bool `json:"prepare"`
 	// Message delivers a sentence about the deployment, in place of the files.
 	Message bool `json:"message"`
 }
 
-// PutParams are the params of a put step.
-type PutParams struct {
+// putParams are the params of a put step.
+type putParams struct {
 	// Repository is the folder that a get of cepler-in filled and the
 	// deployment was made from.
 	Repository string `json:"repository" concourse:"required"`
@@ -63,7 +63,7 @@ func (Resource) Check(_ context.Context, _ concourse.Step, _ Source, given *Vers
 }
 
 // In delivers what the version recorded, as a get of cepler-in would.
-func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, p GetParams) (Result, error) {
+func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, p getParams) (Result, error) {
 	out := Result{Version: v}
 	if src.Environment == "" && v.Environment == "" {
 		step.Logf("recorded version %s; its environment is not known, so no files are delivered", v.Version)
@@ -82,7 +82,7 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 }
 
 // Out records the deployed folder. It succeeds only when the remote has it.
-func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutParams) (Result, error) {
+func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p putParams) (Result, error) {
 	dir, err := step.Artifacts().Path(p.Repository)
 	if err != nil {
 		return Result{}, fmt.Errorf("params.repository: %w", err)
@@ -120,7 +120,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 }
 
 // environment is the one to record: it must be the one that was deployed.
-func environment(src Source, p PutParams, delivered deployments.Delivered) (string, error) {
+func environment(src Source, p putParams, delivered deployments.Delivered) (string, error) {
 	name := src.Environment
 	if p.Environment != "" {
 		name = p.Environment

@@ -232,7 +232,7 @@ func increment(number, word string) (string, error) {
 }
 
 // readCopies collects what copy and files name.
-func (w *wanted) readCopies(from artifact.Folder, p PutParams) error {
+func (w *wanted) readCopies(from artifact.Folder, p putParams) error {
 	w.extra = map[string]git.Edit{}
 	copier := artifact.Copier{From: from}
 	for i, c := range p.Copy {

@@ -45,7 +45,7 @@ type chartEntry struct {
 }
 
 // In delivers the chart at a commit, and what its values say about the images.
-func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, _ GetParams) (Result, error) {
+func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, _ getParams) (Result, error) {
 	out := Result{Version: v}
 	if !plumbing.IsHash(v.Commit) {
 		return out, fmt.Errorf("version.commit: %q is not a full commit hash", v.Commit)

@@ -9,28 +9,28 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/artifact"
 )
 
-// GetParams are the params of a get step: there are none.
-type GetParams struct{}
+// getParams are the params of a get step: there are none.
+type getParams struct{}
 
-// PutParams are the params of a put step.
-type PutParams struct {
+// putParams are the params of a put step.
+type putParams struct {
 	// Images says for images of the source where the new digest is.
-	Images map[string]From `json:"images"`
+	Images map[string]from `json:"images"`
 	// VersionFile holds the version.
 	VersionFile string `json:"version_file"`
 	// SourceRepository is a clone of the code, at the commit that the images were
 	// built from.
 	SourceRepository string `json:"source_repository"`
 	// Copy and Files are what else becomes part of the chart.
-	Copy  []Copy `json:"copy"`
-	Files []File `json:"files"`
+	Copy  []copied `json:"copy"`
+	Files []file   `json:"files"`
 	// RequireAutoMerge fails the put when the pull request can't be set to merge
 	// by itself; otherwise it is said and the put is green.
 	RequireAutoMerge bool `json:"require_auto_merge"`
 }
 
-// From says where an image's new digest is: one of the three.
-type From struct {
+// from says where an image's new digest is: one of the three.
+type from struct {
 	// Artifact is the folder of a get or put of registry-image.
 	Artifact string
 	// DigestFile holds the digest.
@@ -40,13 +40,13 @@ type From struct {
 }
 
 // UnmarshalJSON takes an artifact's name, or a map with one key.
-func (f *From) UnmarshalJSON(data []byte) error {
+func (f *from) UnmarshalJSON(data []byte) error {
 	var folder string
 	if json.Unmarshal(data, &folder) == nil {
 		if folder == "" {
 			return errors.New("is empty: name the folder of a registry-image, or write digest_file or image")
 		}
-		*f = From{Artifact: folder}
+		*f = from{Artifact: folder}
 		return nil
 	}
 	var fields struct {
@@ -58,19 +58,19 @@ func (f *From) UnmarshalJSON(data []byte) error {
 	if err := dec.Decode(&fields); err != nil || (fields.DigestFile == "") == (fields.Image == "") {
 		return fmt.Errorf("want the name of an artifact, {digest_file: FILE} or {image: REFERENCE}, got %s", data)
 	}
-	*f = From{DigestFile: fields.DigestFile, Image: fields.Image}
+	*f = from{DigestFile: fields.DigestFile, Image: fields.Image}
 	return nil
 }
 
-// Copy replaces a file or folder of the chart, the folder whole.
-type Copy struct {
+// copied replaces a file or folder of the chart, the folder whole.
+type copied struct {
 	// From is a path of the build, To one in the chart.
 	From string `json:"from" concourse:"required"`
 	To   string `json:"to" concourse:"required"`
 }
 
-// File is a small file of the chart.
-type File struct {
+// file is a small file of the chart.
+type file struct {
 	// Path is in the chart.
 	Path string `json:"path" concourse:"required"`
 	// Content gets a newline at its end when it has none.
@@ -78,7 +78,7 @@ type File struct {
 }
 
 // Validate names the first key that can't be right.
-func (p PutParams) Validate() error {
+func (p putParams) Validate() error {
 	if len(p.Images) == 0 && p.VersionFile == "" && len(p.Copy) == 0 && len(p.Files) == 0 {
 		return errors.New("images: is required, or one of version_file, copy and files")
 	}

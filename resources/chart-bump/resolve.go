@@ -55,7 +55,7 @@ type resolver struct {
 }
 
 // targets are the images of a put, in the order of the source.
-func (r resolver) targets(ctx context.Context, images map[string]From) ([]target, error) {
+func (r resolver) targets(ctx context.Context, images map[string]from) ([]target, error) {
 	for name := range images {
 		if _, ok := r.src.image(name); !ok {
 			return nil, fmt.Errorf("params.images: the source has no image %q%s", name, r.src.nearestImage(name))
@@ -77,7 +77,7 @@ func (r resolver) targets(ctx context.Context, images map[string]From) ([]target
 	return out, nil
 }
 
-func (r resolver) target(ctx context.Context, img Image, from From) (target, error) {
+func (r resolver) target(ctx context.Context, img Image, from from) (target, error) {
 	var f found
 	var err error
 	switch {

@@ -34,7 +34,7 @@ type Version struct {
 type Result = concourse.Result[Version]
 
 // Out brings new digests into the chart.
-func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutParams) (out Result, err error) {
+func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p putParams) (out Result, err error) {
 	code, err := codeOf(ctx, step, p)
 	if err != nil {
 		return Result{}, err
@@ -84,7 +84,7 @@ func closeAll(all ...io.Closer) {
 }
 
 // codeOf opens the put's source repository, if it has one.
-func codeOf(_ context.Context, step concourse.Step, p PutParams) (*sourceRepository, error) {
+func codeOf(_ context.Context, step concourse.Step, p putParams) (*sourceRepository, error) {
 	if p.SourceRepository == "" {
 		return nil, nil //nolint:nilnil // no repository is an answer
 	}
@@ -101,7 +101,7 @@ func codeOf(_ context.Context, step concourse.Step, p PutParams) (*sourceReposit
 
 // readPut reads everything that params name. It uses no network but for images
 // that are looked up in a registry.
-func readPut(ctx context.Context, step concourse.Step, src Source, p PutParams, code *sourceRepository) (wanted, error) {
+func readPut(ctx context.Context, step concourse.Step, src Source, p putParams, code *sourceRepository) (wanted, error) {
 	var w wanted
 	if err := checkExtra(src, p); err != nil {
 		return w, err
@@ -124,7 +124,7 @@ func readPut(ctx context.Context, step concourse.Step, src Source, p PutParams, 
 }
 
 // checkExtra refuses to write over what the bump itself writes.
-func checkExtra(src Source, p PutParams) error {
+func checkExtra(src Source, p putParams) error {
 	own := []string{src.values(), "Chart.yaml"}
 	for i, c := range p.Copy {
 		to := path.Clean(c.To)

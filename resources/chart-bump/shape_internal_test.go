@@ -118,7 +118,7 @@ func FuzzParams(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var from From
+		var from from
 		if from.UnmarshalJSON(data) == nil {
 			set := 0
 			for _, s := range []string{from.Artifact, from.DigestFile, from.Image} {

@@ -38,8 +38,8 @@ type Resource struct{}
 // Result is the answer of a get or put.
 type Result = concourse.Result[Version]
 
-// GetParams are the params of a get step.
-type GetParams struct {
+// getParams are the params of a get step.
+type getParams struct {
 	// SkipDownload leaves the code out: only .git/resource is there.
 	SkipDownload bool `json:"skip_download"`
 }
@@ -107,7 +107,7 @@ const headsOf = "refs/heads/"
 
 // open lists the pull requests that are to be built, by number.
 func open(ctx context.Context, step concourse.Step, src Source) ([]*forge.Pull, error) {
-	f, err := src.Open(forge.Options{Logf: step.Logf})
+	f, err := src.open(forge.Options{Logf: step.Logf})
 	if err != nil {
 		return nil, err
 	}
@@ -121,11 +121,11 @@ func open(ctx context.Context, step concourse.Step, src Source) ([]*forge.Pull, 
 }
 
 // In delivers the commit, and says beside it whose it is.
-func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, p GetParams) (Result, error) {
+func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, p getParams) (Result, error) {
 	if err := v.check(); err != nil {
 		return Result{}, fmt.Errorf("version: %w", err)
 	}
-	f, err := src.Open(forge.Options{Logf: step.Logf})
+	f, err := src.open(forge.Options{Logf: step.Logf})
 	if err != nil {
 		return Result{}, err
 	}
@@ -188,8 +188,8 @@ func label(dir string, v Version, page string) error {
 	return nil
 }
 
-// PutParams are the params of a put step: a status, or building again.
-type PutParams struct {
+// putParams are the params of a put step: a status, or building again.
+type putParams struct {
 	// Path is the folder of a get: whose commit it is about.
 	Path string `json:"path"`
 	// Status is pending, success, failure or error.
@@ -209,10 +209,10 @@ type PutParams struct {
 }
 
 // Validate reports combinations that make no sense.
-func (p PutParams) Validate() error {
+func (p putParams) Validate() error {
 	states := []string{string(forge.Pending), string(forge.Success), string(forge.Failure), string(forge.Error)}
 	switch {
-	case p.BuildAgain && p != (PutParams{BuildAgain: true}):
+	case p.BuildAgain && p != (putParams{BuildAgain: true}):
 		return errors.New("build_again: is about all pull requests: remove the other params")
 	case p.BuildAgain:
 		return nil
@@ -232,7 +232,7 @@ func (p PutParams) Validate() error {
 
 // Out sets a status, or offers all pull requests again. With StopOutdated it fails if the build is
 // outdated. A build on top of an older base than the branch has now sets no status.
-func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutParams) (Result, error) {
+func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p putParams) (Result, error) {
 	if p.BuildAgain {
 		return again(ctx, step, src)
 	}
@@ -240,7 +240,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	if err != nil {
 		return Result{}, fmt.Errorf("params.path: %w", err)
 	}
-	f, err := src.Open(forge.Options{Logf: step.Logf})
+	f, err := src.open(forge.Options{Logf: step.Logf})
 	if err != nil {
 		return Result{}, err
 	}
@@ -271,7 +271,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	return out, nil
 }
 
-func (p PutParams) status(step concourse.Step) forge.Status {
+func (p putParams) status(step concourse.Step) forge.Status {
 	name := strings.Trim(p.BaseContext+"/"+p.Context, "/")
 	link := p.TargetURL
 	if link == "" {

@@ -99,8 +99,8 @@ func (o Older) withoutEffect() error {
 	return nil
 }
 
-// Open shadows the method of the access keys, which do not know the older ones.
-func (s Source) Open(o forge.Options) (*forge.Forge, error) { return s.access().Open(o) }
+// open shadows the method of the access keys, which do not know the older ones.
+func (s Source) open(o forge.Options) (*forge.Forge, error) { return s.access().Open(o) }
 
 // The integration tools.
 const (
@@ -150,7 +150,7 @@ func (s Source) wants(p *forge.Pull) bool {
 func (s Source) git() (git.Access, error) {
 	uri := s.URI
 	if uri == "" {
-		f, err := s.Open(forge.Options{})
+		f, err := s.open(forge.Options{})
 		if err != nil {
 			return git.Access{}, err
 		}

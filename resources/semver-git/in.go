@@ -19,7 +19,7 @@ import (
 
 // In writes the version in several files, bumped if the params say so. They
 // depend on the version and the params alone.
-func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, p GetParams) (Result, error) {
+func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, p getParams) (Result, error) {
 	out := Result{Version: v}
 	number, err := version.Parse(v.Number)
 	if err != nil {

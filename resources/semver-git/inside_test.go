@@ -41,7 +41,7 @@ func TestPutsOfTheSameSecond(t *testing.T) {
 				return
 			}
 			defer func() { _ = b.Close() }()
-			p := &put{branch: b, step: concourse.Step{Logf: t.Logf}, params: PutParams{Bumping: Bumping{Bump: "patch"}}, now: second}
+			p := &put{branch: b, step: concourse.Step{Logf: t.Logf}, params: putParams{Bumping: Bumping{Bump: "patch"}}, now: second}
 			tip, err := b.store.UpdateRef(t.Context(), src.ref(), p.build)
 			if assert.NoError(t, err) {
 				numbers[i] = p.last.next.String() + " " + tip.Hash.String()

@@ -12,7 +12,7 @@ import (
 )
 
 // Out sets or bumps the version. It succeeds only when the remote has it.
-func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutParams) (Result, error) {
+func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p putParams) (Result, error) {
 	b, err := openBranch(src, step.Logf)
 	if err != nil {
 		return Result{}, err
@@ -57,7 +57,7 @@ func (b *branch) latest(ctx context.Context) (Result, error) {
 type put struct {
 	*branch
 	step   concourse.Step
-	params PutParams
+	params putParams
 	now    time.Time
 
 	wanted *version.Version // from params.file

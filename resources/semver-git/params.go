@@ -24,14 +24,14 @@ type Bumping struct {
 	BuildWithoutVersion bool `json:"build_without_version"`
 }
 
-// GetParams are the params of a get step. They change the files and not the
+// getParams are the params of a get step. They change the files and not the
 // branch.
-type GetParams struct {
+type getParams struct {
 	Bumping
 }
 
-// PutParams are the params of a put step.
-type PutParams struct {
+// putParams are the params of a put step.
+type putParams struct {
 	Bumping
 
 	// File is the file, in an artifact, that holds the version to set.
@@ -78,14 +78,14 @@ func (b Bumping) bump() (version.Bump, error) {
 }
 
 // Validate reports the first param that can't be right.
-func (p GetParams) Validate() error {
+func (p getParams) Validate() error {
 	_, err := p.bump()
 	return err
 }
 
 // Validate reports the first param that can't be right, or does not go with the
 // others.
-func (p PutParams) Validate() error {
+func (p putParams) Validate() error {
 	if err := p.oneOf(); err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (p PutParams) Validate() error {
 }
 
 // oneOf wants one way to the version.
-func (p PutParams) oneOf() error {
+func (p putParams) oneOf() error {
 	bumps := !p.isZero()
 	switch {
 	case p.File == "" && !bumps && !p.GetLatest:
@@ -123,7 +123,7 @@ func (p PutParams) oneOf() error {
 	return nil
 }
 
-func (p PutParams) validateBump() error {
+func (p putParams) validateBump() error {
 	fromCommits := p.Repository != "" && slices.Contains([]string{"major", "minor", "patch"}, p.Bump)
 	if p.Bump == conventional || p.wholeVersion() || fromCommits {
 		if p.Pre != "" && p.PreWithoutVersion || p.Build != "" {
@@ -139,13 +139,13 @@ func (p PutParams) validateBump() error {
 }
 
 // wholeVersion reports a bump that is itself a version.
-func (p PutParams) wholeVersion() bool {
+func (p putParams) wholeVersion() bool {
 	_, err := version.Parse(p.Bump)
 	return err == nil
 }
 
 // needsRepository names the params that are about a code repository.
-func (p PutParams) needsRepository() error {
+func (p putParams) needsRepository() error {
 	var about string
 	switch {
 	case p.Repository != "":

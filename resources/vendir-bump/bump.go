@@ -22,7 +22,7 @@ type bumper struct {
 	remote *git.Remote
 	store  *git.Store
 	origin *vendored.Origin
-	params PutParams
+	params putParams
 	extra  map[string]git.Edit // of params.extra_files
 	made   *madeFrom           // nil when the put does not say it
 

@@ -32,11 +32,11 @@ type Version struct {
 	PR string `json:"pr,omitempty"`
 }
 
-// GetParams are the params of a get step: there are none.
-type GetParams struct{}
+// getParams are the params of a get step: there are none.
+type getParams struct{}
 
-// PutParams are the params of a put step.
-type PutParams struct {
+// putParams are the params of a put step.
+type putParams struct {
 	// Repository is an artifact: a clone of the repository that is copied, with its
 	// history. What is checked out there becomes the copy.
 	Repository string `json:"repository" concourse:"required"`
@@ -65,7 +65,7 @@ func (Resource) Check(_ context.Context, _ concourse.Step, _ Source, given *Vers
 }
 
 // Out moves the copy. It succeeds only when the remote has it.
-func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutParams) (out Result, err error) {
+func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p putParams) (out Result, err error) {
 	origin, err := open(ctx, step, p)
 	if err != nil {
 		return out, err
@@ -99,7 +99,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p PutP
 	return b.answer(bot, done), nil
 }
 
-func open(ctx context.Context, step concourse.Step, p PutParams) (*vendored.Origin, error) {
+func open(ctx context.Context, step concourse.Step, p putParams) (*vendored.Origin, error) {
 	dir, err := step.Artifacts().Path(p.Repository)
 	if err != nil {
 		return nil, fmt.Errorf("params.repository: %w", err)
@@ -162,7 +162,7 @@ func (b *bumper) answer(bot proposal.Bot, done *proposal.Outcome) Result {
 }
 
 // In delivers the copy as it was in the version's commit.
-func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, _ GetParams) (out Result, err error) {
+func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Version, _ getParams) (out Result, err error) {
 	out.Version = v
 	if !plumbing.IsHash(v.Commit) {
 		return out, fmt.Errorf("version.commit: %q is not a full commit hash", v.Commit)

@@ -54,8 +54,8 @@ func (r *Repository) Name() string { return r.name }
 // URL is the HTTP address of a served repository.
 func (r *Repository) URL() string { return r.server.URL(r.name) }
 
-// SSHURL is the SSH address of a served repository, or empty.
-func (r *Repository) SSHURL() string { return r.server.SSHURL(r.name) }
+// sshURL is the SSH address of a served repository, or empty.
+func (r *Repository) SSHURL() string { return r.server.sshURL(r.name) }
 
 // environment keeps the configuration of the machine away from git.
 func environment(home string) []string {
@@ -143,19 +143,19 @@ func (r *Repository) Fsck() error {
 	return err
 }
 
-// Config sets a key of the repository's configuration, for instance
+// config sets a key of the repository's configuration, for instance
 // uploadpack.allowFilter to false.
-func (r *Repository) Config(key, value string) error {
+func (r *Repository) config(key, value string) error {
 	_, err := r.Git("config", key, value)
 	return err
 }
 
 // RefuseFilter makes the server know no partial clones.
-func (r *Repository) RefuseFilter() error { return r.Config("uploadpack.allowFilter", "false") }
+func (r *Repository) RefuseFilter() error { return r.config("uploadpack.allowFilter", "false") }
 
 // RefuseWants takes the permission to want anything but tips away. git obeys
 // over SSH; for HTTP see [Fault].RefuseWants.
-func (r *Repository) RefuseWants() error { return r.Config("uploadpack.allowAnySHA1InWant", "false") }
+func (r *Repository) RefuseWants() error { return r.config("uploadpack.allowAnySHA1InWant", "false") }
 
 // Hook installs a shell script, for instance as "pre-receive"; an empty one
 // removes it.

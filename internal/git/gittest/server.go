@@ -98,7 +98,7 @@ func (s *Server) start() error {
 		s.AddPassword(s.options.Username, s.options.Password)
 	}
 	if s.options.Token != "" {
-		s.AddToken(s.options.Token)
+		s.addToken(s.options.Token)
 	}
 	if !s.options.SSH {
 		return nil
@@ -129,8 +129,8 @@ func (s *Server) Dir() string { return s.dir }
 // URL is the HTTP address of a repository, without credentials.
 func (s *Server) URL(name string) string { return s.BaseURL() + "/" + name + ".git" }
 
-// SSHURL is the SSH address of a repository. It is empty without Options.SSH.
-func (s *Server) SSHURL(name string) string {
+// sshURL is the SSH address of a repository. It is empty without Options.SSH.
+func (s *Server) sshURL(name string) string {
 	if s.ssh == nil {
 		return ""
 	}
@@ -169,8 +169,8 @@ func (s *Server) AddPassword(username, password string) {
 	s.passwords[username] = password
 }
 
-// AddToken makes HTTP also accept this bearer token.
-func (s *Server) AddToken(token string) {
+// addToken makes HTTP also accept this bearer token.
+func (s *Server) addToken(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tokens = append(s.tokens, token)

@@ -89,7 +89,7 @@ done
 `
 	return errors.Join(
 		os.WriteFile(allowed, []byte(ssh.String()), 0o600),
-		r.Config("gpg.ssh.allowedSignersFile", allowed),
+		r.config("gpg.ssh.allowedSignersFile", allowed),
 		r.Hook("update", fmt.Sprintf(hook, home)),
 	)
 }

@@ -125,7 +125,7 @@ func newUnpacker(d data, tempDir string) *unpacker {
 // entry reads the head of the object at an offset.
 func (u *unpacker) entry(at int) (packEntry, error) {
 	if at < packHeader || at >= u.data.size-packTrailer {
-		return packEntry{}, fmt.Errorf("%w: an object at %d of %d bytes", ErrDamaged, at, u.data.size)
+		return packEntry{}, fmt.Errorf("%w: an object at %d of %d bytes", errDamaged, at, u.data.size)
 	}
 	var head [maxEntryHead]byte
 	n := min(maxEntryHead, u.data.size-packTrailer-at)
@@ -143,8 +143,8 @@ func (u *unpacker) entry(at int) (packEntry, error) {
 
 // base makes the content of an object that is not a delta, for deltas to build on.
 func (u *unpacker) base(e packEntry) (content, error) {
-	if e.size > MaxDelta {
-		return content{}, Over("an object that a delta builds on", e.size, MaxDelta, "bytes")
+	if e.size > maxDelta {
+		return content{}, Over("an object that a delta builds on", e.size, maxDelta, "bytes")
 	}
 	s, err := newSink(e.size, u.tempDir)
 	if err != nil {
@@ -157,12 +157,12 @@ func deltaHead(r io.ByteReader) (from, to int64, err error) {
 	for _, n := range []*int64{&from, &to} {
 		v, err := binary.ReadUvarint(r)
 		if err != nil || v > 1<<62 {
-			return 0, 0, fmt.Errorf("%w: the head of a delta", ErrDamaged)
+			return 0, 0, fmt.Errorf("%w: the head of a delta", errDamaged)
 		}
 		*n = int64(v)
 	}
-	if to > MaxDelta {
-		return 0, 0, Over("an object that a delta makes", to, MaxDelta, "bytes")
+	if to > maxDelta {
+		return 0, 0, Over("an object that a delta makes", to, maxDelta, "bytes")
 	}
 	return from, to, nil
 }
@@ -181,7 +181,7 @@ func (u *unpacker) apply(base content, e packEntry, also func(size int64) io.Wri
 		return content{}, err
 	}
 	if from != base.size {
-		return content{}, fmt.Errorf("%w: a delta for an object of %d bytes builds on one of %d", ErrDamaged, from, base.size)
+		return content{}, fmt.Errorf("%w: a delta for an object of %d bytes builds on one of %d", errDamaged, from, base.size)
 	}
 	s, err := newSink(to, u.tempDir)
 	if err != nil {
@@ -193,7 +193,7 @@ func (u *unpacker) apply(base content, e packEntry, also func(size int64) io.Wri
 	}
 	err = u.instructions(w, base, to)
 	if err == nil && read.n != e.size {
-		err = fmt.Errorf("%w: a delta does not have the %d bytes that it should have", ErrDamaged, e.size)
+		err = fmt.Errorf("%w: a delta does not have the %d bytes that it should have", errDamaged, e.size)
 	}
 	return s.content(to, err)
 }
@@ -207,7 +207,7 @@ func (u *unpacker) instructions(w io.Writer, base content, to int64) error {
 			return nil
 		}
 		if err != nil || op == 0 {
-			return fmt.Errorf("%w: the instructions of a delta", ErrDamaged)
+			return fmt.Errorf("%w: the instructions of a delta", errDamaged)
 		}
 		offset, size := int64(0), int64(op)
 		if op&0x80 != 0 {
@@ -215,11 +215,11 @@ func (u *unpacker) instructions(w io.Writer, base content, to int64) error {
 				return err
 			}
 			if offset+size > base.size {
-				return fmt.Errorf("%w: a delta copies what its base does not have", ErrDamaged)
+				return fmt.Errorf("%w: a delta copies what its base does not have", errDamaged)
 			}
 		}
 		if written += size; written > to {
-			return fmt.Errorf("%w: a delta makes more than the %d bytes that it announces", ErrDamaged, to)
+			return fmt.Errorf("%w: a delta makes more than the %d bytes that it announces", errDamaged, to)
 		}
 		switch {
 		case op&0x80 == 0:
@@ -233,7 +233,7 @@ func (u *unpacker) instructions(w io.Writer, base content, to int64) error {
 			_, err = io.CopyBuffer(w, struct{ io.Reader }{io.NewSectionReader(base.file, offset, size)}, u.buf)
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, cutShort(err))
+			return fmt.Errorf("%w: %w", errDamaged, cutShort(err))
 		}
 	}
 }
@@ -246,7 +246,7 @@ func copyRange(r io.ByteReader, op byte) (offset, size int64, err error) {
 		}
 		b, err := r.ReadByte()
 		if err != nil {
-			return 0, 0, fmt.Errorf("%w: %w", ErrDamaged, cutShort(err))
+			return 0, 0, fmt.Errorf("%w: %w", errDamaged, cutShort(err))
 		}
 		if bit < 4 {
 			offset |= int64(b) << (8 * bit)

@@ -19,8 +19,8 @@ const (
 	kindMask     = 7
 )
 
-// ErrDamaged says that a pack is not one that git makes. It may have been damaged on its way.
-var ErrDamaged = errors.New("the pack is damaged")
+// errDamaged says that a pack is not one that git makes. It may have been damaged on its way.
+var errDamaged = errors.New("the pack is damaged")
 
 // packEntry is the head of one object in a pack.
 type packEntry struct {
@@ -52,7 +52,7 @@ func readHead(r byteReader, at int) (packEntry, error) {
 	e.kind, e.size = plumbing.ObjectType(c>>4&kindMask), int64(c&0x0f)
 	for shift := 4; c&0x80 != 0; shift += 7 {
 		if c, err = r.ReadByte(); err != nil || shift > 56 {
-			return e, fmt.Errorf("%w: the size of the object at %d", ErrDamaged, at)
+			return e, fmt.Errorf("%w: the size of the object at %d", errDamaged, at)
 		}
 		e.size |= int64(c&0x7f) << shift
 	}
@@ -61,7 +61,7 @@ func readHead(r byteReader, at int) (packEntry, error) {
 	case plumbing.OFSDeltaObject:
 		distance, err := readDistance(r)
 		if err != nil || distance <= 0 || distance > int64(at) {
-			return e, fmt.Errorf("%w: the base of the object at %d", ErrDamaged, at)
+			return e, fmt.Errorf("%w: the base of the object at %d", errDamaged, at)
 		}
 		e.base = at - int(distance)
 	case plumbing.REFDeltaObject:
@@ -69,7 +69,7 @@ func readHead(r byteReader, at int) (packEntry, error) {
 			return e, cutShort(err)
 		}
 	default:
-		return e, fmt.Errorf("%w: an object of type %d at %d", ErrDamaged, e.kind, at)
+		return e, fmt.Errorf("%w: an object of type %d at %d", errDamaged, e.kind, at)
 	}
 	return e, nil
 }
@@ -86,7 +86,7 @@ func readDistance(r io.ByteReader) (int64, error) {
 			return 0, err
 		}
 		if n = (n+1)<<7 | int64(c&0x7f); n > math.MaxInt64>>8 {
-			return 0, ErrDamaged
+			return 0, errDamaged
 		}
 	}
 	return n, nil
@@ -100,7 +100,7 @@ func (i *inflater) start(src byteReader) (io.Reader, error) {
 	if i.z == nil {
 		z, err := zlib.NewReader(src)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+			return nil, fmt.Errorf("%w: %w", errDamaged, err)
 		}
 		i.z = z
 		return z, nil
@@ -110,7 +110,7 @@ func (i *inflater) start(src byteReader) (io.Reader, error) {
 		return nil, errors.New("zlib readers can't be used again")
 	}
 	if err := r.Reset(src, nil); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	return i.z, nil
 }
@@ -123,10 +123,10 @@ func (i *inflater) copy(w io.Writer, src byteReader, e packEntry, buf []byte) er
 	}
 	n, err := io.CopyBuffer(w, struct{ io.Reader }{io.LimitReader(r, e.size+1)}, buf)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
+		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	if n != e.size {
-		return fmt.Errorf("%w: an object does not have the %d bytes that it should have", ErrDamaged, e.size)
+		return fmt.Errorf("%w: an object does not have the %d bytes that it should have", errDamaged, e.size)
 	}
 	return nil
 }

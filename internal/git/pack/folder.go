@@ -93,7 +93,7 @@ func (f *Folder) add(base string) error {
 		return err
 	}
 	if info.Size() < idxHeader {
-		return fmt.Errorf("%w: its index has %d bytes", ErrDamaged, info.Size())
+		return fmt.Errorf("%w: its index has %d bytes", errDamaged, info.Size())
 	}
 	data, unmap, err := mapFile(file, int(info.Size()))
 	if err != nil {

@@ -74,7 +74,7 @@ func FuzzIdx(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		x, err := parseIdx(data)
 		if err != nil {
-			require.ErrorIs(t, err, ErrDamaged)
+			require.ErrorIs(t, err, errDamaged)
 			return
 		}
 		named := map[object.Hash]bool{}

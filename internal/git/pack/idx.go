@@ -35,10 +35,10 @@ func packIndex(n int, at func(i int) packed, packSum []byte) []byte {
 		out = binary.BigEndian.AppendUint32(out, at(i).crc)
 	}
 	for i := range n {
-		out = binary.BigEndian.AppendUint32(out, uint32(at(i).offset)) //nolint:gosec // at most MaxPack
+		out = binary.BigEndian.AppendUint32(out, uint32(at(i).offset)) //nolint:gosec // at most maxPack
 	}
 	out = append(out, packSum...)
-	return append(out, Checksum(out)...)
+	return append(out, checksum(out)...)
 }
 
 // index is git's index of a pack in version 2, see gitformat-pack(5).
@@ -64,8 +64,8 @@ func readIdx(data []byte) (*index, error) {
 	if err != nil {
 		return nil, err
 	}
-	if body := data[:len(data)-packTrailer]; !bytes.Equal(Checksum(body), data[len(body):]) {
-		return nil, fmt.Errorf("%w: the checksum of its index is wrong", ErrDamaged)
+	if body := data[:len(data)-packTrailer]; !bytes.Equal(checksum(body), data[len(body):]) {
+		return nil, fmt.Errorf("%w: the checksum of its index is wrong", errDamaged)
 	}
 	return x, nil
 }
@@ -73,14 +73,14 @@ func readIdx(data []byte) (*index, error) {
 // parseIdx reads an index. The slices of the result are parts of data.
 func parseIdx(data []byte) (*index, error) {
 	if len(data) < idxHeader+2*packTrailer || string(data[:8]) != "\xfftOc\x00\x00\x00\x02" {
-		return nil, fmt.Errorf("%w: its index is not one of version 2", ErrDamaged)
+		return nil, fmt.Errorf("%w: its index is not one of version 2", errDamaged)
 	}
 	var x index
 	last := uint32(0)
 	for i := range x.fanout {
 		x.fanout[i] = binary.BigEndian.Uint32(data[8+4*i:])
 		if x.fanout[i] < last {
-			return nil, fmt.Errorf("%w: its index is not sorted", ErrDamaged)
+			return nil, fmt.Errorf("%w: its index is not sorted", errDamaged)
 		}
 		last = x.fanout[i]
 	}
@@ -88,7 +88,7 @@ func parseIdx(data []byte) (*index, error) {
 	end := len(data) - 2*packTrailer
 	far := end - idxHeader - x.count*idxEntry
 	if far < 0 || far%8 != 0 || far/8 > x.count {
-		return nil, fmt.Errorf("%w: the length of its index is wrong", ErrDamaged)
+		return nil, fmt.Errorf("%w: the length of its index is wrong", errDamaged)
 	}
 	x.names = data[idxHeader : idxHeader+20*x.count]
 	x.offsets = data[idxHeader+24*x.count : end-far]

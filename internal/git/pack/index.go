@@ -76,13 +76,13 @@ func (x *indexer) index(d data, tempDir string, ext external) ([]byte, error) {
 func objectCount(head []byte) (int, error) {
 	switch {
 	case string(head[:4]) != "PACK":
-		return 0, fmt.Errorf("%w: it begins with %q", ErrDamaged, head[:4])
+		return 0, fmt.Errorf("%w: it begins with %q", errDamaged, head[:4])
 	case binary.BigEndian.Uint32(head[4:]) != 2:
-		return 0, fmt.Errorf("%w: version %d", ErrDamaged, binary.BigEndian.Uint32(head[4:]))
+		return 0, fmt.Errorf("%w: version %d", errDamaged, binary.BigEndian.Uint32(head[4:]))
 	}
 	n := int64(binary.BigEndian.Uint32(head[8:]))
-	if n > MaxObjects {
-		return 0, Over("the pack", n, MaxObjects, "objects")
+	if n > maxObjects {
+		return 0, Over("the pack", n, maxObjects, "objects")
 	}
 	return int(n), nil
 }
@@ -134,7 +134,7 @@ func (x *indexer) scan(from io.Reader) error {
 	r := &scanned{r: bufio.NewReaderSize(from, 64<<10), sum: newHash(), run: make([]byte, 0, 4<<10)}
 	var head [packHeader]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, cutShort(err))
+		return fmt.Errorf("%w: %w", errDamaged, cutShort(err))
 	}
 	count, err := objectCount(head[:])
 	if err != nil {
@@ -152,13 +152,13 @@ func (x *indexer) scan(from io.Reader) error {
 	want := r.sum.Sum(nil)
 	var trailer [packTrailer]byte
 	if _, err := io.ReadFull(r.r, trailer[:]); err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, cutShort(err))
+		return fmt.Errorf("%w: %w", errDamaged, cutShort(err))
 	}
 	if !bytes.Equal(want, trailer[:]) {
-		return fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
+		return fmt.Errorf("%w: its checksum is wrong", errDamaged)
 	}
 	if rest, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{r.r}, buf); err != nil || rest != 0 {
-		return fmt.Errorf("%w: %d bytes follow its checksum: %w", ErrDamaged, rest, err)
+		return fmt.Errorf("%w: %d bytes follow its checksum: %w", errDamaged, rest, err)
 	}
 	return nil
 }
@@ -167,8 +167,8 @@ func (x *indexer) scanObject(r *scanned, z *inflater, sum hash.Hash, buf []byte)
 	r.settle()
 	at := r.n
 	r.crc = 0
-	if at > MaxPack {
-		return Over("the pack", int64(at), MaxPack, "bytes")
+	if at > maxPack {
+		return Over("the pack", int64(at), maxPack, "bytes")
 	}
 	e, err := readHead(r, at)
 	if err != nil {
@@ -189,8 +189,8 @@ func (x *indexer) scanObject(r *scanned, z *inflater, sum hash.Hash, buf []byte)
 
 // note puts an object into the list. Bases of offset deltas come before them.
 func (x *indexer) note(at int, crc uint32, e packEntry, sum hash.Hash) error {
-	o := indexed{at: uint32(at), crc: crc, delta: e.isDelta()} //nolint:gosec // at most MaxPack
-	self := int32(len(x.all) + 1)                              //nolint:gosec // at most MaxObjects
+	o := indexed{at: uint32(at), crc: crc, delta: e.isDelta()} //nolint:gosec // at most maxPack
+	self := int32(len(x.all) + 1)                              //nolint:gosec // at most maxObjects
 	switch {
 	case !o.delta:
 		sum.Sum(o.hash[:0])
@@ -201,9 +201,9 @@ func (x *indexer) note(at int, crc uint32, e packEntry, sum hash.Hash) error {
 	default:
 		base, ok := slices.BinarySearchFunc(x.all, e.base, func(o indexed, at int) int { return int(o.at) - at })
 		if !ok {
-			return fmt.Errorf("%w: the base of the object at %d is not an object", ErrDamaged, at)
+			return fmt.Errorf("%w: the base of the object at %d is not an object", errDamaged, at)
 		}
-		o.base = int32(base + 1) //nolint:gosec // at most MaxObjects
+		o.base = int32(base + 1) //nolint:gosec // at most maxObjects
 		o.next, x.all[base].child = x.all[base].child, self
 		x.open++
 	}
@@ -248,7 +248,7 @@ func (x *indexer) resolveApart() error {
 
 func (x *indexer) allNamed() error {
 	if x.open != 0 {
-		return fmt.Errorf("%w: %d deltas have no base", ErrDamaged, x.open)
+		return fmt.Errorf("%w: %d deltas have no base", errDamaged, x.open)
 	}
 	return nil
 }
@@ -297,8 +297,8 @@ func (x *indexer) deltas(first int32, h object.Hash, kind plumbing.ObjectType, b
 	defer func() { base.release() }()
 	for {
 		depth++
-		if depth > MaxChain {
-			return Over("a chain of deltas", int64(depth), MaxChain, "deltas or more")
+		if depth > maxChain {
+			return Over("a chain of deltas", int64(depth), maxChain, "deltas or more")
 		}
 		last := x.others(first, h, func(o *indexed) {
 			if err == nil {
@@ -370,9 +370,9 @@ func (x *indexer) name(o *indexed, kind plumbing.ObjectType, base content) (cont
 	}
 	x.unpacker.sum.Sum(o.hash[:0])
 	x.open--
-	if total := x.unpacked.Add(made.size); total > MaxUnpacked {
+	if total := x.unpacked.Add(made.size); total > maxUnpacked {
 		made.release()
-		return content{}, Over("what the deltas of the pack make", total, MaxUnpacked, "bytes")
+		return content{}, Over("what the deltas of the pack make", total, maxUnpacked, "bytes")
 	}
 	return made, nil
 }

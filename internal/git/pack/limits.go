@@ -9,21 +9,21 @@ import (
 // The limits on what a server may send. Each is far above what a repository of
 // people holds, and keeps the memory of a program below some 100 MiB.
 const (
-	// MaxPack is the size of a pack in bytes. Offsets of 31 bits need no second
+	// maxPack is the size of a pack in bytes. Offsets of 31 bits need no second
 	// table in git's index.
-	MaxPack = 1<<31 - 1
-	// MaxObjects is the number of objects of a pack. Each takes about 80 bytes of
+	maxPack = 1<<31 - 1
+	// maxObjects is the number of objects of a pack. Each takes about 80 bytes of
 	// memory while it is indexed.
-	MaxObjects = 1 << 20
-	// MaxChain is the number of deltas that build on each other; git's own limit.
-	MaxChain = 4096
-	// MaxDelta is the size in bytes of an object that a delta makes, and of one that
+	maxObjects = 1 << 20
+	// maxChain is the number of deltas that build on each other; git's own limit.
+	maxChain = 4096
+	// maxDelta is the size in bytes of an object that a delta makes, and of one that
 	// it builds on. A delta of a few bytes can make gigabytes, so the size is read
 	// from its head first.
-	MaxDelta = 256 << 20
-	// MaxUnpacked is how many bytes the deltas of one pack may make altogether. It
+	maxDelta = 256 << 20
+	// maxUnpacked is how many bytes the deltas of one pack may make altogether. It
 	// limits time: a pack of a kilobyte could keep a processor busy for hours.
-	MaxUnpacked = 8 << 30
+	maxUnpacked = 8 << 30
 	// MaxWhole is the size in bytes of an object that is read as a whole: a commit, a
 	// tree, a tag, or a file that is parsed. Files that are delivered are streamed.
 	MaxWhole = 32 << 20

@@ -52,7 +52,7 @@ func TestADeltaThatMakesAGigabyteIsRefused(t *testing.T) {
 
 func TestALargeObjectUnderADeltaIsRefused(t *testing.T) {
 	var b bomb
-	const size = MaxDelta + 1
+	const size = maxDelta + 1
 	base := b.entry(t, plumbing.BlobObject, 0, size, gittest.Zeros(size))
 	delta := []byte{1, 1, 1, 'x'}
 	b.entry(t, plumbing.OFSDeltaObject, base, len(delta), bytes.NewReader(delta))
@@ -63,7 +63,7 @@ func TestAChainOfTooManyDeltasIsRefused(t *testing.T) {
 	var b bomb
 	at := b.entry(t, plumbing.BlobObject, 0, 1, bytes.NewReader([]byte("x")))
 	delta := gittest.CopyDelta(1, 1)
-	for range MaxChain + 1 {
+	for range maxChain + 1 {
 		at = b.entry(t, plumbing.OFSDeltaObject, at, len(delta), bytes.NewReader(delta))
 	}
 	refused(t, b.Bytes(), "a chain of deltas has 4097 deltas or more, and the limit is 4096")

@@ -80,7 +80,7 @@ func (r *reader) use(p *pack, f *os.File) error {
 		return err
 	}
 	if info.Size() < packHeader+packTrailer {
-		return fmt.Errorf("%w: %d bytes", ErrDamaged, info.Size())
+		return fmt.Errorf("%w: %d bytes", errDamaged, info.Size())
 	}
 	p.data = data{file: f, size: int(info.Size())}
 	if info.Size() <= r.inMemory {
@@ -164,7 +164,7 @@ func (r *reader) damaged(h object.Hash, err error) error {
 }
 
 // Open reads an object of any size, and returns its kind and size. An object that a
-// delta makes is limited by [MaxDelta].
+// delta makes is limited by [maxDelta].
 func (r *reader) Open(h object.Hash) (plumbing.ObjectType, io.ReadCloser, int64, error) {
 	at, ok := r.find(h)
 	if !ok {
@@ -264,8 +264,8 @@ func (r *reader) unpack(at place) (plumbing.ObjectType, content, error) {
 		if at, err = r.base(at, e); err != nil {
 			return 0, made, err
 		}
-		if len(through) > MaxChain {
-			return 0, made, Over("a chain of deltas", int64(len(through)), MaxChain, "deltas or more")
+		if len(through) > maxChain {
+			return 0, made, Over("a chain of deltas", int64(len(through)), maxChain, "deltas or more")
 		}
 	}
 	for _, on := range slices.Backward(through) {
@@ -302,7 +302,7 @@ func (r *reader) base(of place, e packEntry) (place, error) {
 	}
 	at, ok := r.find(e.baseRef)
 	if !ok {
-		return at, fmt.Errorf("%w: the base %s of a delta is missing", ErrDamaged, e.baseRef)
+		return at, fmt.Errorf("%w: the base %s of a delta is missing", errDamaged, e.baseRef)
 	}
 	return at, nil
 }

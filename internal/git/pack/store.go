@@ -112,8 +112,8 @@ func (s *Store) load(n int) error {
 	if err := s.use(p, f); err != nil {
 		return err
 	}
-	if p.data.size > MaxPack {
-		return Over("the pack", int64(p.data.size), MaxPack, "bytes")
+	if p.data.size > maxPack {
+		return Over("the pack", int64(p.data.size), maxPack, "bytes")
 	}
 	head, err := p.data.bytes(0, packHeader)
 	if err != nil {
@@ -134,12 +134,12 @@ func (s *Store) load(n int) error {
 		return err
 	}
 	if !bytes.Equal(p.idx.pack, sum) {
-		return fmt.Errorf("%w: its index is another pack's", ErrDamaged)
+		return fmt.Errorf("%w: its index is another pack's", errDamaged)
 	}
 	return nil
 }
 
-// Add takes a pack in. An empty pack is not an error. The errors are [ErrDamaged] for
+// Add takes a pack in. An empty pack is not an error. The errors are [errDamaged] for
 // what git does not make, and object.ErrLimit.
 func (s *Store) Add(ctx context.Context, r io.Reader) error {
 	p := &pack{number: 1}
@@ -225,7 +225,7 @@ func (s *Store) receive(r io.Reader, p *pack) (temp string, err error) {
 		}
 		if int64(len(head)) <= s.inMemory {
 			if len(head) < packHeader+packTrailer {
-				return "", fmt.Errorf("%w: %d bytes are not a pack", ErrDamaged, len(head))
+				return "", fmt.Errorf("%w: %d bytes are not a pack", errDamaged, len(head))
 			}
 			p.data = inMemory(head)
 			p.unpacker = newUnpacker(p.data, s.tempDir)
@@ -241,12 +241,12 @@ func (s *Store) receive(r io.Reader, p *pack) (temp string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("make a file for git objects: %w", err)
 	}
-	n, err := io.Copy(f, io.LimitReader(io.MultiReader(bytes.NewReader(head), r), MaxPack+1))
+	n, err := io.Copy(f, io.LimitReader(io.MultiReader(bytes.NewReader(head), r), maxPack+1))
 	switch {
 	case err != nil:
 		err = fmt.Errorf("receive git objects: %w", err)
-	case n > MaxPack:
-		err = Over("the pack", n, MaxPack, "bytes")
+	case n > maxPack:
+		err = Over("the pack", n, maxPack, "bytes")
 	default:
 		err = s.use(p, f)
 	}

@@ -50,8 +50,8 @@ func (s *Storing) Add(kind plumbing.ObjectType, h object.Hash, size int64, conte
 	if err := store(body, size, content, s.buf); err != nil {
 		return err
 	}
-	if s.at > MaxPack {
-		return Over("the pack", s.at, MaxPack, "bytes")
+	if s.at > maxPack {
+		return Over("the pack", s.at, maxPack, "bytes")
 	}
 	s.places = append(s.places, packed{h, int(start), crc.Sum32()})
 	return nil
@@ -135,8 +135,8 @@ func store(w io.Writer, size int64, content io.Reader, buf []byte) error {
 	}
 }
 
-// Checksum is the SHA-1 of content.
-func Checksum(content []byte) []byte {
+// checksum is the SHA-1 of content.
+func checksum(content []byte) []byte {
 	h := newHash()
 	_, _ = h.Write(content)
 	return h.Sum(nil)

@@ -144,7 +144,7 @@ func ReadFetched(body io.Reader, g *Greeting, q Fetch) (*Fetched, io.Reader, err
 func readFetchV2(p *Reader) (*Fetched, io.Reader, error) {
 	answer := &Fetched{}
 	for {
-		section, ok, err := p.Line()
+		section, ok, err := p.line()
 		switch {
 		case err != nil:
 			return nil, nil, err
@@ -154,7 +154,7 @@ func readFetchV2(p *Reader) (*Fetched, io.Reader, error) {
 			return answer, &sideband{pkts: p}, nil
 		}
 		for {
-			text, ok, err := p.Line()
+			text, ok, err := p.line()
 			if err != nil {
 				return nil, nil, err
 			}
@@ -189,7 +189,7 @@ func readFetchV0(p *Reader, g *Greeting, q Fetch) (*Fetched, io.Reader, error) {
 	answer := &Fetched{}
 	cut := q.Depth > 0 && g.supports("shallow")
 	for {
-		text, ok, err := p.Line()
+		text, ok, err := p.line()
 		if err != nil {
 			return nil, nil, err
 		}

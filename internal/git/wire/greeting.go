@@ -54,7 +54,7 @@ func ReadGreeting(p *Reader) (*Greeting, error) {
 	g := &Greeting{can: map[string]string{}, Refs: map[string]object.Hash{}}
 	first := true
 	for {
-		text, ok, err := p.Line()
+		text, ok, err := p.line()
 		if err != nil {
 			return g, err
 		}
@@ -112,14 +112,14 @@ func (g *Greeting) check() error {
 func ReadHTTPGreeting(p *Reader, service string) (*Greeting, error) {
 	head, err := p.r.Peek(len("0000# service="))
 	if err == nil && bytes.HasPrefix(head[4:], []byte("# service=")) {
-		text, _, err := p.Line()
+		text, _, err := p.line()
 		if err != nil {
 			return nil, err
 		}
 		if text != "# service="+service {
 			return nil, fmt.Errorf("%w: %.80q", ErrProtocol, text)
 		}
-		if kind, _, err := p.Next(); err != nil || kind != Flush {
+		if kind, _, err := p.next(); err != nil || kind != flush {
 			return nil, fmt.Errorf("%w: no end of %.80q", ErrProtocol, text)
 		}
 	}

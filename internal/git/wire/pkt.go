@@ -15,15 +15,15 @@ import (
 // Pkt-lines, see gitprotocol-common(5): four hexadecimal digits of length,
 // which count themselves, then content. Lengths below four are marks.
 
-// Kind is the kind of a packet.
-type Kind int
+// kind is the kind of a packet.
+type kind int
 
 // The kinds of packets.
 const (
-	Data      Kind = iota
-	Flush          // end of a message
-	Delimiter      // end of a section (protocol version 2)
-	End            // end of an answer of several messages (protocol version 2)
+	Data      kind = iota
+	flush          // end of a message
+	delimiter      // end of a section (protocol version 2)
+	end            // end of an answer of several messages (protocol version 2)
 )
 
 const maxPacket = 65520 // bytes with the length itself
@@ -34,10 +34,10 @@ const Agent = "taxiway/1"
 // ErrProtocol says that an answer is not one of the git protocol.
 var ErrProtocol = errors.New("the answer is not that of a git server")
 
-// MaxText is how many bytes an answer may have outside of its pack: refs, the ends of
+// maxText is how many bytes an answer may have outside of its pack: refs, the ends of
 // history, the report of a push, words for people. A line for a ref has some 70
 // bytes. It keeps a server that never ends from filling the memory.
-const MaxText = 32 << 20
+const maxText = 32 << 20
 
 // Reader reads the packets of one answer.
 type Reader struct {
@@ -51,8 +51,8 @@ func NewReader(r io.Reader) *Reader {
 	return &Reader{r: bufio.NewReaderSize(r, 32<<10)}
 }
 
-// Next gives one packet, valid until the next call. An ERR packet is an error.
-func (p *Reader) Next() (Kind, []byte, error) {
+// next gives one packet, valid until the next call. An ERR packet is an error.
+func (p *Reader) next() (kind, []byte, error) {
 	kind, data, err := p.raw()
 	if text, ok := bytes.CutPrefix(data, []byte("ERR ")); ok && err == nil {
 		return kind, nil, &ServerError{strings.TrimSpace(string(text))}
@@ -60,7 +60,7 @@ func (p *Reader) Next() (Kind, []byte, error) {
 	return kind, data, err
 }
 
-func (p *Reader) raw() (Kind, []byte, error) {
+func (p *Reader) raw() (kind, []byte, error) {
 	head := p.buf[:4]
 	if err := p.full(head); err != nil {
 		return 0, nil, err
@@ -70,14 +70,14 @@ func (p *Reader) raw() (Kind, []byte, error) {
 	case err != nil || n == 3 || n > maxPacket:
 		return 0, nil, fmt.Errorf("%w: %q instead of a length", ErrProtocol, head)
 	case n < 3:
-		return [...]Kind{Flush, Delimiter, End}[n], nil, nil
+		return [...]kind{flush, delimiter, end}[n], nil, nil
 	}
 	data := p.buf[4:n]
 	if err := p.full(data); err != nil {
 		return 0, nil, err
 	}
-	if p.text += int64(n); p.text > MaxText {
-		return 0, nil, fmt.Errorf("%w: the server's answer has more than %d bytes besides git objects", object.ErrLimit, MaxText)
+	if p.text += int64(n); p.text > maxText {
+		return 0, nil, fmt.Errorf("%w: the server's answer has more than %d bytes besides git objects", object.ErrLimit, maxText)
 	}
 	return Data, data, nil
 }
@@ -91,9 +91,9 @@ func (p *Reader) full(buf []byte) error {
 	return err
 }
 
-// Line is next for text: without the line end; ok is false at any mark.
-func (p *Reader) Line() (text string, ok bool, err error) {
-	kind, data, err := p.Next()
+// line is next for text: without the line end; ok is false at any mark.
+func (p *Reader) line() (text string, ok bool, err error) {
+	kind, data, err := p.next()
 	if err != nil || kind != Data {
 		return "", false, err
 	}
@@ -141,7 +141,7 @@ func (s *sideband) Read(p []byte) (int, error) {
 }
 
 func (s *sideband) fill() error {
-	kind, data, err := s.pkts.Next()
+	kind, data, err := s.pkts.next()
 	switch {
 	case err != nil:
 		return err

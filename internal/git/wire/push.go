@@ -72,7 +72,7 @@ func ReadReport(body io.Reader, g *Greeting) (*Report, error) {
 		return r, nil
 	}
 	for first := true; ; first = false {
-		text, ok, err := p.Line()
+		text, ok, err := p.line()
 		if err != nil {
 			return nil, err
 		}

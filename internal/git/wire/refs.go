@@ -29,7 +29,7 @@ func LsRefs(prefixes []string) []byte {
 func ReadRefs(p *Reader) (map[string]object.Hash, error) {
 	refs := map[string]object.Hash{}
 	for {
-		kind, data, err := p.Next()
+		kind, data, err := p.next()
 		if err != nil {
 			return nil, err
 		}

@@ -31,13 +31,13 @@ type Timeline struct {
 	failed map[string]string
 }
 
-// DefaultWidth is how many columns a line has where nobody says it.
-const DefaultWidth = 80
+// defaultWidth is how many columns a line has where nobody says it.
+const defaultWidth = 80
 
-// New writes to w lines of a width, 0 for [DefaultWidth], with colours or without.
+// New writes to w lines of a width, 0 for [defaultWidth], with colours or without.
 func New(w io.Writer, width int, colour bool) *Timeline {
 	if width == 0 {
-		width = DefaultWidth
+		width = defaultWidth
 	}
 	return &Timeline{w: w, width: width, colour: colour, failed: map[string]string{}}
 }

@@ -293,8 +293,8 @@ func PathOf(name string) string {
 	return "/nix/store/" + nixbase32.EncodeToString(sum[:20]) + "-" + name
 }
 
-// ErrKey is a signing that went wrong.
-var ErrKey = errors.New("the cache's key can't sign")
+// errKey is a signing that went wrong.
+var errKey = errors.New("the cache's key can't sign")
 
 // Put makes up a path, signs it and puts it into the cache.
 func (s *Server) Put(i Item) (storePath string, err error) {
@@ -303,7 +303,7 @@ func (s *Server) Put(i Item) (storePath string, err error) {
 	fingerprint := fingerprintOf(storePath, nar, i.References)
 	sig, err := s.key.Sign(nil, fingerprint)
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrKey, err)
+		return "", fmt.Errorf("%w: %w", errKey, err)
 	}
 	if !i.NoNar {
 		s.Set(narName, nar)
