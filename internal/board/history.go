@@ -95,6 +95,11 @@ func recordsOf(ctx context.Context, reader *lineage.Reader, store *git.Store, so
 	for name := range passed {
 		l.last[name] = false
 	}
+	return l, l.walk(ctx, store, head)
+}
+
+// walk lists the commits back from head that wrote a state file.
+func (l *ledger) walk(ctx context.Context, store *git.Store, head *git.Commit) error {
 	paths := make([]string, 0, len(l.paths))
 	for p := range l.paths {
 		if _, err := store.Lookup(ctx, head.Tree, p); err == nil {
@@ -104,25 +109,19 @@ func recordsOf(ctx context.Context, reader *lineage.Reader, store *git.Store, so
 	slices.Sort(paths)
 	for t, err := range store.LogEach(ctx, head.Hash, paths) {
 		if err != nil {
-			return nil, fmt.Errorf("list the records: %w", err)
+			return fmt.Errorf("list the records: %w", err)
 		}
 		for _, p := range t.Paths {
 			l.touches = append(l.touches, touch{t.Commit, p})
 		}
 	}
-	return l, nil
+	return nil
 }
 
 // history makes records of the newest commits. Moves are those of each environment's gate, the newest first.
 func (l *ledger) history(ctx context.Context, store *git.Store, moves map[string][]deployments.GateChange, now time.Time) (History, error) {
 	h := History{Total: len(l.touches), Weeks: make([]int, maxWeeks)}
-	last, most := 0, maxShown
-	if len(l.paths) > many {
-		most = fewShown
-	}
-	var shown []touch
-	before := map[int]touch{} // the record before, by the place in shown
-	open := map[string]int{}  // the place of the oldest shown record of each path
+	last := 0
 	for _, t := range l.touches {
 		if n := int(now.Sub(t.commit.Committer.When) / week); n >= 0 && n < maxWeeks {
 			h.Weeks[maxWeeks-1-n]++
@@ -130,15 +129,8 @@ func (l *ledger) history(ctx context.Context, store *git.Store, moves map[string
 				last++
 			}
 		}
-		if at, ok := open[t.path]; ok {
-			before[at] = t
-			delete(open, t.path)
-		}
-		if len(shown) < most {
-			open[t.path] = len(shown)
-			shown = append(shown, t)
-		}
 	}
+	shown, before := l.shown()
 	if n := len(l.touches); n > 0 {
 		h.Since = l.touches[n-1].commit.Committer.When.UTC()
 	}
@@ -156,6 +148,27 @@ func (l *ledger) history(ctx context.Context, store *git.Store, moves map[string
 	slices.SortStableFunc(h.Records, func(a, b Record) int { return b.When.Compare(a.When) })
 	h.Keys = keysOf(h.Records, float64(last)/float64(weeksSince(h.Since, now)))
 	return h, nil
+}
+
+// shown are the newest records, and the record before each of them by its place.
+func (l *ledger) shown() (shown []touch, before map[int]touch) {
+	most := maxShown
+	if len(l.paths) > many {
+		most = fewShown
+	}
+	before = map[int]touch{}
+	open := map[string]int{} // the place of the oldest shown record of each path
+	for _, t := range l.touches {
+		if at, ok := open[t.path]; ok {
+			before[at] = t
+			delete(open, t.path)
+		}
+		if len(shown) < most {
+			open[t.path] = len(shown)
+			shown = append(shown, t)
+		}
+	}
+	return shown, before
 }
 
 func (l *ledger) record(ctx context.Context, s *states, t, before touch, moves []deployments.GateChange) (Record, error) {

@@ -33,13 +33,15 @@ func (r *Repository) GateChanges(ctx context.Context, tip git.Hash, environment 
 		if err != nil {
 			return nil, fmt.Errorf("list the commits that moved the gate of %s: %w", environment, err)
 		}
-		gate, ok, err := r.gateTextAt(ctx, c, environment)
+		gates, err := r.readableGates(ctx, c)
 		if err != nil {
 			return nil, err
 		}
-		if !ok {
+		if gates == nil {
 			continue
 		}
+		rule, _ := gates.For(environment)
+		gate := gateText(rule)
 		if last != nil && last.Gate != gate {
 			last.Previous = gate
 			found = append(found, *last)
@@ -73,19 +75,16 @@ func (r *Repository) GateHistory(ctx context.Context, v *View, environments []st
 		if err != nil {
 			return nil, fmt.Errorf("list the commits that moved gates: %w", err)
 		}
-		gates, _, err := r.GatesAt(ctx, c)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			if ctx.Err() != nil || errors.Is(err, git.ErrNotFound) {
-				return nil, err
-			}
-			continue // it does not parse
+		gates, err := r.readableGates(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if gates == nil {
+			continue
 		}
 		for _, name := range environments {
-			now := GateChange{Commit: c}
-			if gates != nil {
-				rule, _ := gates.For(name)
-				now.Gate = gateText(rule)
-			}
+			rule, _ := gates.For(name)
+			now := GateChange{Commit: c, Gate: gateText(rule)}
 			if before, ok := last[name]; ok && before.Gate != now.Gate {
 				before.Previous = now.Gate
 				found[name] = append(found[name], before)
@@ -116,22 +115,19 @@ func (r *Repository) gateLog(ctx context.Context, tip git.Hash) func(yield func(
 	})
 }
 
-// gateTextAt is an environment's gate as a commit has it, "" without one; not ok when the file does not
-// parse.
-func (r *Repository) gateTextAt(ctx context.Context, c *git.Commit, environment string) (text string, ok bool, err error) {
+// readableGates are the gates as a commit has them, none if it does not have the file; nil when the file does not parse.
+func (r *Repository) readableGates(ctx context.Context, c *git.Commit) (*cepler.Gates, error) {
 	gates, _, err := r.GatesAt(ctx, c)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", true, nil
+	switch {
+	case err == nil:
+		return gates, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return &cepler.Gates{}, nil
+	case ctx.Err() != nil, errors.Is(err, git.ErrNotFound):
+		return nil, err
 	}
-	if err != nil {
-		if ctx.Err() != nil || errors.Is(err, git.ErrNotFound) {
-			return "", false, err
-		}
-		r.logf("commit %s of branch %s is passed over: %v", short(c.Hash), r.src.GatesBranchName(), err)
-		return "", false, nil
-	}
-	gate, _ := gates.For(environment)
-	return gateText(gate), true, nil
+	r.logf("commit %s of branch %s is passed over: %v", short(c.Hash), r.src.GatesBranchName(), err)
+	return nil, nil //nolint:nilnil // documented
 }
 
 // GatesTip is the newest commit of the gates branch, which must have the gates file.

@@ -94,19 +94,10 @@ func (r *Repository) Plan(ctx context.Context, v *View, environment string, now 
 
 // fill does Plan's work; errNothingYet means that p is to say so.
 func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Environment, now time.Time) error {
-	u := rules{config: v.Config, configHash: v.configHash, environment: env, ignoreQueue: r.src.IgnoreQueue}
-	wanted := []string{env.Name}
-	if env.Passed != "" {
-		wanted = append(wanted, env.Passed)
-	}
-	err := r.needStates(ctx, v.Head, v.Config, wanted...)
-	if err != nil {
+	var err error
+	if p.Own, err = r.own(ctx, v, env); err != nil {
 		return err
 	}
-	if p.Own, err = r.stateAt(ctx, v.Head, v.Config.StatePath(env.Name)); err != nil {
-		return err
-	}
-	u.own = p.Own
 	if p.Gate, err = r.gate(ctx, v, env.Name); err != nil {
 		return err
 	}
@@ -116,6 +107,7 @@ func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Envi
 				r.src.GatesFile, r.src.GatesBranchName(), name, v.Config.Path, env.Name, p.Gate.Gate.Commit))
 		}
 	}
+	u := rules{config: v.Config, configHash: v.configHash, environment: env, ignoreQueue: r.src.IgnoreQueue, own: p.Own}
 	if err := r.upstreamDeployed(ctx, v, u, p.Gate); err != nil {
 		return err
 	}
@@ -127,13 +119,10 @@ func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Envi
 		return err
 	}
 	pending, err := r.pending(ctx, p, u, start)
+	if err == nil && pending != nil {
+		pending, err = r.passBack(ctx, v, p, u, pending)
+	}
 	if err != nil {
-		return err
-	}
-	if pending == nil {
-		return r.explainIdle(ctx, v, u, p)
-	}
-	if pending, err = r.passBack(ctx, v, p, u, pending); err != nil {
 		return err
 	}
 	if pending == nil {
@@ -148,6 +137,18 @@ func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Envi
 		return nil
 	}
 	return r.decide(ctx, v, p, now)
+}
+
+// own is the state of an environment at the head of the branch; what it passed is fetched with it.
+func (r *Repository) own(ctx context.Context, v *View, env cepler.Environment) (*cepler.State, error) {
+	wanted := []string{env.Name}
+	if env.Passed != "" {
+		wanted = append(wanted, env.Passed)
+	}
+	if err := r.needStates(ctx, v.Head, v.Config, wanted...); err != nil {
+		return nil, err
+	}
+	return r.stateAt(ctx, v.Head, v.Config.StatePath(env.Name))
 }
 
 // pendingState is what an environment would deploy by some rules.

@@ -74,13 +74,7 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 	var number uint64
 	var already bool
 	out.Commit, err = r.store.UpdateRef(ctx, r.src.branchRef(), func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
-		if tip == nil {
-			return nil, fmt.Errorf("branch %s: %w: it was there when this version was made", r.src.Branch, git.ErrNoBranch)
-		}
-		if err := r.mustBeOn(ctx, rec.Restored.Trigger.Hash, tip.Hash); err != nil {
-			return nil, err
-		}
-		own, err := r.stateAt(ctx, tip, statePath)
+		own, err := r.recordedOn(ctx, tip, rec.Restored.Trigger.Hash, statePath)
 		if err != nil {
 			return nil, err
 		}
@@ -97,12 +91,11 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 		if out.RollbackOf, err = r.takes(ctx, tip, statePath, own, next, rec.Restored.Version.number()); err != nil {
 			return nil, err
 		}
+		writer := r.identity(rec.Now)
 		return r.store.Build(ctx, git.NewCommit{
-			Parent:    tip.Hash,
-			Edits:     map[string]git.Edit{statePath: {Mode: filemode.Regular, Content: state.Marshal()}},
-			Author:    r.identity(rec.Now),
-			Committer: r.identity(rec.Now),
-			Message:   message(rec.Restored.Config.Deployment, env.Name, append(slices.Clone(rec.Trailers), out.trailers(rec.Restored.Version, number)...)),
+			Parent: tip.Hash, Author: writer, Committer: writer,
+			Edits:   map[string]git.Edit{statePath: {Mode: filemode.Regular, Content: state.Marshal()}},
+			Message: message(rec.Restored.Config.Deployment, env.Name, append(slices.Clone(rec.Trailers), out.trailers(rec.Restored.Version, number)...)),
 		})
 	})
 	if err != nil {
@@ -113,6 +106,17 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 	}
 	out.Version.Version = strconv.FormatUint(number, 10)
 	return out, nil
+}
+
+// recordedOn is the state that the tip of the branch has, which must have the commit that was deployed.
+func (r *Repository) recordedOn(ctx context.Context, tip *git.Commit, deployed git.Hash, statePath string) (*cepler.State, error) {
+	if tip == nil {
+		return nil, fmt.Errorf("branch %s: %w: it was there when this version was made", r.src.Branch, git.ErrNoBranch)
+	}
+	if err := r.mustBeOn(ctx, deployed, tip.Hash); err != nil {
+		return nil, err
+	}
+	return r.stateAt(ctx, tip, statePath)
 }
 
 // mustBeOn refuses a commit that the branch does not have, although the server may still have it: the

@@ -152,17 +152,13 @@ func (f *Forge) EnsureRelease(ctx context.Context, w ReleaseSpec) (*Release, Out
 	if !done.Created {
 		done.Changed = append(done.Changed, changed...)
 	}
-	assets := r.Assets
-	r, err = f.sendRelease(ctx, "change the release of "+w.Tag, func(ctx context.Context) (*github.RepositoryRelease, *github.Response, error) {
+	edited, err := f.sendRelease(ctx, "change the release of "+w.Tag, func(ctx context.Context) (*github.RepositoryRelease, *github.Response, error) {
 		return f.client.Repositories.EditRelease(ctx, f.owner, f.name, r.id, w.request())
 	})
-	if err != nil {
-		return nil, done, err
+	if err == nil && len(edited.Assets) == 0 {
+		edited.Assets = r.Assets
 	}
-	if len(r.Assets) == 0 {
-		r.Assets = assets
-	}
-	return r, done, nil
+	return edited, done, err
 }
 
 func (r *Release) differs(w ReleaseSpec) []string {

@@ -101,22 +101,11 @@ func (a *App) call(ctx context.Context, method string, u *url.URL, body, into an
 	secret.Register(ctx, statement)
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, slowError{})
 	defer cancel()
-	var sent bytes.Buffer
-	if body != nil {
-		if err := json.NewEncoder(&sent).Encode(body); err != nil {
-			return err
-		}
-	}
-	r, err := http.NewRequestWithContext(ctx, method, u.String(), &sent)
+	r, err := newRequest(ctx, method, u, body)
 	if err != nil {
 		return err
 	}
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
 	r.Header.Set("Authorization", "Bearer "+statement)
-	r.Header.Set("Accept", "application/vnd.github+json")
-	r.Header.Set("X-Github-Api-Version", apiVersion)
 	r.Header.Set("User-Agent", a.config.UserAgent)
 	response, err := a.config.Client.Do(r)
 	if err != nil {
@@ -137,6 +126,25 @@ func (a *App) call(ctx context.Context, method string, u *url.URL, body, into an
 		return fmt.Errorf("the answer is not JSON as GitHub's API gives it: %w", err)
 	}
 	return nil
+}
+
+func newRequest(ctx context.Context, method string, u *url.URL, body any) (*http.Request, error) {
+	var sent bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&sent).Encode(body); err != nil {
+			return nil, err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), &sent)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	r.Header.Set("Accept", "application/vnd.github+json")
+	r.Header.Set("X-Github-Api-Version", apiVersion)
+	return r, nil
 }
 
 func whenSlow(ctx context.Context, err error) error {

@@ -27,12 +27,9 @@ func compile(ctx context.Context, dir string, packages []string, platform v1.Pla
 		return nil, fmt.Errorf("folder for the programs: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(out) }()
-	byName := map[string]string{}
-	for _, pkg := range packages {
-		if other, twice := byName[path.Base(pkg)]; twice && other != pkg {
-			return nil, fmt.Errorf("%s and %s make programs of the same name; give their folders different names", other, pkg)
-		}
-		byName[path.Base(pkg)] = pkg
+	byName, err := programNames(packages)
+	if err != nil {
+		return nil, err
 	}
 	target, fileOf := out+string(os.PathSeparator), func(pkg string) string { return filepath.Join(out, path.Base(pkg)) }
 	if len(byName) == 1 { // it can be the root of the module, whose program has the name of the module
@@ -62,6 +59,18 @@ func compile(ctx context.Context, dir string, packages []string, platform v1.Pla
 		}
 	}
 	return programs, nil
+}
+
+// programNames are the packages by the names of their programs.
+func programNames(packages []string) (map[string]string, error) {
+	byName := map[string]string{}
+	for _, pkg := range packages {
+		if other, twice := byName[path.Base(pkg)]; twice && other != pkg {
+			return nil, fmt.Errorf("%s and %s make programs of the same name; give their folders different names", other, pkg)
+		}
+		byName[path.Base(pkg)] = pkg
+	}
+	return byName, nil
 }
 
 // compileSettings fixes every setting of the go command that changes a program and that a user's environment, or the file

@@ -79,18 +79,21 @@ func demoPlay() (world.Play, error) {
 	if err != nil {
 		return p, err
 	}
-	p.Fill = func(ctx context.Context, w *world.World) (map[string]string, error) {
-		var r demo.Repositories
-		for name, into := range map[string]**gittest.Repository{"lana-bank": &r.App, "charts": &r.Charts, "deployments": &r.Deployments} {
-			one, err := w.Repository("acme-bank/" + name)
-			if err != nil {
-				return nil, err
-			}
-			*into = one
-		}
-		return demo.Write(ctx, r, configs)
-	}
+	p.Fill = func(ctx context.Context, w *world.World) (map[string]string, error) { return fillDemo(ctx, w, configs) }
 	return p, nil
+}
+
+// fillDemo puts the demo's history into the world's repositories.
+func fillDemo(ctx context.Context, w *world.World, configs map[string]string) (map[string]string, error) {
+	var r demo.Repositories
+	for name, into := range map[string]**gittest.Repository{"lana-bank": &r.App, "charts": &r.Charts, "deployments": &r.Deployments} {
+		one, err := w.Repository("acme-bank/" + name)
+		if err != nil {
+			return nil, err
+		}
+		*into = one
+	}
+	return demo.Write(ctx, r, configs)
 }
 
 // demoChecks are the workflows and the ruleset of a user's repository.

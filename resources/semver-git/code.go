@@ -181,6 +181,16 @@ type tagging struct {
 	object *git.Object // the signed tag that update sets; nil for the commit itself
 }
 
+// addTo makes the push of a commit set the tag.
+func (t tagging) addTo(built *git.Built) {
+	if t.update != nil {
+		built.Also = []git.Update{*t.update}
+	}
+	if t.object != nil {
+		built.Objects = append(built.Objects, *t.object)
+	}
+}
+
 // chooseTag names the tag and makes sure that it can be set.
 func (p *put) chooseTag(ctx context.Context, d decision) (tagging, error) {
 	if !p.params.Tag || d.keep || d.settled != nil {

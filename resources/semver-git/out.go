@@ -128,16 +128,10 @@ func (p *put) build(ctx context.Context, tip *git.Commit) (*git.Built, error) {
 		return nil, nil //nolint:nilnil // nothing to do
 	}
 	built, err := p.commitOf(ctx, tip, d)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		d.tag.addTo(built)
 	}
-	if d.tag.update != nil {
-		built.Also = []git.Update{*d.tag.update}
-	}
-	if d.tag.object != nil {
-		built.Objects = append(built.Objects, *d.tag.object)
-	}
-	return built, nil
+	return built, err
 }
 
 // commitOf is the commit with the version, or the tip itself when only a tag is

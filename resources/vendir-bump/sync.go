@@ -23,32 +23,23 @@ func Sync() concourse.Command {
 
 func runSync(ctx context.Context, p concourse.Process) (err error) {
 	var src Source
-	flags := flag.NewFlagSet("sync", flag.ContinueOnError)
-	flags.SetOutput(p.Stderr)
-	dir := flags.String("C", ".", "the checkout with vendir.yml")
-	commit := flags.String("commit", "", "the commit to copy; default: what is checked out in the clone")
-	flags.StringVar(&src.Config, "config", defaultConfig, "vendir.yml, from the checkout's root")
-	flags.StringVar(&src.Directory, "directory", "", "one of its directories")
-	flags.StringVar(&src.Content, "content", "", "one of the directory's contents; default: the only one")
-	if err := flags.Parse(p.Args); err != nil {
+	dir, from, commit, err := syncFlags(p, &src)
+	if err != nil {
 		return err
-	}
-	if flags.NArg() != 1 {
-		return errors.New("sync takes one argument, the clone of the repository that is copied")
 	}
 	if err := src.target().Validate(); err != nil {
 		return fmt.Errorf("--%w", err)
 	}
-	clone, err := git.OpenClone(flags.Arg(0))
+	clone, err := git.OpenClone(from)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, clone.Close()) }()
-	origin, err := vendored.OpenOrigin(ctx, clone, *commit)
+	origin, err := vendored.OpenOrigin(ctx, clone, commit)
 	if err != nil {
 		return err
 	}
-	disk, err := vendored.OpenDisk(*dir)
+	disk, err := vendored.OpenDisk(dir)
 	if err != nil {
 		return err
 	}
@@ -66,10 +57,25 @@ func runSync(ctx context.Context, p concourse.Process) (err error) {
 	if err := disk.Apply(plan); err != nil {
 		return err
 	}
-	if len(plan.Edits) == 0 {
-		_, err = fmt.Fprintf(p.Stdout, "%s is the copy of %.7s already\n", plan.Dir, plan.New)
-		return err
+	outcome := "already"
+	if len(plan.Edits) > 0 {
+		outcome = "now: " + counts(plan)
 	}
-	_, err = fmt.Fprintf(p.Stdout, "%s is the copy of %.7s now: %s\n", plan.Dir, plan.New, counts(plan))
+	_, err = fmt.Fprintf(p.Stdout, "%s is the copy of %.7s %s\n", plan.Dir, plan.New, outcome)
 	return err
+}
+
+// syncFlags reads the command line: the checkout, the clone, the commit to copy and, into the source, what is copied.
+func syncFlags(p concourse.Process, src *Source) (dir, clone, commit string, err error) {
+	flags := flag.NewFlagSet("sync", flag.ContinueOnError)
+	flags.SetOutput(p.Stderr)
+	flags.StringVar(&dir, "C", ".", "the checkout with vendir.yml")
+	flags.StringVar(&commit, "commit", "", "the commit to copy; default: what is checked out in the clone")
+	flags.StringVar(&src.Config, "config", defaultConfig, "vendir.yml, from the checkout's root")
+	flags.StringVar(&src.Directory, "directory", "", "one of its directories")
+	flags.StringVar(&src.Content, "content", "", "one of the directory's contents; default: the only one")
+	if err = flags.Parse(p.Args); err == nil && flags.NArg() != 1 {
+		err = errors.New("sync takes one argument, the clone of the repository that is copied")
+	}
+	return dir, flags.Arg(0), commit, err
 }

@@ -179,23 +179,9 @@ func (m *treeMerge) dir(ctx context.Context, trees [sides]object.Hash, dir strin
 	if depth > pack.MaxTreeDepth {
 		return nil, pack.Over("the tree", int64(depth), pack.MaxTreeDepth, "folders in each other, or more")
 	}
-	files, folders := map[string]*[sides]object.Entry{}, map[string]*[sides]object.Hash{}
-	for side, tree := range trees {
-		entries, err := m.store.entries(ctx, tree)
-		if err != nil {
-			return nil, err
-		}
-		if m.seen += int64(len(entries)); m.seen > pack.MaxFiles {
-			return nil, pack.Over("the merge", m.seen, pack.MaxFiles, "files and folders, or more")
-		}
-		for _, e := range entries {
-			if e.Mode == filemode.Dir {
-				at(folders, e.Name)[side] = e.Hash
-				continue
-			}
-			e.Mode = object.WrittenMode(e.Mode)
-			at(files, e.Name)[side] = e
-		}
+	files, folders, err := m.read(ctx, trees)
+	if err != nil {
+		return nil, err
 	}
 	out := &mergedFolder{}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -217,6 +203,29 @@ func (m *treeMerge) dir(ctx context.Context, trees [sides]object.Hash, dir strin
 		out.entries = append(out.entries, f)
 	}
 	return out, nil
+}
+
+// read returns what each side has of the files and folders of one folder, by their names.
+func (m *treeMerge) read(ctx context.Context, trees [sides]object.Hash) (map[string]*[sides]object.Entry, map[string]*[sides]object.Hash, error) {
+	files, folders := map[string]*[sides]object.Entry{}, map[string]*[sides]object.Hash{}
+	for side, tree := range trees {
+		entries, err := m.store.entries(ctx, tree)
+		if err != nil {
+			return nil, nil, err
+		}
+		if m.seen += int64(len(entries)); m.seen > pack.MaxFiles {
+			return nil, nil, pack.Over("the merge", m.seen, pack.MaxFiles, "files and folders, or more")
+		}
+		for _, e := range entries {
+			if e.Mode == filemode.Dir {
+				at(folders, e.Name)[side] = e.Hash
+				continue
+			}
+			e.Mode = object.WrittenMode(e.Mode)
+			at(files, e.Name)[side] = e
+		}
+	}
+	return files, folders, nil
 }
 
 func at[V any](all map[string]*V, name string) *V {

@@ -238,35 +238,9 @@ func (r *reader) decode(at place) (wholeObject, error) {
 // unpack makes the content of the object at a place. Of the deltas on the way only
 // one is open at a time.
 func (r *reader) unpack(at place) (plumbing.ObjectType, content, error) {
-	var through []place
-	var o wholeObject
-	var made content
-	for {
-		if known, ok := r.bases.Get(at); ok {
-			o, made = known, content{mem: known.content, size: int64(len(known.content))}
-			break
-		}
-		e, err := r.entry(at)
-		if err != nil {
-			return 0, made, err
-		}
-		if !e.isDelta() {
-			o.kind = e.kind
-			if made, err = at.p.unpacker.base(e); err != nil {
-				return 0, made, err
-			}
-			if len(through) > 0 {
-				r.remember(at, o.kind, made)
-			}
-			break
-		}
-		through = append(through, at)
-		if at, err = r.base(at, e); err != nil {
-			return 0, made, err
-		}
-		if len(through) > maxChain {
-			return 0, made, Over("a chain of deltas", int64(len(through)), maxChain, "deltas or more")
-		}
+	kind, made, through, err := r.chain(at)
+	if err != nil {
+		return 0, made, err
 	}
 	for _, on := range slices.Backward(through) {
 		e, err := r.entry(on)
@@ -280,9 +254,35 @@ func (r *reader) unpack(at place) (plumbing.ObjectType, content, error) {
 			return 0, content{}, err
 		}
 		made = next
-		r.remember(on, o.kind, made)
+		r.remember(on, kind, made)
 	}
-	return o.kind, made, nil
+	return kind, made, nil
+}
+
+// chain is the object that the one at a place is made from, and the deltas that lead to it.
+func (r *reader) chain(at place) (kind plumbing.ObjectType, made content, through []place, err error) {
+	for {
+		if known, ok := r.bases.Get(at); ok {
+			return known.kind, content{mem: known.content, size: int64(len(known.content))}, through, nil
+		}
+		e, err := r.entry(at)
+		if err != nil {
+			return 0, made, nil, err
+		}
+		if !e.isDelta() {
+			if made, err = at.p.unpacker.base(e); err == nil && len(through) > 0 {
+				r.remember(at, e.kind, made)
+			}
+			return e.kind, made, through, err
+		}
+		through = append(through, at)
+		if at, err = r.base(at, e); err != nil {
+			return 0, made, nil, err
+		}
+		if len(through) > maxChain {
+			return 0, made, nil, Over("a chain of deltas", int64(len(through)), maxChain, "deltas or more")
+		}
+	}
 }
 
 func (r *reader) remember(at place, kind plumbing.ObjectType, c content) {

@@ -164,21 +164,11 @@ func (w *work) script(ctx context.Context, s workflow.Step, scope workflow.Scope
 		return "", "", nil, err
 	}
 	output := filepath.Join(w.temp(), "output")
-	env := []string{
-		"PATH=" + w.run.runner.path, "HOME=" + w.temp(), "RUNNER_TEMP=" + w.temp(), "GITHUB_OUTPUT=" + output, "CI=true",
-		"GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C", "TZ=UTC",
-	}
-	for _, vars := range []map[string]string{w.job.Env, s.Env} {
-		for name, value := range vars {
-			v, err := workflow.Interpolate(value, scope)
-			if err != nil {
-				return "", "", nil, err
-			}
-			env = append(env, name+"="+v.Text())
-		}
-	}
 	cmd := exec.CommandContext(ctx, "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command.Text())
-	cmd.Dir, cmd.Env = w.tree, env
+	cmd.Dir = w.tree
+	if cmd.Env, err = w.env(s, scope, output); err != nil {
+		return "", "", nil, err
+	}
 	var printed bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &printed, &printed
 	err = cmd.Run()
@@ -198,6 +188,24 @@ func (w *work) script(ctx context.Context, s workflow.Step, scope workflow.Scope
 	}
 	outputs, err = readOutputs(output)
 	return ending(printed.String()), outcome, outputs, err
+}
+
+// env is the environment of a step, which writes its outputs to a file.
+func (w *work) env(s workflow.Step, scope workflow.Scope, output string) ([]string, error) {
+	env := []string{
+		"PATH=" + w.run.runner.path, "HOME=" + w.temp(), "RUNNER_TEMP=" + w.temp(), "GITHUB_OUTPUT=" + output, "CI=true",
+		"GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C", "TZ=UTC",
+	}
+	for _, vars := range []map[string]string{w.job.Env, s.Env} {
+		for name, value := range vars {
+			v, err := workflow.Interpolate(value, scope)
+			if err != nil {
+				return nil, err
+			}
+			env = append(env, name+"="+v.Text())
+		}
+	}
+	return env, nil
 }
 
 // shownText is how much of what a failed step printed is kept: its end.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -130,11 +131,7 @@ func (s *Server) queryReleases(c *call, query string, variables map[string]json.
 	edges, nodes, end := []any{}, []any{}, any(nil)
 	for _, l := range r.releases[from:to] {
 		node := r.releaseNode(l)
-		for field := range node {
-			if !slices.Contains(words, field) {
-				delete(node, field)
-			}
-		}
+		maps.DeleteFunc(node, func(field string, _ any) bool { return !slices.Contains(words, field) })
 		edges, nodes, end = append(edges, map[string]any{"node": node}), append(nodes, node), l.cursor()
 	}
 	connection := map[string]any{"pageInfo": map[string]any{"endCursor": end, "hasNextPage": to < len(r.releases)}}

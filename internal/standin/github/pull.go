@@ -148,11 +148,13 @@ func listPulls(s *Server, c *call) (status int, body any, err error) {
 	return http.StatusOK, out, nil
 }
 
+type pullSpec struct {
+	Title, Body, Head, Base string
+	Draft                   bool
+}
+
 func createPull(s *Server, c *call) (status int, body any, err error) {
-	var spec struct {
-		Title, Body, Head, Base string
-		Draft                   bool
-	}
+	var spec pullSpec
 	if err := c.decode(&spec); err != nil {
 		return 0, nil, err
 	}
@@ -165,22 +167,11 @@ func createPull(s *Server, c *call) (status int, body any, err error) {
 		owner, head = r.owner(), spec.Head
 	}
 	headCommit, baseCommit := r.branch(head), r.branch(spec.Base)
-	is := func(code, field, message string) error {
-		return invalid(detail{Resource: "PullRequest", Code: code, Field: field, Message: message})
+	if !strings.EqualFold(owner, r.owner()) {
+		headCommit = ""
 	}
-	switch {
-	case spec.Title == "":
-		return 0, nil, is("missing_field", "title", "")
-	case headCommit == "" || !strings.EqualFold(owner, r.owner()):
-		return 0, nil, is("invalid", "head", "")
-	case baseCommit == "":
-		return 0, nil, is("invalid", "base", "")
-	case slices.ContainsFunc(r.pulls, func(p *pull) bool { return p.open() && p.head == head && p.base == spec.Base }):
-		return 0, nil, is("custom", "", "A pull request already exists for "+r.owner()+":"+head+".")
-	case r.reaches(baseCommit, headCommit):
-		return 0, nil, is("custom", "", "No commits between "+spec.Base+" and "+head)
-	case spec.Draft && r.settings.NoDrafts:
-		return 0, nil, &failure{status: http.StatusUnprocessableEntity, message: "Draft pull requests are not supported in this repository."}
+	if err := r.refuses(spec, head, headCommit, baseCommit); err != nil {
+		return 0, nil, err
 	}
 	r.lastPull++
 	p := &pull{
@@ -189,6 +180,28 @@ func createPull(s *Server, c *call) (status int, body any, err error) {
 	}
 	r.pulls = append(r.pulls, p)
 	return http.StatusCreated, r.whole(p), nil
+}
+
+// refuses is why a new pull request is not valid.
+func (r *Repository) refuses(spec pullSpec, head, headCommit, baseCommit string) error {
+	is := func(code, field, message string) error {
+		return invalid(detail{Resource: "PullRequest", Code: code, Field: field, Message: message})
+	}
+	switch {
+	case spec.Title == "":
+		return is("missing_field", "title", "")
+	case headCommit == "":
+		return is("invalid", "head", "")
+	case baseCommit == "":
+		return is("invalid", "base", "")
+	case slices.ContainsFunc(r.pulls, func(p *pull) bool { return p.open() && p.head == head && p.base == spec.Base }):
+		return is("custom", "", "A pull request already exists for "+r.owner()+":"+head+".")
+	case r.reaches(baseCommit, headCommit):
+		return is("custom", "", "No commits between "+spec.Base+" and "+head)
+	case spec.Draft && r.settings.NoDrafts:
+		return &failure{status: http.StatusUnprocessableEntity, message: "Draft pull requests are not supported in this repository."}
+	}
+	return nil
 }
 
 func getPull(_ *Server, c *call) (status int, body any, err error) {

@@ -97,27 +97,50 @@ func (c container) git(ctx context.Context, dir string, args ...string) (string,
 	return strings.TrimSpace(stdout.String()), nil
 }
 
-// mirror keeps the branch and the tags of the remote in the check container.
-func (c container) mirror(ctx context.Context, source gitSource) (string, error) {
+// gitSteps runs the program in the folder to fill, once for each step.
+func (c container) gitSteps(ctx context.Context, steps [][]string) error {
+	for _, s := range steps {
+		if _, err := c.git(ctx, c.dir, s...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gitLog returns what git log has for the placeholders of its format about one commit.
+func (c container) gitLog(ctx context.Context, dir, commit string, format ...string) ([]string, error) {
+	out, err := c.git(ctx, dir, "log", "-1", "--format="+strings.Join(format, "%x00"), commit)
+	if err != nil {
+		return nil, err
+	}
+	f := strings.SplitN(out, "\x00", len(format))
+	if len(f) != len(format) {
+		return nil, errors.New("git log says something else than it should")
+	}
+	return f, nil
+}
+
+// mirror keeps refs of a remote in the check container.
+func (c container) mirror(ctx context.Context, uri string, refs ...string) (string, error) {
 	dir := filepath.Join(c.temp, "mirror.git")
 	if _, err := os.Stat(dir); err != nil {
 		if _, err := c.git(ctx, c.temp, "init", "--quiet", "--bare", dir); err != nil {
 			return "", err
 		}
 	}
-	refs := []string{"fetch", "--quiet", "--prune", "--no-write-fetch-head", source.URI, "+HEAD:refs/heads/tracked"}
-	if source.Branch != "" {
-		refs[len(refs)-1] = "+refs/heads/" + source.Branch + ":refs/heads/tracked"
-	}
-	if source.TagFilter != "" {
-		refs = append(refs, "+refs/tags/*:refs/tags/*")
-	}
-	_, err := c.git(ctx, dir, refs...)
+	_, err := c.git(ctx, dir, append([]string{"fetch", "--quiet", "--prune", "--no-write-fetch-head", uri}, refs...)...)
 	return dir, err
 }
 
 func gitCheck(ctx context.Context, c container, source gitSource, from rehearsal.Version) ([]rehearsal.Version, error) {
-	dir, err := c.mirror(ctx, source)
+	refs := []string{"+HEAD:refs/heads/tracked"}
+	if source.Branch != "" {
+		refs[0] = "+refs/heads/" + source.Branch + ":refs/heads/tracked"
+	}
+	if source.TagFilter != "" {
+		refs = append(refs, "+refs/tags/*:refs/tags/*")
+	}
+	dir, err := c.mirror(ctx, source.URI, refs...)
 	if err != nil {
 		return nil, err
 	}
@@ -190,6 +213,30 @@ func (g Git) in(ctx context.Context, c container, source gitSource, version rehe
 		return result{}, fmt.Errorf("%w: submodules: %q", errRequest, params.Submodules)
 	}
 	ref := version["ref"]
+	if err := c.clone(ctx, source, params, ref); err != nil {
+		return result{}, err
+	}
+	if params.CleanTags {
+		if err := c.cleanTags(ctx); err != nil {
+			return result{}, err
+		}
+	}
+	steps := [][]string{{"checkout", "--quiet", "--detach", ref}}
+	if named, ok := g.Named[source.URI]; ok {
+		steps = append(steps, []string{"remote", "set-url", "origin", named}, []string{"config", "url." + source.URI + ".insteadOf", named})
+	}
+	for _, pair := range source.GitConfig {
+		steps = append(steps, []string{"config", pair.Name, pair.Value})
+	}
+	if err := c.gitSteps(ctx, steps); err != nil {
+		return result{}, err
+	}
+	metadata, err := c.describe(ctx, source, params, ref)
+	return result{version, metadata}, err
+}
+
+// clone makes a clone in which the commit ref is.
+func (c container) clone(ctx context.Context, source gitSource, params gitGet, ref string) error {
 	clone := []string{"clone", "--quiet", "--single-branch"}
 	if source.Branch != "" {
 		clone = append(clone, "--branch", source.Branch)
@@ -204,45 +251,17 @@ func (g Git) in(ctx context.Context, c container, source gitSource, version rehe
 			clone = append(clone, "--no-tags")
 		}
 	}
-	if _, err := c.git(ctx, c.dir, append(clone, source.URI, ".")...); err != nil {
-		return result{}, err
-	}
-	for depth := params.Depth; params.Depth > 0; depth *= 2 {
-		if _, err := c.git(ctx, c.dir, "cat-file", "-e", ref+"^{commit}"); err == nil || depth > 1<<20 {
+	_, err := c.git(ctx, c.dir, append(clone, source.URI, ".")...)
+	for depth := params.Depth; err == nil && params.Depth > 0; depth *= 2 {
+		if _, missing := c.git(ctx, c.dir, "cat-file", "-e", ref+"^{commit}"); missing == nil || depth > 1<<20 {
 			break
 		}
-		if _, err := c.git(ctx, c.dir, "fetch", "--quiet", "--deepen", strconv.Itoa(depth)); err != nil {
-			return result{}, err
-		}
+		_, err = c.git(ctx, c.dir, "fetch", "--quiet", "--deepen", strconv.Itoa(depth))
 	}
-	if tags {
-		if _, err := c.git(ctx, c.dir, "fetch", "--quiet", "--tags", "origin"); err != nil {
-			return result{}, err
-		}
+	if err == nil && tags {
+		_, err = c.git(ctx, c.dir, "fetch", "--quiet", "--tags", "origin")
 	}
-	if params.CleanTags {
-		if err := c.cleanTags(ctx); err != nil {
-			return result{}, err
-		}
-	}
-	if _, err := c.git(ctx, c.dir, "checkout", "--quiet", "--detach", ref); err != nil {
-		return result{}, err
-	}
-	if named, ok := g.Named[source.URI]; ok {
-		if _, err := c.git(ctx, c.dir, "remote", "set-url", "origin", named); err != nil {
-			return result{}, err
-		}
-		if _, err := c.git(ctx, c.dir, "config", "url."+source.URI+".insteadOf", named); err != nil {
-			return result{}, err
-		}
-	}
-	for _, pair := range source.GitConfig {
-		if _, err := c.git(ctx, c.dir, "config", pair.Name, pair.Value); err != nil {
-			return result{}, err
-		}
-	}
-	metadata, err := c.describe(ctx, c.dir, source, params, ref)
-	return result{version, metadata}, err
+	return err
 }
 
 func (c container) cleanTags(ctx context.Context) error {
@@ -256,54 +275,39 @@ func (c container) cleanTags(ctx context.Context) error {
 
 // describe writes the files in .git that the type adds, and tells the same as
 // metadata.
-func (c container) describe(ctx context.Context, dir string, source gitSource, params gitGet, ref string) ([]rehearsal.MetadataField, error) {
-	out, err := c.git(ctx, dir, "log", "-1", "--format=%H%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B")
+func (c container) describe(ctx context.Context, source gitSource, params gitGet, ref string) ([]rehearsal.MetadataField, error) {
+	f, err := c.gitLog(ctx, c.dir, "HEAD", "%H", "%an", "%ae", "%aI", "%cn", "%ce", "%cI", "%B")
 	if err != nil {
 		return nil, err
 	}
-	const fields = 8
-	f := strings.SplitN(out, "\x00", fields)
-	if len(f) != fields {
-		return nil, errors.New("git log says something else than it should")
-	}
-	tags, err := c.git(ctx, dir, "tag", "--points-at", "HEAD")
+	tags, err := c.git(ctx, c.dir, "tag", "--points-at", "HEAD")
 	if err != nil {
 		return nil, err
 	}
+	tags = strings.Join(strings.Fields(tags), ",")
 	const short = 7
 	format := params.ShortRefFormat
 	if format == "" {
 		format = "%s"
 	}
-	metadata := []rehearsal.MetadataField{
-		{Name: "commit", Value: f[0]},
-		{Name: "author", Value: f[1]},
-		{Name: "author_date", Value: f[3]},
-		{Name: "committer", Value: f[4]},
-		{Name: "committer_date", Value: f[6]},
-		{Name: "branch", Value: source.Branch},
-		{Name: "tags", Value: strings.Join(strings.Fields(tags), ",")},
-		{Name: "message", Value: f[7]},
-	}
+	metadata := fields(
+		"commit", f[0], "author", f[1], "author_date", f[3], "committer", f[4], "committer_date", f[6],
+		"branch", source.Branch, "tags", tags, "message", f[7],
+	)
 	text, err := json.Marshal(metadata)
 	if err != nil {
 		return nil, err
 	}
-	for _, file := range [][2]string{
-		{"ref", ref + "\n"},
-		{"short_ref", strings.ReplaceAll(format, "%s", ref[:min(short, len(ref))]) + "\n"},
-		{"committer", f[2] + "\n"},
-		{"commit_message", f[7] + "\n"},
-		{"commit_timestamp", f[6] + "\n"},
-		{"branch", source.Branch + "\n"},
-		{"tags", strings.Join(strings.Fields(tags), ",") + "\n"},
-		{"metadata.json", string(text)},
-	} {
-		if err := os.WriteFile(filepath.Join(dir, ".git", file[0]), []byte(file[1]), 0o644); err != nil {
-			return nil, fmt.Errorf("write .git/%s: %w", file[0], err)
-		}
-	}
-	return metadata, nil
+	return metadata, c.writeAll(
+		".git/ref", ref+"\n",
+		".git/short_ref", strings.ReplaceAll(format, "%s", ref[:min(short, len(ref))])+"\n",
+		".git/committer", f[2]+"\n",
+		".git/commit_message", f[7]+"\n",
+		".git/commit_timestamp", f[6]+"\n",
+		".git/branch", source.Branch+"\n",
+		".git/tags", tags+"\n",
+		".git/metadata.json", string(text),
+	)
 }
 
 // pushTries bounds how often a rebased push starts again.
@@ -338,7 +342,7 @@ func gitOut(ctx context.Context, c container, source gitSource, params gitPut) (
 	if source.TagFilter != "" && ref != "" {
 		version = rehearsal.Version{"ref": ref, "commit": head}
 	}
-	return result{version, []rehearsal.MetadataField{{Name: "commit", Value: head}, {Name: "branch", Value: source.Branch}}}, nil
+	return result{version, fields("commit", head, "branch", source.Branch)}, nil
 }
 
 // tag tags what is checked out with the name in the file.

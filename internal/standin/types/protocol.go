@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
@@ -150,6 +151,25 @@ func (c container) write(name, content string) error {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
+}
+
+// writeAll makes files in the folder to fill, which are given as names and contents.
+func (c container) writeAll(pairs ...string) error {
+	for pair := range slices.Chunk(pairs, 2) {
+		if err := c.write(pair[0], pair[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fields is metadata, which is given as names and values.
+func fields(pairs ...string) []rehearsal.MetadataField {
+	var all []rehearsal.MetadataField
+	for pair := range slices.Chunk(pairs, 2) {
+		all = append(all, rehearsal.MetadataField{Name: pair[0], Value: pair[1]})
+	}
+	return all
 }
 
 // after are the versions from the given one on; without it, or when it is no

@@ -105,7 +105,7 @@ func (p PullRequest) check(ctx context.Context, c container, source pullSource, 
 	if err != nil {
 		return nil, err
 	}
-	mirror, err := p.mirror(ctx, c, source)
+	mirror, err := c.mirror(ctx, p.GitHub.Clone(source.Repository), "+refs/heads/*:refs/heads/*")
 	if err != nil {
 		return nil, err
 	}
@@ -126,43 +126,28 @@ func (p PullRequest) check(ctx context.Context, c container, source pullSource, 
 			})
 		}
 	}
+	return newerPulls(versions, from), nil
+}
+
+// newerPulls are the versions that were committed since from, the oldest first; without it the newest.
+func newerPulls(versions []rehearsal.Version, from rehearsal.Version) []rehearsal.Version {
 	slices.SortStableFunc(versions, func(a, b rehearsal.Version) int {
 		return cmp.Or(strings.Compare(a["committed"], b["committed"]), strings.Compare(a["pr"], b["pr"]))
 	})
 	if from == nil {
-		if len(versions) == 0 {
-			return nil, nil
-		}
-		return versions[len(versions)-1:], nil
+		return versions[max(0, len(versions)-1):]
 	}
 	newer := slices.DeleteFunc(versions, func(v rehearsal.Version) bool { return v["committed"] < from["committed"] })
 	if len(newer) == 0 {
-		return []rehearsal.Version{from}, nil
+		return []rehearsal.Version{from}
 	}
-	return newer, nil
-}
-
-// mirror keeps the branches in the check container.
-func (p PullRequest) mirror(ctx context.Context, c container, source pullSource) (string, error) {
-	dir := filepath.Join(c.temp, "mirror.git")
-	if _, err := os.Stat(dir); err != nil {
-		if _, err := c.git(ctx, c.temp, "init", "--quiet", "--bare", dir); err != nil {
-			return "", err
-		}
-	}
-	_, err := c.git(ctx, dir, "fetch", "--quiet", "--prune", "--no-write-fetch-head", p.GitHub.Clone(source.Repository), "+refs/heads/*:refs/heads/*")
-	return dir, err
+	return newer
 }
 
 func (c container) pullCommit(ctx context.Context, dir, hash string) (pullCommit, error) {
-	out, err := c.git(ctx, dir, "log", "-1", "--format=%cI%x00%an%x00%ae%x00%B", hash)
+	f, err := c.gitLog(ctx, dir, hash, "%cI", "%an", "%ae", "%B")
 	if err != nil {
 		return pullCommit{}, err
-	}
-	const fields = 4
-	f := strings.SplitN(out, "\x00", fields)
-	if len(f) != fields {
-		return pullCommit{}, errors.New("git log says something else than it should")
 	}
 	committed, err := time.Parse(time.RFC3339, f[0])
 	return pullCommit{f[3], f[1], f[2], committed}, err
@@ -225,19 +210,11 @@ func (p PullRequest) in(ctx context.Context, c container, source pullSource, ver
 		return result{}, err
 	}
 	message, _, _ := strings.Cut(commit.message, "\n")
-	metadata := []rehearsal.MetadataField{
-		{Name: "pr", Value: version["pr"]},
-		{Name: "title", Value: r.Title},
-		{Name: "url", Value: r.URL},
-		{Name: "head_name", Value: r.Head.Ref},
-		{Name: "head_sha", Value: version["commit"]},
-		{Name: "base_name", Value: r.Base.Ref},
-		{Name: "base_sha", Value: base},
-		{Name: "message", Value: message},
-		{Name: "author", Value: commit.author},
-		{Name: "author_email", Value: commit.email},
-		{Name: "state", Value: "OPEN"},
-	}
+	metadata := fields(
+		"pr", version["pr"], "title", r.Title, "url", r.URL,
+		"head_name", r.Head.Ref, "head_sha", version["commit"], "base_name", r.Base.Ref, "base_sha", base,
+		"message", message, "author", commit.author, "author_email", commit.email, "state", "OPEN",
+	)
 	return result{version, metadata}, describePull(c, version, metadata)
 }
 
@@ -255,10 +232,8 @@ func (p PullRequest) clone(ctx context.Context, c container, source pullSource, 
 	if params.FetchTags {
 		steps = append(steps, []string{"fetch", "--quiet", "--tags", "origin"})
 	}
-	for _, s := range steps {
-		if _, err := c.git(ctx, c.dir, s...); err != nil {
-			return "", err
-		}
+	if err := c.gitSteps(ctx, steps); err != nil {
+		return "", err
 	}
 	base, err := c.git(ctx, c.dir, "rev-parse", "HEAD")
 	if err != nil {

@@ -172,20 +172,15 @@ func (r RegistryImage) in(ctx context.Context, c container, source registrySourc
 	if err != nil {
 		return result{}, err
 	}
-	for _, file := range [][2]string{{"repository", source.Repository}, {"tag", version["tag"]}, {"digest", version["digest"]}, {"labels.json", string(listed)}} {
-		if err := c.write(file[0], file[1]); err != nil {
-			return result{}, err
-		}
+	if err := c.writeAll("repository", source.Repository, "tag", version["tag"], "digest", version["digest"], "labels.json", string(listed)); err != nil {
+		return result{}, err
 	}
 	if !params.SkipDownload {
 		if err := c.download(ctx, params.Format, repository.Tag(version["tag"]), image, config); err != nil {
 			return result{}, err
 		}
 	}
-	return result{version, []rehearsal.MetadataField{
-		{Name: "repository", Value: source.Repository},
-		{Name: "tag", Value: version["tag"]},
-	}}, nil
+	return result{version, fields("repository", source.Repository, "tag", version["tag"])}, nil
 }
 
 // download writes the image in the format that is asked for.
@@ -234,10 +229,7 @@ func (r RegistryImage) out(ctx context.Context, c container, source registrySour
 		}
 		c.logf("pushed %s:%s@%s", source.Repository, tag, digest)
 	}
-	return result{rehearsal.Version{"tag": tags[0], "digest": digest}, []rehearsal.MetadataField{
-		{Name: "repository", Value: source.Repository},
-		{Name: "tags", Value: strings.Join(tags, " ")},
-	}}, nil
+	return result{rehearsal.Version{"tag": tags[0], "digest": digest}, fields("repository", source.Repository, "tags", strings.Join(tags, " "))}, nil
 }
 
 // tags are those to push, the one that becomes the version first.

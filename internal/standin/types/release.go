@@ -118,14 +118,9 @@ func (r Release) in(ctx context.Context, c container, source releaseSource, vers
 	if err := r.GitHub.call(ctx, http.MethodGet, source.path()+"/releases/"+version["id"], nil, &l); err != nil {
 		return result{}, err
 	}
-	for _, file := range [][2]string{
-		{"tag", l.Tag}, {"version", strings.TrimPrefix(l.Tag, "v")}, {"body", l.Body}, {"timestamp", version["timestamp"]}, {"url", l.URL}, {"commit_sha", l.Commit},
-	} {
-		if err := c.write(file[0], file[1]); err != nil {
-			return result{}, err
-		}
-	}
-	return result{version, []rehearsal.MetadataField{{Name: "tag", Value: l.Tag}, {Name: "url", Value: l.URL}, {Name: "name", Value: l.Name}}}, nil
+	return result{version, fields("tag", l.Tag, "url", l.URL, "name", l.Name)}, c.writeAll(
+		"tag", l.Tag, "version", strings.TrimPrefix(l.Tag, "v"), "body", l.Body, "timestamp", version["timestamp"], "url", l.URL, "commit_sha", l.Commit,
+	)
 }
 
 func (r Release) out(ctx context.Context, c container, source releaseSource, params releasePut) (result, error) {
@@ -149,7 +144,7 @@ func (r Release) out(ctx context.Context, c container, source releaseSource, par
 	}
 	for _, l := range all {
 		if l.Tag == made.Tag && l.Draft == made.Draft {
-			return result{l.version(), []rehearsal.MetadataField{{Name: "tag", Value: l.Tag}, {Name: "url", Value: l.URL}, {Name: "name", Value: l.Name}}}, nil
+			return result{l.version(), fields("tag", l.Tag, "url", l.URL, "name", l.Name)}, nil
 		}
 	}
 	return result{}, fmt.Errorf("the release of %s is not in the list of releases", made.Tag)
