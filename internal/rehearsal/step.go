@@ -25,24 +25,19 @@ type where struct {
 // step is a step with its hooks around it. They nest as in Concourse:
 // ensure(on_error(on_abort(on_failure(on_success(across(attempts(step))))))).
 func (r *run) step(s pipeline.Step, at where) stepFunc {
-	hook := func(h *pipeline.Step) stepFunc {
-		if h == nil {
-			return nil
-		}
-		return r.step(*h, where{scope: at.scope, hook: true})
-	}
 	f := r.across(s, at)
-	f = onSuccess(f, hook(s.OnSuccess))
-	f = onFailure(f, hook(s.OnFailure))
-	f = onAbort(f, hook(s.OnAbort))
-	f = onError(f, hook(s.OnError))
-	return ensure(f, hook(s.Ensure))
+	for _, h := range []struct {
+		hook   *pipeline.Step
+		around func(f, hook stepFunc) stepFunc
+	}{{s.OnSuccess, onSuccess}, {s.OnFailure, onFailure}, {s.OnAbort, onAbort}, {s.OnError, onError}, {s.Ensure, ensure}} {
+		if h.hook != nil {
+			f = h.around(f, r.step(*h.hook, where{scope: at.scope, hook: true}))
+		}
+	}
+	return f
 }
 
 func onSuccess(f, hook stepFunc) stepFunc {
-	if hook == nil {
-		return f
-	}
 	return func(ctx context.Context) (bool, error) {
 		if ok, err := f(ctx); err != nil || !ok {
 			return ok, err
@@ -52,9 +47,6 @@ func onSuccess(f, hook stepFunc) stepFunc {
 }
 
 func onFailure(f, hook stepFunc) stepFunc {
-	if hook == nil {
-		return f
-	}
 	return func(ctx context.Context) (bool, error) {
 		ok, err := f(ctx)
 		if err != nil || ok {
@@ -66,9 +58,6 @@ func onFailure(f, hook stepFunc) stepFunc {
 }
 
 func onAbort(f, hook stepFunc) stepFunc {
-	if hook == nil {
-		return f
-	}
 	return func(ctx context.Context) (bool, error) {
 		ok, err := f(ctx)
 		if errors.Is(err, context.Canceled) {
@@ -79,9 +68,6 @@ func onAbort(f, hook stepFunc) stepFunc {
 }
 
 func onError(f, hook stepFunc) stepFunc {
-	if hook == nil {
-		return f
-	}
 	return func(ctx context.Context) (bool, error) {
 		ok, err := f(ctx)
 		if err == nil || errors.Is(err, context.Canceled) {
@@ -93,9 +79,6 @@ func onError(f, hook stepFunc) stepFunc {
 }
 
 func ensure(f, hook stepFunc) stepFunc {
-	if hook == nil {
-		return f
-	}
 	return func(ctx context.Context) (bool, error) {
 		ok, err := f(ctx)
 		if ctx.Err() != nil {

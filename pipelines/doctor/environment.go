@@ -17,16 +17,12 @@ import (
 // environment finds the environment of a source in its config; nil if it is not there.
 func (d *doctor) environment(ctx context.Context, r *repository, src deployments.Source, asked string) (*cepler.Environment, error) {
 	name := src.ConfigPath()
-	ok, err := d.path(ctx, r, wanted{
-		rule: "config-missing", asked: asked, branch: src.Branch, name: name, kind: file, text: "is missing: it says which files each environment gets, and in which order",
+	data, ok, err := d.content(ctx, r, wanted{
+		rule: "config-missing", asked: asked, branch: src.Branch, name: name, text: "is missing: it says which files each environment gets, and in which order",
 		make:   command("mkdir -p %s && taxiway init --print cepler.yml --environments %s >%s", r.file(path.Dir(name)), strings.Join(d.chain(src, false), ","), r.file(name)),
 		advice: "then correct its patterns",
 	})
 	if err != nil || !ok {
-		return nil, err
-	}
-	data, _, err := r.read(ctx, src.Branch, name)
-	if err != nil {
 		return nil, err
 	}
 	config, err := cepler.ParseConfig(name, data)

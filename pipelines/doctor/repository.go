@@ -384,6 +384,15 @@ func (d *doctor) path(ctx context.Context, r *repository, w wanted) (bool, error
 	return false, nil
 }
 
+// content reads a file that must be there; it is not ok, which is a finding, when it is not.
+func (d *doctor) content(ctx context.Context, r *repository, w wanted) (data []byte, ok bool, err error) {
+	w.kind = file
+	if ok, err = d.path(ctx, r, w); ok {
+		data, _, err = r.read(ctx, w.branch, w.name)
+	}
+	return data, ok, err
+}
+
 // file is a path in the clone, for commands.
 func (r *repository) file(name string) string {
 	return filepath.ToSlash(filepath.Join(r.clone(), filepath.FromSlash(name)))

@@ -215,15 +215,11 @@ func (d *doctor) cog(ctx context.Context, r *repository, branch, name, asked str
 	if name == "" {
 		return nil
 	}
-	ok, err := d.path(ctx, r, wanted{
-		rule: "cog-missing", asked: asked, branch: branch, name: name, kind: file, text: "is missing: the commit types that count are read from it",
+	data, ok, err := d.content(ctx, r, wanted{
+		rule: "cog-missing", asked: asked, branch: branch, name: name, text: "is missing: the commit types that count are read from it",
 		make: command("printf '%%s\\n' 'ignore_merge_commits = true' >%s", r.file(name)),
 	})
 	if err != nil || !ok {
-		return err
-	}
-	data, _, err := r.read(ctx, branch, name)
-	if err != nil {
 		return err
 	}
 	rules, err := version.ParseCog(data)
@@ -241,15 +237,11 @@ func (d *doctor) cliff(ctx context.Context, r *repository, branch, name, asked s
 	if name == "" {
 		return nil
 	}
-	ok, err := d.path(ctx, r, wanted{
-		rule: "cliff-missing", asked: asked, branch: branch, name: name, kind: file, text: "is missing: the groups of release notes are read from it",
+	data, ok, err := d.content(ctx, r, wanted{
+		rule: "cliff-missing", asked: asked, branch: branch, name: name, text: "is missing: the groups of release notes are read from it",
 		make: command("git cliff --init && mv cliff.toml %s", r.file(name)),
 	})
 	if err != nil || !ok {
-		return err
-	}
-	data, _, err := r.read(ctx, branch, name)
-	if err != nil {
 		return err
 	}
 	if _, err := version.ParseCliff(data); err != nil {
@@ -288,26 +280,23 @@ func (d *doctor) chartBump(ctx context.Context, asked string, src chartbump.Sour
 		return err
 	}
 	values := path.Join(src.Chart, cmp.Or(src.Values, "values.yaml"))
-	ok, err = d.path(ctx, r, wanted{
-		rule: "chart-values-missing", asked: asked, branch: src.Branch, name: values, kind: file, text: "is missing: the digests of the images are written there",
+	data, ok, err := d.content(ctx, r, wanted{
+		rule: "chart-values-missing", asked: asked, branch: src.Branch, name: values, text: "is missing: the digests of the images are written there",
 		make: command("printf '%%s\\n' 'image:' '  digest: \"\"' >%s", r.file(values)),
 	})
 	if err != nil || !ok {
 		return err
 	}
-	return d.bumped(ctx, r, src, values, asked)
+	d.bumped(r, src, values, data, asked)
+	return nil
 }
 
 // bumped looks for the paths that chart-bump changes.
-func (d *doctor) bumped(ctx context.Context, r *repository, src chartbump.Source, values, asked string) error {
-	data, _, err := r.read(ctx, src.Branch, values)
-	if err != nil {
-		return err
-	}
+func (d *doctor) bumped(r *repository, src chartbump.Source, values string, data []byte, asked string) {
 	document, err := yamledit.Parse(data, yamledit.Options{})
 	if err != nil {
 		d.find(Finding{Rule: "chart-values-invalid", Level: Error, Place: r.at(src.Branch, values), Asked: asked, Text: err.Error(), Advice: "correct it"})
-		return nil //nolint:nilerr // it is a finding
+		return
 	}
 	wanted := map[string]string{}
 	for _, i := range src.Images {
@@ -329,7 +318,6 @@ func (d *doctor) bumped(ctx context.Context, r *repository, src chartbump.Source
 			d.find(f)
 		}
 	}
-	return nil
 }
 
 // addValue is a command that adds an empty value at the end of a file, and what the file has then. It is "" where that would not
@@ -420,15 +408,11 @@ func (d *doctor) vendirBump(ctx context.Context, asked string, src vendirbump.So
 	config := cmp.Or(src.Config, "vendir.yml")
 	origin := d.vendoredFrom(src)
 	snippet := command("taxiway init --print vendir.yml --directory %s --content %s --url %s", src.Directory, cmp.Or(src.Content, "."), origin)
-	ok, err := d.path(ctx, r, wanted{
-		rule: "vendir-missing", asked: asked, branch: src.Branch, name: config, kind: file, text: "is missing: it says which repositories are copied here",
+	data, ok, err := d.content(ctx, r, wanted{
+		rule: "vendir-missing", asked: asked, branch: src.Branch, name: config, text: "is missing: it says which repositories are copied here",
 		make: snippet + " >" + Quote(r.file(config)),
 	})
 	if err != nil || !ok {
-		return err
-	}
-	data, _, err := r.read(ctx, src.Branch, config)
-	if err != nil {
 		return err
 	}
 	content, err := vendored.ReadContent(data, vendored.Target{Config: config, Directory: src.Directory, Content: src.Content})

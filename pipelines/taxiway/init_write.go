@@ -10,10 +10,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/gitprogram"
@@ -327,40 +327,29 @@ func (w *writer) pushes() string {
 	return strings.Join(all, " && ")
 }
 
-// digestLine is a digest in the values of a chart.
-var digestLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\s*)([A-Za-z0-9_-]+):`) })
-
 // digestIn is the path of the only key "digest" in a file of values; "" if there is none, or more than one.
 func digestIn(file string) string {
 	data, err := os.ReadFile(file) //nolint:gosec // the user's own clone
-	if err != nil {
+	var values map[string]any
+	if err != nil || yaml.Unmarshal(data, &values) != nil {
 		return ""
 	}
-	type level struct {
-		indent int
-		key    string
+	if found := digestsIn(values, ""); len(found) == 1 {
+		return found[0]
 	}
-	var stack []level
+	return ""
+}
+
+// digestsIn are the paths of the keys "digest" in values, each behind a prefix.
+func digestsIn(values map[string]any, prefix string) []string {
 	var found []string
-	for line := range strings.Lines(string(data)) {
-		m := digestLine().FindStringSubmatch(line)
-		if m == nil {
-			continue
+	for key, value := range values {
+		if key == "digest" {
+			found = append(found, prefix+key)
 		}
-		for len(stack) > 0 && stack[len(stack)-1].indent >= len(m[1]) {
-			stack = stack[:len(stack)-1]
-		}
-		stack = append(stack, level{len(m[1]), m[2]})
-		if m[2] == "digest" {
-			keys := make([]string, len(stack))
-			for i, l := range stack {
-				keys[i] = l.key
-			}
-			found = append(found, strings.Join(keys, "."))
+		if below, ok := value.(map[string]any); ok {
+			found = append(found, digestsIn(below, prefix+key+".")...)
 		}
 	}
-	if len(found) != 1 {
-		return ""
-	}
-	return found[0]
+	return found
 }
