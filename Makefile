@@ -69,7 +69,7 @@ storms: ## every test with all writers of the storms and the race detector every
 
 judges: ## the tests in which JUDGES have the last word; fails where one is not installed
 	@for judge in $(JUDGES); do command -v "$$judge" || { echo "$$judge is not on PATH" >&2; exit 1; }; done
-	$(GO_TEST) -count=1 $(TEST_FLAGS) ./pipelines/... ./internal/vendored/... ./resources/vendir-bump/...
+	$(GO_TEST) -count=1 $(TEST_FLAGS) ./pipelines/... ./internal/pipeline ./internal/vendored/... ./resources/vendir-bump/...
 
 aborts: ## the task scripts with the real programs, each aborted at ten random moments; fails where one is not installed
 	@for program in $(ABORTED); do command -v "$$program" || { echo "$$program is not on PATH" >&2; exit 1; }; done

@@ -89,6 +89,11 @@ func TestLintFindsEachFault(t *testing.T) {
 // The first line of each file says what fly says of it: what fly refuses is a finding, and the rest is what lint adds.
 func TestFlyAgreesAboutTheFaults(t *testing.T) {
 	t.Parallel()
+	for _, file := range append(faultyFiles(t), goodFiles(t)...) {
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.Regexp(t, "^# fly validate-pipeline --strict: (accepts|refuses)\n", string(data), file)
+	}
 	fly, err := exec.LookPath("fly")
 	if err != nil {
 		t.Skip("fly is not on PATH")
