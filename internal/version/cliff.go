@@ -55,8 +55,10 @@ type cliffGit struct {
 }
 
 type cliffProcessor struct {
-	Pattern cliffPattern `toml:"pattern"`
-	Replace *string      `toml:"replace"`
+	Pattern string  `toml:"pattern"`
+	Replace *string `toml:"replace"`
+
+	pattern *regexp.Regexp
 }
 
 // cliffParser is one rule: it applies when any of its patterns matches.
@@ -66,11 +68,13 @@ type cliffParser struct {
 	Body         cliffPattern `toml:"body"`
 	Footer       cliffPattern `toml:"footer"`
 	Field        string       `toml:"field"`
-	Pattern      cliffPattern `toml:"pattern"`
+	Pattern      any          `toml:"pattern"` // a text, or true or a number, which git-cliff takes for one
 	Group        string       `toml:"group"`
-	Scope        string       `toml:"scope"`
+	Scope        *string      `toml:"scope"`
 	DefaultScope string       `toml:"default_scope"`
 	Skip         bool         `toml:"skip"`
+
+	field *regexp.Regexp // of Pattern
 }
 
 // cliffPattern is a regular expression. Those of git-cliff, which are Rust's, have the syntax of Go's but for a few flags.
@@ -78,7 +82,7 @@ type cliffPattern struct{ *regexp.Regexp }
 
 // UnmarshalText compiles it.
 func (p *cliffPattern) UnmarshalText(text []byte) (err error) {
-	if p.Regexp, err = regexp.Compile(string(text)); err != nil {
+	if p.Regexp, err = regexp.Compile(strings.ReplaceAll(string(text), `\u{`, `\x{`)); err != nil {
 		return fmt.Errorf("the pattern cannot be used: %w", err)
 	}
 	return nil
@@ -92,12 +96,23 @@ func ParseCliff(data []byte) (*Cliff, error) {
 	if err := errors.Join(toml.Unmarshal(data, &file), toml.Unmarshal(data, &whole)); err != nil {
 		return nil, fault.Of(ErrCliff, "%v", explainTOML(err))
 	}
+	if file.Git.Parsers == nil {
+		file.Git.Parsers = usualParsers()
+	}
 	c := &Cliff{git: file.Git, inOrder: strings.Contains(file.Changelog.Body, "commit_parsers_groups"), Unread: unread(whole)}
 	if sort := strings.ToLower(file.Git.Sort); sort != "" && sort != "newest" && sort != "oldest" {
 		return nil, fault.Of(ErrCliff, "sort_commits: %s is not one of newest, oldest", shown(file.Git.Sort))
 	}
-	for i, p := range file.Git.Parsers {
-		if n := max(len(p.Group), len(p.Scope)); n > maxReplace {
+	for i := range file.Git.Parsers {
+		p := &file.Git.Parsers[i]
+		if p.Pattern != nil {
+			var pattern cliffPattern
+			if err := pattern.UnmarshalText(fmt.Append(nil, p.Pattern)); err != nil {
+				return nil, fault.Of(ErrCliff, "git.commit_parsers[%d].pattern: %v", i, err)
+			}
+			p.field = pattern.Regexp
+		}
+		if n := max(len(p.Group), len(scopeOf(*p))); n > maxReplace {
 			return nil, fault.Of(ErrCliff, "git.commit_parsers[%d] has a group or scope of %d bytes, and at most %d are allowed", i, n, maxReplace)
 		}
 		if p.Field != "" && !slices.Contains(cliffFields(), p.Field) {
@@ -105,10 +120,15 @@ func ParseCliff(data []byte) (*Cliff, error) {
 		}
 	}
 	for i, p := range file.Git.Preprocessors {
-		if p.Pattern.Regexp == nil || p.Replace == nil {
+		var pattern cliffPattern
+		if p.Replace == nil {
 			c.Unread = append(c.Unread, fmt.Sprintf("git.commit_preprocessors[%d], which has no text to replace with", i))
 			continue
+		} else if err := pattern.UnmarshalText([]byte(p.Pattern)); err != nil { // a class that only Rust knows, like \p{Emoji_Presentation}
+			c.Unread = append(c.Unread, fmt.Sprintf("git.commit_preprocessors[%d]: %v", i, err))
+			continue
 		}
+		p.pattern = pattern.Regexp
 		if n := len(*p.Replace); n > maxReplace {
 			return nil, fault.Of(ErrCliff, "git.commit_preprocessors[%d].replace has %d bytes, and at most %d are allowed", i, n, maxReplace)
 		}
@@ -130,17 +150,59 @@ func unread(whole map[string]any) []string {
 			names = append(names, section)
 		}
 		for _, key := range slices.Sorted(maps.Keys(keys)) {
-			if name := section + "." + key; !slices.Contains(read, name) {
+			name := section + "." + key
+			if !slices.Contains(read, name) {
 				names = append(names, name)
+			}
+			list, _ := keys[key].([]any)
+			for i, rule := range list {
+				for _, inner := range slices.Sorted(maps.Keys(asTable(rule))) {
+					if known := cliffRules()[name]; known != nil && !slices.Contains(known, inner) {
+						names = append(names, fmt.Sprintf("%s[%d].%s", name, i, inner))
+					}
+				}
 			}
 		}
 	}
 	return names
 }
 
+func asTable(value any) map[string]any {
+	table, _ := value.(map[string]any)
+	return table
+}
+
+// cliffRules are the keys of a rule, by its list. git-cliff ignores any other.
+func cliffRules() map[string][]string {
+	return map[string][]string{
+		"git.commit_parsers":       {"sha", "message", "body", "footer", "field", "pattern", "group", "scope", "default_scope", "skip"},
+		"git.commit_preprocessors": {"pattern", "replace", "replace_command"},
+	}
+}
+
+// usualParsers are those of git-cliff's own configuration, which it lays under every other one.
+func usualParsers() []cliffParser {
+	var all []cliffParser
+	for _, rule := range []struct{ message, group string }{
+		{"^feat", "<!-- 0 -->🚀 Features"}, {"^fix", "<!-- 1 -->🐛 Bug Fixes"}, {"^doc", "<!-- 3 -->📚 Documentation"}, {"^perf", "<!-- 4 -->⚡ Performance"},
+		{"^refactor", "<!-- 2 -->🚜 Refactor"}, {"^style", "<!-- 5 -->🎨 Styling"}, {"^test", "<!-- 6 -->🧪 Testing"},
+		{`^chore\((release\): prepare for|deps.*\)|pr\)|pull\))`, ""}, {"^(chore|ci)", "<!-- 7 -->⚙️ Miscellaneous Tasks"},
+		{"", "<!-- 8 -->🛡️ Security"}, {"^revert", "<!-- 9 -->◀️ Revert"}, {".*", "<!-- 10 -->💼 Other"},
+	} {
+		parser := cliffParser{Group: rule.group, Skip: rule.group == ""}
+		if rule.message == "" {
+			parser.Body.Regexp = regexp.MustCompile(".*security")
+		} else {
+			parser.Message.Regexp = regexp.MustCompile(rule.message)
+		}
+		all = append(all, parser)
+	}
+	return all
+}
+
 // cliffFields are those of a commit that a parser can look at here; others are known to a forge alone.
 func cliffFields() []string {
-	return []string{"id", "message", "body", "scope", "author.name", "breaking", "merge_commit"}
+	return []string{"id", "group", "message", "body", "scope", "author.name", "breaking", "merge_commit"}
 }
 
 // entry is a commit in release notes: its group, and what its line says of it. It is left out when it is not ok.
@@ -162,6 +224,9 @@ func (c *Cliff) entry(commit Commit) (group string, con Conventional, ok bool) {
 		shown.Subject = own.Subject // preprocessors often make links, which the notes make by themselves
 	}
 	for _, p := range c.git.Parsers {
+		if p.field != nil && (p.Field == "body" && con.Body == "" || p.Field == "breaking" && unconventional) {
+			return "", shown, false // git-cliff leaves out a commit that lacks the field
+		}
 		pattern, text, matches := p.match(commit, message, con)
 		if !matches {
 			continue
@@ -169,7 +234,10 @@ func (c *Cliff) entry(commit Commit) (group string, con Conventional, ok bool) {
 		if p.Skip && (!con.Breaking || !c.git.Protect) {
 			return "", shown, false
 		}
-		shown.Scope = cmp.Or(expanded(p.Scope, pattern, text), con.Scope, p.DefaultScope)
+		shown.Scope = cmp.Or(con.Scope, p.DefaultScope)
+		if p.Scope != nil {
+			shown.Scope = expanded(*p.Scope, pattern, text)
+		}
 		group = cmp.Or(expanded(p.Group, pattern, text), con.Type)
 		return group, shown, group != ""
 	}
@@ -180,9 +248,9 @@ func (c *Cliff) entry(commit Commit) (group string, con Conventional, ok bool) {
 func (p cliffProcessor) process(message string) string {
 	var out []byte
 	end := 0
-	for _, match := range p.Pattern.FindAllStringSubmatchIndex(message, maxMatches) {
+	for _, match := range p.pattern.FindAllStringSubmatchIndex(message, maxMatches) {
 		out = append(out, message[end:match[0]]...)
-		out = p.Pattern.ExpandString(out, *p.Replace, message, match)
+		out = p.pattern.ExpandString(out, *p.Replace, message, match)
 		end = match[1]
 		if len(out) > maxProcessed {
 			break
@@ -207,7 +275,7 @@ func (p cliffParser) match(commit Commit, message string, con Conventional) (pat
 	checks := []struct {
 		pattern *regexp.Regexp
 		texts   []string
-	}{{p.Message.Regexp, []string{message}}, {p.Body.Regexp, []string{con.Body}}, {p.Footer.Regexp, nil}, {p.Pattern.Regexp, p.field(commit, message, con)}}
+	}{{p.Message.Regexp, []string{message}}, {p.Body.Regexp, []string{con.Body}}, {p.Footer.Regexp, nil}, {p.field, p.fieldOf(commit, message, con)}}
 	for _, f := range con.Footers {
 		separator := ": "
 		if f.Number {
@@ -225,17 +293,29 @@ func (p cliffParser) match(commit Commit, message string, con Conventional) (pat
 	return nil, "", false
 }
 
-// field is the value of the field that a parser names.
-func (p cliffParser) field(commit Commit, message string, con Conventional) []string {
+// absent is what git-cliff compares where a commit has no such field.
+const absent = "null"
+
+func scopeOf(p cliffParser) string {
+	if p.Scope == nil {
+		return ""
+	}
+	return *p.Scope
+}
+
+// fieldOf is the value of the field that a parser names.
+func (p cliffParser) fieldOf(commit Commit, message string, con Conventional) []string {
 	switch p.Field {
 	case "id":
 		return []string{commit.Hash}
+	case "group":
+		return []string{cmp.Or(con.Type, absent)}
 	case "message":
 		return []string{cmp.Or(con.Subject, message)}
 	case "body":
 		return []string{con.Body}
 	case "scope":
-		return []string{con.Scope}
+		return []string{cmp.Or(con.Scope, absent)}
 	case "author.name":
 		return []string{commit.Author}
 	case "breaking":
@@ -276,5 +356,5 @@ func (c *Cliff) sorted(groups []string) []string {
 	return groups
 }
 
-// oldestFirst tells whether the commits of a group begin with the oldest.
-func (c *Cliff) oldestFirst() bool { return strings.EqualFold(c.git.Sort, "oldest") }
+// oldestFirst tells whether the commits of a group begin with the oldest, as they do when the file does not say it.
+func (c *Cliff) oldestFirst() bool { return !strings.EqualFold(c.git.Sort, "newest") }

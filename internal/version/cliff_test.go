@@ -39,7 +39,7 @@ func TestNotesByAConfigurationOfGitCliff(t *testing.T) {
 		want     string
 	}{
 		"groups are sorted by name, and marks that sort them are not shown": {
-			parsers, []string{"feat: a", "fix: b", "fix(ui): c"}, "### 🐛 Repaired\n- B\n- *(ui)* C\n### New\n- A",
+			parsers, []string{"feat: a", "fix(ui): c", "fix: b"}, "### 🐛 Repaired\n- B\n- *(ui)* C\n### New\n- A",
 		},
 		"the first parser that matches counts": {parsers, []string{"feat: a\n\nabout security"}, "### New\n- A"},
 		"a skipped commit is left out":         {parsers, []string{"chore(deps): x", "feat: a"}, "### New\n- A"},
@@ -47,11 +47,26 @@ func TestNotesByAConfigurationOfGitCliff(t *testing.T) {
 		"a footer":                             {parsers, []string{"docs: a\n\nReviewed-by: Bo"}, "### Reviewed\n- A"},
 		"a field":                              {parsers, []string{"docs(api): a"}, "### API\n- *(api)* A"},
 		"parts of the match in group, and the scope": {parsers, []string{"build(image): a"}, "### Builds of image\n- *(b)* A"},
-		"a scope where there is none, and no group":  {parsers, []string{"perf: a", "perf(x): b"}, "### Perf\n- *(all)* A\n- *(x)* B"},
+		"a scope where there is none, and no group":  {parsers, []string{"perf(x): b", "perf: a"}, "### Perf\n- *(all)* A\n- *(x)* B"},
 		"one commit":                          {parsers, []string{"docs: a"}, "### That one\n- A"},
 		"what no parser matches has its type": {"[git]\ncommit_parsers = []\n", []string{"docs: a", "feat: b"}, "### Docs\n- A\n### Feat\n- B"},
 		"filter_commits leaves it out":        {"[git]\nfilter_commits = true\ncommit_parsers = [{message = \"^feat\", group = \"New\"}]\n", []string{"docs: a", "feat: b"}, "### New\n- B"},
-		"no configuration of git":             {"", []string{"docs: a", "no type", "Merge branch 'x'"}, "### Docs\n- A"},
+		"git-cliff's own groups where there are none": {
+			"", []string{"docs: a", "no type", "Merge branch 'x'", "chore(deps): b", "feat: c", "odd: d\n\nabout security", "odd: e"},
+			"### 🚀 Features\n- C\n### 💼 Other\n- E\n### 📚 Documentation\n- A\n### 🛡️ Security\n- D",
+		},
+		"the type as a field, and what a commit does not have": {
+			"[git]\ncommit_parsers = [{field = \"group\", pattern = \"^feat$\", group = \"New\"}, {field = \"scope\", pattern = \"^null$\", group = \"Of all\"}, {field = \"breaking\", pattern = true, group = \"B\"}]\n",
+			[]string{"feat: a", "fix: b", "fix(x)!: c"}, "### B\n- *(x)* [**breaking**] C\n### New\n- A\n### Of all\n- B",
+		},
+		"a commit without the field that a parser looks at is left out": {
+			"[git]\nfilter_unconventional = false\ncommit_parsers = [{message = \"^Drop\", group = \"Gone\"}, {field = \"breaking\", pattern = \"true\", group = \"B\"}, {message = \".\", group = \"Rest\"}]\n",
+			[]string{"Drop a", "Add b", "feat: c"}, "### Gone\n- Drop a\n### Rest\n- C",
+		},
+		"a scope that is taken away":      {"[git]\ncommit_parsers = [{message = \"^build\", group = \"Deps\", scope = \"\"}]\n", []string{"build(deps): a"}, "### Deps\n- A"},
+		"a character as Rust has it":      {"[git]\ncommit_parsers = [{message = '^fix: \\u{1F41B}', group = \"Bugs\"}, {message = \".\", group = \"Rest\"}]\n", []string{"fix: 🐛 a"}, "### Bugs\n- 🐛 a"},
+		"the newest first":                {"[git]\nsort_commits = \"Newest\"\n", []string{"feat: new", "feat: old"}, "### 🚀 Features\n- New\n- Old"},
+		"the oldest where it is not said": {"[git]\n", []string{"feat: new", "feat: old"}, "### 🚀 Features\n- Old\n- New"},
 		"unconventional commits": {
 			"[git]\nfilter_unconventional = false\ncommit_parsers = [{message = \"^Add\", group = \"Added\"}]\n", []string{"Add a\n\nmore", "feat: b", "Drop c"}, "### Added\n- Add a\n### Feat\n- B",
 		},
@@ -64,7 +79,7 @@ func TestNotesByAConfigurationOfGitCliff(t *testing.T) {
 		"unless it is protected": {
 			"[git]\nprotect_breaking_commits = true\ncommit_parsers = [{message = \"^chore\", skip = true}]\n", []string{"chore!: a", "chore: b"}, "### Chore\n- [**breaking**] A",
 		},
-		"the oldest first": {"[git]\nsort_commits = \"oldest\"\n", []string{"feat: new", "feat: old"}, "### Feat\n- Old\n- New"},
+		"the oldest first": {"[git]\nsort_commits = \"oldest\"\n", []string{"feat: new", "feat: old"}, "### 🚀 Features\n- Old\n- New"},
 		"groups in the order of the parsers, for templates that ask for it": {
 			"[changelog]\nbody = \"{% for e in commits | commit_groups(groups=commit_parsers_groups) %}\"\n" + parsers,
 			[]string{"fix: b", "docs(z): y", "feat: a"},
@@ -73,7 +88,7 @@ func TestNotesByAConfigurationOfGitCliff(t *testing.T) {
 		"preprocessors come before the parsers, and the text stays": {
 			"[git]\ncommit_preprocessors = [{pattern = '^\\[[A-Z]+-\\d+\\] ', replace = ''}, {pattern = '#(\\d+)', replace = '[#${1}](<REPO>/${1})'}]\n",
 			[]string{"[ABC-1] feat: a", "fix: b #2"},
-			"### Feat\n- A\n### Fix\n- B #2",
+			"### 🚀 Features\n- A\n### 🐛 Bug Fixes\n- B #2",
 		},
 		"a group that is nothing but a mark": {"[git]\ncommit_parsers = [{message = \".\", group = \"<!-- 9 -->\"}]\n", []string{"feat: a"}, "### Other\n- A"},
 	} {
@@ -87,12 +102,13 @@ func TestNotesByAConfigurationOfGitCliff(t *testing.T) {
 func TestWhatIsNotReadOfAConfigurationOfGitCliffIsNamed(t *testing.T) {
 	t.Parallel()
 	cliff, err := version.ParseCliff([]byte("top = 1\n[changelog]\nbody = \"x\"\ntrim = true\n[git]\nconventional_commits = true\ntag_pattern = \"v[0-9]*\"\nsort_commits = \"newest\"\n" +
-		"commit_parsers = [{message = \"^a\", group = \"A\"}, {field = \"remote.pr_labels\", pattern = \"x\", group = \"B\"}]\n" +
-		"commit_preprocessors = [{pattern = \".*\", replace_command = \"typos --write-changes -\"}]\n[remote.github]\nowner = \"a\"\n"))
+		"commit_parsers = [{message = \"^a\", group = \"A\"}, {field = \"remote.pr_labels\", pattern = \"x\", group = \"B\"}, {breaking = true, group = \"C\"}]\n" +
+		"commit_preprocessors = [{pattern = \".*\", replace_command = \"typos --write-changes -\"}, {pattern = '\\p{Emoji}', replace = \"\"}]\n[remote.github]\nowner = \"a\"\n"))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		"changelog.body", "changelog.trim", "git.tag_pattern", "remote.github", "top",
+		"changelog.body", "changelog.trim", "git.commit_parsers[2].breaking", "git.tag_pattern", "remote.github", "top",
 		"git.commit_parsers[1] with the field remote.pr_labels", "git.commit_preprocessors[0], which has no text to replace with",
+		"git.commit_preprocessors[1]: the pattern cannot be used: error parsing regexp: invalid character class range: `\\p{Emoji}`",
 	}, cliff.Unread)
 }
 
