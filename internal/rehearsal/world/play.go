@@ -68,7 +68,7 @@ func StandInTools() []string {
 
 // Run makes the world, plays, and writes to out what happens, with colours where that is asked for.
 func (p Play) Run(ctx context.Context, out io.Writer, colours bool) (err error) {
-	dir, err := os.MkdirTemp("", "taxiway-rehearsal-")
+	dir, err := os.MkdirTemp(scratch(), "taxiway-rehearsal-")
 	if err != nil {
 		return fmt.Errorf("rehearse: %w", err)
 	}
