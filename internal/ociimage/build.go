@@ -2,9 +2,12 @@ package ociimage
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,25 +116,64 @@ func (b *Builder) Build(ctx context.Context, names ...string) ([]*Image, error) 
 	return images, group.Wait()
 }
 
-// programs are those of each definition, for all platforms.
-func (b *Builder) programs(ctx context.Context, definitions []Definition) ([][]program, error) {
-	platforms := b.Platforms
-	if len(platforms) == 0 {
-		platforms = Platforms()
+// Key stands for all files of the named images: two builders with the same key make the same. It takes the IDs of the compiled
+// packages, those of the programs and of the further ones that are named, and links nothing.
+func (b *Builder) Key(ctx context.Context, names []string, further ...string) (string, error) {
+	definitions, err := b.Set.Select(names...)
+	if err != nil {
+		return "", err
 	}
-	names := make([]string, len(definitions))
-	packages := map[bool][]string{} // with and without HTTP/2
-	for i, d := range definitions {
-		names[i] = d.Type
+	key := sha256.New()
+	for _, platform := range b.platforms() {
+		for _, d := range definitions {
+			_, _ = fmt.Fprintln(key, platform, d.Type, d.Package, d.HTTP2)
+		}
+		packages := byHTTP2(definitions)
+		for _, http2 := range []bool{false, true} {
+			if len(packages[http2]) == 0 {
+				continue
+			}
+			args := slices.Concat([]string{"-deps", "-export", "-f", "{{.ImportPath}} {{.BuildID}}"}, packages[http2], further)
+			ids, err := goCommand(ctx, b.Module, "list", platform, http2, args...)
+			if err != nil {
+				return "", fmt.Errorf("compile %s for %s in %s: %w", strings.Join(packages[http2], " "), platform, b.Module, err)
+			}
+			key.Write(ids)
+		}
+	}
+	return hex.EncodeToString(key.Sum(nil)), nil
+}
+
+// platforms are those to build for.
+func (b *Builder) platforms() []v1.Platform {
+	if len(b.Platforms) == 0 {
+		return Platforms()
+	}
+	return b.Platforms
+}
+
+// byHTTP2 are the packages of programs with and without HTTP/2.
+func byHTTP2(definitions []Definition) map[bool][]string {
+	packages := map[bool][]string{}
+	for _, d := range definitions {
 		packages[d.HTTP2] = append(packages[d.HTTP2], d.Package)
 	}
+	return packages
+}
+
+// programs are those of each definition, for all platforms.
+func (b *Builder) programs(ctx context.Context, definitions []Definition) ([][]program, error) {
+	names := make([]string, len(definitions))
+	for i, d := range definitions {
+		names[i] = d.Type
+	}
 	programs := make([][]program, len(definitions))
-	for _, platform := range platforms {
+	for _, platform := range b.platforms() {
 		if b.Logf != nil {
 			b.Logf("building for %s: %s", platform, strings.Join(names, ", "))
 		}
 		compiled := map[bool]map[string][]byte{}
-		for http2, some := range packages {
+		for http2, some := range byHTTP2(definitions) {
 			var err error
 			if compiled[http2], err = compile(ctx, b.Module, some, platform, http2); err != nil {
 				return nil, fmt.Errorf("image %s: %w", strings.Join(names, ", "), err)

@@ -140,6 +140,48 @@ func TestTwoFoldersGiveOneDigest(t *testing.T) {
 	assert.Equal(t, string(bills[0]), string(bills[1]))
 }
 
+// The key changes with what is in the images, and with nothing else.
+func TestTheKeyIsThatOfWhatIsInTheImages(t *testing.T) {
+	module := t.TempDir()
+	source, err := os.ReadFile("testdata/sample/main.go")
+	require.NoError(t, err)
+	writeFile(t, filepath.Join(module, "go.mod"), "module example.test/sample\n\ngo 1.26\n")
+	writeFile(t, filepath.Join(module, "main.go"), string(source))
+	writeFile(t, filepath.Join(module, "packer", "packer.go"), "package packer\n")
+	builder := &ociimage.Builder{Module: module, Set: sampleSet(t, "./."), Stamp: sampleStamp(), Platforms: ociimage.Platforms()[:1]}
+	key := func() string {
+		key, err := builder.Key(t.Context(), []string{"sample"}, "./packer")
+		require.NoError(t, err)
+		return key
+	}
+	seen := map[string]bool{key(): true}
+	writeFile(t, filepath.Join(module, "README.md"), "read me")
+	builder.Stamp.Version = "1.4.3"
+	t.Setenv("GOFLAGS", "-ldflags=-X=main.x=y")
+	assert.True(t, seen[key()])
+	for what, change := range map[string]func(){
+		"the program": func() {
+			writeFile(t, filepath.Join(module, "main.go"), string(source)+"\nfunc init() { println() }\n")
+		},
+		"the package that makes images": func() {
+			writeFile(t, filepath.Join(module, "packer", "packer.go"), "package packer\n\nconst Level = 8\n")
+		},
+		"the platform": func() { builder.Platforms = ociimage.Platforms()[1:] },
+		"HTTP/2": func() {
+			d := builder.Set.Images["sample"]
+			d.HTTP2 = true
+			builder.Set.Images["sample"] = d
+		},
+	} {
+		change()
+		assert.False(t, seen[key()], what)
+		seen[key()] = true
+	}
+	writeFile(t, filepath.Join(module, "main.go"), "package main\n\nfunc main() { undefinedThing() }\n")
+	_, err = builder.Key(t.Context(), nil)
+	require.ErrorContains(t, err, "undefined: undefinedThing")
+}
+
 func initialise(t *testing.T, dir string) {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {

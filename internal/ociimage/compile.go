@@ -36,17 +36,9 @@ func compile(ctx context.Context, dir string, packages []string, platform v1.Pla
 		target = filepath.Join(out, "program")
 		fileOf = func(string) string { return target }
 	}
-	var stderr bytes.Buffer
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", target}
-	if !http2 {
-		args = append(args, "-tags=nethttpomithttp2") // of net/http
-	}
-	args = append(args, packages...)
-	command := exec.CommandContext(ctx, "go", args...)
-	command.Dir, command.Stderr = dir, &stderr
-	command.Env = append(os.Environ(), compileSettings(platform)...)
-	if err := command.Run(); err != nil {
-		return nil, fmt.Errorf("go build %s for %s in %s: %w\n%s", strings.Join(packages, " "), platform, dir, err, strings.TrimSpace(stderr.String()))
+	args := append([]string{"-ldflags=-s -w -buildid=", "-o", target}, packages...)
+	if _, err := goCommand(ctx, dir, "build", platform, http2, args...); err != nil {
+		return nil, fmt.Errorf("go build %s for %s in %s: %w", strings.Join(packages, " "), platform, dir, err)
 	}
 	programs := map[string][]byte{}
 	for _, pkg := range packages {
@@ -71,6 +63,22 @@ func programNames(packages []string) (map[string]string, error) {
 		byName[path.Base(pkg)] = pkg
 	}
 	return byName, nil
+}
+
+// goCommand runs a command of go that compiles packages as those of images, and returns what it prints.
+func goCommand(ctx context.Context, dir, verb string, platform v1.Platform, http2 bool, args ...string) ([]byte, error) {
+	flags := []string{verb, "-trimpath", "-buildvcs=false"}
+	if !http2 {
+		flags = append(flags, "-tags=nethttpomithttp2") // of net/http
+	}
+	var stdout, stderr bytes.Buffer
+	command := exec.CommandContext(ctx, "go", append(flags, args...)...)
+	command.Dir, command.Stdout, command.Stderr = dir, &stdout, &stderr
+	command.Env = append(os.Environ(), compileSettings(platform)...)
+	if err := command.Run(); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, strings.TrimSpace(stderr.String()))
+	}
+	return stdout.Bytes(), nil
 }
 
 // compileSettings fixes every setting of the go command that changes a program and that a user's environment, or the file

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -21,44 +20,56 @@ import (
 )
 
 // images builds the images of the suite that pipelines use, pushes them to a registry, pulls them from there and unpacks them:
-// the programs that run are those that a Concourse worker would run.
+// the programs that run are those that a Concourse worker would run. The unpacked images stay in the module's folder build, and a
+// later play takes them as long as the same would come of it.
 type images struct {
 	module string // folder of the module that has images/images.yml
-	dir    string // to unpack to, a folder for each type
 	show   *timeline.Timeline
 }
 
 // build returns the folders of the unpacked images by type.
 func (i images) build(ctx context.Context, pipelines []*pipeline.Pipeline) (map[string]string, error) {
+	began := time.Now()
 	builder, err := i.builder(ctx)
 	if err != nil {
 		return nil, err
 	}
-	server := registry.New("")
-	defer server.Close()
-	began := time.Now()
-	built, err := builder.Build(ctx, ownImages(builder.Set, pipelines)...)
+	types := ownImages(builder.Set, pipelines)
+	key, err := builder.Key(ctx, types, "./internal/ociimage")
 	if err != nil {
 		return nil, err
 	}
+	kept := keep{filepath.Join(i.module, "build", "unpacked")}
+	dir, made, err := kept.folder(key, func(dir string) error { return i.fill(ctx, dir, builder, types) })
+	if err != nil {
+		return nil, fmt.Errorf("rehearse: %w", err)
+	}
+	how := "those of an earlier run, in which nothing has changed"
+	if made {
+		how = "built, pushed to a registry, pulled and unpacked"
+	}
+	i.show.Line("images: %s (%.1fs)", how, time.Since(began).Seconds())
 	programs := map[string]string{}
-	var mu sync.Mutex
+	for _, name := range types {
+		programs[name] = filepath.Join(dir, name)
+	}
+	return programs, nil
+}
+
+// fill builds images and leaves each, unpacked, in a folder named after its type.
+func (i images) fill(ctx context.Context, dir string, builder *ociimage.Builder, types []string) error {
+	server := registry.New("")
+	defer server.Close()
+	built, err := builder.Build(ctx, types...)
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
 	for _, image := range built {
-		group.Go(func() error {
-			folder, err := i.unpack(ctx, server.Host, image, builder.Platforms[0])
-			mu.Lock()
-			defer mu.Unlock()
-			programs[image.Definition.Type] = folder
-			return err
-		})
+		group.Go(func() error { return i.unpack(ctx, server.Host, image, builder.Platforms[0], dir) })
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	i.show.Line("images built, pushed to a registry, pulled and unpacked (%.1fs)", time.Since(began).Seconds())
-	return programs, nil
+	return group.Wait()
 }
 
 // builder builds for this machine.
@@ -93,31 +104,31 @@ func ownImages(set *ociimage.Set, pipelines []*pipeline.Pipeline) []string {
 	return slices.Sorted(maps.Keys(used))
 }
 
-// unpack pushes an image to the registry, pulls it and unpacks what came. It returns the folder.
-func (i images) unpack(ctx context.Context, host string, image *ociimage.Image, here v1.Platform) (folder string, err error) {
+// unpack pushes an image to the registry, pulls it and unpacks what came to a folder in dir.
+func (i images) unpack(ctx context.Context, host string, image *ociimage.Image, here v1.Platform, dir string) error {
 	pushed, err := ociimage.Registry{}.Push(ctx, host+"/taxiway-ci", image)
 	if err != nil {
-		return "", err
+		return err
 	}
 	found, err := ociimage.Registry{}.Open(ctx, pushed.Repository+"@"+pushed.Digest.String())
 	if err != nil {
-		return "", err
+		return err
 	}
 	pulled, err := found.Platform(here)
 	if err != nil {
-		return "", err
+		return err
 	}
 	size, err := ociimage.CompressedSize(pulled)
 	if err != nil {
-		return "", err
+		return err
 	}
 	const megabyte = 1e6 // bytes
 	i.show.Line("image %s %s, %.1f MB", image.Definition.Type, shortDigest(pushed.Digest), float64(size)/megabyte)
-	folder = filepath.Join(i.dir, image.Definition.Type)
+	folder := filepath.Join(dir, image.Definition.Type)
 	if err := os.MkdirAll(folder, 0o750); err != nil {
-		return "", fmt.Errorf("rehearse: %w", err)
+		return fmt.Errorf("rehearse: %w", err)
 	}
-	return folder, ociimage.Unpack(ctx, pulled, folder)
+	return ociimage.Unpack(ctx, pulled, folder)
 }
 
 // shortDigest returns the beginning of a digest that people compare.

@@ -158,7 +158,7 @@ func (p Play) linted(file string, text []byte, known pipeline.Lookup) (*pipeline
 // them.
 func (p Play) programs(ctx context.Context, dir string, parsed []*pipeline.Pipeline, show *timeline.Timeline) (map[string]string, error) {
 	if p.Module != "" {
-		return p.build(ctx, filepath.Join(dir, "images"), parsed, show)
+		return images{p.Module, show}.build(ctx, parsed)
 	}
 	return linked(p.Program, filepath.Join(dir, "programs"), slices.Sorted(maps.Keys(p.Types)))
 }
@@ -179,10 +179,6 @@ func linked(program, dir string, types []string) (map[string]string, error) {
 		}
 	}
 	return folders, nil
-}
-
-func (p Play) build(ctx context.Context, dir string, parsed []*pipeline.Pipeline, show *timeline.Timeline) (map[string]string, error) {
-	return images{p.Module, dir, show}.build(ctx, parsed)
 }
 
 // history fills the repositories.
