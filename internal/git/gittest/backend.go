@@ -45,7 +45,40 @@ func (s *Server) backend(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-"+service+"-result")
-	_ = s.service(r, w, dir, service, protocol, plain(r.Header, body)) // the client sees what is missing
+	in := plain(r.Header, body)
+	if s.options.Remember && service == UploadPack && strings.Contains(protocol, "version=2") {
+		s.remembered(r, w, dir, protocol, in)
+		return
+	}
+	_ = s.service(r, w, dir, service, protocol, in) // the client sees what is missing
+}
+
+// remembered writes the answer that the same request had before, if git would still give it: as long as no ref has moved, and for
+// objects that are asked for by their names always. Only what git answers without an error is remembered.
+func (s *Server) remembered(r *http.Request, w io.Writer, dir, protocol string, in []byte) {
+	const largest = 1 << 20 // bytes of an answer
+	key := func() string {
+		state := ""
+		if !bytes.Contains(in, []byte("command=fetch")) || bytes.Contains(in, []byte("include-tag")) {
+			state, _ = Open(dir).RefState() // "" where it cannot be read: git says why
+		}
+		return dir + "\n" + state + "\n" + string(in)
+	}
+	before := key()
+	s.mu.Lock()
+	known, ok := s.answers[before]
+	s.mu.Unlock()
+	if ok {
+		_, _ = w.Write(known)
+		return
+	}
+	var text bytes.Buffer
+	if s.service(r, io.MultiWriter(w, &text), dir, UploadPack, protocol, in) != nil || text.Len() > largest || key() != before {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers[before] = text.Bytes()
 }
 
 // service runs the program of a service once. It reads the body of a request and writes that of the answer.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ func (r *Repository) SSHURL() string { return r.server.sshURL(r.name) }
 func environment(home string) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
-		"GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "TZ=UTC",
+		"GIT_TERMINAL_PROMPT=0", "GIT_TEMPLATE_DIR=", "LC_ALL=C", "TZ=UTC",
 		"GIT_AUTHOR_NAME=Tester", "GIT_AUTHOR_EMAIL=tester@example.com",
 		"GIT_COMMITTER_NAME=Tester", "GIT_COMMITTER_EMAIL=tester@example.com",
 	}
@@ -104,6 +105,32 @@ func (r *Repository) RevParse(revision string) (string, error) {
 		}
 	}
 	return r.line("rev-parse", "--verify", "--quiet", "--end-of-options", revision)
+}
+
+// RefState is a digest of HEAD and all refs of a bare repository.
+func (r *Repository) RefState() (string, error) {
+	root, err := os.OpenRoot(r.Dir)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = root.Close() }()
+	state := sha256.New()
+	for _, name := range []string{"HEAD", "packed-refs"} {
+		text, err := root.ReadFile(name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		_, _ = fmt.Fprintf(state, "%s %d %s\n", name, len(text), text)
+	}
+	err = fs.WalkDir(root.FS(), "refs", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		hash, err := root.ReadFile(name)
+		_, _ = fmt.Fprintf(state, "%s %s\n", name, hash)
+		return err
+	})
+	return hex.EncodeToString(state.Sum(nil)), err
 }
 
 // Show is the content of a file at a revision.

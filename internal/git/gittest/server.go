@@ -46,6 +46,9 @@ type Options struct {
 	// RefuseWants answers a fetch over HTTP of anything but the tip of a ref
 	// with "not our ref", as servers do that do not allow wants by hash.
 	RefuseWants bool
+	// Remember answers a request for refs or objects that was answered before without asking git again, where git would say the
+	// same: for many clients that begin with nothing. It is for repositories whose configuration does not change.
+	Remember bool
 	// SSH also starts sshd; New returns ErrNoSSHD when there is none.
 	SSH bool
 }
@@ -66,6 +69,7 @@ type Server struct {
 	passwords    map[string]string
 	tokens       []string
 	capabilities map[string][]byte // told to clients of protocol version 2, by repository and its configuration
+	answers      map[string][]byte // of Options.Remember
 }
 
 // New starts a server on loopback.
@@ -74,7 +78,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, ErrNoGit
 	}
-	s := &Server{options: o, git: program, dir: o.Dir, passwords: map[string]string{}, capabilities: map[string][]byte{}}
+	s := &Server{options: o, git: program, dir: o.Dir, passwords: map[string]string{}, capabilities: map[string][]byte{}, answers: map[string][]byte{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.Server = server.New(http.HandlerFunc(s.serve), o.TLS)
 	if err := s.start(); err != nil {

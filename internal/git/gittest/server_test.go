@@ -259,3 +259,63 @@ func TestKeyKinds(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, key.Private, "OPENSSH PRIVATE KEY")
 }
+
+func TestTheStateOfARepositoryIsThatOfItsRefs(t *testing.T) {
+	t.Parallel()
+	r, err := gittest.Init(filepath.Join(t.TempDir(), "r.git"))
+	require.NoError(t, err)
+	state := func() string {
+		s, err := r.RefState()
+		require.NoError(t, err)
+		return s
+	}
+	seen := map[string]bool{state(): true}
+	hash, err := r.Commit("main", "one", map[string]string{"a": "1"})
+	require.NoError(t, err)
+	for _, change := range []func() error{
+		func() error { return nil },
+		func() error { return r.UpdateRef("refs/tags/1.0.0", hash) },
+		func() error { _, err := r.Commit("main", "two", map[string]string{"a": "2"}); return err },
+		func() error { return r.UpdateRef("refs/tags/1.0.0", "") },
+		func() error { _, err := r.Git("symbolic-ref", "HEAD", "refs/heads/other"); return err },
+	} {
+		require.NoError(t, change())
+		assert.False(t, seen[state()], "a ref has moved")
+		seen[state()] = true
+		assert.True(t, seen[state()])
+	}
+	_, err = gittest.Open(filepath.Join(r.Dir, "none")).RefState()
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// What git has answered once it need not answer again until a ref moves, as a repository without objects shows.
+func TestAServerThatRemembers(t *testing.T) {
+	t.Parallel()
+	for _, remembers := range []bool{true, false} {
+		s := start(t, gittest.Options{Remember: remembers})
+		r := create(t, s, "repo")
+		first, err := git(t, clone(t, s.URL("repo"), nil), nil, "rev-parse", "HEAD")
+		require.NoError(t, err)
+		cloned := func() (string, error) {
+			dir := filepath.Join(t.TempDir(), "clone")
+			if out, err := git(t, "", nil, "clone", "-q", s.URL("repo"), dir); err != nil {
+				return out, err
+			}
+			return git(t, dir, nil, "rev-parse", "HEAD")
+		}
+		objects := filepath.Join(r.Dir, "objects")
+		require.NoError(t, os.Rename(objects, objects+"-away"))
+		again, err := cloned()
+		assert.Equal(t, remembers, err == nil, again)
+		require.NoError(t, os.Rename(objects+"-away", objects))
+		next, err := r.Commit("main", "feat: two", map[string]string{"a.txt": "two\n"})
+		require.NoError(t, err)
+		again, err = cloned()
+		require.NoError(t, err, again)
+		assert.Equal(t, next, strings.TrimSpace(again), "a ref has moved")
+		require.NoError(t, r.UpdateRef("refs/heads/main", strings.TrimSpace(first)))
+		again, err = cloned()
+		require.NoError(t, err, again)
+		assert.Equal(t, first, again)
+	}
+}

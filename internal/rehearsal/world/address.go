@@ -2,14 +2,9 @@ package world
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net/url"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -155,37 +150,13 @@ func (w *World) stamp(source map[string]any) string {
 		if r.URL() != uri {
 			continue
 		}
-		refs, err := refState(r.Dir)
+		refs, err := r.RefState()
 		if err != nil {
 			return ""
 		}
 		return time.Now().Truncate(time.Minute).Format(time.RFC3339) + " " + refs
 	}
 	return ""
-}
-
-// refState returns a digest of all refs of a bare repository.
-func refState(dir string) (string, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = root.Close() }()
-	packed, err := root.ReadFile("packed-refs")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	state := sha256.New()
-	state.Write(packed)
-	err = fs.WalkDir(root.FS(), "refs", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		hash, err := root.ReadFile(name)
-		_, _ = fmt.Fprintf(state, "%s %s\n", name, hash)
-		return err
-	})
-	return hex.EncodeToString(state.Sum(nil)), err
 }
 
 // appID is the GitHub App of the world's forge.

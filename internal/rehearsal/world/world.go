@@ -71,7 +71,7 @@ func open(ctx context.Context, dir, cacheName string, show *timeline.Timeline) (
 			err = errors.Join(fmt.Errorf("rehearse: start the servers on loopback: %w", err), w.close())
 		}
 	}()
-	if w.git, err = gittest.New(gittest.Options{Dir: filepath.Join(dir, "git")}); err != nil {
+	if w.git, err = gittest.New(gittest.Options{Dir: filepath.Join(dir, "git"), Remember: true}); err != nil {
 		return w, err
 	}
 	w.forge = github.New(github.Options{Git: w.git, Tokens: []string{forgeToken}, Login: botLogin})

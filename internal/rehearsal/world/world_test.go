@@ -1,7 +1,6 @@
 package world
 
 import (
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -25,33 +24,6 @@ func TestRepositoriesOfAddresses(t *testing.T) {
 	} {
 		assert.Equal(t, want, repositoryOf(uri), uri)
 	}
-}
-
-func TestTheStateOfARepositoryIsThatOfItsRefs(t *testing.T) {
-	t.Parallel()
-	r, err := gittest.Init(filepath.Join(t.TempDir(), "r.git"))
-	require.NoError(t, err)
-	state := func() string {
-		s, err := refState(r.Dir)
-		require.NoError(t, err)
-		return s
-	}
-	seen := map[string]bool{state(): true}
-	hash, err := r.Commit("main", "one", map[string]string{"a": "1"})
-	require.NoError(t, err)
-	for _, change := range []func() error{
-		func() error { return nil },
-		func() error { return r.UpdateRef("refs/tags/1.0.0", hash) },
-		func() error { _, err := r.Commit("main", "two", map[string]string{"a": "2"}); return err },
-		func() error { return r.UpdateRef("refs/tags/1.0.0", "") },
-	} {
-		require.NoError(t, change())
-		assert.False(t, seen[state()], "a ref has moved")
-		seen[state()] = true
-		assert.True(t, seen[state()])
-	}
-	_, err = refState(filepath.Join(r.Dir, "none"))
-	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
 func TestATypeThatNothingStandsInFor(t *testing.T) {

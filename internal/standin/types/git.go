@@ -86,7 +86,7 @@ func (c container) git(ctx context.Context, dir string, args ...string) (string,
 	cmd.Dir = dir
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + c.temp, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "TZ=UTC",
-		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=maintenance.auto", "GIT_CONFIG_VALUE_0=false", // the folders live for minutes
+		"GIT_TEMPLATE_DIR=", "GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=maintenance.auto", "GIT_CONFIG_VALUE_0=false", "GIT_CONFIG_KEY_1=core.fsync", "GIT_CONFIG_VALUE_1=none", // the folders live for minutes
 		"GIT_AUTHOR_NAME=Concourse", "GIT_AUTHOR_EMAIL=concourse@example.com", "GIT_COMMITTER_NAME=Concourse", "GIT_COMMITTER_EMAIL=concourse@example.com",
 	}
 	var stdout, stderr bytes.Buffer
