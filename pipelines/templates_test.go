@@ -92,9 +92,12 @@ func TestSeveralCharts(t *testing.T) {
 	for _, g := range p.Groups {
 		groups = append(groups, g.Name)
 	}
-	assert.Equal(t, []string{"testflight-ledger", "bump-ledger-in-deployments", "testflight-statements", "bump-statements-in-deployments"}, jobs)
-	assert.Equal(t, []string{"ledger", "statements"}, groups)
-	for _, name := range groups {
+	assert.Equal(t, []string{
+		"testflight-ledger", "bump-ledger-in-deployments", "testflight-statements", "bump-statements-in-deployments",
+		"build-statements-fonts-image", "bump-statements-fonts-image-in-chart",
+	}, jobs)
+	assert.Equal(t, []string{"ledger", "statements", "images"}, groups)
+	for _, name := range groups[:2] {
 		res, ok := p.Resource(name + "-chart")
 		require.True(t, ok)
 		assert.Equal(t, []any{"charts/" + name, "ci/testflight/" + name, "charts/common"}, res.Source.Field("paths").Data())
