@@ -86,16 +86,17 @@ fmt: ## format the Go files
 	$(GOLANGCI_LINT) fmt ./...
 
 fuzz: ## every fuzz target, each for FUZZ_TIME
-	@found=0; \
+	@found=0; failed=; \
 	for package in $$(go list ./...); do \
 		targets=$$(go test -list '^Fuzz' "$$package" | sed -n '/^Fuzz/p'); \
 		for target in $$targets; do \
 			found=$$((found + 1)); \
 			echo "$$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 1x "$$package"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 1x "$$package" || failed="$$failed $$package:$$target"; \
 		done; \
 	done; \
 	if [ "$$found" = 0 ]; then echo 'no fuzz targets found' >&2; exit 1; fi; \
+	if [ -n "$$failed" ]; then printf 'failed: %s\n' $$failed >&2; exit 1; fi; \
 	echo "$$found fuzz targets ran"
 
 bench: ## the benchmarks
