@@ -26,23 +26,23 @@ const module = "github.com/taxiway-ci/taxiway/"
 func mayImport() map[string][]string {
 	return map[string][]string{
 		// the bottom: each of them knows one thing, and none of the others
-		"internal/fault":      {},                                       // errors that match a sentinel in words of their own
-		"internal/guard":      {},                                       // panics of goroutines become errors
-		"internal/artifact":   {"internal/fault"},                       // files of a build's folder, and paths in a repository
-		"internal/nearest":    {},                                       // what a misspelt name means
-		"internal/secret":     {},                                       // secrets, from where they are obtained to where text is masked
-		"internal/visible":    {},                                       // text from outside, made safe to show
-		"internal/strict":     {"internal/nearest"},                     // keys of files that people write
-		"internal/cepler":     {"internal/nearest", "internal/strict"},  // cepler's model, without git and Concourse
-		"internal/yamledit":   {"internal/fault", "internal/nearest"},   // single values of a YAML file
-		"internal/gates":      {"internal/cepler", "internal/yamledit"}, // a person's edits of a gates file
-		"internal/retry":      {},                                       // what may pass is done again
-		"internal/httpclient": {},                                       // clients as a source wants them
-		"internal/gitprogram": {},                                       // a person's own git, in a person's clone
-		"internal/ociimage":   {"internal/guard", "internal/nearest"},   // an image from a program
-		"internal/provenance": {},                                       // the comment beside an image digest
-		"internal/pipeline":   {"internal/nearest"},                     // Concourse's pipelines as data
-		"internal/workflow":   {"internal/pipeline"},                    // workflows of GitHub Actions, and the rulesets that require them
+		"internal/fault":      {},                                                        // errors that match a sentinel in words of their own
+		"internal/guard":      {},                                                        // panics of goroutines become errors
+		"internal/artifact":   {"internal/fault"},                                        // files of a build's folder, and paths in a repository
+		"internal/nearest":    {},                                                        // what a misspelt name means
+		"internal/secret":     {},                                                        // secrets, from where they are obtained to where text is masked
+		"internal/visible":    {},                                                        // text from outside, made safe to show
+		"internal/strict":     {"internal/nearest"},                                      // keys of files that people write
+		"internal/cepler":     {"internal/nearest", "internal/strict"},                   // cepler's model, without git and Concourse
+		"internal/yamledit":   {"internal/fault", "internal/nearest", "internal/strict"}, // single values of a YAML file
+		"internal/gates":      {"internal/cepler", "internal/yamledit"},                  // a person's edits of a gates file
+		"internal/retry":      {},                                                        // what may pass is done again
+		"internal/httpclient": {},                                                        // clients as a source wants them
+		"internal/gitprogram": {},                                                        // a person's own git, in a person's clone
+		"internal/ociimage":   {"internal/guard", "internal/nearest"},                    // an image from a program
+		"internal/provenance": {},                                                        // the comment beside an image digest
+		"internal/pipeline":   {"internal/nearest"},                                      // Concourse's pipelines as data
+		"internal/workflow":   {"internal/pipeline"},                                     // workflows of GitHub Actions, and the rulesets that require them
 		// the protocol of resource types
 		"internal/concourse": {"internal/guard", "internal/artifact", "internal/nearest", "internal/secret", "internal/visible"},
 		"internal/markdown":  {"internal/visible"},                                                                                // text from outside, in Markdown
@@ -70,11 +70,11 @@ func mayImport() map[string][]string {
 		"internal/proposal":              {"internal/artifact", "internal/forge", "internal/git", "internal/markdown", "internal/retry"},                       // a bot's branch and its pull request
 		"internal/vendored":              {"internal/artifact", "internal/fault", "internal/git", "internal/strict", "internal/yamledit", "internal/markdown"}, // vendir's git contents
 		"internal/nixcache":              {"internal/guard", "internal/httpclient", "internal/retry"},                                                          // binary caches of Nix
-		"internal/deployments":           {"internal/visible", "internal/artifact", "internal/cepler", "internal/fault", "internal/git", "internal/nearest"},
+		"internal/deployments":           {"internal/visible", "internal/artifact", "internal/cepler", "internal/fault", "internal/git", "internal/nearest", "internal/strict"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
-		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/httpclient", "internal/provenance", "internal/release", "internal/vendored", "internal/version", "internal/visible"},
+		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/httpclient", "internal/provenance", "internal/release", "internal/strict", "internal/vendored", "internal/version", "internal/visible"},
 		"internal/promotion":             {"internal/cepler", "internal/deployments", "internal/gates", "internal/lineage"},                                                                // what opening a gate lets through, and a person's deeds
 		"internal/board":                 {"internal/cepler", "internal/deployments", "internal/git", "internal/git/signing", "internal/lineage", "internal/vendored", "internal/visible"}, // what runs where, as a page
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools", "internal/strict"},

@@ -22,6 +22,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/standin/github"
 )
 
 // flapping passes connections on to a server, and cuts three of ten after a random number of bytes of either side.
@@ -101,15 +102,16 @@ type answered struct {
 // A network that breaks three of ten connections at random points costs time and no truth: nearly every put succeeds, one that
 // succeeds has its effect once, and one that fails does not claim that nothing happened when it may have.
 //
-// There are two ways to write. cepler-out, cepler-board, cepler-gate's buttons and the bots with mode push write as semver-git does: a
+// There are three ways to write. cepler-out, cepler-board, cepler-gate's buttons and the bots with mode push write as semver-git does: a
 // compare-and-swap on the branch, built again on each new tip. The bots with a pull request, and cepler-gate's, write as chart-bump
-// does: their own branch, on the newest base, and then the pull request.
+// does: their own branch, on the newest base, and then the pull request. pull-request-builds sets a status.
 func TestPutsOverAFlappingNetwork(t *testing.T) {
 	for _, ssh := range []bool{false, true} {
 		way := map[bool]string{false: "http", true: "ssh"}[ssh]
 		t.Run("branch over "+way, func(t *testing.T) { flapOnABranch(t, ssh) })
 		t.Run("pull request over "+way, func(t *testing.T) { flapOnAPullRequest(t, ssh) })
 	}
+	t.Run("statuses", flapOnStatuses)
 }
 
 // reached is the source of a repository on a server, over a flapping network.
@@ -246,4 +248,44 @@ func flapOnAPullRequest(t *testing.T, ssh bool) {
 	require.NoError(t, err)
 	assert.Len(t, pulls, 1, "all puts share one pull request")
 	require.NoError(t, repo.Fsck())
+}
+
+func flapOnStatuses(t *testing.T) {
+	repo, hub, dir := monorepo(t)
+	source, commit := built(t, repo, hub, dir)
+	api, f := over(t, hub.APIURL(), new(string))
+	name := func(writer, n int) string { return fmt.Sprintf("w%d-%d", writer, n) }
+	answers := storm(t, "pull-request-builds", with(source, object{"api_url": api}, ""), f, func(writer, n int) (string, object) {
+		return dir, object{"path": "got", "status": "success", "context": name(writer, n)}
+	})
+	statuses := hub.Repository("acme/mono").Statuses(commit)
+	for _, a := range answers {
+		_, set := statuses[name(a.writer, a.n)]
+		assert.True(t, set || a.status != 0, "a green put has set its status: %s", a.stdout)
+		assert.True(t, !set || a.status == 0 || strings.Contains(a.stderr, "not known"), "a put that has failed, and set its status, does not know it: %s", a.stderr)
+	}
+}
+
+// built opens a pull request and gets its newest commit into the folder got of a build. The source is that of pull-request-builds.
+func built(t *testing.T, repo *gittest.Repository, hub *github.Server, dir string) (source object, commit string) {
+	t.Helper()
+	code := hub.Repository("acme/mono")
+	commit, err := code.Push("topic", "ann", "feat: work", map[string]string{"x": "1\n"})
+	require.NoError(t, err)
+	_, err = code.Open("topic", "main", "feat: work", "ann")
+	require.NoError(t, err)
+	source = object{"repository": "acme/mono", "api_url": hub.APIURL(), "access_token": "t0ken", "uri": repo.URL()}
+	run := func(request object, args ...string) []byte {
+		data, err := json.Marshal(request)
+		require.NoError(t, err)
+		var said, heard bytes.Buffer
+		status := resourceTypes()["pull-request-builds"].run(t, concourse.Process{Args: args, Stdin: bytes.NewReader(data), Stdout: &said, Stderr: &heard, Env: []string{"NO_COLOR=1"}})
+		require.Zero(t, status, heard.String())
+		return said.Bytes()
+	}
+	var versions []json.RawMessage
+	require.NoError(t, json.Unmarshal(run(object{"source": source}, "check"), &versions))
+	require.Len(t, versions, 1)
+	run(object{"source": source, "version": versions[0]}, "in", filepath.Join(dir, "got"))
+	return source, commit
 }

@@ -482,20 +482,9 @@ func boardStage(t *testing.T) *stage {
 func buildsStage(t *testing.T) *stage {
 	t.Helper()
 	repo, hub, dir := monorepo(t)
+	source, commit := built(t, repo, hub, dir)
+	s := &stage{name: "pull-request-builds", dir: dir, whole: repo.Fsck, source: source}
 	code := hub.Repository("acme/mono")
-	commit, err := code.Push("topic", "ann", "feat: work", map[string]string{"x": "1\n"})
-	require.NoError(t, err)
-	_, err = code.Open("topic", "main", "feat: work", "ann")
-	require.NoError(t, err)
-	s := &stage{
-		name: "pull-request-builds", dir: dir, whole: repo.Fsck,
-		source: object{"repository": "acme/mono", "api_url": hub.APIURL(), "access_token": "t0ken", "uri": repo.URL()},
-	}
-	d := &deployer{t: t}
-	var versions []json.RawMessage
-	require.NoError(t, json.Unmarshal(d.run(s.name, "check", "", object{"source": s.source}), &versions))
-	require.Len(t, versions, 1)
-	d.run(s.name, "in", filepath.Join(dir, "got"), object{"source": s.source, "version": versions[0]})
 	s.next = func(i int) (object, func() int) {
 		name := fmt.Sprint("build-", i)
 		return object{"path": "got", "status": "success", "context": name}, func() int {

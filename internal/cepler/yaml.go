@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/nearest"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // document is a YAML file that is being read, for the errors about it.
@@ -32,6 +33,9 @@ func (d document) faultf(line int, format string, args ...any) error {
 func (d document) root(data []byte, limit int) (*yaml.Node, error) {
 	if len(data) > limit {
 		return nil, d.faultf(0, "the file has %d bytes, at most %d are read", len(data), limit)
+	}
+	if err := strict.Few(data); err != nil {
+		return nil, d.faultf(0, "%v", err)
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(withoutVersion(data)))
 	var top yaml.Node

@@ -14,6 +14,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // Deployed is a recorded deployment, and what it replaced. All of it follows from the record.
@@ -112,7 +113,9 @@ type Chart struct {
 
 // ParseChart reads a Chart.yaml. Other keys are left to Helm.
 func ParseChart(data []byte) (c Chart, err error) {
-	err = yaml.Unmarshal(data, &c)
+	if err = strict.Few(data); err == nil {
+		err = yaml.Unmarshal(data, &c)
+	}
 	return c, err
 }
 

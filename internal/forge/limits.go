@@ -19,6 +19,7 @@ const (
 const (
 	maxAnswer = 16 << 20 // bytes of one answer: a page of 100 pull requests has some 2 MB
 	maxPages  = 1000     // pages of one list
+	maxListed = 32 << 20 // bytes that are kept of the pull requests of one list
 )
 
 // CheckLabels returns an error that names the first label that GitHub would refuse.

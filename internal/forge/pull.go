@@ -104,10 +104,29 @@ func pages[T any](ctx context.Context, f *Forge, what string, list func(ctx cont
 }
 
 func (f *Forge) pulls(ctx context.Context, what string, filter github.PullRequestListOptions, take func(*Pull) (more bool)) error {
-	return pages(ctx, f, what, func(ctx context.Context, o github.ListOptions) ([]*github.PullRequest, *github.Response, error) {
+	kept := 0
+	err := pages(ctx, f, what, func(ctx context.Context, o github.ListOptions) ([]*github.PullRequest, *github.Response, error) {
 		filter.ListOptions = o
 		return f.client.PullRequests.List(ctx, f.owner, f.name, &filter)
-	}, func(p *github.PullRequest) bool { return take(newPull(p)) })
+	}, func(item *github.PullRequest) bool {
+		p := newPull(item)
+		more := take(p)
+		kept += p.size()
+		return more && kept <= maxListed
+	})
+	if err == nil && kept > maxListed {
+		return fmt.Errorf("%s: the list has more than %d bytes of titles, descriptions and labels", what, maxListed)
+	}
+	return err
+}
+
+// size is how many bytes of text are kept of a pull request.
+func (p *Pull) size() int {
+	n := 0
+	for _, text := range append(p.Labels, p.Title, p.Body, p.URL, p.Author, p.Head, p.Base, p.HeadRepository, p.HeadCommit, p.MergeCommit, p.node) {
+		n += len(text)
+	}
+	return n
 }
 
 // Pull is the open pull request that wants the branch head of this repository in
@@ -171,11 +190,12 @@ func (f *Forge) PullByNumber(ctx context.Context, number int) (*Pull, error) {
 }
 
 // OpenPulls are all open pull requests, drafts and those of forks too, oldest
-// first.
+// first; without their bodies, as there may be thousands.
 func (f *Forge) OpenPulls(ctx context.Context) ([]*Pull, error) {
 	var out []*Pull
 	filter := github.PullRequestListOptions{State: "open", Sort: "created", Direction: "asc"}
 	err := f.pulls(ctx, "list the open pull requests", filter, func(p *Pull) bool {
+		p.Body = ""
 		out = append(out, p)
 		return true
 	})
@@ -224,7 +244,7 @@ func (f *Forge) Merged(ctx context.Context, base, head string, since time.Time) 
 // that it moves. GitHub lists the first 3,000 files only: more are ErrTooManyFiles.
 func (f *Forge) Files(ctx context.Context, number int) ([]string, error) {
 	what := fmt.Sprintf("list the files of pull request %d", number)
-	paths, listed := map[string]bool{}, 0
+	paths, listed, kept := map[string]bool{}, 0, 0
 	err := pages(ctx, f, what, func(ctx context.Context, o github.ListOptions) ([]*github.CommitFile, *github.Response, error) {
 		return f.client.PullRequests.ListFiles(ctx, f.owner, f.name, number, &o)
 	}, func(file *github.CommitFile) bool {
@@ -233,8 +253,12 @@ func (f *Forge) Files(ctx context.Context, number int) ([]string, error) {
 		if file.GetStatus() == "renamed" {
 			paths[file.GetPreviousFilename()] = true
 		}
-		return true
+		kept += len(file.GetFilename()) + len(file.GetPreviousFilename())
+		return listed < maxFiles && kept <= maxListed
 	})
+	if err == nil && kept > maxListed {
+		err = fmt.Errorf("%s: the list has more than %d bytes of paths", what, maxListed)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func NotAPage(response *http.Response) error {
 }
 
 // LimitBodies returns a transport whose answers have at most limit bytes each;
-// reading on is [ErrTooLarge]. It is for APIs, whose answers are read as a whole. A web page
+// reading on is [ErrTooLarge], as is JSON of too many values. It is for APIs, whose answers are read as a whole. A web page
 // is [ErrPage].
 func LimitBodies(below http.RoundTripper, limit int64) http.RoundTripper {
 	return &limited{below, limit}
@@ -44,7 +44,7 @@ func (l *limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := NotAPage(response); err != nil {
 		return nil, errors.Join(err, response.Body.Close())
 	}
-	response.Body = &limitedBody{response.Body, l.limit, l.limit}
+	response.Body = &limitedBody{ReadCloser: response.Body, left: l.limit, limit: l.limit}
 	return response, nil
 }
 
@@ -58,6 +58,7 @@ func (l *limited) CloseIdleConnections() {
 type limitedBody struct {
 	io.ReadCloser
 	left, limit int64
+	values      values
 }
 
 // Read reads up to the limit.
@@ -71,5 +72,40 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
+	if many := b.values.count(p[:n]); many != nil {
+		return 0, many
+	}
 	return n, err
+}
+
+// maxValues is how many values an answer may have: a page of 100 pull requests has some 50,000. Each may become an object of
+// hundreds of bytes in memory, though it has two in the answer.
+const maxValues = 250_000
+
+// FewValues returns [ErrTooLarge] for JSON of more values than a program takes, see [LimitBodies].
+func FewValues(body []byte) error { return new(values).count(body) }
+
+// values counts those of JSON that comes in pieces, as what begins or follows one.
+type values struct {
+	n               int
+	inText, escaped bool
+}
+
+func (v *values) count(piece []byte) error {
+	for _, c := range piece {
+		switch {
+		case v.escaped:
+			v.escaped = false
+		case v.inText:
+			v.escaped, v.inText = c == '\\', c != '"'
+		case c == '"':
+			v.inText = true
+		case c == ',' || c == '[' || c == '{':
+			v.n++
+		}
+	}
+	if v.n > maxValues {
+		return fmt.Errorf("%w: it has more than %d values", ErrTooLarge, maxValues)
+	}
+	return nil
 }

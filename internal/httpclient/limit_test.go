@@ -43,3 +43,18 @@ func TestBodiesEndAtTheirLimit(t *testing.T) {
 	_, err = get("/endless")
 	require.ErrorIs(t, err, httpclient.ErrTooLarge)
 }
+
+func TestJSONOfManyValuesIsTooLarge(t *testing.T) {
+	for text, few := range map[string]bool{
+		"[" + strings.Repeat("{},", 200_000) + "{}]": false, "[" + strings.Repeat("0,", 300_000) + "0]": false, strings.Repeat("[", 300_000): false,
+		`["` + strings.Repeat(`,[{\"`, 300_000) + `"]`: true, `{"a": [1, 2]}`: true,
+	} {
+		err := httpclient.FewValues([]byte(text))
+		if few {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, httpclient.ErrTooLarge)
+		assert.ErrorContains(t, err, "more than 250000 values")
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // pinned is a digest in a YAML file.
@@ -33,6 +35,9 @@ const digestDigits = 64
 func digestsOf(data []byte) ([]pinned, error) {
 	if !bytes.Contains(data, []byte("sha256:")) {
 		return nil, nil
+	}
+	if err := strict.Few(data); err != nil {
+		return nil, err
 	}
 	w := digestWalk{lines: strings.Split(string(data), "\n"), pattern: digestPattern()}
 	dec := yaml.NewDecoder(bytes.NewReader(data))

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 )
 
@@ -136,7 +137,9 @@ func (r *Reader) vendirConfig(ctx context.Context, c *git.Commit, file string) (
 
 // parseVendir reads a vendir.yml or its lock. Keys that nothing here is about are left to vendir.
 func parseVendir(data []byte) (config vendirConfig, err error) {
-	err = yaml.Unmarshal(data, &config)
+	if err = strict.Few(data); err == nil {
+		err = yaml.Unmarshal(data, &config)
+	}
 	return config, err
 }
 

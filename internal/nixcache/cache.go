@@ -52,6 +52,7 @@ type Cache struct {
 	access   access
 	slots    chan struct{} // one for each request under way
 	gate     gate
+	large    sync.Mutex // held by who reads a large answer
 	requests atomic.Int64
 
 	api *url.URL // of the cache at Cachix; nil for a plain cache
@@ -202,36 +203,35 @@ func (c *Cache) prepare(ctx context.Context) error {
 // Narinfo reads what the cache says about a path. It is about that path; its
 // signatures are not verified. [ErrMissing] when there is none.
 func (c *Cache) Narinfo(ctx context.Context, p Path) (Narinfo, error) {
-	if err := c.prepare(ctx); err != nil {
-		return Narinfo{}, err
-	}
-	n, err := c.narinfoOf(ctx, p.Hash())
+	var n Narinfo
+	err := c.narinfo(ctx, p.Hash(), func(got Narinfo, _ int) error { n = got; return nil })
 	if err == nil && n.Path != p {
 		return n, fmt.Errorf("%w: the request was for %s, the answer is about %s", ErrWrong, p, n.Path)
 	}
 	return n, err
 }
 
-// narinfoOf is Narinfo for a path of which only the hash is known.
-func (c *Cache) narinfoOf(ctx context.Context, hash string) (Narinfo, error) {
+// narinfo reads what the cache says about a path of which the hash is known, and hands it on with its size in memory. Large ones are
+// read and handed on one at a time.
+func (c *Cache) narinfo(ctx context.Context, hash string, take func(n Narinfo, size int) error) error {
 	if err := CheckHash(hash); err != nil {
-		return Narinfo{}, err
+		return err
 	}
 	if err := c.prepare(ctx); err != nil {
-		return Narinfo{}, err
+		return err
 	}
-	got, err := c.ask(ctx, question{method: http.MethodGet, url: c.file(hash + ".narinfo"), most: maxNarinfo})
-	if err != nil {
-		return Narinfo{}, err
-	}
-	n, err := ParseNarinfo(string(got.body))
-	if err != nil {
-		return n, fmt.Errorf("%w: %s.narinfo: %w", ErrWrong, hash, err)
-	}
-	if n.Path.Hash() != hash {
-		return n, fmt.Errorf("%w: the request was for %s, the answer is about %s", ErrWrong, hash, n.Path)
-	}
-	return n, nil
+	_, err := c.ask(ctx, question{method: http.MethodGet, url: c.file(hash + ".narinfo"), most: maxNarinfo, take: func(body []byte) error {
+		n, err := ParseNarinfo(string(body))
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: %s.narinfo: %w", ErrWrong, hash, err)
+		case n.Path.Hash() != hash:
+			return fmt.Errorf("%w: the request was for %s, the answer is about %s", ErrWrong, hash, n.Path)
+		}
+		const word, signed = 16, 100 // bytes
+		return take(n, len(body)+word*len(n.References)+signed*len(n.Signatures))
+	}})
+	return err
 }
 
 // file is the address of a file of the cache.

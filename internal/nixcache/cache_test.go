@@ -35,7 +35,9 @@ func TestFixturesOfNix(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, report.Found, 3)
 	assert.Equal(t, uint64(224+168+128), report.NarSize())
-	assert.Equal(t, []string{"fixture.example.org-1"}, report.Found[0].Narinfo.SignedBy())
+	n, err := cache.Narinfo(t.Context(), report.Found[0].Path)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"fixture.example.org-1"}, n.SignedBy())
 
 	other := plain(t, server, nil)
 	_, err = other.Look(t.Context(), nixcache.Query{Paths: parse(t, app)})

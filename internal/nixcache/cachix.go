@@ -73,6 +73,9 @@ func (c *Cache) call(ctx context.Context, method, path string, body, into any) e
 	if bytes.HasPrefix(bytes.TrimSpace(got.body), []byte("<")) {
 		return fmt.Errorf("%w: %s: %w", ErrWrong, shown(q.url), httpclient.ErrPage)
 	}
+	if err := httpclient.FewValues(got.body); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrWrong, shown(q.url), err)
+	}
 	if err := json.Unmarshal(got.body, into); err != nil {
 		return fmt.Errorf("%w: %s is not the JSON that Cachix answers: %w", ErrWrong, shown(q.url), err)
 	}

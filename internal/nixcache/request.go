@@ -21,6 +21,8 @@ import (
 const (
 	redirects = 5
 	maxText   = 300 // bytes of a refusal that are shown
+	// small is the size in bytes of answers of which many may be read at once.
+	small = 64 << 10
 )
 
 // question is one request, however often it must be sent.
@@ -30,6 +32,8 @@ type question struct {
 	body      []byte // JSON
 	most      int64  // bytes of the answer
 	firstByte bool   // ask for one byte, and read none
+
+	take func(body []byte) error // gets the answer's body in place of the caller
 }
 
 // answer is a success.
@@ -117,14 +121,14 @@ func (c *Cache) send(ctx context.Context, q question) (answer, *url.URL, error) 
 	if next, err := redirected(q, response); next != nil || err != nil {
 		return answer{}, next, err
 	}
-	got, err := read(q, response)
+	got, err := c.read(q, response)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	return got, nil, err
 }
 
-func read(q question, response *http.Response) (answer, error) {
+func (c *Cache) read(q question, response *http.Response) (answer, error) {
 	if response.StatusCode/100 != 2 {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 4096))
 		return answer{}, &statusError{
@@ -136,12 +140,22 @@ func read(q question, response *http.Response) (answer, error) {
 	if q.firstByte {
 		return got, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, q.most+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, min(small, q.most+1)))
+	if err == nil && len(body) == small {
+		c.large.Lock()
+		defer c.large.Unlock()
+		var rest []byte
+		rest, err = io.ReadAll(io.LimitReader(response.Body, q.most+1-small))
+		body = append(body, rest...)
+	}
 	switch {
 	case err != nil:
 		return got, fmt.Errorf("%w: %s broke off: %w", ErrUnwell, shown(q.url), err)
 	case int64(len(body)) > q.most:
 		return got, fmt.Errorf("%w: %s is larger than %d KiB", ErrWrong, shown(q.url), q.most>>10)
+	}
+	if q.take != nil {
+		return got, q.take(body)
 	}
 	got.body = body
 	return got, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -201,6 +202,7 @@ type search struct {
 
 	acquainted bool // a narinfo file was requested before
 
+	held    held
 	mu      sync.Mutex // guards the entries during a look
 	entries []*entry
 	byPath  map[Path]*entry
@@ -232,14 +234,16 @@ func newSearch(c *Cache, query Query) *search {
 	return s
 }
 
-// want adds a path to the search, once. That ends references in a circle too.
-func (s *search) want(p, by Path) {
-	if s.byPath[p] != nil {
-		return
+// want adds a path to the search, once, and returns it as it is kept. That ends references in a circle too.
+func (s *search) want(p, by Path) Path {
+	if e := s.byPath[p]; e != nil {
+		return e.path
 	}
+	p.base = strings.Clone(p.base) // and not all that it was found in
 	e := &entry{path: p, by: by, why: "could not be asked for yet"}
 	s.byPath[p] = e
 	s.entries = append(s.entries, e)
+	return p
 }
 
 // look asks for everything that is not complete, and for what turns out to be
@@ -374,7 +378,17 @@ func (s *search) examineOne(ctx context.Context, e *entry) error {
 
 // describe reads and checks the narinfo of a path.
 func (s *search) describe(ctx context.Context, e *entry) error {
-	info, err := s.cache.Narinfo(ctx, e.path)
+	err := s.cache.narinfo(ctx, e.path.Hash(), func(info Narinfo, _ int) error {
+		switch {
+		case info.Path != e.path:
+			return fmt.Errorf("%w: the request was for %s, the answer is about %s", ErrWrong, e.path, info.Path)
+		case len(s.keys) > 0 && s.query.Verify != VerifyNarinfo && s.query.Verify != VerifyListed:
+			if err := verified(s.keys, info); err != nil {
+				return err
+			}
+		}
+		return s.keep(e, info)
+	})
 	if errors.Is(err, ErrMissing) {
 		e.why = ErrMissing.Error()
 		if e.stage == listed {
@@ -382,22 +396,38 @@ func (s *search) describe(ctx context.Context, e *entry) error {
 		}
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	if len(s.keys) > 0 && s.query.Verify != VerifyNarinfo && s.query.Verify != VerifyListed {
-		if err := verified(s.keys, info); err != nil {
-			return err
-		}
-	}
-	e.info, e.stage = info, described
-	if !s.query.Closure {
-		return nil
-	}
+	return err
+}
+
+// keep keeps what the search needs of a narinfo, and not the text that it came in.
+func (s *search) keep(e *entry, info Narinfo) error {
+	brief := Narinfo{Path: e.path, URL: strings.Clone(info.URL), FileSize: info.FileSize, NarSize: info.NarSize}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, r := range info.References {
-		s.want(r, e.path)
+	before := len(s.entries)
+	if s.query.Closure {
+		brief.References = make([]Path, len(info.References))
+		for i, r := range info.References {
+			brief.References[i] = s.want(r, e.path)
+		}
+	}
+	const each, reference = 600, 24 // bytes of memory
+	if err := s.held.add(each*(len(s.entries)-before) + reference*len(brief.References) + len(brief.URL)); err != nil {
+		return err
+	}
+	e.info, e.stage = brief, described
+	return nil
+}
+
+// maxHeld is how many bytes are kept of what a cache says: some hundred thousand paths.
+const maxHeld = 48 << 20
+
+// held counts them.
+type held struct{ bytes int }
+
+func (h *held) add(n int) error {
+	if h.bytes += n; h.bytes > maxHeld {
+		return fmt.Errorf("%w: the paths and all that they refer to are more than %d MiB of text", ErrWrong, maxHeld>>20)
 	}
 	return nil
 }
@@ -471,18 +501,6 @@ func (s *search) progress(pause, left time.Duration) {
 	s.query.Progress("%s", line)
 }
 
-// readOne reads what the cache says about one path: nothing where the cache does not have it.
-func (c *Cache) readOne(ctx context.Context, hash string, keys Keys) (Narinfo, error) {
-	n, err := c.narinfoOf(ctx, hash)
-	if errors.Is(err, ErrMissing) {
-		return Narinfo{}, nil
-	}
-	if err == nil && len(keys) > 0 {
-		err = verified(keys, n)
-	}
-	return n, err
-}
-
 // Read reads what the cache says about paths of which the hashes are known, and
 // verifies it where keys are known. What was found comes in the order of the
 // hashes; missing are those that the cache does not have.
@@ -492,11 +510,29 @@ func (c *Cache) Read(ctx context.Context, hashes []string) (found []Narinfo, mis
 		return nil, nil, err
 	}
 	all := make([]Narinfo, len(hashes))
+	var mu sync.Mutex
+	var kept held
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(connections)
 	for i, hash := range hashes {
 		group.Go(func() error {
-			return guard.Run(func() (err error) { all[i], err = c.readOne(ctx, hash, keys); return err })
+			return guard.Run(func() error {
+				err := c.narinfo(ctx, hash, func(n Narinfo, size int) error {
+					if len(keys) > 0 {
+						if err := verified(keys, n); err != nil {
+							return err
+						}
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					all[i] = n
+					return kept.add(size)
+				})
+				if errors.Is(err, ErrMissing) {
+					return nil
+				}
+				return err
+			})
 		})
 	}
 	if err := group.Wait(); err != nil {

@@ -72,8 +72,12 @@ func (s *Shape) Judge(root *yaml.Node) (mistakes, doubts []Finding) {
 }
 
 // Twice returns the first key that a mapping of a YAML document has twice, wherever it is, as an error with its line: programs
-// that read YAML take the last one, or none, most of them without a word. What is not YAML is for its reader to report.
+// that read YAML take the last one, or none, most of them without a word. What is not YAML is for its reader to report. A file
+// that [Few] refuses is an error as well.
 func Twice(data []byte) error {
+	if err := Few(data); err != nil {
+		return err
+	}
 	var root yaml.Node
 	if yaml.Unmarshal(data, &root) != nil {
 		return nil //nolint:nilerr // documented

@@ -164,6 +164,9 @@ func shape() *strict.Shape {
 // readConfig gives the one config of a file that may also have secrets, the number of its document, and
 // what is odd in it.
 func readConfig(data []byte) (config *fileConfig, document int, warnings []string, err error) {
+	if err := strict.Few(data); err != nil {
+		return nil, 0, nil, fault.Of(errConfig, "%v", err)
+	}
 	for dec, n := yaml.NewDecoder(bytes.NewReader(data)), 1; ; n++ {
 		var doc yaml.Node
 		err := dec.Decode(&doc)

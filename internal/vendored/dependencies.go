@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // dependency is one of a Helm chart's, or one in its lock.
@@ -71,7 +73,10 @@ func parseDependencies(text []byte) ([]dependency, error) {
 	var chart struct {
 		Dependencies []dependency `yaml:"dependencies"`
 	}
-	err := yaml.Unmarshal(text, &chart)
+	err := strict.Few(text)
+	if err == nil {
+		err = yaml.Unmarshal(text, &chart)
+	}
 	return chart.Dependencies, err
 }
 

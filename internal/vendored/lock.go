@@ -8,6 +8,8 @@ import (
 
 	yamlv2 "go.yaml.in/yaml/v2"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 const lockKind = "LockConfig"
@@ -82,7 +84,11 @@ func parseLock(old []byte) (object, error) {
 		return object{"apiVersion": apiVersion, "kind": lockKind}, nil
 	}
 	var doc yaml.Node
-	if err := yaml.Unmarshal(old, &doc); err != nil {
+	err := strict.Few(old)
+	if err == nil {
+		err = yaml.Unmarshal(old, &doc)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errConfig, err)
 	}
 	if hasAlias(&doc) {

@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/taxiway-ci/taxiway/internal/fault"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // ErrCliff says that a configuration of git-cliff can't be used. As with [ErrCog], errors do not begin with the name of the file.
@@ -91,6 +92,9 @@ func (p *cliffPattern) UnmarshalText(text []byte) (err error) {
 // ParseCliff reads a configuration of git-cliff (https://git-cliff.org/docs/configuration/git), such as cliff.toml, as git-cliff does:
 // keys that it does not know are no mistake.
 func ParseCliff(data []byte) (*Cliff, error) {
+	if err := strict.Few(data); err != nil {
+		return nil, fault.Of(ErrCliff, "%v", err)
+	}
 	var file cliffFile
 	var whole map[string]any
 	if err := errors.Join(toml.Unmarshal(data, &file), toml.Unmarshal(data, &whole)); err != nil {

@@ -102,6 +102,9 @@ type cogType struct {
 // empty table takes the type away. Unlike there, a breaking change of 0.x leads
 // to 1.0.0; see [Rules].
 func ParseCog(data []byte) (Rules, error) {
+	if err := strict.Few(data); err != nil {
+		return Rules{}, fault.Of(ErrCog, "%v", err)
+	}
 	var file cogFile
 	if err := toml.Unmarshal(data, &file); err != nil {
 		return Rules{}, fault.Of(ErrCog, "%v", explainTOML(err))

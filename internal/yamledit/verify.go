@@ -8,12 +8,17 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // documents parses all documents of a file.
 func documents(data []byte) ([]*yaml.Node, error) {
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		return nil, fmt.Errorf("it is UTF-16: save it as UTF-8: %w", ErrSyntax)
+	}
+	if err := strict.Few(data); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
 	var out []*yaml.Node
 	for dec := yaml.NewDecoder(bytes.NewReader(data)); ; {

@@ -19,7 +19,8 @@ import (
 
 const (
 	greetingLimit = 30 * time.Second // for an SSH server's handshake
-	maxStderr     = 4 << 10          // bytes
+	maxStderr     = 4 << 10          // bytes of the error output that are kept
+	maxHeard      = 32 << 20         // bytes of it after which the session ends
 	// lastWordsLimit is for what a program says after it has closed its output.
 	lastWordsLimit = 3 * time.Second
 )
@@ -163,7 +164,7 @@ func startSession(client *ssh.Client, command string, v2 bool) (*stream, error) 
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	said := &lastWords{ended: make(chan struct{})}
+	said := &lastWords{ended: make(chan struct{}), flooded: func() { _ = s.Close() }}
 	s.Stderr = said
 	if err := s.Start(command); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -194,21 +195,42 @@ func shellQuote(s string) string {
 type lastWords struct {
 	mu    sync.Mutex
 	text  []byte
+	heard int           // bytes
 	exit  error         // of the program
 	ended chan struct{} // then exit is set and text is complete
+
+	flooded func() // ends the session
 }
 
-// Write never fails, so that the program goes on.
+// Write never fails, so that the program goes on, unless it goes on too long.
 func (l *lastWords) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.text = append(l.text, p[:min(len(p), maxStderr-len(l.text))]...)
+	if l.heard += len(p); l.heard > maxHeard {
+		l.flooded()
+		return 0, l.tooMuch()
+	}
 	return len(p), nil
+}
+
+// tooMuch is an error once the program has written too much.
+func (l *lastWords) tooMuch() error {
+	if l.heard <= maxHeard {
+		return nil
+	}
+	return fmt.Errorf("%w: the server's program writes more than %d bytes of messages", object.ErrLimit, maxHeard)
 }
 
 // reason is why the other side ended. Hosts say on the error output that there
 // is no such repository, or no permission.
 func (l *lastWords) reason(err error) error {
+	l.mu.Lock()
+	flood := l.tooMuch()
+	l.mu.Unlock()
+	if flood != nil {
+		return flood
+	}
 	if !errors.Is(err, io.EOF) {
 		return err
 	}
