@@ -48,11 +48,7 @@ func (r *Repository) addLabels(p *pull, names []string) {
 	}
 }
 
-func addLabels(s *Server, c *call) (status int, body any, err error) {
-	p, err := c.repository.find(c.number("number"))
-	if err != nil {
-		return 0, nil, err
-	}
+func addLabels(s *Server, c *call, p *pull) (status int, body any, err error) {
 	var named struct{ Labels []string }
 	if strings.HasPrefix(strings.TrimSpace(string(c.body)), "[") {
 		err = c.decode(&named.Labels)
@@ -63,40 +59,24 @@ func addLabels(s *Server, c *call) (status int, body any, err error) {
 		return 0, nil, err
 	}
 	c.repository.addLabels(p, named.Labels)
-	return listIssueLabels(s, c)
+	return listIssueLabels(s, c, p)
 }
 
-func listIssueLabels(_ *Server, c *call) (status int, body any, err error) {
-	p, err := c.repository.find(c.number("number"))
-	if err != nil {
-		return 0, nil, err
-	}
-	out := []any{}
-	for _, l := range p.labels {
-		out = append(out, labelBody(l))
-	}
-	return http.StatusOK, out, nil
+func listIssueLabels(_ *Server, _ *call, p *pull) (status int, body any, err error) {
+	return http.StatusOK, shown(p.labels, labelBody), nil
 }
 
-func removeLabel(s *Server, c *call) (status int, body any, err error) {
-	p, err := c.repository.find(c.number("number"))
-	if err != nil {
-		return 0, nil, err
-	}
+func removeLabel(s *Server, c *call, p *pull) (status int, body any, err error) {
 	i := slices.IndexFunc(p.labels, same(c.PathValue("name")))
 	if i < 0 {
 		return 0, nil, &failure{status: http.StatusNotFound, message: "Label does not exist"}
 	}
 	p.labels = slices.Delete(p.labels, i, i+1)
-	return listIssueLabels(s, c)
+	return listIssueLabels(s, c, p)
 }
 
 func listLabels(s *Server, c *call) (status int, body any, err error) {
-	out := []any{}
-	for _, l := range page(s, c, c.repository.labels) {
-		out = append(out, labelBody(l))
-	}
-	return http.StatusOK, out, nil
+	return http.StatusOK, shown(page(s, c, c.repository.labels), labelBody), nil
 }
 
 func getLabel(_ *Server, c *call) (status int, body any, err error) {
@@ -124,11 +104,7 @@ func createLabel(_ *Server, c *call) (status int, body any, err error) {
 	return http.StatusCreated, labelBody(spec.Name), nil
 }
 
-func createComment(s *Server, c *call) (status int, body any, err error) {
-	p, err := c.repository.find(c.number("number"))
-	if err != nil {
-		return 0, nil, err
-	}
+func createComment(s *Server, c *call, p *pull) (status int, body any, err error) {
 	var spec struct{ Body string }
 	if err := c.decode(&spec); err != nil {
 		return 0, nil, err
@@ -144,11 +120,7 @@ func createComment(s *Server, c *call) (status int, body any, err error) {
 	return http.StatusCreated, made, nil
 }
 
-func listComments(s *Server, c *call) (status int, body any, err error) {
-	p, err := c.repository.find(c.number("number"))
-	if err != nil {
-		return 0, nil, err
-	}
+func listComments(s *Server, c *call, p *pull) (status int, body any, err error) {
 	return http.StatusOK, page(s, c, p.comments), nil
 }
 

@@ -59,10 +59,6 @@ func (r *Repository) entry(p *pull) map[string]any {
 	if !p.open() {
 		state = "closed"
 	}
-	labels := []any{}
-	for _, l := range p.labels {
-		labels = append(labels, labelBody(l))
-	}
 	var auto any
 	if p.auto != "" {
 		auto = map[string]any{"merge_method": p.auto, "enabled_by": user{p.autoBy}}
@@ -75,7 +71,7 @@ func (r *Repository) entry(p *pull) map[string]any {
 		"id": 1000 + p.number, "node_id": r.node(p), "number": p.number, "state": state, "title": p.title, "body": p.body, "draft": p.draft,
 		"user": user{p.author}, "html_url": r.webURL(p), "url": r.server.APIURL() + "/repos/" + r.name + "/pulls/" + itoa(p.number),
 		"created_at": p.created, "updated_at": p.updated, "closed_at": nullable(p.closed), "merged_at": nullable(p.mergedAt),
-		"merge_commit_sha": orNull(p.mergeCommit), "labels": labels, "auto_merge": auto,
+		"merge_commit_sha": orNull(p.mergeCommit), "labels": shown(p.labels, labelBody), "auto_merge": auto,
 		"requested_reviewers": users(p.reviewers), "requested_teams": teams(p.teams),
 		"head": branch(p.head, p.headCommit), "base": branch(p.base, p.baseCommit),
 	}
@@ -141,11 +137,7 @@ func listPulls(s *Server, c *call) (status int, body any, err error) {
 	if cmp.Or(q.Get("direction"), direction) == "desc" {
 		slices.Reverse(found)
 	}
-	out := []any{}
-	for _, p := range page(s, c, found) {
-		out = append(out, c.repository.entry(p))
-	}
-	return http.StatusOK, out, nil
+	return http.StatusOK, shown(page(s, c, found), c.repository.entry), nil
 }
 
 type pullSpec struct {
@@ -204,11 +196,7 @@ func (r *Repository) refuses(spec pullSpec, head, headCommit, baseCommit string)
 	return nil
 }
 
-func getPull(_ *Server, c *call) (status int, body any, err error) {
-	p, err := c.repository.find(c.number("number"))
-	if err != nil {
-		return 0, nil, err
-	}
+func getPull(_ *Server, c *call, p *pull) (status int, body any, err error) {
 	return http.StatusOK, c.repository.whole(p), nil
 }
 
@@ -226,16 +214,12 @@ func (e pullEdit) tooLong() error {
 	return cmp.Or(tooLong("PullRequest", "title", title, maxTitle), tooLong("PullRequest", "body", body, maxBody))
 }
 
-func editPull(s *Server, c *call) (status int, body any, err error) {
+func editPull(s *Server, c *call, p *pull) (status int, body any, err error) {
 	var spec pullEdit
 	if err := c.decode(&spec); err != nil {
 		return 0, nil, err
 	}
 	r := c.repository
-	p, err := r.find(c.number("number"))
-	if err != nil {
-		return 0, nil, err
-	}
 	is := func(field, message string) error {
 		return invalid(detail{Resource: "PullRequest", Code: "invalid", Field: field, Message: message})
 	}
@@ -274,7 +258,7 @@ func (r *Repository) setOpen(p *pull, open bool) {
 	p.close(r.server.now())
 }
 
-func mergePull(_ *Server, c *call) (status int, body any, err error) {
+func mergePull(_ *Server, c *call, p *pull) (status int, body any, err error) {
 	var spec struct {
 		SHA    string `json:"sha"`
 		Method string `json:"merge_method"`
@@ -283,10 +267,6 @@ func mergePull(_ *Server, c *call) (status int, body any, err error) {
 		return 0, nil, err
 	}
 	r := c.repository
-	p, err := r.find(c.number("number"))
-	if err != nil {
-		return 0, nil, err
-	}
 	if err := r.mayMerge(p, cmp.Or(spec.Method, "merge"), spec.SHA); err != nil {
 		return 0, nil, err
 	}
@@ -321,11 +301,7 @@ func (r *Repository) mayMerge(p *pull, method, head string) error {
 	return nil
 }
 
-func listFiles(s *Server, c *call) (status int, body any, err error) {
-	p, err := c.repository.find(c.number("number"))
-	if err != nil {
-		return 0, nil, err
-	}
+func listFiles(s *Server, c *call, p *pull) (status int, body any, err error) {
 	files, err := c.repository.files(p)
 	if err != nil {
 		return 0, nil, err
@@ -335,26 +311,14 @@ func listFiles(s *Server, c *call) (status int, body any, err error) {
 }
 
 func users(logins []string) []user {
-	out := []user{}
-	for _, l := range logins {
-		out = append(out, user{l})
-	}
-	return out
+	return shown(logins, func(l string) user { return user{l} })
 }
 
 func teams(slugs []string) []map[string]string {
-	out := []map[string]string{}
-	for _, s := range slugs {
-		out = append(out, map[string]string{"slug": s, "name": s})
-	}
-	return out
+	return shown(slugs, func(s string) map[string]string { return map[string]string{"slug": s, "name": s} })
 }
 
-func requestReviewers(s *Server, c *call) (status int, body any, err error) {
-	p, err := c.repository.find(c.number("number"))
-	if err != nil {
-		return 0, nil, err
-	}
+func requestReviewers(s *Server, c *call, p *pull) (status int, body any, err error) {
 	var spec struct {
 		Reviewers []string `json:"reviewers"`
 		Teams     []string `json:"team_reviewers"`
@@ -383,14 +347,6 @@ func requestReviewers(s *Server, c *call) (status int, body any, err error) {
 	return http.StatusCreated, r.whole(p), nil
 }
 
-func listReviews(s *Server, c *call) (status int, body any, err error) {
-	p, err := c.repository.find(c.number("number"))
-	if err != nil {
-		return 0, nil, err
-	}
-	out := []any{}
-	for _, by := range page(s, c, p.approvals) {
-		out = append(out, map[string]any{"state": "APPROVED", "user": user{by}})
-	}
-	return http.StatusOK, out, nil
+func listReviews(s *Server, c *call, p *pull) (status int, body any, err error) {
+	return http.StatusOK, shown(page(s, c, p.approvals), func(by string) any { return map[string]any{"state": "APPROVED", "user": user{by}} }), nil
 }

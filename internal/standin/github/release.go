@@ -27,13 +27,10 @@ type asset struct {
 }
 
 func (r *Repository) releaseBody(l *release) map[string]any {
-	assets := []any{}
-	for _, a := range l.assets {
-		assets = append(assets, r.assetBody(l, a))
-	}
 	return map[string]any{
 		"id": l.id, "tag_name": l.tag, "target_commitish": l.target, "name": l.title, "body": l.body, "draft": l.draft, "prerelease": l.prerelease,
-		"created_at": l.created, "published_at": nullable(l.published), "author": user{l.author}, "assets": assets,
+		"created_at": l.created, "published_at": nullable(l.published), "author": user{l.author},
+		"assets":     shown(l.assets, func(a *asset) any { return r.assetBody(l, a) }),
 		"html_url":   r.server.webURL(r.name, "releases", "tag", l.tag),
 		"upload_url": r.server.webURL("api", "uploads", "repos", r.name, "releases", itoa(int(l.id)), "assets") + "{?name,label}",
 	}
@@ -139,13 +136,9 @@ func (r *Repository) publish(l *release) error {
 	return nil
 }
 
-func editRelease(_ *Server, c *call) (status int, body any, err error) {
+func editRelease(_ *Server, c *call, l *release) (status int, body any, err error) {
 	var spec releaseBody
 	if err := c.decode(&spec); err != nil {
-		return 0, nil, err
-	}
-	l, err := c.repository.release(c.number("id"))
-	if err != nil {
 		return 0, nil, err
 	}
 	next := *l
@@ -160,21 +153,13 @@ func editRelease(_ *Server, c *call) (status int, body any, err error) {
 	return http.StatusOK, c.repository.releaseBody(l), nil
 }
 
-func deleteRelease(_ *Server, c *call) (status int, body any, err error) {
-	l, err := c.repository.release(c.number("id"))
-	if err != nil {
-		return 0, nil, err
-	}
+func deleteRelease(_ *Server, c *call, l *release) (status int, body any, err error) {
 	c.repository.releases = slices.DeleteFunc(c.repository.releases, func(o *release) bool { return o == l })
 	return http.StatusNoContent, nil, nil
 }
 
 func listReleases(s *Server, c *call) (status int, body any, err error) {
-	out := []any{}
-	for _, l := range page(s, c, c.repository.releases) {
-		out = append(out, c.repository.releaseBody(l))
-	}
-	return http.StatusOK, out, nil
+	return http.StatusOK, shown(page(s, c, c.repository.releases), c.repository.releaseBody), nil
 }
 
 func latestRelease(_ *Server, c *call) (status int, body any, err error) {
@@ -186,11 +171,7 @@ func latestRelease(_ *Server, c *call) (status int, body any, err error) {
 	return 0, nil, notFound()
 }
 
-func getRelease(_ *Server, c *call) (status int, body any, err error) {
-	l, err := c.repository.release(c.number("id"))
-	if err != nil {
-		return 0, nil, err
-	}
+func getRelease(_ *Server, c *call, l *release) (status int, body any, err error) {
 	return http.StatusOK, c.repository.releaseBody(l), nil
 }
 
@@ -215,11 +196,7 @@ func getOfReleases(s *Server, c *call) (status int, body any, err error) {
 		if err != nil {
 			return 0, nil, err
 		}
-		out := []any{}
-		for _, a := range page(s, c, l.assets) {
-			out = append(out, r.assetBody(l, a))
-		}
-		return http.StatusOK, out, nil
+		return http.StatusOK, shown(page(s, c, l.assets), func(a *asset) any { return r.assetBody(l, a) }), nil
 	}
 	return 0, nil, notFound()
 }
@@ -244,11 +221,7 @@ func deleteAsset(_ *Server, c *call) (status int, body any, err error) {
 	return http.StatusNoContent, nil, nil
 }
 
-func uploadAsset(s *Server, c *call) (status int, body any, err error) {
-	l, err := c.repository.release(c.number("id"))
-	if err != nil {
-		return 0, nil, err
-	}
+func uploadAsset(s *Server, c *call, l *release) (status int, body any, err error) {
 	name := c.URL.Query().Get("name")
 	is := func(code string) error { return invalid(detail{Resource: "ReleaseAsset", Code: code, Field: "name"}) }
 	switch {

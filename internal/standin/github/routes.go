@@ -14,17 +14,17 @@ func (s *Server) routes() http.Handler {
 		"DELETE /api/v3/installation/token":                           revokeToken,
 		"GET " + repository + "/pulls":                                listPulls,
 		"POST " + repository + "/pulls":                               createPull,
-		"GET " + repository + "/pulls/{number}":                       getPull,
-		"PATCH " + repository + "/pulls/{number}":                     editPull,
-		"PUT " + repository + "/pulls/{number}/merge":                 mergePull,
-		"GET " + repository + "/pulls/{number}/files":                 listFiles,
-		"GET " + repository + "/pulls/{number}/reviews":               listReviews,
-		"POST " + repository + "/pulls/{number}/requested_reviewers":  requestReviewers,
-		"GET " + repository + "/issues/{number}/labels":               listIssueLabels,
-		"POST " + repository + "/issues/{number}/labels":              addLabels,
-		"DELETE " + repository + "/issues/{number}/labels/{name}":     removeLabel,
-		"GET " + repository + "/issues/{number}/comments":             listComments,
-		"POST " + repository + "/issues/{number}/comments":            createComment,
+		"GET " + repository + "/pulls/{number}":                       on(aPull, getPull),
+		"PATCH " + repository + "/pulls/{number}":                     on(aPull, editPull),
+		"PUT " + repository + "/pulls/{number}/merge":                 on(aPull, mergePull),
+		"GET " + repository + "/pulls/{number}/files":                 on(aPull, listFiles),
+		"GET " + repository + "/pulls/{number}/reviews":               on(aPull, listReviews),
+		"POST " + repository + "/pulls/{number}/requested_reviewers":  on(aPull, requestReviewers),
+		"GET " + repository + "/issues/{number}/labels":               on(aPull, listIssueLabels),
+		"POST " + repository + "/issues/{number}/labels":              on(aPull, addLabels),
+		"DELETE " + repository + "/issues/{number}/labels/{name}":     on(aPull, removeLabel),
+		"GET " + repository + "/issues/{number}/comments":             on(aPull, listComments),
+		"POST " + repository + "/issues/{number}/comments":            on(aPull, createComment),
 		"GET " + repository + "/labels":                               listLabels,
 		"POST " + repository + "/labels":                              createLabel,
 		"GET " + repository + "/labels/{name}":                        getLabel,
@@ -37,11 +37,11 @@ func (s *Server) routes() http.Handler {
 		"POST " + repository + "/releases":                            createRelease,
 		"GET " + repository + "/releases/latest":                      latestRelease,
 		"GET " + repository + "/releases/{kind}/{rest...}":            getOfReleases,
-		"GET " + repository + "/releases/{id}":                        getRelease,
-		"PATCH " + repository + "/releases/{id}":                      editRelease,
-		"DELETE " + repository + "/releases/{id}":                     deleteRelease,
+		"GET " + repository + "/releases/{id}":                        on(aRelease, getRelease),
+		"PATCH " + repository + "/releases/{id}":                      on(aRelease, editRelease),
+		"DELETE " + repository + "/releases/{id}":                     on(aRelease, deleteRelease),
 		"DELETE " + repository + "/releases/assets/{id}":              deleteAsset,
-		"POST /api/uploads/repos/{owner}/{repo}/releases/{id}/assets": uploadAsset,
+		"POST /api/uploads/repos/{owner}/{repo}/releases/{id}/assets": on(aRelease, uploadAsset),
 		"POST /api/graphql":                                           graphQL,
 		"/":                                                           func(*Server, *call) (int, any, error) { return 0, nil, notFound() },
 	} {
@@ -49,3 +49,18 @@ func (s *Server) routes() http.Handler {
 	}
 	return mux
 }
+
+// on finds what the path of a request names before it answers.
+func on[T any](find func(c *call) (T, error), do func(s *Server, c *call, found T) (int, any, error)) route {
+	return func(s *Server, c *call) (int, any, error) {
+		found, err := find(c)
+		if err != nil {
+			return 0, nil, err
+		}
+		return do(s, c, found)
+	}
+}
+
+func aPull(c *call) (*pull, error) { return c.repository.find(c.number("number")) }
+
+func aRelease(c *call) (*release, error) { return c.repository.release(c.number("id")) }

@@ -175,6 +175,15 @@ func (s *Server) see(r *http.Request, name string) (*Repository, error) {
 	return repository, nil
 }
 
+// shown is a list as the API shows it.
+func shown[T, B any](all []T, body func(T) B) []B {
+	out := make([]B, len(all))
+	for i, one := range all {
+		out[i] = body(one)
+	}
+	return out
+}
+
 // page cuts a list to the page that is asked for, and links to the others.
 func page[T any](s *Server, c *call, all []T) []T {
 	q := c.URL.Query()
