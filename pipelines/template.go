@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -135,13 +136,8 @@ func (r Rendering) addConfigs(files map[string][]byte, values []byte) error {
 
 // digest identifies what a rendering was made from: it changes when any file, or its name, does.
 func digest(files map[string][]byte) string {
-	names := make([]string, 0, len(files))
-	for name := range files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	whole := sha256.New()
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		one := sha256.Sum256(files[name])
 		whole.Write([]byte(hex.EncodeToString(one[:]) + "  " + name + "\n"))
 	}

@@ -3,6 +3,7 @@ package pipelines
 import (
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -46,12 +47,7 @@ func withValues(options *template.Options, name string, data []byte) {
 func runYTT(options *template.Options, folders ...folder) ([]byte, error) {
 	var all []*files.File
 	for _, f := range folders {
-		names := make([]string, 0, len(f))
-		for name := range f {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		for _, name := range names {
+		for _, name := range slices.Sorted(maps.Keys(f)) {
 			file, err := files.NewFileFromSource(files.NewBytesSource(path.Clean(name), f[name]))
 			if err != nil {
 				return nil, fmt.Errorf("ytt: %w", err)

@@ -5,7 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"sort"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
@@ -46,14 +47,9 @@ func (v Version) isNumber() bool { return v == Version{Version: v.Version} && v.
 // contentDigest names a content: equal digests mean the same files, modes and
 // upstream state. It is the start of a SHA-256 over one line a file.
 func (c *content) contentDigest() string {
-	keys := make([]string, 0, len(c.Files))
-	for key := range c.Files {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
 	h := sha256.New()
 	_, _ = io.WriteString(h, c.PropagatedHead+"\n") // a hash never fails to write
-	for _, key := range keys {
+	for _, key := range slices.Sorted(maps.Keys(c.Files)) {
 		f := c.Files[key]
 		source, path := cepler.SplitKey(key)
 		where := f.From

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -230,14 +231,9 @@ func (f *Forge) Merged(ctx context.Context, base, head string, since time.Time) 
 			return nil, err
 		}
 	}
-	out := make([]*Pull, 0, len(found))
-	for _, p := range found {
-		out = append(out, p)
-	}
-	slices.SortFunc(out, func(a, b *Pull) int {
+	return slices.SortedFunc(maps.Values(found), func(a, b *Pull) int {
 		return cmp.Or(a.MergedAt.Compare(b.MergedAt), cmp.Compare(a.Number, b.Number))
-	})
-	return out, nil
+	}), nil
 }
 
 // Files are the paths that a pull request changes, sorted; both paths of a file
@@ -265,12 +261,7 @@ func (f *Forge) Files(ctx context.Context, number int) ([]string, error) {
 	if listed >= maxFiles {
 		return nil, fmt.Errorf("%s of %s: %w: it changes %d or more, and GitHub lists no others", what, f.access.Repository, ErrTooManyFiles, maxFiles)
 	}
-	out := make([]string, 0, len(paths))
-	for p := range paths {
-		out = append(out, p)
-	}
-	slices.Sort(out)
-	return out, nil
+	return slices.Sorted(maps.Keys(paths)), nil
 }
 
 const maxFiles = 3000 // that GitHub lists of a pull request

@@ -1,6 +1,7 @@
 package lineage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -401,7 +402,7 @@ func (d *Difference) facts() []fact {
 		all = append(all, f.linked(c.Compare))
 	}
 	for _, i := range d.Images {
-		all = append(all, fact{Name: "image", Lines: [][]string{{orUnknown(i.Image), shortDigest(i.Has), fmt.Sprintf("(there: %s)", shortDigest(i.Lacks)), i.Path}}})
+		all = append(all, fact{Name: "image", Lines: [][]string{{cmp.Or(i.Image, "an image without a name"), shortDigest(i.Has), fmt.Sprintf("(there: %s)", shortDigest(i.Lacks)), i.Path}}})
 	}
 	for _, s := range d.Sources {
 		all = append(all, s.fact())
@@ -440,13 +441,6 @@ func shortDigest(digest string) string {
 		return "not there"
 	}
 	return digest[:min(len(digest), digestShown)]
-}
-
-func orUnknown(image string) string {
-	if image == "" {
-		return "an image without a name"
-	}
-	return image
 }
 
 // fact has the commits between, the newest first.

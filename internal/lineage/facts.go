@@ -1,6 +1,7 @@
 package lineage
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -197,10 +198,7 @@ const digestShown = len("sha256:") + 12
 
 // line is the image in one line.
 func (i Image) line() []string {
-	name := i.Repository
-	if name == "" {
-		name = "an image without a name"
-	}
+	name := cmp.Or(i.Repository, "an image without a name")
 	digest := i.Digest
 	if len(digest) > digestShown {
 		digest = digest[:digestShown]

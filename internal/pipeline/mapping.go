@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -88,10 +90,7 @@ func (m *mapping) line(key string) int {
 // done reports the keys that nobody asked for.
 func (m *mapping) done() {
 	m.r.noteRead(m)
-	known := make([]string, 0, len(m.asked))
-	for k := range m.asked {
-		known = append(known, k)
-	}
+	known := slices.Sorted(maps.Keys(m.asked))
 	for _, k := range m.order {
 		if _, asked := m.asked[k]; !asked {
 			m.r.errorf(m.key[k].Line, "unknown-key", didYouMean(k, known), "%s has no key %s", m.what, quote(k))

@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
@@ -76,10 +78,7 @@ func (r *report) pipeline(root *yaml.Node) *Pipeline {
 // Others usually hold YAML anchors: a server ignores them, and fly validate-pipeline --strict refuses them.
 func (r *report) topLevel(m *mapping) {
 	r.noteRead(m)
-	known := make([]string, 0, len(m.asked))
-	for k := range m.asked {
-		known = append(known, k)
-	}
+	known := slices.Sorted(maps.Keys(m.asked))
 	for _, k := range m.order {
 		if _, asked := m.asked[k]; asked {
 			continue

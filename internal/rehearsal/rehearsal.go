@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -295,7 +296,7 @@ func (r *Rehearsal) scheduler(name string) scheduler {
 func (r *Rehearsal) Pipeline() *pipeline.Pipeline { return r.options.Pipeline }
 
 // Name is the pipeline's name.
-func (r *Rehearsal) Name() string { return first(r.options.Name, "rehearsal") }
+func (r *Rehearsal) Name() string { return cmp.Or(r.options.Name, "rehearsal") }
 
 // Pin holds a resource at a version that it has had; the pin may name only some
 // of the version's fields.
@@ -488,7 +489,7 @@ func (r *Rehearsal) start(ctx context.Context, name string, inputs map[string]Us
 
 // buildEnv is what the programs of get and put learn about the build.
 func (r *Rehearsal) buildEnv(b *Build) []string {
-	team := first(r.options.Team, "main")
+	team := cmp.Or(r.options.Team, "main")
 	name := r.Name()
 	env := []string{
 		fmt.Sprintf("BUILD_ID=%d", b.ID), fmt.Sprintf("BUILD_NAME=%d", b.Number), "BUILD_JOB_NAME=" + b.Job,

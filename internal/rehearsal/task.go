@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -98,7 +99,7 @@ func bring(t *pipeline.Task, c *pipeline.TaskConfig, s *scope, dir string) error
 		if !ok {
 			return fmt.Errorf("no step has made its input %q", mapped(t.InputMapping, in.Name))
 		}
-		to, err := inside(dir, first(in.Path, in.Name))
+		to, err := inside(dir, cmp.Or(in.Path, in.Name))
 		if err != nil {
 			return err
 		}
@@ -110,7 +111,7 @@ func bring(t *pipeline.Task, c *pipeline.TaskConfig, s *scope, dir string) error
 		}
 	}
 	for _, out := range c.Outputs {
-		if err := makeInside(dir, first(out.Path, out.Name)); err != nil {
+		if err := makeInside(dir, cmp.Or(out.Path, out.Name)); err != nil {
 			return err
 		}
 	}
@@ -134,7 +135,7 @@ func makeInside(dir, name string) error {
 // hook may want them.
 func keepOutputs(t *pipeline.Task, c *pipeline.TaskConfig, s *scope, dir string) error {
 	for _, out := range c.Outputs {
-		at, err := inside(dir, first(out.Path, out.Name))
+		at, err := inside(dir, cmp.Or(out.Path, out.Name))
 		if err != nil {
 			return err
 		}
@@ -158,7 +159,7 @@ func (r *run) taskCall(t *pipeline.Task, c *pipeline.TaskConfig, at where, dir s
 			return call, err
 		}
 	}
-	if call.Dir, err = inside(dir, first(c.Run.Dir, ".")); err == nil && r.options.LocalTask != nil {
+	if call.Dir, err = inside(dir, cmp.Or(c.Run.Dir, ".")); err == nil && r.options.LocalTask != nil {
 		err = r.options.LocalTask(&call)
 	}
 	return call, err
@@ -245,7 +246,7 @@ func (r *run) loadVar(_ context.Context, s pipeline.Step, at where, _ *StepRecor
 	if err != nil {
 		return false, err
 	}
-	value, err := loaded(first(s.LoadVar.Format, formatOf(name)), text)
+	value, err := loaded(cmp.Or(s.LoadVar.Format, formatOf(name)), text)
 	if err != nil {
 		return false, fmt.Errorf("load %s: %w", name, err)
 	}
@@ -294,13 +295,4 @@ func mapped(m map[string]string, name string) string {
 		return to
 	}
 	return name
-}
-
-func first(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }

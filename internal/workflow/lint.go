@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"cmp"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,7 +45,7 @@ func Lint(files map[string][]byte) pipeline.Findings {
 	l := &linter{}
 	var workflows []*Workflow
 	var rulesets []*Ruleset
-	for _, name := range sortedNames(files) {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		l.file = name
 		if strings.HasSuffix(name, ".json") {
 			r, err := ParseRuleset(name, files[name])
@@ -68,15 +69,6 @@ func Lint(files map[string][]byte) pipeline.Findings {
 		l.ruleset(r, workflows)
 	}
 	return sorted(l.findings)
-}
-
-func sortedNames(files map[string][]byte) []string {
-	var names []string
-	for name := range files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 func (l *linter) workflow(w *Workflow) {

@@ -2,6 +2,7 @@ package ceplergate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,17 +102,11 @@ func (w *world) act(ctx context.Context, d promotion.Deed, note *concourse.Metad
 		return w.store.Build(ctx, w.commit(tip, d, done))
 	})
 	if err == nil && changed {
-		w.step.Logf("done: %s of the gate of %s by %s", d.Verb, w.src.Environment, orNobody(d.By))
-		note.Add(string(d.Verb), "by %s", orNobody(d.By))
+		by := cmp.Or(d.By, "a build that nobody is known to have started")
+		w.step.Logf("done: %s of the gate of %s by %s", d.Verb, w.src.Environment, by)
+		note.Add(string(d.Verb), "by %s", by)
 	}
 	return err
-}
-
-func orNobody(by string) string {
-	if by == "" {
-		return "a build that nobody is known to have started"
-	}
-	return by
 }
 
 // commit is the commit of a deed: its author is the person.

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -189,7 +190,7 @@ func (p player) runs(ctx context.Context, v *verdict, e Expect, w watch) error {
 			return err
 		}
 		if row.Change.Hash != want {
-			v.add("%s runs %.7s %s, and should run %.7s (%s)", key, or(row.Change.Hash, "nothing"), row.Change.Subject, want, e.Runs[key])
+			v.add("%s runs %.7s %s, and should run %.7s (%s)", key, cmp.Or(row.Change.Hash, "nothing"), row.Change.Subject, want, e.Runs[key])
 		}
 	}
 	return nil

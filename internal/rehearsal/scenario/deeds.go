@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,7 +87,7 @@ func (p player) pass(text string) error {
 
 // commit pushes a person's commit.
 func (p player) commit(c Commit) error {
-	branch := or(c.Branch, "main")
+	branch := cmp.Or(c.Branch, "main")
 	repository, err := p.stage.repository(c.Repository)
 	if err != nil {
 		return err
@@ -99,7 +100,7 @@ func (p player) commit(c Commit) error {
 		return fmt.Errorf("commit %q: %w", c.Message, err)
 	}
 	batch := repository.Import()
-	commit := batch.Commit(branch, c.Message).At(p.stage.Now()).By(or(c.By, defaultPerson))
+	commit := batch.Commit(branch, c.Message).At(p.stage.Now()).By(cmp.Or(c.By, defaultPerson))
 	for _, path := range slices.Sorted(maps.Keys(c.Files)) {
 		e := c.Files[path]
 		if e.Delete {
@@ -209,7 +210,7 @@ func (e Edit) apply(before string) (string, error) {
 
 // gate moves an environment's gate, as a person would: one line of the file.
 func (p player) gate(g Gate) error {
-	branch := or(g.Branch, "main")
+	branch := cmp.Or(g.Branch, "main")
 	repository, err := p.stage.repository("")
 	if err != nil {
 		return err
@@ -222,9 +223,9 @@ func (p player) gate(g Gate) error {
 	if err != nil {
 		return err
 	}
-	message := or(g.Message, fmt.Sprintf("gate: %s may deploy up to %.7s", g.Environment, to))
+	message := cmp.Or(g.Message, fmt.Sprintf("gate: %s may deploy up to %.7s", g.Environment, to))
 	if g.Resume > 0 {
-		message = or(g.Message, fmt.Sprintf("gate: %s goes on after the rollback #%d", g.Environment, g.Resume))
+		message = cmp.Or(g.Message, fmt.Sprintf("gate: %s goes on after the rollback #%d", g.Environment, g.Resume))
 		to = fmt.Sprintf("{commit: %s, resume: %d}", to, g.Resume)
 	}
 	line := regexp.MustCompile(`(?m)^(["']?` + regexp.QuoteMeta(g.Environment) + `["']?:[ \t]*)(\{[^}]*\}|\S+)`)
@@ -297,13 +298,6 @@ func (p player) pin(pin Pin) error {
 
 // name is how people call each other.
 func name(who string) string {
-	who, _, _ = strings.Cut(or(who, defaultPerson), " ")
+	who, _, _ = strings.Cut(cmp.Or(who, defaultPerson), " ")
 	return who
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -224,7 +225,7 @@ func (p player) tree(at Place) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	revision := "refs/heads/" + or(at.Branch, "main")
+	revision := "refs/heads/" + cmp.Or(at.Branch, "main")
 	if at.Commit != "" {
 		hash, ok := p.commits[at.Commit]
 		if !ok {

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -64,9 +65,9 @@ type Audience interface {
 
 // repository is one of the world's, the deployments' when name is empty.
 func (s Stage) repository(name string) (*gittest.Repository, error) {
-	r, ok := s.Repositories[or(name, s.Deployments)]
+	r, ok := s.Repositories[cmp.Or(name, s.Deployments)]
 	if !ok {
-		return nil, fmt.Errorf("there is no repository %q; there are: %s", or(name, s.Deployments), strings.Join(slices.Sorted(maps.Keys(s.Repositories)), ", "))
+		return nil, fmt.Errorf("there is no repository %q; there are: %s", cmp.Or(name, s.Deployments), strings.Join(slices.Sorted(maps.Keys(s.Repositories)), ", "))
 	}
 	return r, nil
 }
