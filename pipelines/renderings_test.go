@@ -216,8 +216,10 @@ func TestChartsRefuseImages(t *testing.T) {
 	for name, tc := range map[string]struct{ old, replacement, want string }{
 		"no such chart": {"    name: statements\n", "    name: statement\n", "images: no chart is called statement; they are called ledger, statements"},
 		"twice":         {"images:\n", "images:\n- {name: statements-fonts, repository: a/b}\n", "images: two are called statements-fonts"},
-		"one branch": {"images:\n- ", "images:\n- {name: other, repository: a/b, chart: {name: ledger, path: image.digest}}\n- ",
-			"bump.bot_branch: the images other and statements-fonts would both have the branch bot; put {image} into it"},
+		"one branch": {
+			"images:\n- ", "images:\n- {name: other, repository: a/b, chart: {name: ledger, path: image.digest}}\n- ",
+			"bump.bot_branch: the images other and statements-fonts would both have the branch bot; put {image} into it",
+		},
 		"no pull request": {"bump:\n", "bump: null\nnone:\n", "bump is missing: the image statements-fonts goes into the chart statements by a pull request"},
 		"no task":         {"    repository: concourse/oci-build-task\n    tag: 0.11.1\n", "", "build.image is missing: the images need the oci-build task"},
 	} {

@@ -188,10 +188,18 @@ func cliffRules() map[string][]string {
 func usualParsers() []cliffParser {
 	var all []cliffParser
 	for _, rule := range []struct{ message, group string }{
-		{"^feat", "<!-- 0 -->🚀 Features"}, {"^fix", "<!-- 1 -->🐛 Bug Fixes"}, {"^doc", "<!-- 3 -->📚 Documentation"}, {"^perf", "<!-- 4 -->⚡ Performance"},
-		{"^refactor", "<!-- 2 -->🚜 Refactor"}, {"^style", "<!-- 5 -->🎨 Styling"}, {"^test", "<!-- 6 -->🧪 Testing"},
-		{`^chore\((release\): prepare for|deps.*\)|pr\)|pull\))`, ""}, {"^(chore|ci)", "<!-- 7 -->⚙️ Miscellaneous Tasks"},
-		{"", "<!-- 8 -->🛡️ Security"}, {"^revert", "<!-- 9 -->◀️ Revert"}, {".*", "<!-- 10 -->💼 Other"},
+		{"^feat", "<!-- 0 -->🚀 Features"},
+		{"^fix", "<!-- 1 -->🐛 Bug Fixes"},
+		{"^doc", "<!-- 3 -->📚 Documentation"},
+		{"^perf", "<!-- 4 -->⚡ Performance"},
+		{"^refactor", "<!-- 2 -->🚜 Refactor"},
+		{"^style", "<!-- 5 -->🎨 Styling"},
+		{"^test", "<!-- 6 -->🧪 Testing"},
+		{`^chore\((release\): prepare for|deps.*\)|pr\)|pull\))`, ""},
+		{"^(chore|ci)", "<!-- 7 -->⚙️ Miscellaneous Tasks"},
+		{"", "<!-- 8 -->🛡️ Security"},
+		{"^revert", "<!-- 9 -->◀️ Revert"},
+		{".*", "<!-- 10 -->💼 Other"},
 	} {
 		parser := cliffParser{Group: rule.group, Skip: rule.group == ""}
 		if rule.message == "" {

@@ -52,16 +52,19 @@ func TestNotesByAConfigurationOfGitCliff(t *testing.T) {
 		"what no parser matches has its type": {"[git]\ncommit_parsers = []\n", []string{"docs: a", "feat: b"}, "### Docs\n- A\n### Feat\n- B"},
 		"filter_commits leaves it out":        {"[git]\nfilter_commits = true\ncommit_parsers = [{message = \"^feat\", group = \"New\"}]\n", []string{"docs: a", "feat: b"}, "### New\n- B"},
 		"git-cliff's own groups where there are none": {
-			"", []string{"docs: a", "no type", "Merge branch 'x'", "chore(deps): b", "feat: c", "odd: d\n\nabout security", "odd: e"},
+			"",
+			[]string{"docs: a", "no type", "Merge branch 'x'", "chore(deps): b", "feat: c", "odd: d\n\nabout security", "odd: e"},
 			"### 🚀 Features\n- C\n### 💼 Other\n- E\n### 📚 Documentation\n- A\n### 🛡️ Security\n- D",
 		},
 		"the type as a field, and what a commit does not have": {
 			"[git]\ncommit_parsers = [{field = \"group\", pattern = \"^feat$\", group = \"New\"}, {field = \"scope\", pattern = \"^null$\", group = \"Of all\"}, {field = \"breaking\", pattern = true, group = \"B\"}]\n",
-			[]string{"feat: a", "fix: b", "fix(x)!: c"}, "### B\n- *(x)* [**breaking**] C\n### New\n- A\n### Of all\n- B",
+			[]string{"feat: a", "fix: b", "fix(x)!: c"},
+			"### B\n- *(x)* [**breaking**] C\n### New\n- A\n### Of all\n- B",
 		},
 		"a commit without the field that a parser looks at is left out": {
 			"[git]\nfilter_unconventional = false\ncommit_parsers = [{message = \"^Drop\", group = \"Gone\"}, {field = \"breaking\", pattern = \"true\", group = \"B\"}, {message = \".\", group = \"Rest\"}]\n",
-			[]string{"Drop a", "Add b", "feat: c"}, "### Gone\n- Drop a\n### Rest\n- C",
+			[]string{"Drop a", "Add b", "feat: c"},
+			"### Gone\n- Drop a\n### Rest\n- C",
 		},
 		"a scope that is taken away":      {"[git]\ncommit_parsers = [{message = \"^build\", group = \"Deps\", scope = \"\"}]\n", []string{"build(deps): a"}, "### Deps\n- A"},
 		"a character as Rust has it":      {"[git]\ncommit_parsers = [{message = '^fix: \\u{1F41B}', group = \"Bugs\"}, {message = \".\", group = \"Rest\"}]\n", []string{"fix: 🐛 a"}, "### Bugs\n- 🐛 a"},
