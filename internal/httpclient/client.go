@@ -20,6 +20,7 @@ const (
 	connectLimit      = 30 * time.Second
 	handshakeLimit    = 20 * time.Second
 	silenceLimit      = 2 * time.Minute // before a server begins to answer
+	bodyLimit         = 2 * time.Minute // for the whole answer of an API, once it has begun
 	longestRetryAfter = 365 * 24 * 3600 // seconds; more would overflow a duration
 )
 

@@ -1,16 +1,21 @@
 package httpclient
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // ErrTooLarge says that an answer is larger than a program reads. The same question
 // has the same answer, so trying again does not help.
 var ErrTooLarge = errors.New("the server's answer is too large")
+
+// ErrSlow says that an answer began and did not end.
+var ErrSlow = fmt.Errorf("the server's answer did not come to its end within %s", bodyLimit)
 
 // ErrPage says that an address is one for people.
 var ErrPage = errors.New("it answers a web page, not an API: check the address of the API")
@@ -24,7 +29,7 @@ func NotAPage(response *http.Response) error {
 }
 
 // LimitBodies returns a transport whose answers have at most limit bytes each;
-// reading on is [ErrTooLarge], as is JSON of too many values. It is for APIs, whose answers are read as a whole. A web page
+// reading on is [ErrTooLarge], as is JSON of too many values. One that takes too long is [ErrSlow]. It is for APIs, whose answers are read as a whole. A web page
 // is [ErrPage].
 func LimitBodies(below http.RoundTripper, limit int64) http.RoundTripper {
 	return &limited{below, limit}
@@ -37,14 +42,19 @@ type limited struct {
 
 // RoundTrip makes the request below.
 func (l *limited) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := l.below.RoundTrip(r)
+	ctx, cancel := context.WithCancelCause(r.Context())
+	response, err := l.below.RoundTrip(r.WithContext(ctx))
 	if err != nil {
+		cancel(nil)
 		return response, err
 	}
 	if err := NotAPage(response); err != nil {
+		cancel(nil)
 		return nil, errors.Join(err, response.Body.Close())
 	}
-	response.Body = &limitedBody{ReadCloser: response.Body, left: l.limit, limit: l.limit}
+	timer := time.AfterFunc(bodyLimit, func() { cancel(ErrSlow) })
+	end := func() { timer.Stop(); cancel(nil) }
+	response.Body = &limitedBody{ReadCloser: response.Body, left: l.limit, limit: l.limit, ctx: ctx, end: end}
 	return response, nil
 }
 
@@ -59,6 +69,14 @@ type limitedBody struct {
 	io.ReadCloser
 	left, limit int64
 	values      values
+	ctx         context.Context //nolint:containedctx // the body lasts as long as it
+	end         func()
+}
+
+// Close ends the wait for the rest.
+func (b *limitedBody) Close() error {
+	defer b.end()
+	return b.ReadCloser.Close()
 }
 
 // Read reads up to the limit.
@@ -72,6 +90,9 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
+	if err != nil && errors.Is(context.Cause(b.ctx), ErrSlow) {
+		err = ErrSlow
+	}
 	if many := b.values.count(p[:n]); many != nil {
 		return 0, many
 	}
