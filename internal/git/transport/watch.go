@@ -12,6 +12,9 @@ import (
 const (
 	slowestRate = 16 << 10         // bytes a second, on the average
 	graceOfRate = 15 * time.Minute // for a server that prepares a large pack
+
+	lastWait  = 2 * time.Second // for the end of an answer
+	lastBytes = 16 << 10
 )
 
 // watcher ends work on which nothing moves for a while, or too little.
@@ -77,8 +80,12 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	return n, b.w.cause(err)
 }
 
-// Close ends the watch.
+// Close ends the watch. Before that it reads the end of the answer, which servers send a little later than git's own: a connection is
+// used again only then. One on which much is left, or nothing comes for a while, is given up.
 func (b *watchedBody) Close() error {
+	giveUp := time.AfterFunc(lastWait, b.w.cancel)
+	_, _ = io.CopyN(io.Discard, b.r, lastBytes)
+	giveUp.Stop()
 	b.w.stop()
 	return b.r.Close()
 }

@@ -2,9 +2,13 @@ package transport
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -29,4 +33,27 @@ func TestATrickleHasAnEnd(t *testing.T) {
 	w.moved(1 << 30)
 	require.NoError(t, ctx.Err())
 	w.stop()
+}
+
+// A server whose answers end a little later than what git reads of them keeps its connection.
+func TestAnswersThatEndLaterKeepTheConnection(t *testing.T) {
+	var from []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from = append(from, r.RemoteAddr)
+		w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
+		_, _ = w.Write([]byte("0000"))
+		assert.NoError(t, http.NewResponseController(w).Flush())
+		time.Sleep(5 * time.Millisecond)
+	}))
+	defer server.Close()
+	address, err := ParseAddress(server.URL + "/a.git")
+	require.NoError(t, err)
+	client, err := Open(Access{}, address, t.Logf)
+	require.NoError(t, err)
+	for range 3 {
+		_, err := client.Refs(t.Context(), nil)
+		require.NoError(t, err)
+	}
+	require.NoError(t, client.Close())
+	assert.Len(t, slices.Compact(from), 1, "%v", from)
 }
