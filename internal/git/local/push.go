@@ -59,7 +59,7 @@ func (l *Repository) update(updates []object.Update) error {
 	var locks []string
 	defer func() {
 		for _, lock := range locks {
-			_ = os.Remove(lock) // those that were renamed are gone
+			_ = os.Remove(lock)
 		}
 	}()
 	for _, u := range updates {
@@ -85,6 +85,9 @@ func (l *Repository) update(updates []object.Update) error {
 	for i, u := range updates {
 		if err := l.move(u, locks[i], packed); err != nil {
 			return fmt.Errorf("update %s: %w", u.Ref, err)
+		}
+		if !u.New.IsZero() {
+			locks[i] = "" // it was renamed: what has its name now is another process's
 		}
 	}
 	return nil
@@ -134,12 +137,16 @@ func (l *Repository) move(u object.Update, lock string, packed map[string]packed
 }
 
 // unpack takes a ref, with its peeled line, out of packed-refs.
-func (l *Repository) unpack(ref string) error {
+func (l *Repository) unpack(ref string) (err error) {
 	name := filepath.Join(l.common, "packed-refs")
 	if err := writeLock(name+".lock", ""); err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(name + ".lock") }() // gone when all went well
+	defer func() {
+		if err != nil {
+			_ = os.Remove(name + ".lock")
+		}
+	}()
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return err

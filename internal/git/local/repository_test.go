@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/stretchr/testify/assert"
@@ -416,4 +417,37 @@ func FuzzLooseObject(f *testing.F) {
 			t.Fatalf("%q has no kind", content)
 		}
 	})
+}
+
+// A lock that another process has made when ours was renamed is not removed with ours.
+func TestALockOfAnotherProcessStays(t *testing.T) {
+	w := newTown(t)
+	l, err := local.Open(w.path("home.git"))
+	require.NoError(t, err)
+	const ref = "refs/tags/a"
+	lock, stop, done := w.path("home.git", ref+".lock"), make(chan struct{}), make(chan struct{})
+	require.NoError(t, l.Push(nil, []object.Update{{Ref: ref, New: w.tip}}))
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if f, err := os.OpenFile(lock, os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+				assert.NoError(t, f.Close())
+				time.Sleep(time.Millisecond)
+				assert.NoError(t, os.Remove(lock), "another's lock")
+				time.Sleep(20 * time.Millisecond) // for ours
+			}
+		}
+	}()
+	for range 100 {
+		if !assert.NoError(t, l.Push(nil, []object.Update{{Ref: ref, Old: w.tip, New: w.tip}})) {
+			break
+		}
+	}
+	close(stop)
+	<-done
 }
