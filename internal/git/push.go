@@ -179,7 +179,7 @@ func (p *push) sends(h Hash) bool {
 // once tries to push. sent: the server may have it although there is an error.
 // unclear: the error says nothing about the outcome.
 func (p *push) once(ctx context.Context) (sent, unclear bool, err error) {
-	s, err := retry.Do(ctx, p.remote.again("push"), func() (*transport.Push, error) { return p.remote.client.Push(ctx) })
+	s, err := p.remote.push(ctx, p.updates)
 	if err != nil {
 		return false, false, err
 	}
@@ -260,6 +260,7 @@ func (s *Store) tip(ctx context.Context, ref string, moved *object.NonFastForwar
 	case asked && moved == nil && !last.IsZero():
 		refs[ref] = last
 	default:
+		s.remote.ExpectPush()
 		all, err := s.remote.Refs(ctx, ref)
 		if err != nil {
 			return nil, err

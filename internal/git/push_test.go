@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -144,7 +145,7 @@ func TestPushOfWhichTheAnswerIsLost(t *testing.T) {
 
 	// The answer is lost, and before one can look someone else has gone on.
 	server.Inject(gittest.Fault{Path: gittest.ReceivePack, Method: "POST", Lose: true, Times: 1})
-	server.Inject(gittest.Fault{Path: gittest.UploadPack, Skip: 1, Times: 1, Before: func() {
+	server.Inject(gittest.Fault{Path: gittest.UploadPack, Times: 1, Before: func() {
 		_, err := repo.Commit("main", "someone else", map[string]string{"else": "1"})
 		assert.NoError(t, err)
 	}})
@@ -205,4 +206,68 @@ func TestFirstPush(t *testing.T) {
 	again, err := s.UpdateRef(t.Context(), mainRef, func(context.Context, *Commit) (*Built, error) { return nil, nil })
 	require.NoError(t, err)
 	assert.Equal(t, c.Hash, again.Hash)
+}
+
+// Over HTTP a push begins with the look at the refs.
+func TestALookForAPushIsItsBeginning(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	repo := served(t, server)
+	withLog(t, repo)
+	update := func(line string, build func(*Commit)) string {
+		server.Reset()
+		s := openIn(t, open(t, Access{URI: repo.URL()}), "")
+		_, err := s.UpdateRef(t.Context(), mainRef, func(ctx context.Context, tip *Commit) (*Built, error) {
+			build(tip)
+			return appending(s, line)(ctx, tip)
+		})
+		require.NoError(t, err)
+		var made []string
+		for _, r := range server.Requests() {
+			made = append(made, strings.TrimPrefix(r.Method+" "+r.Service+" "+r.Command, "POST git-upload-pack "))
+		}
+		return strings.Join(made, ", ")
+	}
+	const look, push = "GET git-receive-pack , ", "POST git-receive-pack "
+	assert.Equal(t, look+"fetch, fetch, "+push, update("one", func(*Commit) {}))
+
+	tries := 0
+	assert.Equal(t, look+"fetch, fetch, "+push+", ls-refs, "+look+"fetch, "+push, update("two", func(*Commit) {
+		if tries++; tries == 1 {
+			_, err := repo.Commit("main", "faster", map[string]string{"else": "1"})
+			require.NoError(t, err)
+		}
+	}), "someone else was faster")
+	assert.Equal(t, "start\none\ntwo\n", logged(t, repo))
+}
+
+// Who may not push is told so when there is something to push, and not before.
+func TestALookForAPushByAReader(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	repo := served(t, server)
+	withLog(t, repo)
+	server.Inject(gittest.Fault{Path: gittest.ReceivePack, Status: http.StatusForbidden})
+	s := openIn(t, open(t, Access{URI: repo.URL()}), "")
+	tip, err := s.UpdateRef(t.Context(), mainRef, func(context.Context, *Commit) (*Built, error) { return nil, nil })
+	require.NoError(t, err)
+	assert.Equal(t, "start", tip.Message)
+	_, err = s.UpdateRef(t.Context(), mainRef, appending(s, "no"))
+	require.ErrorIs(t, err, ErrForbidden)
+}
+
+// A push does not go on with a look that is older than what its update is based on.
+func TestALookForAPushThatIsTooOld(t *testing.T) {
+	server := serve(t, gittest.Options{})
+	repo := served(t, server)
+	withLog(t, repo)
+	r := open(t, Access{URI: repo.URL()})
+	s := openIn(t, r, "")
+	r.ExpectPush()
+	_, err := r.Refs(t.Context(), mainRef)
+	require.NoError(t, err)
+	_, err = repo.Commit("main", "faster", map[string]string{"else": "1"})
+	require.NoError(t, err)
+	tip := tipOf(t, r, s)
+	b := build(t, s, tip, "late")
+	require.NoError(t, r.Push(t.Context(), s, b, Update{Ref: mainRef, Old: tip, New: b.Hash}))
+	assert.Equal(t, "start\nlate\n", logged(t, repo))
 }

@@ -24,6 +24,9 @@ type Remote struct {
 	local    *local.Repository // in place of a client
 	byHash   answerToWants
 	last     map[string]Hash // what Refs answered last; zero for a ref that was not there
+
+	expectsPush bool
+	begun       *transport.Push // by the last look at the refs; no push has used it
 }
 
 // Open prepares the way to a repository. It uses no network yet.
@@ -69,7 +72,7 @@ func (r *Remote) WebURL() string { return r.endpoint.Web() }
 // are missing from the answer. An annotated tag's commit is under its name with
 // "^{}" added. It is one request, and an empty repository has no refs.
 func (r *Remote) Refs(ctx context.Context, names ...string) (map[string]Hash, error) {
-	all, err := r.refs(ctx, names)
+	all, err := r.look(ctx, names)
 	if err != nil {
 		return nil, fmt.Errorf("read the refs of %s: %w", r.URL(), err)
 	}
@@ -99,6 +102,41 @@ func (r *Remote) RefsUnder(ctx context.Context, prefixes ...string) (map[string]
 		return !slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 	})
 	return all, nil
+}
+
+// ExpectPush says that the next look at branches is for a push. Over HTTP a push begins with a list of the refs, so that the look is its
+// beginning, and one request less.
+func (r *Remote) ExpectPush() { r.expectsPush = r.client != nil && r.client.Stateless() }
+
+// look reads the refs, by the beginning of a push if one is expected. Who may not push may still read, and is told when the push begins.
+func (r *Remote) look(ctx context.Context, names []string) (map[string]Hash, error) {
+	branches := !slices.ContainsFunc(names, func(name string) bool { return !strings.HasPrefix(name, "refs/heads/") })
+	if r.expectsPush && branches { // a push lists no commits of tags
+		r.expectsPush = false
+		s, err := r.beginPush(ctx)
+		if err == nil {
+			r.begun = s
+			return maps.Clone(s.Refs()), nil
+		}
+		if passes(err) || ctx.Err() != nil {
+			return nil, err
+		}
+	}
+	return r.refs(ctx, names)
+}
+
+// push begins a push, or goes on with the one that a look at the refs began, if they were then as the updates have them.
+func (r *Remote) push(ctx context.Context, updates []Update) (*transport.Push, error) {
+	s := r.begun
+	r.begun = nil
+	if s != nil && !slices.ContainsFunc(updates, func(u Update) bool { return s.Refs()[u.Ref] != u.Old }) {
+		return s, nil
+	}
+	return r.beginPush(ctx)
+}
+
+func (r *Remote) beginPush(ctx context.Context) (*transport.Push, error) {
+	return retry.Do(ctx, r.again("push"), func() (*transport.Push, error) { return r.client.Push(ctx) })
 }
 
 func (r *Remote) refs(ctx context.Context, names []string) (map[string]Hash, error) {

@@ -95,6 +95,7 @@ func (b Bot) Keep(ctx context.Context, edit Edit) (*Outcome, error) {
 	if b.Forge == nil {
 		return b.push(ctx, edit)
 	}
+	b.Remote.ExpectPush()
 	loop := retry.Loop{
 		What: fmt.Sprintf("update %s of %s", b.Branch, b.Remote.URL()), Logf: b.Logf,
 		Again: func(err error) (time.Duration, bool) { return 0, errors.Is(err, git.ErrNonFastForward) },

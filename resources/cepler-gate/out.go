@@ -79,6 +79,7 @@ func person(name string) string {
 
 // act does a deed on whatever the gates branch has.
 func (w *world) act(ctx context.Context, d promotion.Deed, note *concourse.Metadata) error {
+	w.remote.ExpectPush()
 	view, err := w.view(ctx)
 	if err != nil {
 		return err

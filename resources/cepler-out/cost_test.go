@@ -16,7 +16,7 @@ import (
 )
 
 // What each step asks of the server when nothing is at hand: the refs and the history once, config and states together, the
-// files; and to push what git itself needs for it.
+// files; and a push begins with the look at the refs, where git makes five requests to fetch and to push.
 func TestRequestsOfEachStep(t *testing.T) {
 	server, repo := served(t, gittest.Options{})
 	const config = "environments:\n  tf: {latest: [a]}\n  qa: {passed: tf, propagated: [a], latest: [b]}\n"
@@ -57,7 +57,7 @@ func TestRequestsOfEachStep(t *testing.T) {
 		_, commands = step(get, []string{"in", dir + "/got"}, map[string]any{"source": source, "version": versions[len(versions)-1]})
 		assert.Equal(t, []string{"ls-refs", "fetch", "fetch", "fetch"}, commands, "in of %s", environment)
 		_, commands = step(put, []string{"out", dir}, map[string]any{"source": source, "params": map[string]any{"repository": "got"}})
-		assert.Equal(t, []string{"ls-refs", "fetch", "fetch", "GET git-receive-pack", "POST git-receive-pack"}, commands, "out of %s", environment)
+		assert.Equal(t, []string{"GET git-receive-pack", "fetch", "fetch", "POST git-receive-pack"}, commands, "out of %s", environment)
 
 		_, err = repo.Commit("main", "again", map[string]string{"a": environment, "b": environment})
 		require.NoError(t, err)

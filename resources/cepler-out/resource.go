@@ -99,6 +99,7 @@ func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p putP
 		return Result{}, err
 	}
 	defer func() { _ = conn.Close() }()
+	conn.Remote.ExpectPush()
 	restored, err := conn.Restore(ctx, delivered.Version, src.Environment)
 	if err != nil {
 		return Result{}, err

@@ -228,6 +228,12 @@ func (c *Client) endReading() {
 	}
 }
 
+// Stateless reports whether each request stands alone, so that a push may begin long before it ends.
+func (c *Client) Stateless() bool {
+	_, http := c.dialer.(*httpDialer)
+	return http
+}
+
 // Push is a session that updates refs, once.
 type Push struct {
 	session  session
