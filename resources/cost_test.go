@@ -38,7 +38,7 @@ func TestCostOfEachStep(t *testing.T) {
 		},
 		"chart-bump": {
 			putTo(chartbump.Resource{}), with(bots["bot-chart"].source, object{"mode": "push"}, ""), bots["bot-chart"].params,
-			look + " fetch fetch" + push, "ls-refs fetch fetch fetch", "fetch fetch fetch", 4000,
+			look + " fetch fetch" + push, "ls-refs fetch fetch", "fetch fetch", 4000,
 		},
 		"vendir-bump": {
 			putTo(vendirbump.Resource{}),

@@ -85,25 +85,26 @@ func (r *Repository) Board(ctx context.Context, refs deployments.Refs, now time.
 // fetch makes the history readable and gets in a few requests what a board is made of; what is missing then comes one by one.
 func (r *Repository) fetch(ctx context.Context, refs deployments.Refs) error {
 	r.store.ExpectFar()
-	var head *git.Commit
+	first, tips := git.Hash{}, map[string]git.Hash{}
 	for _, name := range []string{r.options.Question.Branch, "main", "master", r.options.Question.GatesBranch, lineage.GatesBranch} {
 		ref := "refs/heads/" + name
 		tip, ok := refs[ref]
 		if !ok || name == "" {
 			continue
 		}
-		if err := r.store.Advance(ctx, ref, tip); err != nil {
-			return err
-		}
-		if head == nil {
-			var err error
-			if head, err = r.store.Commit(ctx, tip); err != nil {
-				return err
-			}
+		if tips[ref] = tip; first.IsZero() {
+			first = tip
 		}
 	}
-	if head == nil {
+	if first.IsZero() {
 		return nil // whoever reads the board says so
+	}
+	if err := r.store.AdvanceAll(ctx, tips, git.Hash{}); err != nil {
+		return err
+	}
+	head, err := r.store.Commit(ctx, first)
+	if err != nil {
+		return err
 	}
 	if err := r.need(ctx, head, func(p string) bool {
 		return isYAML(p) && !strings.Contains(p, "/templates/") || strings.HasSuffix(p, ".state")

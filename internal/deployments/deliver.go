@@ -24,6 +24,7 @@ const (
 // Get fills dir with a version: with prepare, what the version deploys; else
 // what was recorded for it.
 func (r *Repository) Get(ctx context.Context, version Version, dir string, prepare bool) (*Restored, error) {
+	r.delivers = true
 	restore := r.Restore
 	if !prepare {
 		restore = r.restoreRecorded

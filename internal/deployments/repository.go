@@ -35,6 +35,9 @@ type Repository struct {
 	configs map[plumbing.Hash]parsed[*cepler.Config]
 	states  map[plumbing.Hash]parsed[*cepler.State]
 	records map[stateFile]*git.Commit // that wrote state files, as far as they are known
+
+	gatesTip git.Hash // of the branch with the gates file, once advance was called
+	delivers bool     // a version's files are needed
 }
 
 // stateFile is a state file as a commit has it.
@@ -129,9 +132,10 @@ func (r *Repository) configAt(ctx context.Context, c *git.Commit) (*cepler.Confi
 // fewStates is how many state files are fetched together with a config.
 const fewStates = 100
 
-// needConfig fetches the config of commit c, and with it the states beside it at head, which whoever reads a config
-// needs next. Of which deployment they are only the config says, so all of them come, unless they are many.
-func (r *Repository) needConfig(ctx context.Context, c, head *git.Commit) error {
+// needConfig fetches the config of commit c, and with it the states beside it at head and the gates, which whoever reads a config
+// needs next. Of which deployment the states are only the config says, so all of them come, unless they are many. A tree that is
+// not zero is one of which files are needed then.
+func (r *Repository) needConfig(ctx context.Context, c, head *git.Commit, tree git.Hash) error {
 	config, ok, err := r.find(ctx, c, r.src.ConfigPath())
 	if err != nil || !ok || r.store.Has(config.Hash) {
 		return err
@@ -154,6 +158,20 @@ func (r *Repository) needConfig(ctx context.Context, c, head *git.Commit) error 
 	}
 	if len(blobs) > fewStates {
 		blobs = blobs[:1]
+	}
+	if r.store.Has(r.gatesTip) {
+		gates, err := r.store.Commit(ctx, r.gatesTip)
+		if err != nil {
+			return err
+		}
+		if entry, ok, err := r.find(ctx, gates, r.src.GatesFile); err != nil {
+			return err
+		} else if ok {
+			blobs = append(blobs, entry.Hash)
+		}
+	}
+	if !tree.IsZero() {
+		return r.store.NeedWith(ctx, tree, blobs...)
 	}
 	return r.store.Need(ctx, blobs...)
 }

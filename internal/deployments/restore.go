@@ -55,7 +55,7 @@ func (r *Repository) restoring(ctx context.Context, version Version, environment
 	if !ok {
 		return nil, fmt.Errorf("version.trigger: %q is not a full commit hash", version.Trigger)
 	}
-	head, unreadable := r.head(ctx) // the trigger is mostly one of its last commits, and its states are needed next
+	head, unreadable := r.headWith(ctx, h) // its states are needed next
 	trigger, err := r.commit(ctx, h)
 	if err != nil {
 		return nil, fmt.Errorf("trigger %s: %w", short(h), err)
@@ -69,7 +69,11 @@ func (r *Repository) restoring(ctx context.Context, version Version, environment
 	if unreadable != nil {
 		head = out.configCommit // a branch that is gone is not in the way of a version
 	}
-	if err := r.needConfig(ctx, out.configCommit, head); err != nil {
+	tree := git.Hash{}
+	if r.delivers {
+		tree = trigger.Tree
+	}
+	if err := r.needConfig(ctx, out.configCommit, head, tree); err != nil {
 		return nil, fmt.Errorf("read the config at %s: %w", short(out.configCommit.Hash), err)
 	}
 	if out.Config, _, err = r.configAt(ctx, out.configCommit); err != nil {
@@ -230,9 +234,17 @@ func (r *Repository) recordedNow(ctx context.Context, p string) (*cepler.State, 
 
 // head is the branch's present head.
 func (r *Repository) head(ctx context.Context) (*git.Commit, error) {
-	refs, err := r.refs(ctx, r.src.branchRef())
+	return r.headWith(ctx, git.Hash{})
+}
+
+// headWith is head. A commit beside it, which may be gone, comes along if it has to be fetched.
+func (r *Repository) headWith(ctx context.Context, beside git.Hash) (*git.Commit, error) {
+	refs, err := r.refs(ctx, r.src.RefNames()...)
 	if err != nil {
 		return nil, fmt.Errorf("look up branch %s: %w", r.src.Branch, err)
+	}
+	if err := r.advance(ctx, refs, beside); err != nil {
+		return nil, err
 	}
 	return r.tip(ctx, refs, r.src.branchRef())
 }

@@ -44,12 +44,15 @@ func (s Source) RefNames() []string {
 // whole (no such branch, no config, a config that does not parse) is an error
 // here.
 func (r *Repository) View(ctx context.Context, refs Refs) (*View, error) {
+	if err := r.advance(ctx, refs, git.Hash{}); err != nil {
+		return nil, err
+	}
 	head, err := r.tip(ctx, refs, r.src.branchRef())
 	if err != nil {
 		return nil, err
 	}
 	v := &View{Head: head, Refs: maps.Clone(refs)}
-	if err := r.needConfig(ctx, head, head); err != nil {
+	if err := r.needConfig(ctx, head, head, git.Hash{}); err != nil {
 		return nil, fmt.Errorf("read the config of branch %s at %s: %w", r.src.Branch, short(head.Hash), err)
 	}
 	v.Config, v.configHash, err = r.configAt(ctx, head)
@@ -63,6 +66,20 @@ func (r *Repository) View(ctx context.Context, refs Refs) (*View, error) {
 		return nil, fmt.Errorf("config of branch %s at %s: %w", r.src.Branch, short(head.Hash), err)
 	}
 	return v, r.readGates(ctx, v)
+}
+
+// advance makes the branches that the source names readable with one request. A commit beside them, which may be gone, comes along.
+func (r *Repository) advance(ctx context.Context, refs Refs, beside git.Hash) error {
+	tips := map[string]git.Hash{}
+	for _, name := range r.src.RefNames() {
+		if h, ok := refs[name]; ok {
+			tips[name] = h
+		}
+	}
+	if r.src.GatesFile != "" {
+		r.gatesTip = refs[r.src.GatesRef()]
+	}
+	return r.store.AdvanceAll(ctx, tips, beside)
 }
 
 // tip is the commit that ref points to.

@@ -1,9 +1,11 @@
 package git
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -114,4 +116,68 @@ func TestHistoryOfAPartialCopy(t *testing.T) {
 	require.Greater(t, len(want), 3)
 	assert.Equal(t, want, historyOf(t, s, tip.Hash, spec))
 	assert.LessOrEqual(t, fetches(server), 4, "1, 100, 1000, all")
+}
+
+// The small files of a small tree come with what says which of them are needed.
+func TestNeedWithTheSmallFilesOfASmallTree(t *testing.T) {
+	many := map[string]string{"config": "many\n"}
+	for i := range manyFiles {
+		many[fmt.Sprintf("dir/%d", i)] = fmt.Sprint(i)
+	}
+	for name, c := range map[string]struct {
+		files map[string]string
+		set   []string // configuration of the server
+		here  []string // after one need of the config
+	}{
+		"few":              {map[string]string{"config": "few\n", "dir/small": "1\n", "large": strings.Repeat("x", 1<<20)}, nil, []string{"config", "dir/small"}},
+		"many":             {many, nil, []string{"config"}},
+		"no such filter":   {map[string]string{"config": "few\n", "small": "1\n"}, []string{"uploadpackfilter.blob:limit.allow", "false"}, []string{"config"}},
+		"no filter at all": {map[string]string{"config": "few\n", "large": strings.Repeat("x", 1<<20)}, []string{"uploadpack.allowFilter", "false"}, []string{"config", "large"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, _, s, tip := servePartial(t, func(r *gittest.Repository) {
+				if c.set != nil {
+					_, err := r.Git("config", c.set[0], c.set[1])
+					require.NoError(t, err)
+				}
+				_, err := r.Commit("main", "one", c.files)
+				require.NoError(t, err)
+			})
+			server.Reset()
+			at := func(path string) Hash {
+				e, err := s.Lookup(t.Context(), tip.Tree, path)
+				require.NoError(t, err)
+				return e.Hash
+			}
+			require.NoError(t, s.NeedWith(t.Context(), tip.Tree, at("config")))
+			var here []string
+			for path := range c.files {
+				if s.Has(at(path)) {
+					here = append(here, path)
+				}
+			}
+			assert.ElementsMatch(t, c.here, here)
+			assert.LessOrEqual(t, fetches(server), 2)
+		})
+	}
+}
+
+// Several refs are fetched together, and a commit that is gone is in nobody's way.
+func TestSeveralRefsWithOneRequest(t *testing.T) {
+	server, repo, s, _ := servePartial(t, withMain(t))
+	tips := map[string]Hash{}
+	for _, name := range []string{"gates", "side"} {
+		tip, err := repo.Commit(name, "one", map[string]string{name: "1\n"})
+		require.NoError(t, err)
+		tips["refs/heads/"+name] = plumbing.NewHash(tip)
+	}
+	server.Reset()
+	require.NoError(t, s.AdvanceAll(t.Context(), tips, Hash{}))
+	assert.Equal(t, 1, fetches(server))
+
+	tip, err := repo.Commit("side", "two", map[string]string{"side": "2\n"})
+	require.NoError(t, err)
+	tips["refs/heads/side"] = plumbing.NewHash(tip)
+	require.NoError(t, s.AdvanceAll(t.Context(), tips, plumbing.NewHash(strings.Repeat("12", 20))))
+	assert.True(t, s.Has(plumbing.NewHash(tip)))
 }

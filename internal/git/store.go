@@ -3,6 +3,7 @@ package git
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -113,12 +114,7 @@ func (s *Store) Advance(ctx context.Context, ref string, tip Hash) error {
 	if s.Has(tip) {
 		return s.keepTip(ref, tip)
 	}
-	q := s.request(wire.NoBlobs, tip)
-	q.Depth = firstDepth
-	if len(q.Haves) == 0 {
-		q.DepthWhole = wholeDepth
-	}
-	err := s.fetch(ctx, q, true)
+	err := s.fetchTips(ctx, tip)
 	if wire.IsRefused(err) {
 		err = s.fallBack(ctx, ref, wire.NoBlobs, tip)
 	}
@@ -128,11 +124,44 @@ func (s *Store) Advance(ctx context.Context, ref string, tip Hash) error {
 	if !s.Has(tip) {
 		return fmt.Errorf("fetch %s of %s: object %s: %w", ref, s.name, tip, ErrNotFound)
 	}
-	if len(q.Haves) > 0 || s.remote.client.Filters(ctx) {
-		s.steps = max(s.steps, 1)
-	}
 	return s.keepTip(ref, tip)
 }
+
+// AdvanceAll is Advance for several refs with one request. A commit beside them comes along, if the server has it and gives it.
+func (s *Store) AdvanceAll(ctx context.Context, tips map[string]Hash, beside Hash) error {
+	if s.packs != nil {
+		wants := append(slices.Collect(maps.Values(tips)), beside)
+		wants = slices.DeleteFunc(wants, func(h Hash) bool { return h.IsZero() || s.Has(h) })
+		slices.SortFunc(wants, compareHashes)
+		if wants = slices.Compact(wants); len(wants) > 1 {
+			if err := s.fetchTips(ctx, wants...); err != nil && !wire.IsRefused(err) {
+				return fmt.Errorf("fetch %s of %s: %w", strings.Join(slices.Sorted(maps.Keys(tips)), ", "), s.name, err)
+			}
+		}
+	}
+	for _, ref := range slices.Sorted(maps.Keys(tips)) {
+		if err := s.Advance(ctx, ref, tips[ref]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetchTips gets the newest history of refs.
+func (s *Store) fetchTips(ctx context.Context, tips ...Hash) error {
+	q := s.request(wire.NoBlobs, tips...)
+	q.Depth = firstDepth
+	if len(q.Haves) == 0 {
+		q.DepthWhole = wholeDepth
+	}
+	err := s.fetch(ctx, q, true)
+	if err == nil && (len(q.Haves) > 0 || s.remote.client.Filters(ctx)) {
+		s.steps = max(s.steps, 1)
+	}
+	return err
+}
+
+func compareHashes(a, b Hash) int { return bytes.Compare(a[:], b[:]) }
 
 func (s *Store) keepTip(ref string, tip Hash) error {
 	if s.packs.State.Tips[ref] == tip {
@@ -153,9 +182,9 @@ func (s *Store) request(filter string, wants ...Hash) wire.Fetch {
 			q.Haves = append(q.Haves, h)
 		}
 	}
-	slices.SortFunc(q.Haves, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(q.Haves, compareHashes)
 	q.Shallow = slices.Collect(maps.Keys(s.packs.State.Shallow))
-	slices.SortFunc(q.Shallow, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(q.Shallow, compareHashes)
 	return q
 }
 
@@ -426,6 +455,33 @@ func (s *Store) Tree(ctx context.Context, h Hash) ([]Entry, error) {
 // Need fetches those of the blobs that are missing in one request.
 func (s *Store) Need(ctx context.Context, blobs ...Hash) error {
 	return s.get(ctx, plumbing.BlobObject, blobs...)
+}
+
+// manyFiles are those of a tree that NeedWith does not fetch.
+const manyFiles = 100
+
+// NeedWith is Need for blobs by which the caller finds out which files of a tree it needs next. In the same request come
+// the small files of the tree, if all of them are few.
+func (s *Store) NeedWith(ctx context.Context, tree Hash, blobs ...Hash) error {
+	wants := slices.DeleteFunc(slices.Clone(blobs), s.Has)
+	if len(wants) > 0 && s.packs != nil && s.remote != nil && s.remote.byHash != wantsRefused && s.remote.client.Filters(ctx) && s.few(ctx, tree) {
+		err := s.fetch(ctx, wire.Fetch{Wants: append(wants, tree), Filter: wire.SmallBlobs}, false)
+		if answer := (*wire.ServerError)(nil); err != nil && !errors.As(err, &answer) {
+			return fmt.Errorf("fetch small files from %s: %w", s.name, err)
+		}
+	}
+	return s.Need(ctx, blobs...)
+}
+
+// few reports whether a tree has few files.
+func (s *Store) few(ctx context.Context, tree Hash) bool {
+	files, errMany := 0, errors.New("many")
+	return nil == s.Walk(ctx, tree, func(string) bool { return true }, func(string, Entry) error {
+		if files++; files > manyFiles {
+			return errMany
+		}
+		return nil
+	})
 }
 
 // Blob reads a file's content of up to 64 MiB.

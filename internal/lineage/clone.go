@@ -200,11 +200,15 @@ func (c *clone) matching(ctx context.Context, prefix string) ([]git.Hash, error)
 func (c *clone) history(ctx context.Context) ([]git.Hash, error) {
 	c.store.ExpectFar()
 	var tips, all []git.Hash
-	for _, name := range slices.Sorted(maps.Keys(c.refs)) {
-		tip := c.tip(name)
-		if err := c.store.Advance(ctx, name, tip); err != nil {
-			return nil, err
-		}
+	named := map[string]git.Hash{}
+	for name := range c.refs {
+		named[name] = c.tip(name)
+	}
+	if err := c.store.AdvanceAll(ctx, named, git.Hash{}); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		tip := named[name]
 		if _, err := c.store.Commit(ctx, tip); err == nil { // else it is a tag of something else
 			tips = append(tips, tip)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,12 +16,14 @@ import (
 	ceplerout "github.com/taxiway-ci/taxiway/resources/cepler-out"
 )
 
-// What each step asks of the server when nothing is at hand: the refs and the history once, config and states together, the
-// files; and a push begins with the look at the refs, where git makes five requests to fetch and to push.
+// What each step asks of the server when nothing is at hand: the refs and the history once, with that of the gates; config, states
+// and gates together, and in a small repository its files with them; and a push begins with the look at the refs, where git makes five requests to fetch and to push.
 func TestRequestsOfEachStep(t *testing.T) {
 	server, repo := served(t, gittest.Options{})
 	const config = "environments:\n  tf: {latest: [a]}\n  qa: {passed: tf, propagated: [a], latest: [b]}\n"
 	_, err := repo.Commit("main", "init", map[string]string{"cepler.yml": config, "a": "1\n", "b": "1\n"})
+	require.NoError(t, err)
+	_, err = repo.Commit("gates", "open", map[string]string{"gates.yml": "tf: HEAD\nqa: HEAD\n"})
 	require.NoError(t, err)
 	step := func(run func(context.Context, concourse.Process) int, args []string, request map[string]any) (answer []byte, commands []string) {
 		t.Setenv("TMPDIR", t.TempDir())
@@ -38,15 +41,28 @@ func TestRequestsOfEachStep(t *testing.T) {
 			}
 			commands = append(commands, name)
 		}
-		assert.LessOrEqual(t, size, int64(4500), "bytes of %s: a handful of small files", args[0])
+		assert.LessOrEqual(t, size, int64(6000), "bytes of %s: a handful of small files", args[0])
 		return out.Bytes(), commands
 	}
 	get := func(ctx context.Context, p concourse.Process) int { return concourse.Run(ctx, p, ceplerin.Resource{}) }
 	put := func(ctx context.Context, p concourse.Process) int { return concourse.Run(ctx, p, ceplerout.Resource{}) }
-	for _, environment := range []string{"tf", "qa", "tf"} {
+	for _, c := range []struct {
+		environment string
+		gates       bool
+		check, in   int // fetches
+	}{
+		{"tf", false, 2, 2},
+		{"qa", false, 2, 3}, // its trigger has other content in the file that it takes from tf
+		{"tf", true, 2, 2},
+		{"qa", true, 3, 3}, // a state of tf that is not the newest, too
+	} {
+		environment := c.environment
 		source := map[string]any{"uri": repo.URL(), "branch": "main", "environment": environment}
+		if c.gates {
+			source["gates_file"], source["gates_branch"] = "gates.yml", "gates"
+		}
 		answer, commands := step(get, []string{"check"}, map[string]any{"source": source})
-		assert.Equal(t, []string{"ls-refs", "fetch", "fetch"}, commands, "check of %s", environment)
+		assert.Equal(t, fetches("ls-refs", c.check), commands, "check of %s", environment)
 		var versions []json.RawMessage
 		require.NoError(t, json.Unmarshal(answer, &versions))
 		require.NotEmpty(t, versions)
@@ -55,11 +71,16 @@ func TestRequestsOfEachStep(t *testing.T) {
 
 		dir := t.TempDir()
 		_, commands = step(get, []string{"in", dir + "/got"}, map[string]any{"source": source, "version": versions[len(versions)-1]})
-		assert.Equal(t, []string{"ls-refs", "fetch", "fetch", "fetch"}, commands, "in of %s", environment)
+		assert.Equal(t, fetches("ls-refs", c.in), commands, "in of %s", environment)
 		_, commands = step(put, []string{"out", dir}, map[string]any{"source": source, "params": map[string]any{"repository": "got"}})
-		assert.Equal(t, []string{"GET git-receive-pack", "fetch", "fetch", "POST git-receive-pack"}, commands, "out of %s", environment)
+		assert.Equal(t, append(fetches("GET git-receive-pack", 2), "POST git-receive-pack"), commands, "out of %s", environment)
 
 		_, err = repo.Commit("main", "again", map[string]string{"a": environment, "b": environment})
 		require.NoError(t, err)
 	}
+}
+
+// fetches are the requests of a look at the refs and so many fetches.
+func fetches(look string, n int) []string {
+	return append([]string{look}, slices.Repeat([]string{"fetch"}, n)...)
 }

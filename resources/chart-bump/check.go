@@ -1,10 +1,12 @@
 package chartbump
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -56,12 +58,16 @@ func (h history) answer(ctx context.Context, head git.Hash, given *Version) ([]V
 // newest alone when nothing is given, or when it can't be placed.
 func (h history) since(ctx context.Context, head git.Hash, given *Version) ([]Version, error) {
 	tip, err := h.store.Commit(ctx, head)
-	if err == nil {
-		err = h.checkPlaces(ctx, tip.Tree)
-	}
 	if err != nil {
 		return nil, err
 	}
+	places := sync.OnceValue(func() error { return h.checkPlaces(ctx, tip.Tree) })
+	versions, err := h.listed(ctx, head, given, places)
+	return versions, cmp.Or(places(), err)
+}
+
+// listed is since, where places is asked before the first version is looked at: by then the values of the head were fetched with others.
+func (h history) listed(ctx context.Context, head git.Hash, given *Version, places func() error) ([]Version, error) {
 	stop, err := h.place(ctx, given)
 	if err != nil {
 		return nil, err
@@ -73,9 +79,9 @@ func (h history) since(ctx context.Context, head git.Hash, given *Version) ([]Ve
 		}
 	}
 	if !on {
-		return h.list(ctx, git.Range{From: []git.Hash{head}}, 1)
+		return h.list(ctx, git.Range{From: []git.Hash{head}}, 1, places)
 	}
-	out, err := h.list(ctx, git.Range{From: []git.Hash{head}, Not: []git.Hash{stop}}, math.MaxInt)
+	out, err := h.list(ctx, git.Range{From: []git.Hash{head}, Not: []git.Hash{stop}}, math.MaxInt, places)
 	slices.Reverse(out)
 	return append([]Version{*given}, out...), err
 }
@@ -109,7 +115,7 @@ func (r reader) commit(ctx context.Context, h git.Hash) (*git.Commit, error) {
 }
 
 // list gives the versions of a range, the newest first, up to a number of them.
-func (h history) list(ctx context.Context, r git.Range, enough int) ([]Version, error) {
+func (h history) list(ctx context.Context, r git.Range, enough int, places func() error) ([]Version, error) {
 	r.FirstParent, r.Paths = true, git.OnlyPath(h.src.valuesPath())
 	r.Prefetch = func(ctx context.Context, c *git.Commit) ([]git.Hash, error) {
 		before, after, err := h.change(ctx, c)
@@ -117,7 +123,7 @@ func (h history) list(ctx context.Context, r git.Range, enough int) ([]Version, 
 	}
 	out := []Version{}
 	for c, err := range h.store.Log(ctx, r) {
-		if err != nil {
+		if err = cmp.Or(err, places()); err != nil {
 			return nil, err
 		}
 		before, after, err := h.change(ctx, c)

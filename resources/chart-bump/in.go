@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -71,6 +72,7 @@ type delivery struct {
 
 	at      *git.Commit
 	is, was record
+	chart   []git.File // from its own folder
 }
 
 func (d *delivery) deliver(ctx context.Context, commit git.Hash) error {
@@ -83,13 +85,17 @@ func (d *delivery) deliver(ctx context.Context, commit git.Hash) error {
 	if err := d.records(ctx); err != nil {
 		return err
 	}
-	if err := d.chart(ctx); err != nil {
+	dir := filepath.Join(d.dir, "chart")
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) { //nolint:gosec // later steps read it, as other users
+		return fmt.Errorf("make the folder of the chart: %w", err)
+	}
+	if err := d.store.Checkout(ctx, dir, d.chart); err != nil {
 		return err
 	}
 	return d.files()
 }
 
-// records reads the values of this commit and of the one before it.
+// records reads the values of this commit and of the one before it. All files of the chart are fetched with them.
 func (d *delivery) records(ctx context.Context) error {
 	is, err := d.values(ctx, d.at)
 	if err != nil {
@@ -99,6 +105,14 @@ func (d *delivery) records(ctx context.Context) error {
 		return fmt.Errorf("commit %s of %s has no file %s", short(d.at.Hash.String()), d.remote.URL(), d.src.valuesPath())
 	}
 	need, was := []git.Hash{is}, git.Hash{}
+	if d.chart, err = d.list(ctx); err != nil {
+		return err
+	}
+	for _, f := range d.chart {
+		if f.Mode != filemode.Submodule {
+			need = append(need, f.Hash)
+		}
+	}
 	if len(d.at.Parents) > 0 {
 		before, err := d.commit(ctx, d.at.Parents[0])
 		if err != nil {
@@ -121,30 +135,22 @@ func (d *delivery) records(ctx context.Context) error {
 	return err
 }
 
-// chart writes the whole chart.
-func (d *delivery) chart(ctx context.Context) error {
+// list is what the whole chart consists of.
+func (d *delivery) list(ctx context.Context) (files []git.File, err error) {
 	tree := d.at.Tree
 	if d.src.chart() != "." {
 		e, err := d.store.Lookup(ctx, tree, d.src.chart())
 		if err != nil {
-			return err
+			return nil, err
 		}
 		tree = e.Hash
 	}
-	var files []git.File
 	everywhere := func(string) bool { return true }
-	err := d.store.Walk(ctx, tree, everywhere, func(name string, e git.Entry) error {
+	err = d.store.Walk(ctx, tree, everywhere, func(name string, e git.Entry) error {
 		files = append(files, git.File{Path: name, Mode: e.Mode, Hash: e.Hash})
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	dir := filepath.Join(d.dir, "chart")
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) { //nolint:gosec // later steps read it, as other users
-		return fmt.Errorf("make the folder of the chart: %w", err)
-	}
-	return d.store.Checkout(ctx, dir, files)
+	return files, err
 }
 
 // files writes all files but the chart.

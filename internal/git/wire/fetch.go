@@ -14,6 +14,8 @@ import (
 const (
 	NoBlobs = "blob:none"
 	NoTrees = "tree:0"
+	// SmallBlobs leaves out the others.
+	SmallBlobs = "blob:limit=16k"
 )
 
 // Everything is the depth that git takes for no limit.
