@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -345,14 +346,27 @@ func (s *search) examine(ctx context.Context, open []*entry) error {
 		}
 		s.acquainted, wanted = true, wanted[1:]
 	}
+	return several(ctx, len(wanted), func(ctx context.Context, i int) error { return s.examineOne(ctx, wanted[i]) })
+}
+
+// several does n things, as many at a time as there are connections; the first fault ends it. Its goroutines go on from one thing to
+// the next: to verify a signature takes more of a stack than a new one has.
+func several(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(connections)
-	for _, e := range wanted {
-		if ctx.Err() != nil {
-			break
-		}
+	var next atomic.Int64
+	for range min(n, connections) {
 		group.Go(func() error {
-			return guard.Run(func() error { return s.examineOne(ctx, e) })
+			return guard.Run(func() error {
+				for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+					if ctx.Err() != nil {
+						return context.Cause(ctx)
+					}
+					if err := do(ctx, i); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
 		})
 	}
 	return group.Wait()
@@ -512,30 +526,24 @@ func (c *Cache) Read(ctx context.Context, hashes []string) (found []Narinfo, mis
 	all := make([]Narinfo, len(hashes))
 	var mu sync.Mutex
 	var kept held
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(connections)
-	for i, hash := range hashes {
-		group.Go(func() error {
-			return guard.Run(func() error {
-				err := c.narinfo(ctx, hash, func(n Narinfo, size int) error {
-					if len(keys) > 0 {
-						if err := verified(keys, n); err != nil {
-							return err
-						}
-					}
-					mu.Lock()
-					defer mu.Unlock()
-					all[i] = n
-					return kept.add(size)
-				})
-				if errors.Is(err, ErrMissing) {
-					return nil
+	err = several(ctx, len(hashes), func(ctx context.Context, i int) error {
+		err := c.narinfo(ctx, hashes[i], func(n Narinfo, size int) error {
+			if len(keys) > 0 {
+				if err := verified(keys, n); err != nil {
+					return err
 				}
-				return err
-			})
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all[i] = n
+			return kept.add(size)
 		})
-	}
-	if err := group.Wait(); err != nil {
+		if errors.Is(err, ErrMissing) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
 		return nil, nil, err
 	}
 	for i, n := range all {
