@@ -92,7 +92,8 @@ func (r *Repository) fetch(ctx context.Context, refs deployments.Refs) error {
 		if !ok || name == "" {
 			continue
 		}
-		if tips[ref] = tip; first.IsZero() {
+		tips[ref] = tip
+		if first.IsZero() {
 			first = tip
 		}
 	}

@@ -232,7 +232,8 @@ func TestALookForAPushIsItsBeginning(t *testing.T) {
 
 	tries := 0
 	assert.Equal(t, look+"fetch, fetch, "+push+", ls-refs, "+look+"fetch, "+push, update("two", func(*Commit) {
-		if tries++; tries == 1 {
+		tries++
+		if tries == 1 {
 			_, err := repo.Commit("main", "faster", map[string]string{"else": "1"})
 			require.NoError(t, err)
 		}
@@ -251,7 +252,7 @@ func TestALookForAPushByAReader(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "start", tip.Message)
 	_, err = s.UpdateRef(t.Context(), mainRef, appending(s, "no"))
-	require.ErrorIs(t, err, ErrForbidden)
+	require.ErrorIs(t, err, errForbidden)
 }
 
 // A push does not go on with a look that is older than what its update is based on.

@@ -476,12 +476,14 @@ func (s *Store) NeedWith(ctx context.Context, tree Hash, blobs ...Hash) error {
 // few reports whether a tree has few files.
 func (s *Store) few(ctx context.Context, tree Hash) bool {
 	files, errMany := 0, errors.New("many")
-	return nil == s.Walk(ctx, tree, func(string) bool { return true }, func(string, Entry) error {
-		if files++; files > manyFiles {
+	err := s.Walk(ctx, tree, func(string) bool { return true }, func(string, Entry) error {
+		files++
+		if files > manyFiles {
 			return errMany
 		}
 		return nil
 	})
+	return err == nil
 }
 
 // Blob reads a file's content of up to 64 MiB.

@@ -123,7 +123,7 @@ func (h history) list(ctx context.Context, r git.Range, enough int, places func(
 	}
 	out := []Version{}
 	for c, err := range h.store.Log(ctx, r) {
-		if err = cmp.Or(err, places()); err != nil {
+		if err := cmp.Or(err, places()); err != nil {
 			return nil, err
 		}
 		before, after, err := h.change(ctx, c)

@@ -437,9 +437,9 @@ func TestALockOfAnotherProcessStays(t *testing.T) {
 			}
 			if f, err := os.OpenFile(lock, os.O_CREATE|os.O_EXCL, 0o600); err == nil {
 				assert.NoError(t, f.Close())
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 				assert.NoError(t, os.Remove(lock), "another's lock")
-				time.Sleep(20 * time.Millisecond) // for ours
+				<-time.After(20 * time.Millisecond) // for ours
 			}
 		}
 	}()

@@ -43,7 +43,7 @@ func TestAnswersThatEndLaterKeepTheConnection(t *testing.T) {
 		w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
 		_, _ = w.Write([]byte("0000"))
 		assert.NoError(t, http.NewResponseController(w).Flush())
-		time.Sleep(5 * time.Millisecond)
+		<-time.After(5 * time.Millisecond)
 	}))
 	defer server.Close()
 	address, err := ParseAddress(server.URL + "/a.git")
