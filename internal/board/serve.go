@@ -49,13 +49,9 @@ type shown struct {
 
 // NewServer serves the repository, which the server uses alone from then on.
 func NewServer(r *Repository) (*Server, error) {
-	style, script, err := styleAndScript()
-	if err != nil {
-		return nil, err
-	}
 	const every = 5 * time.Second
 	return &Server{
-		Every: every, Logf: func(string, ...any) {}, repository: r, now: time.Now, readers: make(chan struct{}, maxReaders), policy: policy(style, script) + "; frame-ancestors 'none'",
+		Every: every, Logf: func(string, ...any) {}, repository: r, now: time.Now, readers: make(chan struct{}, maxReaders), policy: policy() + "; frame-ancestors 'none'",
 	}, nil
 }
 
