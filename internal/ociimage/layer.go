@@ -11,9 +11,9 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// compression is the gzip level of the layers. Level 6 takes half as long for 2 % more bytes, 9 four times as long for 0.3 % fewer.
-// The standard library is slower for as many bytes, and its bytes change with the Go release.
-const compression = 8
+// compression is the gzip level of the layers: images are built once and pulled often. Level 8 takes a third of the time for 0.4 % more
+// bytes. The standard library gives as many bytes, which change with the Go release.
+const compression = 9
 
 // layer is a layer in memory. It implements v1.Layer.
 type layer struct {
