@@ -159,6 +159,9 @@ func TestDoctorFindsNothing(t *testing.T) {
 			t.Cleanup(all.remove)
 			report, status := all.copied(t, example).see()
 			for _, f := range report.Findings {
+				if strings.Contains(f.Asked, "statements-fonts-in-chart") && f.Rule == "automerge-missing" {
+					continue // a person merges that one
+				}
 				assert.Contains(t, []string{"fly-missing"}, f.Rule, "%+v", f)
 			}
 			assert.Zero(t, status)

@@ -104,7 +104,7 @@ func removeProfile(t *testing.T, dir string) {
 // copied is the text of a file of the reference team, which is then in the folder too.
 func copied(t *testing.T, dir, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("../testdata/reference", name))
+	text, err := os.ReadFile(filepath.Join("..", "testdata", "reference", name))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o644))
 	return string(text)
