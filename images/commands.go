@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/taxiway-ci/taxiway/internal/ociimage"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // run executes one command line and returns the exit status.
@@ -28,7 +29,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	if err := root.Execute(); err != nil {
-		_, _ = fmt.Fprintf(stderr, "images: %v\n", err)
+		_, _ = fmt.Fprintf(stderr, "images: %s\n", visible.Text(err.Error()))
 		return 1
 	}
 	return 0
@@ -89,7 +90,7 @@ func (f *sourceFlags) builder(ctx context.Context, stderr io.Writer) (*ociimage.
 }
 
 func progressTo(out io.Writer) func(format string, args ...any) {
-	return func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) }
+	return func(format string, args ...any) { _, _ = fmt.Fprintln(out, visible.Text(fmt.Sprintf(format, args...))) }
 }
 
 // toolchain warns when the Go release differs from the one of go.mod: programs and compressed layers then have other bytes.

@@ -30,7 +30,7 @@ func mayImport() map[string][]string {
 		"internal/guard":      {},                                                        // panics of goroutines become errors
 		"internal/artifact":   {"internal/fault"},                                        // files of a build's folder, and paths in a repository
 		"internal/nearest":    {},                                                        // what a misspelt name means
-		"internal/secret":     {},                                                        // secrets, from where they are obtained to where text is masked
+		"internal/secret":     {"internal/visible"},                                      // secrets, from where they are obtained to where text is masked
 		"internal/visible":    {},                                                        // text from outside, made safe to show
 		"internal/strict":     {"internal/nearest"},                                      // keys of files that people write
 		"internal/cepler":     {"internal/nearest", "internal/strict"},                   // cepler's model, without git and Concourse
@@ -66,7 +66,7 @@ func mayImport() map[string][]string {
 		"internal/git/signing":           {"internal/git", "internal/git/transport", "internal/secret"},                                                        // signed commits and tags
 		"internal/memo":                  {"internal/git"},                                                                                                     // what a check leaves for the next one
 		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                                                           // an app's tokens, for git and the forge
-		"internal/forge":                 {"internal/fault", "internal/githubapp", "internal/httpclient", "internal/retry"},                                    // GitHub's API
+		"internal/forge":                 {"internal/fault", "internal/githubapp", "internal/httpclient", "internal/retry", "internal/visible"},                // GitHub's API
 		"internal/proposal":              {"internal/artifact", "internal/forge", "internal/git", "internal/markdown", "internal/retry"},                       // a bot's branch and its pull request
 		"internal/vendored":              {"internal/artifact", "internal/fault", "internal/git", "internal/strict", "internal/yamledit", "internal/markdown"}, // vendir's git contents
 		"internal/nixcache":              {"internal/guard", "internal/httpclient", "internal/retry"},                                                          // binary caches of Nix
@@ -79,7 +79,7 @@ func mayImport() map[string][]string {
 		"internal/board":                 {"internal/cepler", "internal/deployments", "internal/git", "internal/git/signing", "internal/lineage", "internal/vendored", "internal/visible"}, // what runs where, as a page
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools", "internal/strict"},
 		"internal/rehearsal/world":       {"internal/board", "internal/deployments", "internal/git", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*", "internal/workflow"},
-		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario"},
+		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario", "internal/visible"},
 		"internal/scripttest":            {"internal/concourse", "internal/git/gittest", "internal/standin/github"},
 		"internal/git/gittest":           {"internal/standin/server"},
 		"internal/ociimage/imagetest":    {"internal/ociimage"},
@@ -117,7 +117,7 @@ func mayImport() map[string][]string {
 		"resources/semver-git/cmd/semver-git":                   {"internal/concourse", "resources/semver-git"},
 
 		// tools
-		"images":            {"internal/ociimage"},
+		"images":            {"internal/ociimage", "internal/visible"},
 		"pipelines":         {"internal/cepler", "internal/concourse", "internal/pipeline", "internal/strict", "resources/*"}, // templates, and the types that they use
 		"pipelines/doctor":  {"internal/*", "resources/*"},                                                                    // what pipelines ask of repositories, and whether it is there
 		"pipelines/starter": {"internal/yamledit"},                                                                            // the files of init

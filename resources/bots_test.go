@@ -26,6 +26,9 @@ import (
 
 const oldDigest, newDigest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
+// hubToken is what the stand-in for GitHub accepts.
+const hubToken = `ghp_s3cr3t/T0ken+of"the<hub>&\`
+
 // bot is a put of one resource type.
 type bot struct {
 	putter
@@ -43,7 +46,7 @@ func TestThreeBotsAtOnceOnOneBase(t *testing.T) {
 	for name, b := range bots {
 		source := object{
 			"uri": repo.URL(), "branch": "main", "bot_branch": name,
-			"github": object{"repository": "acme/mono", "api_url": hub.APIURL(), "access_token": "t0ken"},
+			"github": object{"repository": "acme/mono", "api_url": hub.APIURL(), "access_token": hubToken},
 		}
 		maps.Copy(source, b.source)
 		stdin, err := json.Marshal(object{"source": source, "params": b.params})
@@ -137,7 +140,7 @@ func monorepoOn(t *testing.T, server *gittest.Server) (*gittest.Repository, *git
 		"vendir.yml": "apiVersion: vendir.k14s.io/v1alpha1\nkind: Config\ndirectories:\n- path: vendor\n  contents:\n  - {path: ., git: {url: x, ref: old}, includePaths: [charts/**/*]}\n",
 	})
 	require.NoError(t, err)
-	hub := github.New(github.Options{Git: server, Tokens: []string{"t0ken"}})
+	hub := github.New(github.Options{Git: server, Tokens: []string{hubToken}})
 	t.Cleanup(hub.Close)
 	dir := t.TempDir()
 	for name, text := range map[string]string{"image/digest": newDigest, "version/version": "0.1.0-rc.1"} {

@@ -216,7 +216,7 @@ func flapOnAPullRequest(t *testing.T, ssh bool) {
 	api, _ := over(t, hub.APIURL(), new(string))
 	maps.Copy(source, object{
 		"branch": "main", "bot_branch": "bot", "chart": "charts/bank", "images": images,
-		"github": object{"repository": "acme/mono", "api_url": api, "access_token": "t0ken"},
+		"github": object{"repository": "acme/mono", "api_url": api, "access_token": hubToken},
 	})
 	answers := storm(t, "chart-bump", source, f, func(writer, n int) (string, object) {
 		name := fmt.Sprintf("w%d-%d", writer, n)
@@ -274,7 +274,7 @@ func built(t *testing.T, repo *gittest.Repository, hub *github.Server, dir strin
 	require.NoError(t, err)
 	_, err = code.Open("topic", "main", "feat: work", "ann")
 	require.NoError(t, err)
-	source = object{"repository": "acme/mono", "api_url": hub.APIURL(), "access_token": "t0ken", "uri": repo.URL()}
+	source = object{"repository": "acme/mono", "api_url": hub.APIURL(), "access_token": hubToken, "uri": repo.URL()}
 	run := func(request object, args ...string) []byte {
 		data, err := json.Marshal(request)
 		require.NoError(t, err)

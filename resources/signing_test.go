@@ -65,7 +65,7 @@ func TestProtectedBranchesTakeThePuts(t *testing.T) {
 		"cepler-board": {putTo(ceplerboard.Resource{}), object{}, object{}},
 	}
 	for name, b := range botsOf() {
-		b.source["github"] = object{"repository": "acme/mono", "api_url": hub.APIURL(), "access_token": "t0ken"}
+		b.source["github"] = object{"repository": "acme/mono", "api_url": hub.APIURL(), "access_token": hubToken}
 		b.source["bot_branch"] = name
 		all[map[string]string{"bot-chart": "chart-bump", "bot-promote": "promote-rc", "bot-vendir": "vendir-bump"}[name]] = b.putter
 	}

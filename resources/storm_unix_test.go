@@ -39,8 +39,9 @@ type stage struct {
 	idle object
 	// again says that a put that is run twice does it twice.
 	again bool
-	// whole fails the test when the repository is damaged.
-	whole func() error
+	// repo is the repository; nil for a type without one.
+	repo *gittest.Repository
+	hub  *github.Server // nil for a type without pull requests
 }
 
 // A put, check or get that is stopped at any moment says nothing false, leaves everything whole, and the next run is right: a put
@@ -56,7 +57,9 @@ func TestStoppedAtAnyMoment(t *testing.T) {
 				c.put(i, signal)
 				c.look(signal)
 			}
-			require.NoError(t, s.whole())
+			if s.repo != nil {
+				require.NoError(t, s.repo.Fsck())
+			}
 			t.Logf("%s: %d puts, %d checks and %d gets stopped: %d puts were done and green, %d did not know, %d were killed; of those %d were done", name, c.puts, c.checks, c.gets, c.green, c.unknown, c.killed, c.late)
 		})
 	}
@@ -278,7 +281,7 @@ func semverStage(t *testing.T) *stage {
 	_, err := repo.Commit("version", "by hand", map[string]string{"version": "1.2.3\n"})
 	require.NoError(t, err)
 	return &stage{
-		name: "semver-git", source: object{"uri": repo.URL(), "branch": "version", "file": "version"}, dir: dir, again: true, whole: repo.Fsck,
+		name: "semver-git", source: object{"uri": repo.URL(), "branch": "version", "file": "version"}, dir: dir, again: true, repo: repo,
 		next: func(int) (object, func() int) {
 			before := commitsOf(t, repo, "version")
 			return object{"bump": "patch"}, func() int { return commitsOf(t, repo, "version") - before }
@@ -297,10 +300,10 @@ func botStage(t *testing.T, name, bot, mode string, prepare func(repo *gittest.R
 	}
 	if mode != "push" {
 		source["bot_branch"] = bot
-		source["github"] = object{"repository": "acme/mono", "api_url": hub.APIURL(), "access_token": "t0ken"}
+		source["github"] = object{"repository": "acme/mono", "api_url": hub.APIURL(), "access_token": hubToken}
 	}
 	return &stage{
-		name: name, source: source, dir: dir, whole: repo.Fsck,
+		name: name, source: source, dir: dir, repo: repo, hub: hub,
 		next: func(i int) (object, func() int) {
 			is := prepare(repo, dir, i)
 			before := commitsOf(t, repo, "main")
@@ -374,7 +377,7 @@ func newDeployer(t *testing.T) *deployer {
 	require.NoError(t, err)
 	_, err = repo.Commit("gates", "gates", map[string]string{"gates.yml": "production: " + strings.Repeat("0", 40) + "\n"})
 	require.NoError(t, err)
-	hub := github.New(github.Options{Git: server, Tokens: []string{"t0ken"}})
+	hub := github.New(github.Options{Git: server, Tokens: []string{hubToken}})
 	t.Cleanup(hub.Close)
 	return &deployer{t, repo, hub, t.TempDir()}
 }
@@ -419,7 +422,7 @@ func ceplerInStage(t *testing.T) *stage {
 	t.Helper()
 	d := newDeployer(t)
 	return &stage{
-		name: "cepler-in", source: d.source("staging"), dir: d.dir, whole: d.repo.Fsck,
+		name: "cepler-in", source: d.source("staging"), dir: d.dir, repo: d.repo,
 		next: func(i int) (object, func() int) {
 			d.commit(i)
 			return nil, nil
@@ -431,7 +434,7 @@ func ceplerOutStage(t *testing.T) *stage {
 	t.Helper()
 	d := newDeployer(t)
 	return &stage{
-		name: "cepler-out", source: d.source("staging"), dir: d.dir, whole: d.repo.Fsck,
+		name: "cepler-out", source: d.source("staging"), dir: d.dir, repo: d.repo,
 		next: func(i int) (object, func() int) {
 			d.commit(i)
 			d.got()
@@ -446,9 +449,9 @@ func gateStage(t *testing.T, params object) *stage {
 	d := newDeployer(t)
 	source := d.source("production")
 	source["gates_branch"], source["gates_file"] = "gates", "gates.yml"
-	source["github"] = object{"repository": "acme/deployments", "api_url": d.hub.APIURL(), "access_token": "t0ken"}
+	source["github"] = object{"repository": "acme/deployments", "api_url": d.hub.APIURL(), "access_token": hubToken}
 	return &stage{
-		name: "cepler-gate", source: source, dir: d.dir, whole: d.repo.Fsck,
+		name: "cepler-gate", source: source, dir: d.dir, repo: d.repo, hub: d.hub,
 		next: func(i int) (object, func() int) {
 			d.commit(i)
 			d.got()
@@ -470,9 +473,13 @@ func boardStage(t *testing.T) *stage {
 	t.Helper()
 	d := newDeployer(t)
 	return &stage{
-		name: "cepler-board", source: object{"uri": d.repo.URL(), "branch": "main"}, dir: d.dir, whole: d.repo.Fsck,
+		name: "cepler-board", source: object{"uri": d.repo.URL(), "branch": "main"}, dir: d.dir, repo: d.repo,
 		next: func(i int) (object, func() int) {
 			d.commit(i)
+			if i == 0 {
+				d.got()
+				d.run("cepler-out", "out", d.dir, object{"source": d.source("staging"), "params": object{"repository": "got"}})
+			}
 			before := commitsOf(t, d.repo, "gh-pages")
 			return object{}, func() int { return commitsOf(t, d.repo, "gh-pages") - before }
 		},
@@ -483,7 +490,7 @@ func buildsStage(t *testing.T) *stage {
 	t.Helper()
 	repo, hub, dir := monorepo(t)
 	source, commit := built(t, repo, hub, dir)
-	s := &stage{name: "pull-request-builds", dir: dir, whole: repo.Fsck, source: source}
+	s := &stage{name: "pull-request-builds", dir: dir, repo: repo, hub: hub, source: source}
 	code := hub.Repository("acme/mono")
 	s.next = func(i int) (object, func() int) {
 		name := fmt.Sprint("build-", i)
@@ -512,7 +519,7 @@ func cachixStage(t *testing.T) *stage {
 	dir := t.TempDir()
 	written(t, filepath.Join(dir, "list", "paths"), strings.Join(paths, "\n")+"\n")
 	return &stage{
-		name: "cachix-paths", dir: dir, idle: object{"paths_file": "list/paths"}, whole: func() error { return nil },
+		name: "cachix-paths", dir: dir, idle: object{"paths_file": "list/paths"},
 		source: object{"cache": server.Name(), "api_url": server.URL(), "pins": []string{"web"}},
 	}
 }

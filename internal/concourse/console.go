@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/taxiway-ci/taxiway/internal/secret"
 	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
@@ -29,28 +30,13 @@ type console struct {
 	mu       sync.Mutex
 	w        io.Writer
 	plain    bool // no colours, see https://no-color.org
-	secrets  []string
-	mask     masker
+	mask     secret.Mask
 	progress string // the line that the next progress replaces
 	closed   bool
 }
 
 func newConsole(p Process) *console {
 	return &console{w: p.Stderr, plain: p.Getenv("NO_COLOR") != "" || p.Getenv("TERM") == "dumb"}
-}
-
-// hide masks more secrets from now on.
-func (c *console) hide(secrets ...string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.secrets = append(c.secrets, secrets...)
-	c.mask = newMasker(c.secrets)
-}
-
-func (c *console) masker() masker {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.mask
 }
 
 func (c *console) logf(format string, args ...any) {
@@ -90,11 +76,11 @@ func (c *console) shown(format string, args []any) string {
 	for i, arg := range args {
 		switch arg.(type) {
 		case string, error, fmt.Stringer:
-			arg = indented{arg, c.mask}
+			arg = indented{arg, &c.mask}
 		}
 		inside[i] = arg
 	}
-	return visible.Text(c.mask.text(fmt.Sprintf(format, inside...)))
+	return visible.Text(c.mask.Text(fmt.Sprintf(format, inside...)))
 }
 
 // indented is a value whose further lines are indented, so that a text from
@@ -102,20 +88,20 @@ func (c *console) shown(format string, args []any) string {
 // masked before.
 type indented struct {
 	value any
-	mask  masker
+	mask  *secret.Mask
 }
 
 // Format writes the value as the verb asks.
 func (v indented) Format(s fmt.State, verb rune) {
 	text := fmt.Sprintf(fmt.FormatString(s, verb), v.value)
-	_, _ = io.WriteString(s, strings.ReplaceAll(visible.Text(v.mask.text(text)), "\n", "\n  "))
+	_, _ = io.WriteString(s, strings.ReplaceAll(visible.Text(v.mask.Text(text)), "\n", "\n  "))
 }
 
 // fail is the last thing that is written: the error, and nothing after it.
 func (c *console) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	lines := strings.Split(strings.TrimSpace(visible.Text(c.mask.text(err.Error()))), "\n")
+	lines := strings.Split(strings.TrimSpace(visible.Text(c.mask.Text(err.Error()))), "\n")
 	var b strings.Builder
 	c.keepProgress(&b)
 	b.WriteString(c.colour(red, "error:") + " " + strings.Join(lines, "\n  ") + "\n")

@@ -16,6 +16,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/guard"
 	"github.com/taxiway-ci/taxiway/internal/secret"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // grace is how long a method may take to tidy up after its context has ended.
@@ -30,7 +31,7 @@ const grace = 800 * time.Millisecond
 func Run[S Source, V, G, P any](ctx context.Context, p Process, r Resource[S, V, G, P], extra ...Command) int {
 	out := newConsole(p)
 	run := &run[S, V, G, P]{resource: r, process: p, console: out, extra: extra}
-	answer, err := supervise(secret.With(ctx, out.hide), run.dispatch)
+	answer, err := supervise(secret.With(ctx, &out.mask), run.dispatch)
 	if err == nil && answer != nil {
 		if _, err = p.Stdout.Write(answer); err != nil {
 			err = fmt.Errorf("write the answer to stdout: %w", err)
@@ -279,7 +280,7 @@ func (r *run[S, V, G, P]) request(ctx context.Context) (request, S, error) {
 	}
 	d := decoder{elsewhere: placeOf[S, G, P]}
 	d.decode("source", q.Source, &src)
-	r.console.hide(append(src.Secrets(), pasted(q.Source)...)...)
+	r.console.mask.Hide(append(src.Secrets(), pasted(q.Source)...)...)
 	if err := foreign("source", src, d.problems); err != nil {
 		return q, src, err
 	}
@@ -309,10 +310,10 @@ type (
 func decodeParams[T any](raw json.RawMessage, elsewhere func(key string) string, out *console) (T, error) {
 	var params T
 	d := decoder{elsewhere: elsewhere}
-	out.hide(pasted(raw)...)
+	out.mask.Hide(pasted(raw)...)
 	d.decode("params", raw, &params)
 	if s, ok := any(params).(secretive); ok {
-		out.hide(s.Secrets()...)
+		out.mask.Hide(s.Secrets()...)
 	}
 	if err := d.problems.err(); err != nil {
 		return params, err
@@ -356,7 +357,11 @@ func (r *run[S, V, G, P]) result(result Result[V], err error) ([]byte, error) {
 	if err := checkVersion(result.Version); err != nil {
 		return nil, err
 	}
-	result.Metadata = r.console.masker().metadata(result.Metadata)
+	shown := make(Metadata, len(result.Metadata))
+	for i, f := range result.Metadata {
+		shown[i] = Field{Name: visible.Line(r.console.mask.Text(f.Name)), Value: visible.Text(r.console.mask.Text(f.Value))}
+	}
+	result.Metadata = shown
 	return marshal(result)
 }
 

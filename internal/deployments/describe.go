@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // Note is one line that people see beside a version.
@@ -103,7 +104,7 @@ func (r *Repository) ChangeNotes(ctx context.Context, v *Restored, changes []cep
 		value := "removed"
 		if change.Kind != cepler.Removed {
 			f := v.content.Files[change.Key]
-			value = fmt.Sprintf("%.7s %s", f.From, f.Message)
+			value = fmt.Sprintf("%.7s %s", f.From, visible.Line(f.Message))
 		}
 		notes = append(notes, Note{change.Path, value})
 	}
@@ -150,7 +151,7 @@ func (r *Repository) GateNotes(ctx context.Context, environment string) ([]Note,
 	notes := []Note{{"gate", gate}}
 	move, err := r.GateMove(ctx, v, environment)
 	if err == nil && move != nil {
-		notes = append(notes, Note{"gate moved", fmt.Sprintf("by %s on %s: %s", r.src.MovedBy(move), move.Author.When.UTC().Format("2006-01-02 15:04 UTC"), subject(move))})
+		notes = append(notes, Note{"gate moved", fmt.Sprintf("by %s on %s: %s", r.src.MovedBy(move), move.Author.When.UTC().Format("2006-01-02 15:04 UTC"), visible.Line(subject(move)))})
 	}
 	return notes, err
 }

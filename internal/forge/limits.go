@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // The lengths that GitHub accepts, in characters. A longer text is answered with 422, each time.
@@ -37,8 +39,9 @@ func CheckLabels(labels []string) error {
 	return nil
 }
 
-// fitTitle cuts a title at GitHub's limit.
+// fitTitle is a title of one line of printable text, cut at GitHub's limit.
 func fitTitle(title string) string {
+	title = visible.Line(title)
 	if r := []rune(title); len(r) > maxTitle {
 		return string(r[:maxTitle-1]) + "…"
 	}

@@ -106,15 +106,16 @@ func TestAPIAddressesThatPeopleWrite(t *testing.T) {
 // hub answers what an app asks.
 type hub struct {
 	*httptest.Server
-	calls  []string
-	asked  []string // the bodies for tokens
-	grants string   // of the installation, JSON
-	status int
-	method string // that the status is for
-	header http.Header
-	body   string
-	life   time.Duration
-	now    time.Time
+	credentials []string // of each call
+	calls       []string
+	asked       []string // the bodies for tokens
+	grants      string   // of the installation, JSON
+	status      int
+	method      string // that the status is for
+	header      http.Header
+	body        string
+	life        time.Duration
+	now         time.Time
 }
 
 func newHub(t *testing.T) *hub {
@@ -122,6 +123,7 @@ func newHub(t *testing.T) *hub {
 	h := &hub{life: time.Hour, now: time.Now(), method: http.MethodPost}
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.calls = append(h.calls, r.Method+" "+r.URL.Path)
+		h.credentials = append(h.credentials, r.Header.Get("Authorization"))
 		maps.Copy(w.Header(), h.header)
 		switch {
 		case h.status != 0 && r.Method == h.method:

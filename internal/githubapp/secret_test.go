@@ -1,7 +1,6 @@
 package githubapp
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,11 +13,13 @@ import (
 // and the token it is exchanged for.
 func TestObtainedSecretsAreRegistered(t *testing.T) {
 	h := newHub(t)
-	var hidden []string
-	ctx := secret.With(t.Context(), func(secrets ...string) { hidden = append(hidden, secrets...) })
-	token, _, err := h.app(t, "7").Token(ctx)
+	var mask secret.Mask
+	a := h.app(t, "7")
+	token, _, err := a.Token(secret.With(t.Context(), &mask))
 	require.NoError(t, err)
-	require.Len(t, hidden, 3)
-	assert.Equal(t, 2, strings.Count(hidden[0], "."), "a JWT has three parts: %s", hidden[0])
-	assert.Equal(t, token, hidden[2])
+	require.Len(t, h.credentials, 2)
+	for _, header := range h.credentials {
+		assert.Equal(t, "Bearer ((redacted))", mask.Text(header))
+	}
+	assert.Equal(t, "a token ((redacted))", mask.Text("a token "+token))
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -101,12 +102,15 @@ func (e *proxyError) Timeout() bool { return e.status >= http.StatusInternalServ
 // Temporary is part of net.Error.
 func (e *proxyError) Temporary() bool { return e.Timeout() }
 
-// Explain leaves out the address that net/http repeats in its errors, and says
-// what to do about a certificate that is not trusted.
+// Explain leaves out the address that net/http repeats in its errors, and that of a redirect which
+// cannot be read, of which net/http shows a part; and says what to do about a certificate that is not trusted.
 func Explain(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
+	}
+	if err != nil && strings.HasPrefix(err.Error(), "failed to parse Location header") {
+		return errors.New("the server redirects to something that is not a valid address")
 	}
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError

@@ -38,8 +38,10 @@ func Verbatim(s string) string {
 }
 
 // Message is one line of text for the message of a commit in another repository, where forges act
-// on mentions, references and closing keywords as well. Markup means nothing there.
-func Message(s string) string { return quiet(clean(s), true) }
+// on mentions, references and closing keywords as well, and git on trailers such as Signed-off-by. Markup means nothing there.
+func Message(s string) string {
+	return trailer().ReplaceAllString(quiet(clean(s), true), "${1}"+gap+"${2}")
+}
 
 // Code is a code span; empty for an empty text.
 func Code(s string) string {
@@ -91,6 +93,8 @@ var (
 	closing = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile("(?i)\\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)([\\s:*_~`\\[\\\\" + gap + "]*(?:(?:[\\w.-]+/[\\w.-]+)?#[0-9]|GH-[0-9]|https?://\\S+/(?:issues|pull)/[0-9]))")
 	})
+	// A trailer of git has a name such as Signed-off-by. The words that begin a conventional commit are no such names.
+	trailer = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9A-Za-z]+(?:-[0-9A-Za-z]+)+)(\s*:)`) })
 	// A reference is the number of an issue.
 	reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)(#|\bGH-)(\d)`) })
 )

@@ -78,6 +78,8 @@ func TestTextThatWouldDoSomething(t *testing.T) {
 
 func TestTextFromElsewhere(t *testing.T) {
 	assert.Equal(t, "&lt;b> for @"+gap+"ana, #"+gap+"1, (#"+gap+"7), GH-"+gap+"2, acme/bank#"+gap+"3, C# and x-#a", markdown.Elsewhere("<b> for @ana, #1, (#7), GH-2, acme/bank#3, C# and x-#a"))
+	assert.Equal(t, "Signed-off-by"+gap+": x", markdown.Message("Signed-off-by: x"))
+	assert.Equal(t, "fix(a-b): Signed-off-by: x", markdown.Message("fix(a-b): Signed-off-by: x"))
 	assert.Equal(t, "fixes"+gap+" #"+gap+"1 for @"+gap+"ana <b> \\x1b", markdown.Message("fixes #1 for @ana <b> \x1b"))
 }
 

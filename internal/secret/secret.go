@@ -12,17 +12,14 @@ import (
 
 type key struct{}
 
-// With returns a context whose secrets go to hide. hide is called with the new
-// secrets alone and must be safe for concurrent use.
-func With(ctx context.Context, hide func(secrets ...string)) context.Context {
-	return context.WithValue(ctx, key{}, hide)
-}
+// With returns a context whose secrets are masked by m.
+func With(ctx context.Context, m *Mask) context.Context { return context.WithValue(ctx, key{}, m) }
 
 // Register masks secrets from now on, in all that this context's program writes.
 // Without a [With] it does nothing, as in a program that shows nothing.
 func Register(ctx context.Context, secrets ...string) {
-	if hide, ok := ctx.Value(key{}).(func(...string)); ok {
-		hide(secrets...)
+	if m, ok := ctx.Value(key{}).(*Mask); ok {
+		m.Hide(secrets...)
 	}
 }
 

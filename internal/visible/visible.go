@@ -70,7 +70,8 @@ func write(s string, replace func(rune) string) string {
 
 // hidden reports whether a character acts instead of being seen: control
 // characters (C0, DEL, C1), line separators, and those that change the
-// direction of text, see https://www.unicode.org/reports/tr9/.
+// direction of text, see https://www.unicode.org/reports/tr9/; and those that are not seen at all, but for
+// the joiners that scripts and emoji need and the space without width that package markdown writes.
 func hidden(r rune) bool {
 	switch {
 	case unicode.IsControl(r), r == '\u2028', r == '\u2029':
@@ -79,6 +80,8 @@ func hidden(r rune) bool {
 		return true
 	case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
 		return true
+	case r == '\u00ad', r == '\u180e', r >= '\u2060' && r <= '\u2064', r == '\ufeff', r >= '\ufff9' && r <= '\ufffb', r >= 0xe0000 && r <= 0xe007f:
+		return true
 	}
 	return false
 }
@@ -86,6 +89,9 @@ func hidden(r rune) bool {
 func escaped(r rune) string {
 	if r < utf8.RuneSelf || r <= 0xff {
 		return fmt.Sprintf(`\x%02x`, r)
+	}
+	if r > 0xffff {
+		return fmt.Sprintf(`\U%08x`, r)
 	}
 	return fmt.Sprintf(`\u%04x`, r)
 }

@@ -94,7 +94,7 @@ func (f boardFlags) serve(ctx context.Context, repository *board.Repository, log
 		return errors.Join(err, listener.Close())
 	}
 	server.Loopback = loopback
-	server.Logf = func(format string, args ...any) { _, _ = fmt.Fprintf(log, format+"\n", args...) }
+	server.Logf = logTo(log)
 	server.Logf("the board is at http://%s", listener.Addr())
 	return server.Serve(ctx, listener)
 }

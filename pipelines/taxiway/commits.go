@@ -139,7 +139,7 @@ func (f *commitFlags) rules(warnings io.Writer) (version.Rules, error) {
 			return rules, fmt.Errorf("read %s: %w", name, err)
 		}
 		for _, text := range rules.Warnings {
-			_, _ = fmt.Fprintf(warnings, "warning: %s: %s\n", name, text)
+			logTo(warnings)("warning: %s: %s", name, text)
 		}
 	}
 	rules.KeepZero = f.keepZero

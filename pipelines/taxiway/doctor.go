@@ -81,9 +81,7 @@ func (f *doctorFlags) examine(ctx context.Context, args []string, log io.Writer)
 		vars = pipeline.Vars(nil)
 	}
 	q := doctor.Question{Vars: vars, Forges: f.forges}
-	q.Logf = func(format string, args ...any) {
-		_, _ = fmt.Fprintln(log, visible.Text(fmt.Sprintf(format, args...))) // there is no other place to say it
-	}
+	q.Logf = logTo(log)
 	if q.Clones, err = clonesOf(f.repositories); err != nil {
 		return doctor.Report{}, err
 	}

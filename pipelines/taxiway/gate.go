@@ -155,7 +155,7 @@ type gate struct {
 }
 
 func (g *gate) logf(format string, args ...any) {
-	_, _ = fmt.Fprintln(g.log, visible.Text(fmt.Sprintf(format, args...))) // there is no other place to say it
+	logTo(g.log)(format, args...)
 }
 
 // fetch brings the branches up to date, without a change of what is checked out.

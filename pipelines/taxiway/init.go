@@ -21,6 +21,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/githubapp"
 	"github.com/taxiway-ci/taxiway/internal/gitprogram"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 	"github.com/taxiway-ci/taxiway/pipelines/starter"
 )
 
@@ -159,7 +160,7 @@ func (a *asker) ask(value *string, flag, question, usual string) error {
 	if usual != "" {
 		shown = " [" + usual + "]"
 	}
-	if _, err := fmt.Fprintf(a.out, "%s%s: ", question, shown); err != nil {
+	if _, err := fmt.Fprintf(a.out, "%s%s: ", question, visible.Line(shown)); err != nil {
 		return err
 	}
 	line, err := a.in.ReadString('\n')

@@ -49,6 +49,13 @@ func say(w io.Writer, format string, args ...any) error {
 	return err
 }
 
+// logTo writes lines of a log as they may be shown. There is no other place to say that it fails.
+func logTo(w io.Writer) func(format string, args ...any) {
+	return func(format string, args ...any) {
+		_, _ = fmt.Fprintln(w, visible.Text(fmt.Sprintf(format, args...)))
+	}
+}
+
 // plural is a number with its noun.
 func plural(n int, noun string) string {
 	if n == 1 {

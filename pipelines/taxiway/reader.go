@@ -36,7 +36,7 @@ func (f *readerFlags) options(verb string, log io.Writer) (lineage.Options, erro
 	if f.deployments == "" {
 		return o, usagef("%s: set --deployments to the clone to read", verb)
 	}
-	o.Logf = func(format string, args ...any) { _, _ = fmt.Fprintf(log, format+"\n", args...) }
+	o.Logf = logTo(log)
 	if f.registry {
 		o.Labels = lineage.Registry{}
 	}

@@ -16,6 +16,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/taxiway-ci/taxiway/internal/secret"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // Exit statuses of the program.
@@ -35,7 +38,8 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	defer stop()
 	// A write to a closed pipe fails as an error then, and the command ends in order.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	ctx, cancel := context.WithCancel(ctx)
+	var mask secret.Mask
+	ctx, cancel := context.WithCancel(secret.With(ctx, &mask))
 	defer cancel()
 	out := &screen{File: stdout, closed: cancel}
 	started := false
@@ -52,7 +56,7 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	case err == nil:
 		return 0
 	}
-	_, _ = fmt.Fprintln(stderr, "taxiway:", err) // there is no other place to say it
+	_, _ = fmt.Fprintln(stderr, "taxiway:", visible.Text(mask.Text(err.Error()))) // there is no other place to say it
 	if usage := (*usageError)(nil); !started || errors.As(err, &usage) {
 		return statusUsage
 	}

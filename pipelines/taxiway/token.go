@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/taxiway-ci/taxiway/internal/forge"
+	"github.com/taxiway-ci/taxiway/internal/secret"
 )
 
 // errTokenInImage says that an image has the token that its build was given.
@@ -39,6 +40,7 @@ func tokenCommand() *cobra.Command {
 				Repository: os.Getenv("REPOSITORY"), APIURL: os.Getenv("API_URL"), AppID: os.Getenv("APP_ID"), AppPrivateKey: os.Getenv("APP_PRIVATE_KEY"),
 				AppInstallationID: os.Getenv("APP_INSTALLATION_ID"), CACert: os.Getenv("CA_CERT"),
 			}
+			secret.Register(cmd.Context(), access.AppPrivateKey)
 			if f.image != "" {
 				return f.end(cmd.Context(), access, cmd.ErrOrStderr())
 			}
@@ -82,6 +84,7 @@ func (f tokenFlags) give(ctx context.Context, access forge.Access) error {
 // have had no token.
 func (f tokenFlags) end(ctx context.Context, access forge.Access, say io.Writer) error {
 	token, err := f.given()
+	secret.Register(ctx, token)
 	if errors.Is(err, fs.ErrNotExist) {
 		_, err = fmt.Fprintf(say, "token: there is no file %s, so there is no token to revoke\n", f.file)
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/git/signing"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // Resource is cepler-out.
@@ -139,7 +140,7 @@ func environment(src Source, p putParams, delivered deployments.Delivered) (stri
 func trailers(build concourse.Build, gate string) []string {
 	lines := build.Trailers()
 	if gate != "" {
-		lines = append(lines, "Gate: "+gate)
+		lines = append(lines, "Gate: "+visible.Line(gate))
 	}
 	return lines
 }

@@ -236,11 +236,20 @@ func (d *httpDialer) checked(response *http.Response, kind string) (io.ReadClose
 	defer func() { _ = response.Body.Close() }()
 	e := &statusError{status: response.StatusCode, retryAfter: httpclient.RetryAfter(response)}
 	if strings.HasPrefix(response.Header.Get("Content-Type"), "text/plain") {
-		text, _ := io.ReadAll(io.LimitReader(response.Body, errorText)) // what came is enough
-		e.text = strings.Join(strings.Fields(string(text)), " ")
+		text, _ := io.ReadAll(io.LimitReader(response.Body, errorText+1)) // what came is enough
+		e.text = cut(text, errorText)
 	}
 	d.explain(e, response)
 	return nil, e
+}
+
+// cut is the beginning of a text, in one line and with a mark where it was cut.
+func cut(text []byte, most int) string {
+	mark := ""
+	if len(text) > most {
+		text, mark = text[:most], "…"
+	}
+	return strings.Join(strings.Fields(strings.ToValidUTF8(string(text), "")), " ") + mark
 }
 
 // hasLogin reports whether there are credentials for the host of the uri.

@@ -206,7 +206,7 @@ type lastWords struct {
 func (l *lastWords) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.text = append(l.text, p[:min(len(p), maxStderr-len(l.text))]...)
+	l.text = append(l.text, p[:min(len(p), maxStderr+1-len(l.text))]...)
 	if l.heard += len(p); l.heard > maxHeard {
 		l.flooded()
 		return 0, l.tooMuch()
@@ -240,7 +240,7 @@ func (l *lastWords) reason(err error) error {
 		return err
 	}
 	l.mu.Lock()
-	said := strings.Join(strings.Fields(string(l.text)), " ")
+	said := cut(l.text, maxStderr)
 	l.mu.Unlock()
 	var exit *ssh.ExitError
 	if said == "" || !errors.As(l.exit, &exit) {

@@ -15,6 +15,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // Timeline writes lines. It is a rehearsal.Observer and a scenario.Audience, of
@@ -222,7 +223,10 @@ func (t *Timeline) step(s rehearsal.StepRecord) string {
 
 // logged writes a line of a log, in as many lines as it needs.
 func (t *Timeline) logged(line string) {
-	const lead = 12 // columns before the text
+	const lead = 12                                                   // columns before the text
+	if plain := rehearsal.Plain(line); plain != visible.Line(plain) { // only colours may act
+		line = visible.Line(plain)
+	}
 	for _, part := range cut(line, t.width-lead) {
 		t.Line("          %s %s", t.paint(red, "|"), part)
 	}

@@ -1,4 +1,4 @@
-package concourse
+package secret
 
 import (
 	"encoding/base64"
@@ -17,7 +17,8 @@ func TestMask(t *testing.T) {
 	key := "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAE\nbm9uZQ+/AAAAAAAABAAABlwA\nshort=\n-----END OPENSSH PRIVATE KEY-----\n"
 	quoted, err := json.Marshal(key)
 	require.NoError(t, err)
-	m := newMasker([]string{"pass word/+1&ü", key, "", "x", "((", "tok", "<tag>&more", `back\slash"`, "overlapping-and", "and-one-more"})
+	var m Mask
+	m.Hide("pass word/+1&ü", key, "", "x", "((", "tok", "<tag>&more", `back\slash"`, "overlapping-and", "and-one-more", "two  blanks")
 	for name, text := range map[string]string{
 		"as it is":              "pass word/+1&ü",
 		"in a query":            url.QueryEscape("pass word/+1&ü"),
@@ -48,26 +49,35 @@ func TestMask(t *testing.T) {
 		"HTML":                  html.EscapeString("<tag>&more"),
 		"quotes at its end":     `{"k": "back\\slash\""}`,
 		"overlapping secrets":   "overlapping-and-one-more",
+		"base64 in an address":  "https://h/?token=" + url.QueryEscape(base64.StdEncoding.EncodeToString([]byte("ana:pass word/+1&ü"))),
+		"address in address":    "https://h/?to=" + url.QueryEscape("https://i/?token="+url.QueryEscape("pass word/+1&ü")),
+		"JSON of Python":        `{"k": "pass word/+1&\u00fc"}`,
+		"JSON of PHP":           `{"k": "pass word\/+1&\u00fc"}`,
+		"HTML of Python":        "its &#x27;pass word/+1&amp;ü",
+		"blanks made one":       "two blanks",
+		"cut":                   "the token is pass word/…",
+		"cut in quotes":         `the token is "pass word/+"…`,
 	} {
-		masked := m.text(text)
+		masked := m.Text(text)
 		assert.Contains(t, masked, redacted, name)
-		for _, never := range []string{"pass word", "pass%20word", "pass+word", "b3Blbn", "bm9uZQ", "hunter2", "tag", "is x", "slash", "one-more", "overlapping"} {
+		for _, never := range []string{"pass word", "pass%20word", "pass+word", "b3Blbn", "bm9uZQ", "hunter2", "tag", "is x", "slash", "one-more", "overlapping", "two"} {
 			assert.NotContains(t, masked, never, name)
 		}
 	}
-	for _, harmless := range []string{"exit, box", "ssh://git@example.com/r.git", "git@example.com:o/r.git", "token", "stock", "https://example.com/a@b", "repo:1.2.3@sha256:00", "registry.example:5000/bank:edge@sha256:00", "git@example.com:o/r.git: no such branch"} {
-		assert.Equal(t, harmless, m.text(harmless))
+	for _, harmless := range []string{"exit, box", "ssh://git@example.com/r.git", "git@example.com:o/r.git", "token", "stock", "https://example.com/a@b", "repo:1.2.3@sha256:00", "registry.example:5000/bank:edge@sha256:00", "git@example.com:o/r.git: no such branch", "a long text…"} {
+		assert.Equal(t, harmless, m.Text(harmless))
 	}
-	assert.Equal(t, "a secret", masker{}.text("a secret"))
+	assert.Equal(t, "a secret", (&Mask{}).Text("a secret"))
 }
 
 func TestMaskOfEveryAlignment(t *testing.T) {
 	secret := "correct horse battery staple"
-	m := newMasker([]string{secret})
+	var m Mask
+	m.Hide(secret)
 	for before := range 7 {
 		for after := range 4 {
 			text := strings.Repeat("é", before)[:before] + secret + strings.Repeat("z", after)
-			masked := m.text(base64.StdEncoding.EncodeToString([]byte(text)))
+			masked := m.Text(base64.StdEncoding.EncodeToString([]byte(text)))
 			left := strings.ReplaceAll(masked, redacted, "")
 			assert.LessOrEqual(t, len(left), 12+4, "%d before, %d after: %s", before, after, masked)
 			assert.Contains(t, masked, redacted)

@@ -1,14 +1,19 @@
-package concourse
+package secret
 
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"html"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/taxiway-ci/taxiway/internal/visible"
 )
@@ -25,38 +30,54 @@ const (
 	tiny = 4
 )
 
-// masker replaces secrets in text for people.
-type masker struct {
-	forms []string // texts in which a secret shows, no two equal
+// Mask replaces secrets in text for people. The zero value knows none. Its methods are safe for concurrent use.
+type Mask struct {
+	mu    sync.Mutex
+	known map[string]bool // texts in which a secret shows
+	forms []string        // the same, ready to be looked for
 }
 
-// newMasker hides the secrets, each line of those that have several, and the
-// forms in which they usually travel: in JSON, in Go's quotes, in addresses, in
-// HTML, in base64 also with something before and after (as in HTTP basic
+// Hide masks more secrets from now on: each as it is, each line of one that has several, and the forms in which they usually
+// travel: in JSON, in Go's quotes, in addresses, in HTML, in base64 also with something before and after (as in HTTP basic
 // authentication).
-func newMasker(secrets []string) masker {
-	forms := map[string]bool{}
+func (m *Mask) Hide(secrets ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = map[string]bool{}
+	}
 	for _, secret := range secrets {
 		secret = strings.TrimSpace(secret)
-		addForms(forms, secret)
+		addForms(m.known, secret)
 		for line := range strings.Lines(secret) {
 			if line = strings.TrimSpace(line); len(line) >= shortest && !strings.HasPrefix(line, "-----") {
-				addForms(forms, line)
+				addForms(m.known, line)
 			}
 		}
 	}
-	m := masker{}
-	for form := range forms {
-		m.forms = append(m.forms, form)
-	}
-	return m
+	m.forms = slices.Collect(maps.Keys(m.known))
+}
+
+func (m *Mask) all() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.forms
 }
 
 func addForms(forms map[string]bool, secret string) {
 	if secret == "" {
 		return
 	}
-	for _, form := range []string{secret, visible.Text(secret), visible.Line(secret)} {
+	shown := map[string]bool{secret: true, visible.Text(secret): true, visible.Line(secret): true, strings.Join(strings.Fields(secret), " "): true}
+	for _, form := range slices.Collect(maps.Keys(shown)) {
+		escaped := html.EscapeString(form) // has &#34; and &#39;
+		for _, quote := range []string{"&#34;", "&quot;"} {
+			for _, apostrophe := range []string{"&#39;", "&apos;", "&#039;", "&#x27;"} {
+				shown[strings.NewReplacer("&#34;", quote, "&#39;", apostrophe).Replace(escaped)] = true
+			}
+		}
+	}
+	for form := range shown {
 		for _, quoted := range quotedForms(form) {
 			forms[quoted] = true
 			for _, twice := range quotedForms(quoted) { // JSON inside of JSON, an error inside of %q
@@ -64,26 +85,39 @@ func addForms(forms map[string]bool, secret string) {
 			}
 		}
 	}
-	query := url.QueryEscape(secret)
-	for _, form := range []string{query, strings.ReplaceAll(query, "+", "%20"), url.PathEscape(secret), url.UserPassword("", secret).String()[1:]} {
-		forms[form] = true
-		forms[lowerPercent(form)] = true
-	}
-	escaped := html.EscapeString(secret)
-	forms[escaped] = true
-	forms[strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;").Replace(escaped)] = true
+	addAddressForms(forms, secret)
+	addAddressForms(forms, url.UserPassword("", secret).String()[1:])
 	for offset := range 3 {
 		form := base64Middle(secret, offset)
 		if len(form) < shortest {
 			continue
 		}
-		forms[form] = true
-		forms[strings.NewReplacer("+", "-", "/", "_").Replace(form)] = true
+		addAddressForms(forms, form)
+		addAddressForms(forms, strings.NewReplacer("+", "-", "/", "_").Replace(form))
 	}
 }
 
-// quotedForms are a text as it is and in the quotes of JSON (with and without
-// the escapes for HTML) and of Go.
+// addAddressForms adds a text and its escapes in addresses, also in an address inside of another.
+func addAddressForms(forms map[string]bool, text string) {
+	forms[text], forms[strings.ReplaceAll(text, "/", `\/`)] = true, true
+	for _, form := range addressForms(text) {
+		for _, twice := range append(addressForms(form), form) {
+			forms[twice], forms[strings.ReplaceAll(twice, "&", `\u0026`)] = true, true
+		}
+	}
+}
+
+func addressForms(text string) []string {
+	query := url.QueryEscape(text)
+	forms := []string{query, strings.ReplaceAll(query, "+", "%20"), url.PathEscape(text)}
+	for _, form := range forms {
+		forms = append(forms, lowerPercent(form))
+	}
+	return forms
+}
+
+// quotedForms are a text as it is and in the quotes of JSON (with and without the escapes for HTML, with those of slashes, in
+// ASCII) and of Go.
 func quotedForms(text string) []string {
 	forms := []string{text, strings.ReplaceAll(text, "\n", `\n`), inner(strconv.Quote(text)), inner(strconv.QuoteToASCII(text))}
 	for _, forHTML := range []bool{true, false} {
@@ -91,10 +125,30 @@ func quotedForms(text string) []string {
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(forHTML)
 		if enc.Encode(text) == nil { //nolint:errchkjson // a string that cannot be encoded has no such form
-			forms = append(forms, inner(strings.TrimSuffix(b.String(), "\n")))
+			form := inner(strings.TrimSuffix(b.String(), "\n"))
+			for _, alphabet := range []string{form, inASCII(form)} {
+				forms = append(forms, alphabet, strings.ReplaceAll(alphabet, "/", `\/`))
+			}
 		}
 	}
 	return forms
+}
+
+// inASCII is JSON with escapes for all that is not ASCII.
+func inASCII(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r < utf8.RuneSelf:
+			b.WriteRune(r)
+		case r > 0xffff: //nolint:mnd // two units of UTF-16
+			high, low := utf16.EncodeRune(r)
+			_, _ = fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			_, _ = fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
 }
 
 // inner is a quoted text without its quotes.
@@ -102,7 +156,16 @@ func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
 
 // lowerPercent writes the escapes of an address as some programs do: %2f for %2F.
 func lowerPercent(s string) string {
-	return regexp.MustCompile(`%[0-9A-F]{2}`).ReplaceAllStringFunc(s, strings.ToLower)
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	b := []byte(s)
+	for i := range b {
+		if escaped := i > 0 && b[i-1] == '%' || i > 1 && b[i-2] == '%'; escaped && 'A' <= b[i] && b[i] <= 'F' {
+			b[i] += 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 // base64Middle is the part of a base64 text that depends on the secret alone,
@@ -120,10 +183,14 @@ func base64Middle(secret string, offset int) string {
 // span is a part of a text, from a byte to before another.
 type span struct{ from, to int }
 
-// spans finds every place of a form, also where two of them overlap.
-func (m masker) spans(s string) []span {
+// cutMark is what stands where a text was cut.
+const cutMark = "…"
+
+// spans finds every place of a form, also where two of them overlap, and the beginning of one before a mark of a cut.
+func (m *Mask) spans(s string) []span {
 	var all []span
-	for _, form := range m.forms {
+	forms := m.all()
+	for _, form := range forms {
 		for at := 0; at+len(form) <= len(s); at++ {
 			i := strings.Index(s[at:], form)
 			if i < 0 {
@@ -135,8 +202,31 @@ func (m masker) spans(s string) []span {
 			}
 		}
 	}
+	for at := 0; ; at += len(cutMark) {
+		i := strings.Index(s[at:], cutMark)
+		if i < 0 {
+			break
+		}
+		at += i
+		end := len(strings.TrimRight(s[:at], "\"'\\ \t\r\n")) // the mark may stand behind quotes
+		for _, form := range forms {
+			if n := begun(s[:end], form); n > 0 {
+				all = append(all, span{end - n, end})
+			}
+		}
+	}
 	slices.SortFunc(all, func(a, b span) int { return a.from - b.from })
 	return all
+}
+
+// begun is how many bytes at the end of a text are the beginning of a form; 0 for fewer than a few.
+func begun(s, form string) int {
+	for n := min(len(s), len(form)-1); n >= tiny; n-- {
+		if s[len(s)-n:] == form[:n] {
+			return n
+		}
+	}
+	return 0
 }
 
 // alone reports whether a place is not part of a longer word.
@@ -150,9 +240,9 @@ func word(b byte) bool {
 	return b == '_' || '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
 }
 
-// text masks the secrets, and the credentials in every address, whoever's they
+// Text masks the secrets, and the credentials in every address, whoever's they
 // are.
-func (m masker) text(s string) string {
+func (m *Mask) Text(s string) string {
 	var b strings.Builder
 	end := 0
 	for _, at := range m.spans(s) {
@@ -182,63 +272,4 @@ func maskAddresses(s string) string {
 		colon, at := strings.LastIndex(found[:strings.LastIndex(found, "@")], ":"), strings.LastIndex(found, "@")
 		return found[:colon+1] + redacted + found[at:]
 	})
-}
-
-func (m masker) metadata(fields Metadata) Metadata {
-	masked := make(Metadata, len(fields))
-	for i, f := range fields {
-		masked[i] = Field{Name: visible.Line(m.text(f.Name)), Value: visible.Text(m.text(f.Value))}
-	}
-	return masked
-}
-
-// pasted finds what looks like a secret in a request's values, whichever key
-// holds it: a private key, and the password of an address, also of one that
-// can't be parsed.
-func pasted(raw json.RawMessage) []string {
-	var value any
-	if json.Unmarshal(raw, &value) != nil {
-		return nil
-	}
-	var found []string
-	var walk func(any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			for _, inner := range v {
-				walk(inner)
-			}
-		case []any:
-			for _, inner := range v {
-				walk(inner)
-			}
-		case string:
-			found = append(found, secretsIn(v)...)
-		}
-	}
-	walk(value)
-	return found
-}
-
-func secretsIn(value string) []string {
-	if strings.Contains(value, "PRIVATE KEY-----") {
-		return []string{value}
-	}
-	address, _, ok := cutLast(value, "@")
-	if !ok || strings.ContainsAny(address, " \n\t") {
-		return nil
-	}
-	_, password, ok := strings.Cut(regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:/{1,3}`).ReplaceAllString(address, ""), ":")
-	if !ok || strings.Contains(value, "@sha") {
-		return nil
-	}
-	return []string{password}
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
 }

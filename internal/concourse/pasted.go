@@ -1,0 +1,58 @@
+package concourse
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+)
+
+// pasted finds what looks like a secret in a request's values, whichever key
+// holds it: a private key, and the password of an address, also of one that
+// can't be parsed.
+func pasted(raw json.RawMessage) []string {
+	var value any
+	if json.Unmarshal(raw, &value) != nil {
+		return nil
+	}
+	var found []string
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, inner := range v {
+				walk(inner)
+			}
+		case []any:
+			for _, inner := range v {
+				walk(inner)
+			}
+		case string:
+			found = append(found, secretsIn(v)...)
+		}
+	}
+	walk(value)
+	return found
+}
+
+func secretsIn(value string) []string {
+	if strings.Contains(value, "PRIVATE KEY-----") {
+		return []string{value}
+	}
+	address, _, ok := cutLast(value, "@")
+	if !ok || strings.ContainsAny(address, " \n\t") {
+		return nil
+	}
+	_, password, ok := strings.Cut(regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:/{1,3}`).ReplaceAllString(address, ""), ":")
+	if !ok || strings.Contains(value, "@sha") {
+		return nil
+	}
+	return []string{password}
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
