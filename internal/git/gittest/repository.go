@@ -55,7 +55,7 @@ func (r *Repository) Name() string { return r.name }
 // URL is the HTTP address of a served repository.
 func (r *Repository) URL() string { return r.server.URL(r.name) }
 
-// sshURL is the SSH address of a served repository, or empty.
+// SSHURL is the SSH address of a served repository, or empty.
 func (r *Repository) SSHURL() string { return r.server.sshURL(r.name) }
 
 // environment keeps the configuration of the machine away from git.
