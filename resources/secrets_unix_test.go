@@ -151,17 +151,12 @@ func forms(secret string) map[string]string {
 		if i > 1 || len(line) < 8 || strings.HasPrefix(line, "-----") {
 			continue
 		}
-		var plain strings.Builder
-		enc := json.NewEncoder(&plain)
-		enc.SetEscapeHTML(false)
-		_ = enc.Encode(line) // a string can be encoded
-		quoted, _ := json.Marshal(line)
-		inner, _ := json.Marshal("{" + string(quoted) + "}")
+		quoted := inJSON(line, true)
 		escaped := html.EscapeString(line)
 		basic := base64.StdEncoding.EncodeToString([]byte("robot:" + line))
 		maps.Copy(all, map[string]string{
-			name + "basic in a query": url.QueryEscape(basic), name + "basic in a path": url.PathEscape(basic), name + "slashes in JSON": strings.ReplaceAll(string(quoted), "/", `\/`),
-			name + "in JSON": string(quoted), name + "in JSON without HTML": plain.String(), name + "JSON in JSON": string(inner),
+			name + "basic in a query": url.QueryEscape(basic), name + "basic in a path": url.PathEscape(basic), name + "slashes in JSON": strings.ReplaceAll(quoted, "/", `\/`),
+			name + "in JSON": quoted, name + "in JSON without HTML": inJSON(line, false), name + "JSON in JSON": inJSON("{"+quoted+"}", true),
 			name + "in Go": fmt.Sprintf("%q", line), name + "in ASCII": fmt.Sprintf("%+q", line), name + "quoted twice": fmt.Sprintf("%q", fmt.Sprintf("%q", line)),
 			name + "in HTML": escaped, name + "in XML": strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;").Replace(escaped),
 			name + "in a query": url.QueryEscape(line), name + "in a path": url.PathEscape(line), name + "as userinfo": url.UserPassword("x", line).String(),
@@ -171,9 +166,19 @@ func forms(secret string) map[string]string {
 			name + "basic of git": base64.StdEncoding.EncodeToString([]byte("git:" + line)),
 		})
 	}
-	quoted, _ := json.Marshal(secret)
-	all["the whole in JSON"], all["the whole in Go"], all["the whole in a query"] = string(quoted), fmt.Sprintf("%q", secret), url.QueryEscape(secret)
+	all["the whole in JSON"], all["the whole in Go"], all["the whole in a query"] = inJSON(secret, true), fmt.Sprintf("%q", secret), url.QueryEscape(secret)
 	return all
+}
+
+// inJSON is a value as JSON writes it, with what HTML reads escaped or not.
+func inJSON(value any, escapeHTML bool) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(escapeHTML)
+	if err := e.Encode(value); err != nil {
+		panic(err)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // window is how many bytes of a secret, in any form, may not be shown together. Base64 shows a little of its ends, which
@@ -280,8 +285,7 @@ type place struct {
 
 // quoted are the forms of credentials as they came in a header.
 func quoted(credentials string) map[string]string {
-	text, _ := json.Marshal(credentials) // a string can be encoded
-	return map[string]string{"as it came": credentials, "as it came, in JSON": string(text), "as it came, in a query": url.QueryEscape(credentials)}
+	return map[string]string{"as it came": credentials, "as it came, in JSON": inJSON(credentials, true), "as it came, in a query": url.QueryEscape(credentials)}
 }
 
 func body(status int, kind string, wrap func(string) string) func(string) http.HandlerFunc {
@@ -307,7 +311,7 @@ func header(status int, name string, value func(string) string) func(string) htt
 func packets(band, text string) string {
 	var b strings.Builder
 	const most = 60_000
-	for len(text) > 0 {
+	for text != "" {
 		piece := text[:min(most, len(text))]
 		text = text[len(piece):]
 		_, _ = fmt.Fprintf(&b, "%04x%s%s", len(band)+len(piece)+4, band, piece)
@@ -344,8 +348,7 @@ func places() []place {
 	as := func(s string) string { return s }
 	oneLine := func(s string) string { return strings.NewReplacer("\n", " ", "\r", " ").Replace(s) }
 	message := func(s string) string {
-		raw, _ := json.Marshal(object{"message": s, "errors": []object{{"message": s, "resource": s, "field": "x", "code": "custom"}}})
-		return string(raw)
+		return inJSON(object{"message": s, "errors": []object{{"message": s, "resource": s, "field": "x", "code": "custom"}}}, true)
 	}
 	return []place{
 		{"a refusal in plain text", true, false, body(http.StatusForbidden, "text/plain", as)},
@@ -417,7 +420,7 @@ func (th *theatre) behind(v any, servers map[string]string) any {
 	return v
 }
 
-func (th *theatre) run(verb string, source object, params object) (status int, shown string) {
+func (th *theatre) run(verb string, source, params object) (status int, shown string) {
 	th.t.Helper()
 	request, args := object{"source": source}, []string{verb}
 	switch verb {
@@ -530,16 +533,16 @@ func (th *theatre) tell(p place, heard *tally) {
 	try := func(verb, text string, in map[string]string) {
 		th.gossip.forget()
 		th.gossip.answer = func(w http.ResponseWriter, r *http.Request) {
-			text := text
+			words := []string{text}
 			for _, credentials := range th.gossip.told() {
 				switch {
 				case in == nil:
-					text += " " + credentials
+					words = append(words, credentials)
 				case !p.single:
-					text += " " + strings.Join(slices.Collect(maps.Values(quoted(credentials))), " ")
+					words = slices.AppendSeq(words, maps.Values(quoted(credentials)))
 				}
 			}
-			p.answer(text)(w, r)
+			p.answer(strings.Join(words, " "))(w, r)
 		}
 		_, shown := th.run(verb, th.stage.source, params)
 		th.discreet(p.name+" in "+verb, shown, in)

@@ -95,7 +95,8 @@ func recordsOf(ctx context.Context, reader *lineage.Reader, store *git.Store, so
 	for name := range passed {
 		l.last[name] = false
 	}
-	return l, l.walk(ctx, store, head)
+	err = l.walk(ctx, store, head)
+	return l, err
 }
 
 // walk lists the commits back from head that wrote a state file.

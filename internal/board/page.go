@@ -191,7 +191,7 @@ func (b *Board) deployment(d Deployment) markup {
 <h3>{}</h3>
 <div class="lanes depth{}" role="region" aria-label="Chains of {}" tabindex="0">{}
 </div>
-</section>`, name(d.Name), name(d.Name), d.Depth(), name(d.Name), each(d.Tracks(), b.node))
+</section>`, name(d.Name), name(d.Name), d.Depth(), name(d.Name), each(d.tracks(), b.node))
 }
 
 // node is a card, and to the right of it those that come after it.
@@ -220,7 +220,8 @@ func pill(e Environment) markup {
 	text := fill(`{}`, state)
 	if state == gateNone {
 		text = `<span class="hide">no gate</span>`
-	} else if state == gatePeople {
+	}
+	if state == gatePeople {
 		text = "approval"
 	}
 	return fill(`<span class="pill g-{}"><svg aria-hidden="true"><use href="#{}"/></svg>{}{}</span>`, state, "i-"+state, text,

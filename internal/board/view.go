@@ -293,8 +293,8 @@ type node struct {
 	Depth int
 }
 
-// Tracks are the trees of a deployment's environments.
-func (d Deployment) Tracks() []node {
+// tracks are the trees of a deployment's environments.
+func (d Deployment) tracks() []node {
 	children := map[string][]Environment{}
 	names := map[string]bool{}
 	for _, e := range d.Environments {
@@ -342,7 +342,7 @@ func (d Deployment) Depth() int {
 			look(n.Next)
 		}
 	}
-	look(d.Tracks())
+	look(d.tracks())
 	return min(deepest, most)
 }
 

@@ -24,13 +24,11 @@ const (
 	LongestInterval = 30 * time.Second
 )
 
-// Verify is how sure to be that a path can be had.
+// Verify is how sure to be that a path can be had. The empty level is VerifyNarinfo, and signatures where keys are known.
 type Verify string
 
 // The levels, the weakest first.
 const (
-	// verifyDefault is VerifyNarinfo, and signatures where keys are known.
-	verifyDefault Verify = ""
 	// VerifyListed believes the cache's own list. On Cachix that is one request
 	// for thousands of paths and no more; on other caches it is VerifyNarinfo.
 	VerifyListed Verify = "listed"

@@ -206,8 +206,8 @@ func (m *treeMerge) dir(ctx context.Context, trees [sides]object.Hash, dir strin
 }
 
 // read returns what each side has of the files and folders of one folder, by their names.
-func (m *treeMerge) read(ctx context.Context, trees [sides]object.Hash) (map[string]*[sides]object.Entry, map[string]*[sides]object.Hash, error) {
-	files, folders := map[string]*[sides]object.Entry{}, map[string]*[sides]object.Hash{}
+func (m *treeMerge) read(ctx context.Context, trees [sides]object.Hash) (files map[string]*[sides]object.Entry, folders map[string]*[sides]object.Hash, err error) {
+	files, folders = map[string]*[sides]object.Entry{}, map[string]*[sides]object.Hash{}
 	for side, tree := range trees {
 		entries, err := m.store.entries(ctx, tree)
 		if err != nil {
