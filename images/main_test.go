@@ -282,7 +282,7 @@ func largest(name string) int64 {
 	case "cachix-paths", "cepler-in", "pull-request-builds": // these sign nothing
 		return 3_700_000
 	case "cepler-out", "semver-git":
-		return 4_000_000
+		return 4_050_000
 	case commandLine:
 		return 12_000_000 // the programs of all types
 	}
@@ -290,7 +290,8 @@ func largest(name string) int64 {
 }
 
 // A program starts once for each check of each resource, so what it does before main counts: the runtime says what each
-// package allocates to begin. A pattern that a package compiles for itself costs hundreds, which it may do when it is used.
+// package allocates to begin. A pattern that a package compiles for itself costs hundreds, which it may do when it is used. Each error of
+// a package that is compiled without inlining costs one.
 func startsFast(t *testing.T, trace string) {
 	t.Helper()
 	own, all := 0, 0
@@ -305,8 +306,8 @@ func startsFast(t *testing.T, trace string) {
 	}
 	assert.NotZero(t, all)
 	t.Logf("allocations before main: %d, of which the project's packages %d", all, own)
-	assert.LessOrEqual(t, own, 50, "allocations of the project's packages before main")
-	assert.LessOrEqual(t, all, 3000, "allocations of all packages before main")
+	assert.LessOrEqual(t, own, 120, "allocations of the project's packages before main")
+	assert.LessOrEqual(t, all, 3500, "allocations of all packages before main")
 }
 
 // The way of a change through both programs, each alone in the root of its image with a repository beside it.
