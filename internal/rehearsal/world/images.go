@@ -39,7 +39,11 @@ func (i images) build(ctx context.Context, pipelines []*pipeline.Pipeline) (map[
 	if err != nil {
 		return nil, err
 	}
-	kept := keep{filepath.Join(i.module, "build", "unpacked")}
+	unpacked, err := filepath.Abs(filepath.Join(i.module, "build", "unpacked")) // programs start in folders of their own
+	if err != nil {
+		return nil, fmt.Errorf("rehearse: %w", err)
+	}
+	kept := keep{unpacked}
 	dir, made, err := kept.folder(key, func(dir string) error { return i.fill(ctx, dir, builder, types) })
 	if err != nil {
 		return nil, fmt.Errorf("rehearse: %w", err)
