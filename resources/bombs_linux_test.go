@@ -239,8 +239,9 @@ func gitReaders() []met {
 }
 
 // listers are those of them that begin with a list of the refs.
+// listers list the refs with what upload-pack answers. The put of semver-git looks at them in the greeting of receive-pack.
 func listers() []met {
-	return slices.DeleteFunc(gitReaders(), func(m met) bool { return m.verb == "in" })
+	return slices.DeleteFunc(gitReaders(), func(m met) bool { return m.verb == "in" || m.program == "semver-git" && m.verb == "out" })
 }
 
 func chartKeys() object {
