@@ -153,7 +153,11 @@ func (g gitServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	refs := packet(g.tip+" HEAD\n") + packet(g.tip+" refs/heads/main\n")
 	switch {
 	case service == "git-receive-pack":
-		answer(g.advertise, packet("# service="+service+"\n")+"0000"+packet(g.tip+" refs/heads/main\x00report-status side-band-64k ofs-delta\n")+"0000")
+		own := g.advertise
+		if own == nil {
+			own = g.list // a push begins with a list of the refs
+		}
+		answer(own, packet("# service="+service+"\n")+"0000"+packet(g.tip+" refs/heads/main\x00report-status side-band-64k ofs-delta\n")+"0000")
 	case service != "":
 		answer(g.advertise, packet("# service="+service+"\n")+"0000"+packet("version 2\n")+packet("ls-refs=unborn\n")+packet("fetch=shallow filter\n")+"0000")
 	case verb == "receive-pack":
@@ -239,9 +243,8 @@ func gitReaders() []met {
 }
 
 // listers are those of them that begin with a list of the refs.
-// listers list the refs with what upload-pack answers. The put of semver-git looks at them in the greeting of receive-pack.
 func listers() []met {
-	return slices.DeleteFunc(gitReaders(), func(m met) bool { return m.verb == "in" || m.program == "semver-git" && m.verb == "out" })
+	return slices.DeleteFunc(gitReaders(), func(m met) bool { return m.verb == "in" })
 }
 
 func chartKeys() object {
