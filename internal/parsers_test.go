@@ -216,7 +216,7 @@ func fullName(f *ast.FuncDecl) string {
 func callsDecoder(f *ast.FuncDecl) bool {
 	decoders := map[string]bool{
 		"yaml.Unmarshal": true, "yaml.NewDecoder": true, "json.Unmarshal": true, "json.NewDecoder": true, "toml.Unmarshal": true,
-		"tar.NewReader": true, "zlib.NewReader": true, "gzip.NewReader": true, "strict.Twice": true, "remote.Get": true, "knownhosts.New": true,
+		"tar.NewReader": true, "zlib.NewReader": true, "gzip.NewReader": true, "strict.Twice": true, "strict.YAML": true, "remote.Get": true, "knownhosts.New": true,
 	}
 	found := false
 	ast.Inspect(f, func(n ast.Node) bool {

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/strict"
@@ -113,9 +111,7 @@ type Chart struct {
 
 // ParseChart reads a Chart.yaml. Other keys are left to Helm.
 func ParseChart(data []byte) (c Chart, err error) {
-	if err = strict.Few(data); err == nil {
-		err = yaml.Unmarshal(data, &c)
-	}
+	err = strict.YAML(data, &c)
 	return c, err
 }
 

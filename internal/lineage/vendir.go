@@ -137,9 +137,7 @@ func (r *Reader) vendirConfig(ctx context.Context, c *git.Commit, file string) (
 
 // parseVendir reads a vendir.yml or its lock. Keys that nothing here is about are left to vendir.
 func parseVendir(data []byte) (config vendirConfig, err error) {
-	if err = strict.Few(data); err == nil {
-		err = yaml.Unmarshal(data, &config)
-	}
+	err = strict.YAML(data, &config)
 	return config, err
 }
 

@@ -1,6 +1,10 @@
 package strict
 
-import "fmt"
+import (
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+)
 
 const (
 	// maxBytes is the size in bytes of the largest file of YAML or TOML that is read. Rendered manifests of a large chart have 3 MB.
@@ -30,4 +34,12 @@ func Few(data []byte) error {
 		return fmt.Errorf("it has more than %d values, and no more are read", maxValues)
 	}
 	return nil
+}
+
+// YAML decodes a file of YAML that [Few] takes.
+func YAML(data []byte, into any) error {
+	if err := Few(data); err != nil {
+		return err
+	}
+	return yaml.Unmarshal(data, into)
 }

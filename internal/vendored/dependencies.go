@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
@@ -73,10 +71,7 @@ func parseDependencies(text []byte) ([]dependency, error) {
 	var chart struct {
 		Dependencies []dependency `yaml:"dependencies"`
 	}
-	err := strict.Few(text)
-	if err == nil {
-		err = yaml.Unmarshal(text, &chart)
-	}
+	err := strict.YAML(text, &chart)
 	return chart.Dependencies, err
 }
 

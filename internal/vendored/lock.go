@@ -84,11 +84,7 @@ func parseLock(old []byte) (object, error) {
 		return object{"apiVersion": apiVersion, "kind": lockKind}, nil
 	}
 	var doc yaml.Node
-	err := strict.Few(old)
-	if err == nil {
-		err = yaml.Unmarshal(old, &doc)
-	}
-	if err != nil {
+	if err := strict.YAML(old, &doc); err != nil {
 		return nil, fmt.Errorf("%w: %w", errConfig, err)
 	}
 	if hasAlias(&doc) {
