@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
 // gitHub is as much of GitHub's API as an app needs.
@@ -154,16 +155,16 @@ func TestAppErrors(t *testing.T) {
 	wrong := a
 	wrong.AppID = "124"
 	_, err = open(t, wrong).Refs(t.Context(), mainRef)
-	require.ErrorIs(t, err, errAuth)
+	require.ErrorIs(t, err, object.ErrAuth)
 	assert.Contains(t, err.Error(), "check app_id and app_private_key")
 
 	hub.status = http.StatusForbidden
 	_, err = open(t, a).Refs(t.Context(), mainRef)
-	require.ErrorIs(t, err, errForbidden)
+	require.ErrorIs(t, err, object.ErrForbidden)
 	assert.Contains(t, err.Error(), "installation is suspended")
 
 	hub.grants = `"administration": "write"`
 	_, err = open(t, a).Refs(t.Context(), mainRef)
-	require.ErrorIs(t, err, errForbidden)
+	require.ErrorIs(t, err, object.ErrForbidden)
 	assert.Contains(t, err.Error(), "it needs contents: write, workflows: write; add that in the app's settings")
 }

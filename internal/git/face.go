@@ -34,10 +34,7 @@ var (
 	ErrNotFound       = object.ErrNotFound
 	ErrNoBranch       = object.ErrNoBranch
 	ErrNonFastForward = object.ErrNonFastForward
-	errAuth           = object.ErrAuth
-	errForbidden      = object.ErrForbidden
 	ErrNoRepository   = object.ErrNoRepository
-	errHostKey        = object.ErrHostKey
 	ErrEmpty          = object.ErrEmpty
 	ErrShallow        = object.ErrShallow
 	ErrDamaged        = object.ErrDamaged

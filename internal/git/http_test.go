@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 	"github.com/taxiway-ci/taxiway/internal/retry"
 )
 
@@ -88,13 +89,13 @@ func TestCredentialsOverHTTP(t *testing.T) {
 
 	server.Reset()
 	_, err = open(t, Access{URI: repo.URL(), Username: "ana", Password: "battery staple"}).Refs(t.Context(), mainRef)
-	require.ErrorIs(t, err, errAuth)
+	require.ErrorIs(t, err, object.ErrAuth)
 	assert.Contains(t, err.Error(), repo.URL())
 	assert.NotContains(t, err.Error(), "battery")
 	assert.Len(t, server.Requests(), 1, "it does not get better by asking again")
 
 	_, err = open(t, Access{URI: repo.URL()}).Refs(t.Context(), mainRef)
-	require.ErrorIs(t, err, errAuth)
+	require.ErrorIs(t, err, object.ErrAuth)
 	assert.Contains(t, err.Error(), "set username and password")
 }
 
@@ -107,9 +108,9 @@ func TestRefusalsOfAServer(t *testing.T) {
 		want     error
 		requests int
 	}{
-		{gittest.Fault{Status: http.StatusForbidden}, errForbidden, 1},
+		{gittest.Fault{Status: http.StatusForbidden}, object.ErrForbidden, 1},
 		{gittest.Fault{Status: http.StatusNotFound}, ErrNoRepository, 2}, // the greeting may be redirected
-		{gittest.Fault{Status: http.StatusUnauthorized}, errAuth, 1},
+		{gittest.Fault{Status: http.StatusUnauthorized}, object.ErrAuth, 1},
 	} {
 		server.Heal()
 		server.Inject(c.fault)
@@ -123,7 +124,7 @@ func TestRefusalsOfAServer(t *testing.T) {
 	r := open(t, Access{URI: repo.URL()})
 	s := openIn(t, r, "")
 	_, err := s.UpdateRef(t.Context(), mainRef, appending(s, "no"))
-	require.ErrorIs(t, err, errForbidden)
+	require.ErrorIs(t, err, object.ErrForbidden)
 }
 
 func TestFaultsThatPass(t *testing.T) {
@@ -277,7 +278,7 @@ func TestARedirectThatLosesTheCredentialsIsNamed(t *testing.T) {
 	defer front.Close()
 	a := Access{URI: front.URL + "/team/deployments.git", CACert: server.CA(), Username: "ana", Password: "correct horse"}
 	_, err := open(t, a).Refs(t.Context(), mainRef)
-	require.ErrorIs(t, err, errAuth)
+	require.ErrorIs(t, err, object.ErrAuth)
 	require.ErrorContains(t, err, "write the address with "+server.BaseURL()+" as the uri")
 	a.Username, a.Password = "", ""
 	_, err = open(t, a).Refs(t.Context(), mainRef)

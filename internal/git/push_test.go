@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
 const mainRef = "refs/heads/main"
@@ -252,7 +253,7 @@ func TestALookForAPushByAReader(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "start", tip.Message)
 	_, err = s.UpdateRef(t.Context(), mainRef, appending(s, "no"))
-	require.ErrorIs(t, err, errForbidden)
+	require.ErrorIs(t, err, object.ErrForbidden)
 }
 
 // A push does not go on with a look that is older than what its update is based on.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
+	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
 
 // overSSH is a server with a key that it accepts.
@@ -98,28 +99,28 @@ func TestHostKeys(t *testing.T) {
 	}
 	t.Run("unknown", func(t *testing.T) {
 		err := read("", false)
-		require.ErrorIs(t, err, errHostKey)
+		require.ErrorIs(t, err, object.ErrHostKey)
 		assert.Contains(t, err.Error(), "SHA256:")
 		assert.Contains(t, err.Error(), "then set known_hosts to:\n"+host+" ", "the line to pin it with")
 	})
 	t.Run("another host's", func(t *testing.T) {
-		require.ErrorIs(t, read("example.com "+other.Authorised, false), errHostKey)
+		require.ErrorIs(t, read("example.com "+other.Authorised, false), object.ErrHostKey)
 	})
 	t.Run("changed", func(t *testing.T) {
 		err := read(host+" "+other.Authorised, false)
-		require.ErrorIs(t, err, errHostKey)
+		require.ErrorIs(t, err, object.ErrHostKey)
 		assert.Contains(t, err.Error(), fingerprint)
 		assert.Contains(t, err.Error(), "somebody is in between")
 	})
 	t.Run("revoked", func(t *testing.T) {
 		err := read("@revoked "+server.KnownHosts("ssh-ed25519")+server.KnownHosts("ssh-ed25519"), false)
-		require.ErrorIs(t, err, errHostKey)
+		require.ErrorIs(t, err, object.ErrHostKey)
 		assert.Contains(t, err.Error(), "revoked")
 	})
 	t.Run("only a kind that the server has not got", func(t *testing.T) {
 		rsa, err := gittest.NewKey("rsa", "")
 		require.NoError(t, err)
-		require.ErrorIs(t, read(host+" "+rsa.Authorised, false), errHostKey)
+		require.ErrorIs(t, read(host+" "+rsa.Authorised, false), object.ErrHostKey)
 	})
 	for _, kind := range []string{"ssh-ed25519", "ecdsa-sha2-nistp256"} {
 		t.Run("only "+kind, func(t *testing.T) {
@@ -136,7 +137,7 @@ func TestSSHKeyIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	a.PrivateKey = other.Private
 	_, err = open(t, a).Refs(t.Context(), mainRef)
-	require.ErrorIs(t, err, errAuth)
+	require.ErrorIs(t, err, object.ErrAuth)
 	assert.Contains(t, err.Error(), "is its public part registered there?")
 }
 
