@@ -217,11 +217,7 @@ func clip(s string, most int) string {
 	if len(s) > 4*most { // what is visible may take more characters than there are
 		s = strings.ToValidUTF8(s[:4*most], "")
 	}
-	runes := []rune(visible.Line(s))
-	if len(runes) > most {
-		return string(runes[:most-1]) + "…"
-	}
-	return string(runes)
+	return visible.Cut(visible.Line(s), most)
 }
 
 func count(n int, what string) string {

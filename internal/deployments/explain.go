@@ -242,7 +242,7 @@ func (r *Running) String() string {
 	if r.Dirty {
 		dirty = " (dirty)"
 	}
-	return fmt.Sprintf("#%d %.7s %s%s", r.Version, r.Trigger, clip(r.Subject), dirty)
+	return fmt.Sprintf("#%d %.7s %s%s", r.Version, r.Trigger, visible.Cut(r.Subject, subjectWidth), dirty)
 }
 
 func (r *Running) since() string {
@@ -264,14 +264,8 @@ func (p *Pending) String() string {
 	case !p.Offered:
 		state = "waits"
 	}
-	return fmt.Sprintf("#%d %.7s %s (%d changed, %s)", p.Version, p.Trigger, clip(p.Subject), len(p.Changes), state)
+	return fmt.Sprintf("#%d %.7s %s (%d changed, %s)", p.Version, p.Trigger, visible.Cut(p.Subject, subjectWidth), len(p.Changes), state)
 }
 
-// clip keeps a subject from breaking the table.
-func clip(s string) string {
-	const width = 48
-	if runes := []rune(s); len(runes) > width {
-		return string(runes[:width-1]) + "…"
-	}
-	return s
-}
+// subjectWidth keeps a subject from breaking the table; in characters.
+const subjectWidth = 48

@@ -41,7 +41,7 @@ type Outcome struct {
 // when there is none, and changed in place else, so that its number, reviews and
 // discussion stay.
 func (f *Forge) Ensure(ctx context.Context, w PullSpec) (*Pull, Outcome, error) {
-	w.Title, w.Body, w.Foot = fitTitle(w.Title), normal(fit(w.Body, w.Foot, maxBody)), ""
+	w.Title, w.Body, w.Foot = fitLine(w.Title, maxTitle), normal(fit(w.Body, w.Foot, maxBody)), ""
 	p, err := f.candidate(ctx, w)
 	if err != nil {
 		return nil, Outcome{}, err

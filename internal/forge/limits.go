@@ -39,14 +39,8 @@ func CheckLabels(labels []string) error {
 	return nil
 }
 
-// fitTitle is a title of one line of printable text, cut at GitHub's limit.
-func fitTitle(title string) string {
-	title = visible.Line(title)
-	if r := []rune(title); len(r) > maxTitle {
-		return string(r[:maxTitle-1]) + "…"
-	}
-	return title
-}
+// fitLine is one line of printable text, cut at a limit of GitHub's.
+func fitLine(text string, most int) string { return visible.Cut(visible.Line(text), most) }
 
 // fit cuts a text that GitHub would refuse at the end of a line, and says so below it. foot follows
 // the text whole.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"github.com/google/go-github/v88/github"
-
-	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // State is one of the states of a commit status.
@@ -41,10 +39,7 @@ func (f *Forge) SetStatus(ctx context.Context, commit string, s Status) error {
 	default:
 		return fmt.Errorf("status of %s: %q is not one of pending, success, failure, error", commit, s.State)
 	}
-	s.Description = visible.Line(s.Description)
-	if r := []rune(s.Description); len(r) > maxDescription {
-		s.Description = string(r[:maxDescription-1]) + "…"
-	}
+	s.Description = fitLine(s.Description, maxDescription)
 	state := string(s.State)
 	status := github.RepoStatus{State: &state, Context: &s.Context, Description: &s.Description}
 	if s.URL != "" {

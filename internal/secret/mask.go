@@ -183,9 +183,6 @@ func base64Middle(secret string, offset int) string {
 // span is a part of a text, from a byte to before another.
 type span struct{ from, to int }
 
-// cutMark is what stands where a text was cut.
-const cutMark = "…"
-
 // spans finds every place of a form, also where two of them overlap, and the beginning of one before a mark of a cut.
 func (m *Mask) spans(s string) []span {
 	var all []span
@@ -202,8 +199,8 @@ func (m *Mask) spans(s string) []span {
 			}
 		}
 	}
-	for at := 0; ; at += len(cutMark) {
-		i := strings.Index(s[at:], cutMark)
+	for at := 0; ; at += len(visible.CutMark) {
+		i := strings.Index(s[at:], visible.CutMark)
 		if i < 0 {
 			break
 		}

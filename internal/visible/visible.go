@@ -95,3 +95,14 @@ func escaped(r rune) string {
 	}
 	return fmt.Sprintf(`\u%04x`, r)
 }
+
+// CutMark stands at the end of a text that was cut. Package secret masks the beginning of a secret before it.
+const CutMark = "…"
+
+// Cut is the beginning of a text: that many characters at most, the [CutMark] among them.
+func Cut(s string, most int) string {
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most-1]) + CutMark
+	}
+	return s
+}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/markdown"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // message is what a bump says of itself, as a commit and as a pull request.
@@ -60,7 +61,7 @@ func (m message) body() string {
 	if len(m.commits) > 0 {
 		b.WriteString("### Commits\n\n")
 		for _, c := range m.commits {
-			fmt.Fprintf(&b, "- %s %s\n", short(c.hash), markdown.Elsewhere(cut(c.subject)))
+			fmt.Fprintf(&b, "- %s %s\n", short(c.hash), markdown.Elsewhere(visible.Cut(c.subject, maxSubject)))
 		}
 		if !m.reached {
 			b.WriteString("- and older ones\n")
@@ -93,12 +94,6 @@ func (c imageChange) compareURL() string {
 	return c.source.repository + "/compare/" + c.oldCommit + "..." + fresh
 }
 
-// cut keeps a subject to a line, so that the longest list stays below what GitHub
+// maxSubject is how many characters of a subject are shown, so that the longest list stays below what GitHub
 // takes as the text of a pull request.
-func cut(subject string) string {
-	const most = 120
-	if runes := []rune(subject); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return subject
-}
+const maxSubject = 121

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/forge"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // fileCheck is the context of the commit status that says whether merging the pull request releases something.
@@ -23,7 +24,7 @@ func (j judge) guard(ctx context.Context, p *forge.Pull) {
 func (j judge) setStatus(ctx context.Context, p *forge.Pull) error {
 	good := forge.Status{State: forge.Success, Context: fileCheck, Description: "changes only " + strings.Join(j.src.allowedFiles(), ", ")}
 	now, err := j.forge.StatusOf(ctx, p.HeadCommit, fileCheck)
-	if err != nil && !errors.Is(err, forge.ErrNotFound) || now.State == good.State && strings.HasPrefix(good.Description, strings.TrimSuffix(now.Description, "…")) {
+	if err != nil && !errors.Is(err, forge.ErrNotFound) || now.State == good.State && strings.HasPrefix(good.Description, strings.TrimSuffix(now.Description, visible.CutMark)) {
 		return err
 	}
 	others, err := j.others(ctx, p)
