@@ -205,10 +205,17 @@ func (c *Cache) prepare(ctx context.Context) error {
 func (c *Cache) Narinfo(ctx context.Context, p Path) (Narinfo, error) {
 	var n Narinfo
 	err := c.narinfo(ctx, p.Hash(), func(got Narinfo, _ int) error { n = got; return nil })
-	if err == nil && n.Path != p {
-		return n, fmt.Errorf("%w: the request was for %s, the answer is about %s", ErrWrong, p, n.Path)
+	if err == nil {
+		err = n.isAbout(p)
 	}
 	return n, err
+}
+
+func (n Narinfo) isAbout(p Path) error {
+	if n.Path != p {
+		return fmt.Errorf("%w: the request was for %s, the answer is about %s", ErrWrong, p, n.Path)
+	}
+	return nil
 }
 
 // narinfo reads what the cache says about a path of which the hash is known, and hands it on with its size in memory. Large ones are
@@ -268,7 +275,7 @@ func (c *Cache) HasNar(ctx context.Context, n Narinfo) error {
 	return nil
 }
 
-// exists looks for the cache itself. [ErrNoCache] when it is none.
+// exists asks whether the address is that of a cache; the error is [ErrNoCache] if it is not.
 func (c *Cache) exists(ctx context.Context) error {
 	if c.IsCachix() {
 		return c.prepare(ctx)

@@ -391,13 +391,12 @@ func (s *search) examineOne(ctx context.Context, e *entry) error {
 // describe reads and checks the narinfo of a path.
 func (s *search) describe(ctx context.Context, e *entry) error {
 	err := s.cache.narinfo(ctx, e.path.Hash(), func(info Narinfo, _ int) error {
-		switch {
-		case info.Path != e.path:
-			return fmt.Errorf("%w: the request was for %s, the answer is about %s", ErrWrong, e.path, info.Path)
-		case len(s.keys) > 0 && s.query.Verify != VerifyNarinfo && s.query.Verify != VerifyListed:
-			if err := verified(s.keys, info); err != nil {
-				return err
-			}
+		err := info.isAbout(e.path)
+		if err == nil && len(s.keys) > 0 && s.query.Verify != VerifyNarinfo && s.query.Verify != VerifyListed {
+			err = verified(s.keys, info)
+		}
+		if err != nil {
+			return err
 		}
 		return s.keep(e, info)
 	})
