@@ -75,7 +75,7 @@ type GateState string
 
 // The states of gates.
 const (
-	// gateNone is no gate at all: what the environment before has deployed passes.
+	// gateNone says that there is no gate: what was deployed to the environment before may come.
 	gateNone   GateState = "none"
 	gateOpen   GateState = "open"
 	GateClosed GateState = "closed"

@@ -237,7 +237,7 @@ func (r *Repository) head(ctx context.Context) (*git.Commit, error) {
 	return r.headWith(ctx, git.Hash{})
 }
 
-// headWith is head. A commit beside it, which may be gone, comes along if it has to be fetched.
+// headWith is head, fetched together with another commit. That the other commit is gone is not an error.
 func (r *Repository) headWith(ctx context.Context, beside git.Hash) (*git.Commit, error) {
 	refs, err := r.refs(ctx, r.src.RefNames()...)
 	if err != nil {

@@ -318,8 +318,8 @@ func (r *Repository) comesBefore(ctx context.Context, p string, next cepler.Snap
 	return number > 0 && number < thanNumber, nil
 }
 
-// takenFiles are the files that differ between what runs and what was taken back, by path. What a task made of a file
-// that it was given is no difference.
+// takenFiles are the files that differ between what runs and what was taken back, by path. A file counts as it was
+// when the task got it, before the task changed it.
 func (r *Repository) takenFiles(ctx context.Context, runs, taken map[string]cepler.File) (takenFiles, error) {
 	is, was := filesByPath(runs), filesByPath(taken)
 	var origins []string

@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// errNoGit says that there is no git program.
+// errNoGit says that git is not installed.
 var errNoGit = errors.New("git is not on PATH")
 
 // ErrNotAccepted says that a remote does not take a push.

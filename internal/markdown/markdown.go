@@ -93,7 +93,7 @@ var (
 	closing = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile("(?i)\\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)([\\s:*_~`\\[\\\\" + gap + "]*(?:(?:[\\w.-]+/[\\w.-]+)?#[0-9]|GH-[0-9]|https?://\\S+/(?:issues|pull)/[0-9]))")
 	})
-	// A trailer of git has a name such as Signed-off-by. The words that begin a conventional commit are no such names.
+	// The name of a trailer has a hyphen, as in Signed-off-by. The type of a conventional commit has none, and stays as it is.
 	trailer = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9A-Za-z]+(?:-[0-9A-Za-z]+)+)(\s*:)`) })
 	// A reference is the number of an issue.
 	reference = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)(#|\bGH-)(\d)`) })

@@ -149,7 +149,7 @@ func (c *Code) Close() error {
 // Head is the commit that everything is about.
 func (c *Code) Head() git.Hash { return c.head }
 
-// file reads a file as it is in the commit; fs.ErrNotExist when there is none.
+// file reads a file as the commit has it. The error is fs.ErrNotExist if it does not have the file.
 func (c *Code) file(ctx context.Context, name string) ([]byte, error) {
 	s, err := c.store(ctx)
 	if err != nil {

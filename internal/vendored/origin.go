@@ -97,7 +97,7 @@ func (o *Origin) lockTitle() string {
 }
 
 // Select gives the files that a content takes from the commit, by their paths in
-// the copy. errNothing: there is none.
+// the copy. The error is errNothing if the commit has none of them.
 func (c *Content) Select(ctx context.Context, o *Origin) (map[string]File, error) {
 	root := path.Clean(c.config.NewRootPath)
 	tree := o.commit.Tree

@@ -260,7 +260,7 @@ func (s *scenario) compareStates(d deployment, got tree) {
 	}
 }
 
-// deployable is what a folder has to be deployed, without the config and the states, which are its bookkeeping.
+// deployable are the files of a folder that a task deploys: all but the config and the states, in which deployments are recorded.
 func (s *scenario) deployable(all tree) tree {
 	all = maps.Clone(all)
 	maps.DeleteFunc(all, func(p string, _ file) bool { return s.isBookkeeping(p) })

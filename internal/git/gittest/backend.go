@@ -53,8 +53,8 @@ func (s *Server) backend(w http.ResponseWriter, r *http.Request) {
 	_ = s.service(r, w, dir, service, protocol, in) // the client sees what is missing
 }
 
-// remembered writes the answer that the same request had before, if git would still give it: as long as no ref has moved, and for
-// objects that are asked for by their names always. Only what git answers without an error is remembered.
+// remembered gives a request the answer that it got before, if git would still give it. An answer that lists refs, or depends on them,
+// is given again until a ref moves; one with objects that were asked for by hash, always. Errors are not remembered.
 func (s *Server) remembered(r *http.Request, w io.Writer, dir, protocol string, in []byte) {
 	const largest = 1 << 20 // bytes of an answer
 	key := func() string {
