@@ -69,22 +69,8 @@ func addForms(forms map[string]bool, secret string) {
 		return
 	}
 	shown := map[string]bool{secret: true, visible.Text(secret): true, visible.Line(secret): true, strings.Join(strings.Fields(secret), " "): true}
-	for _, form := range slices.Collect(maps.Keys(shown)) {
-		escaped := html.EscapeString(form) // has &#34; and &#39;
-		for _, quote := range []string{"&#34;", "&quot;"} {
-			for _, apostrophe := range []string{"&#39;", "&apos;", "&#039;", "&#x27;"} {
-				shown[strings.NewReplacer("&#34;", quote, "&#39;", apostrophe).Replace(escaped)] = true
-			}
-		}
-	}
-	for form := range shown {
-		for _, quoted := range quotedForms(form) {
-			forms[quoted] = true
-			for _, twice := range quotedForms(quoted) { // JSON inside of JSON, an error inside of %q
-				forms[twice] = true
-			}
-		}
-	}
+	maps.Copy(shown, each(shown, htmlForms))
+	maps.Copy(forms, each(each(shown, quotedForms), quotedForms)) // JSON inside of JSON, an error inside of %q
 	addAddressForms(forms, secret)
 	addAddressForms(forms, url.UserPassword("", secret).String()[1:])
 	for offset := range 3 {
@@ -97,13 +83,39 @@ func addForms(forms map[string]bool, secret string) {
 	}
 }
 
+// each is what one makes of all texts, each of them once: most texts have few forms, made in many ways.
+func each(texts map[string]bool, one func(text string) []string) map[string]bool {
+	all := map[string]bool{}
+	for text := range texts {
+		for _, form := range one(text) {
+			all[form] = true
+		}
+	}
+	return all
+}
+
+// htmlForms are a text in HTML, with the escapes for quotes that programs choose.
+func htmlForms(text string) []string {
+	escaped := html.EscapeString(text) // has &#34; and &#39;
+	if !strings.Contains(escaped, "&#3") {
+		return []string{escaped}
+	}
+	var forms []string
+	for _, quote := range []string{"&#34;", "&quot;"} {
+		for _, apostrophe := range []string{"&#39;", "&apos;", "&#039;", "&#x27;"} {
+			forms = append(forms, strings.NewReplacer("&#34;", quote, "&#39;", apostrophe).Replace(escaped))
+		}
+	}
+	return forms
+}
+
 // addAddressForms adds a text and its escapes in addresses, also in an address inside of another.
 func addAddressForms(forms map[string]bool, text string) {
 	forms[text], forms[strings.ReplaceAll(text, "/", `\/`)] = true, true
-	for _, form := range addressForms(text) {
-		for _, twice := range append(addressForms(form), form) {
-			forms[twice], forms[strings.ReplaceAll(twice, "&", `\u0026`)] = true, true
-		}
+	once := each(map[string]bool{text: true}, addressForms)
+	maps.Copy(once, each(once, addressForms))
+	for form := range once {
+		forms[form], forms[strings.ReplaceAll(form, "&", `\u0026`)] = true, true
 	}
 }
 
@@ -119,6 +131,9 @@ func addressForms(text string) []string {
 // quotedForms are a text as it is and in the quotes of JSON (with and without the escapes for HTML, with those of slashes, in
 // ASCII) and of Go.
 func quotedForms(text string) []string {
+	if !strings.ContainsFunc(text, quotesChange) { // as most lines of a key
+		return []string{text, strings.ReplaceAll(text, "/", `\/`)}
+	}
 	forms := []string{text, strings.ReplaceAll(text, "\n", `\n`), inner(strconv.Quote(text)), inner(strconv.QuoteToASCII(text))}
 	for _, forHTML := range []bool{true, false} {
 		var b strings.Builder
@@ -133,6 +148,9 @@ func quotedForms(text string) []string {
 	}
 	return forms
 }
+
+// quotesChange reports whether one of the quotes has an escape for a character, but for a slash.
+func quotesChange(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`"\<>&`, r) }
 
 // inASCII is JSON with escapes for all that is not ASCII.
 func inASCII(text string) string {

@@ -3,6 +3,7 @@ package secret
 import (
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"html"
 	"net/url"
@@ -82,5 +83,19 @@ func TestMaskOfEveryAlignment(t *testing.T) {
 			assert.LessOrEqual(t, len(left), 12+4, "%d before, %d after: %s", before, after, masked)
 			assert.Contains(t, masked, redacted)
 		}
+	}
+}
+
+// Each program that is given a key does this when it starts.
+func BenchmarkHideAKey(b *testing.B) {
+	content := make([]byte, 2400) // as many as an RSA key of 4096 bits has
+	for i := range content {
+		content[i] = byte(i * i >> 3)
+	}
+	key := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: content}))
+	b.ReportAllocs()
+	for b.Loop() {
+		var m Mask
+		m.Hide(key)
 	}
 }
