@@ -31,7 +31,6 @@ func TestSlowAnswersHaveAnEnd(t *testing.T) {
 				require.True(t, ok)
 				transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
 					here, there := net.Pipe()
-					go func() { _, _ = io.Copy(io.Discard, there) }()
 					go trickle(there, c.begins)
 					return here, nil
 				}
@@ -47,9 +46,13 @@ func TestSlowAnswersHaveAnEnd(t *testing.T) {
 	}
 }
 
-// trickle sends a text, and then a byte a second until nobody reads any more.
+// trickle waits until something is asked, sends a text, and then a byte a second until nobody reads any more.
 func trickle(c net.Conn, text string) {
-	_, err := io.WriteString(c, text)
+	_, err := c.Read(make([]byte, 1))
+	go func() { _, _ = io.Copy(io.Discard, c) }()
+	if err == nil {
+		_, err = io.WriteString(c, text)
+	}
 	for err == nil {
 		<-time.After(time.Second)
 		_, err = c.Write([]byte(" "))
