@@ -108,7 +108,7 @@ func (c *stopped) put(i int, signal syscall.Signal) {
 		assert.Zero(c.t, effects, "a failed put that claims to know has had an effect: %s", stderr)
 	}
 	again, out, heard := c.run("out", request, c.stage.dir, c.temp)
-	require.Zero(c.t, again, heard)
+	require.Zero(c.t, again, "the put after %v, number %d of %s: %s\nwhat the stopped one said: %s", signal, i, c.stage.name, heard, stderr)
 	var answer struct{ Version json.RawMessage }
 	require.NoError(c.t, json.Unmarshal([]byte(out), &answer))
 	c.version = answer.Version

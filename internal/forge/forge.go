@@ -119,6 +119,12 @@ type slowError struct{}
 // Error says so.
 func (slowError) Error() string { return "no complete answer came in time" }
 
+// Timeout makes it a net.Error that may be over at the next try.
+func (slowError) Timeout() bool { return true }
+
+// Temporary is part of net.Error.
+func (slowError) Temporary() bool { return true }
+
 func orCause(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -173,5 +179,5 @@ func isTransient(err error) bool {
 	if status := statusOf(err); status != 0 {
 		return status >= 500 && status != http.StatusNotImplemented || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 	}
-	return errors.Is(err, slowError{}) || retry.Passes(err)
+	return retry.Passes(err)
 }

@@ -31,7 +31,7 @@ const maxRegistryAnswer = 8 << 20
 // Registry asks the registries themselves, with the logins of the Docker
 // configuration; registries on loopback without TLS.
 type Registry struct {
-	// Transport carries the requests; nil: the library's own.
+	// Transport carries the requests; nil: one that gives up on registries that stay silent.
 	Transport http.RoundTripper
 }
 
@@ -43,7 +43,12 @@ func (r Registry) Labels(ctx context.Context, repository, digest string) (Labels
 	}
 	below := r.Transport
 	if below == nil {
-		below = remote.DefaultTransport
+		client, err := newClient()
+		if err != nil {
+			return Labels{}, fmt.Errorf("ask the registry about %s: %w", ref, err)
+		}
+		defer client.CloseIdleConnections()
+		below = client.Transport
 	}
 	options := []remote.Option{
 		remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain),
@@ -65,6 +70,9 @@ func (r Registry) Labels(ctx context.Context, repository, digest string) (Labels
 	all := config.Config.Labels
 	return Labels{Source: all[prefix+"source"], Revision: all[prefix+"revision"], Version: all[prefix+"version"]}, nil
 }
+
+// newClient asks registries. The library's own transport waits without end for an answer to begin.
+func newClient() (*http.Client, error) { return httpclient.New(httpclient.TLS{}) }
 
 // imageAt is the image, or the first one of an index that is a program and no
 // note about one.

@@ -1,12 +1,19 @@
 package lineage
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // registry has one manifest and one blob, without a network.
@@ -44,5 +51,30 @@ func FuzzRegistry(f *testing.F) {
 		if err != nil && labels != (Labels{}) {
 			t.Fatalf("%+v and %v", labels, err)
 		}
+	})
+}
+
+// A registry that takes a question and says nothing is given up.
+func TestASilentRegistryIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, err := newClient()
+		require.NoError(t, err)
+		over, ok := client.Transport.(*http.Transport)
+		require.True(t, ok)
+		over.DialContext = func(context.Context, string, string) (net.Conn, error) {
+			here, there := net.Pipe()
+			go func() {
+				_, _ = io.Copy(io.Discard, there)
+				_ = there.Close()
+			}()
+			return here, nil
+		}
+		over.DialTLSContext = over.DialContext
+		start := time.Now()
+		_, err = Registry{Transport: over}.Labels(t.Context(), "r.example.org/acme/bank", digestOf("x"))
+		require.ErrorContains(t, err, "timeout awaiting response headers")
+		assert.LessOrEqual(t, time.Since(start), 3*time.Minute)
+		client.CloseIdleConnections()
+		<-time.After(time.Minute) // the registry notices
 	})
 }

@@ -24,10 +24,13 @@ func Passes(err error) bool {
 	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
 		return dns.IsTemporary || dns.IsTimeout
 	}
-	if network := net.Error(nil); errors.As(err, &network) && network.Timeout() {
-		return true
-	}
-	return cutInHeader(err)
+	return TimedOut(err) || cutInHeader(err)
+}
+
+// TimedOut reports whether err is that the other side was silent or slow.
+func TimedOut(err error) bool {
+	network := net.Error(nil)
+	return errors.As(err, &network) && network.Timeout()
 }
 
 // cutInHeader reports whether a connection ended inside the header of an HTTP

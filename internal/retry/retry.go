@@ -25,6 +25,10 @@ const (
 	// LongestWait bounds the sum of all pauses of an operation, including those
 	// that a server asks for. A longer wait fails at once with the server's answer.
 	LongestWait = 2 * time.Minute
+	// LongestHold bounds the time of tries that end with a timeout: no other one
+	// begins after it. A server that takes two minutes to say nothing is asked
+	// twice, and one that takes five minutes to say almost nothing once.
+	LongestHold = 3 * time.Minute
 	// growth is the ratio of two pauses in a row.
 	growth = 2
 	// spread is the random part of a pause, on either side of it. It keeps
@@ -55,8 +59,9 @@ func Do[T any](ctx context.Context, l Loop, operation func() (T, error)) (T, err
 	pauses := backoff.ExponentialBackOff{
 		InitialInterval: FirstPause, MaxInterval: longestPause, Multiplier: growth, RandomizationFactor: spread,
 	}
-	waited := time.Duration(0)
+	waited, held := time.Duration(0), time.Duration(0)
 	for try := 1; ; try++ {
+		start := time.Now()
 		out, err := operation()
 		if err == nil {
 			return out, nil
@@ -64,11 +69,14 @@ func Do[T any](ctx context.Context, l Loop, operation func() (T, error)) (T, err
 		if ctx.Err() != nil {
 			return out, ended(ctx, err)
 		}
+		if TimedOut(err) {
+			held += time.Since(start)
+		}
 		wait, again := l.Again(err)
 		if wait <= 0 {
 			wait = pauses.NextBackOff()
 		}
-		if !again || try == cmp.Or(l.Tries, Tries) || waited+wait > LongestWait {
+		if !again || try == cmp.Or(l.Tries, Tries) || waited+wait > LongestWait || held >= LongestHold {
 			return out, err
 		}
 		waited += wait

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,6 +89,27 @@ func TestDoTakesTheWaitOfTheServer(t *testing.T) {
 	_, err := retry.Do(t.Context(), l, func() (int, error) { return 0, errPassing })
 	require.ErrorIs(t, err, errPassing)
 	assert.Equal(t, pauses{7 * time.Second, 7 * time.Second, 7 * time.Second, 7 * time.Second}, p)
+}
+
+// A server that takes its time to say nothing is asked less often, the more time it takes.
+func TestDoIsNotHeldUp(t *testing.T) {
+	for takes, calls := range map[time.Duration]int{time.Second: retry.Tries, 30 * time.Second: retry.Tries, 2 * time.Minute: 2, 5 * time.Minute: 1} {
+		for _, failure := range []error{&net.DNSError{Err: "no answer", IsTimeout: true}, errPassing} {
+			synctest.Test(t, func(t *testing.T) {
+				l := retry.Loop{What: "fetch", Again: func(error) (time.Duration, bool) { return 0, true }}
+				n := 0
+				_, err := retry.Do(t.Context(), l, func() (int, error) {
+					n++
+					return 0, errors.Join(failure, retry.Sleep(t.Context(), takes))
+				})
+				require.ErrorIs(t, err, failure)
+				if errors.Is(failure, errPassing) { // a large answer may take long, and be cut
+					calls = retry.Tries
+				}
+				assert.Equal(t, calls, n, "%s: %v", takes, failure)
+			})
+		}
+	}
 }
 
 func TestDoStopsWithTheContext(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 	"github.com/taxiway-ci/taxiway/internal/git/wire"
+	"github.com/taxiway-ci/taxiway/internal/retry"
 )
 
 // Client asks one repository for refs and objects, and updates its refs. It keeps
@@ -77,7 +78,7 @@ func (c *Client) askRefs(ctx context.Context, prefixes []string) (map[string]obj
 	}
 	if s.stateless() && c.greeting == nil {
 		refs, err := c.lsRefs(ctx, s, prefixes)
-		if err == nil || decides(err) || ctx.Err() != nil {
+		if err == nil || decides(err) || retry.TimedOut(err) || ctx.Err() != nil {
 			return refs, err
 		}
 	}

@@ -12,9 +12,9 @@ import (
 )
 
 // IsTransient tells the faults of networks and servers that pass from all
-// others.
+// others. Timeouts of net and net/http are also context.DeadlineExceeded.
 func IsTransient(err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || IsFinal(err) {
+	if errors.Is(err, context.Canceled) || IsFinal(err) {
 		return false
 	}
 	if errors.Is(err, errFreshToken) {
@@ -24,7 +24,7 @@ func IsTransient(err error) bool {
 	if errors.As(err, &status) {
 		return status.transient()
 	}
-	return errors.Is(err, errStalled) || retry.Passes(err)
+	return retry.Passes(err)
 }
 
 // IsFinal are answers that stay the same however often one asks.
@@ -80,12 +80,27 @@ func (e *statusError) transient() bool {
 	return e.status >= 500 && e.status != http.StatusNotImplemented || e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout
 }
 
-// errStalled ends a connection on which nothing moves.
-var errStalled = errors.New("the server sent nothing for too long, or too little")
+// slowError ends a connection on which nothing moves, or too little. It is a timeout, after which little is tried again.
+type slowError struct {
+	after time.Duration
+	rate  int // bytes a second that the server did not reach; 0 when it was silent
+}
+
+// Error says how slow the server was, and what to do.
+func (e *slowError) Error() string {
+	what := "nothing"
+	if e.rate > 0 {
+		what = fmt.Sprintf("less than %d KiB a second", e.rate>>10)
+	}
+	return fmt.Sprintf("the server sent %s for %s: check the server, and the network on the way to it", what, e.after)
+}
+
+// Timeout makes it a net.Error that may be over at the next try.
+func (e *slowError) Timeout() bool { return true }
+
+// Temporary is part of net.Error.
+func (e *slowError) Temporary() bool { return true }
 
 // errFreshToken is a refusal of a token so young that not all servers may know
 // it yet.
 var errFreshToken = errors.New("the server may not know the new token yet")
-
-// stallLimit is how long a server may be silent.
-const stallLimit = 2 * time.Minute

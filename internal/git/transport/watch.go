@@ -7,11 +7,13 @@ import (
 	"time"
 )
 
-// An answer may be silent for a while, and has a deadline that moves with what came:
-// a server that sends a byte now and then does not hold a build forever.
+// An answer may be silent for a while, and may be slow for a while: a server that sends a byte now and then holds a build no longer than one
+// that sends nothing.
 const (
-	slowestRate = 16 << 10         // bytes a second, on the average
-	graceOfRate = 15 * time.Minute // for a server that prepares a large pack
+	stallLimit = 2 * time.Minute // of silence
+
+	slowestRate = 16 << 10        // bytes a second
+	slowLimit   = 5 * time.Minute // of almost nothing; a server that prepares a large pack sends a few bytes meanwhile
 
 	lastWait  = 2 * time.Second // for the end of an answer
 	lastBytes = 16 << 10
@@ -19,35 +21,46 @@ const (
 
 // watcher ends work on which nothing moves for a while, or too little.
 type watcher struct {
-	limit    time.Duration
-	grace    time.Duration
-	began    time.Time
-	received atomic.Int64
+	silence time.Duration // at most
+	slow    time.Duration // the most that a deadline is ahead
+	// deadline moves on by a second with each slowestRate bytes, but never further ahead than slow: whatever came before, a server that
+	// sends almost nothing is ended after that time, and one that sends half of the rate after twice as long.
+	deadline time.Time
 	timer    *time.Timer
 	cancel   context.CancelFunc
-	struck   atomic.Bool
+	next     atomic.Pointer[slowError] // what the end of the timer means
+	struck   atomic.Pointer[slowError]
 }
 
 // watch returns a context that ends when the watcher sees no movement for so long,
 // or less than slowestRate.
-func watch(parent context.Context, limit time.Duration) (context.Context, *watcher) {
-	return watchRate(parent, limit, graceOfRate)
-}
-
-func watchRate(parent context.Context, limit, grace time.Duration) (context.Context, *watcher) {
+func watch(parent context.Context, silence time.Duration) (context.Context, *watcher) {
 	ctx, cancel := context.WithCancelCause(parent)
-	w := &watcher{limit: limit, grace: grace, began: time.Now(), cancel: func() { cancel(nil) }}
-	w.timer = time.AfterFunc(min(limit, grace), func() {
-		w.struck.Store(true)
-		cancel(errStalled)
+	w := &watcher{silence: silence, slow: slowLimit, deadline: time.Now().Add(slowLimit), cancel: func() { cancel(nil) }}
+	w.next.Store(&slowError{silence, 0})
+	w.timer = time.AfterFunc(silence, func() {
+		err := w.next.Load()
+		w.struck.Store(err)
+		cancel(err)
 	})
 	return ctx, w
 }
 
-// moved notes that bytes came.
+// moved notes that bytes came. It is called by one goroutine at a time.
 func (w *watcher) moved(n int) {
-	deadline := w.grace + time.Duration(w.received.Add(int64(n)))*time.Second/slowestRate
-	w.timer.Reset(min(w.limit, deadline-time.Since(w.began)))
+	now := time.Now()
+	w.deadline = w.deadline.Add(time.Duration(n) * time.Second / slowestRate)
+	if furthest := now.Add(w.slow); w.deadline.After(furthest) {
+		w.deadline = furthest
+	}
+	left := w.deadline.Sub(now)
+	if left < w.silence {
+		w.next.Store(&slowError{w.slow, slowestRate})
+	} else {
+		left = w.silence
+		w.next.Store(&slowError{w.silence, 0})
+	}
+	w.timer.Reset(left)
 }
 
 func (w *watcher) stop() {
@@ -57,8 +70,8 @@ func (w *watcher) stop() {
 
 // cause names the watcher as the reason of an error that it brought about.
 func (w *watcher) cause(err error) error {
-	if err != nil && w.struck.Load() {
-		return errStalled
+	if slow := w.struck.Load(); err != nil && slow != nil {
+		return slow
 	}
 	return err
 }
