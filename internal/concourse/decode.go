@@ -227,18 +227,12 @@ func (d *decoder) scalar(path string, raw json.RawMessage, v reflect.Value, s sh
 		d.report(path, "want %s, got %s", s.want(), got(raw))
 		return
 	}
-	ok, wanted := false, s.want()
+	var ok bool
+	wanted := s.want()
 	switch s {
 	case stringShape:
 		ok = true
 		v.SetString(word)
-	case text:
-		if u, is := v.Addr().Interface().(encoding.TextUnmarshaler); is {
-			if err := u.UnmarshalText([]byte(word)); err != nil {
-				d.report(path, "%v", err)
-			}
-			return
-		}
 	case duration:
 		t, err := time.ParseDuration(word)
 		if ok = err == nil; !ok && wholeNumber(word) {
@@ -259,7 +253,7 @@ func (d *decoder) scalar(path string, raw json.RawMessage, v reflect.Value, s sh
 		ok = err == nil
 		v.SetFloat(f)
 	default:
-		d.report(path, "can't be given: %s", v.Type())
+		d.textual(path, word, v)
 		return
 	}
 	switch {
@@ -268,6 +262,16 @@ func (d *decoder) scalar(path string, raw json.RawMessage, v reflect.Value, s sh
 		d.report(path, "want %s, got other text", wanted)
 	default:
 		d.report(path, "want %s, got %s", wanted, got(raw))
+	}
+}
+
+// textual sets a value that reads itself, and says what it says of the text.
+func (d *decoder) textual(path, word string, v reflect.Value) {
+	u, is := v.Addr().Interface().(encoding.TextUnmarshaler)
+	if !is {
+		d.report(path, "can't be given: %s", v.Type())
+	} else if err := u.UnmarshalText([]byte(word)); err != nil {
+		d.report(path, "%v", err)
 	}
 }
 

@@ -132,6 +132,17 @@ type level struct {
 	want bool
 }
 
+// begins is the object or list that begins with a token, nil for any other.
+func begins(token json.Token, path string) *level {
+	switch token {
+	case json.Delim('{'):
+		return &level{path: path, keys: map[string]bool{}, want: true}
+	case json.Delim('['):
+		return &level{path: path}
+	}
+	return nil
+}
+
 // child is the path of the value that comes next.
 func (l *level) child() string {
 	switch {
@@ -169,14 +180,11 @@ func checkKeys(path string, raw json.RawMessage) error {
 			top.keys[name] = true
 			continue
 		}
-		switch token {
-		case json.Delim('{'):
-			levels = append(levels, &level{path: here, keys: map[string]bool{}, want: true})
+		if begun := begins(token, here); begun != nil {
+			levels = append(levels, begun)
 			continue
-		case json.Delim('['):
-			levels = append(levels, &level{path: here})
-			continue
-		case json.Delim('}'), json.Delim(']'):
+		}
+		if token == json.Delim('}') || token == json.Delim(']') {
 			if levels = levels[:len(levels)-1]; len(levels) == 0 {
 				continue
 			}

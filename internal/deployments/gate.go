@@ -81,6 +81,9 @@ func misspelt(v *View, environment string) string {
 // stranger is a gate with nearly the name of an environment, which is not that of another environment; "" for
 // none. Gates with other names may be those of another config.
 func stranger(v *View, environment string) string {
+	if v.Gates == nil {
+		return ""
+	}
 	var strangers []string
 	for _, name := range v.Gates.Environments() {
 		if _, err := v.Config.Environment(name); err != nil {

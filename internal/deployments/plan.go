@@ -101,11 +101,9 @@ func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Envi
 	if p.Gate, err = r.gate(ctx, v, env.Name); err != nil {
 		return err
 	}
-	if v.Gates != nil {
-		if name := stranger(v, env.Name); name != "" {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("%s of branch %s has a gate for %s, which is not an environment of %s (is that a misspelt %s?); the gate that counts is %q",
-				r.src.GatesFile, r.src.GatesBranchName(), name, v.Config.Path, env.Name, p.Gate.Gate.Commit))
-		}
+	if name := stranger(v, env.Name); name != "" {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s of branch %s has a gate for %s, which is not an environment of %s (is that a misspelt %s?); the gate that counts is %q",
+			r.src.GatesFile, r.src.GatesBranchName(), name, v.Config.Path, env.Name, p.Gate.Gate.Commit))
 	}
 	u := rules{config: v.Config, configHash: v.configHash, environment: env, ignoreQueue: r.src.IgnoreQueue, own: p.Own}
 	if err := r.upstreamDeployed(ctx, v, u, p.Gate); err != nil {
@@ -122,19 +120,15 @@ func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Envi
 	if err == nil && pending != nil {
 		pending, err = r.passBack(ctx, v, p, u, pending)
 	}
+	if err == nil && pending == nil {
+		return r.explainIdle(ctx, v, u, p)
+	}
 	if err != nil {
 		return err
-	}
-	if pending == nil {
-		return r.explainIdle(ctx, v, u, p)
 	}
 	p.Trigger, p.content, p.Changes = pending.commit, pending.content, pending.changes
 	if err := r.nameConfig(ctx, v, p); err != nil {
 		return err
-	}
-	if p.Rollback != nil && p.Rollback.Held {
-		p.Waits = append(p.Waits, p.Rollback.why(p.Trigger, r.resume(v, p.Rollback, env.Name)))
-		return nil
 	}
 	return r.decide(ctx, v, p, now)
 }
@@ -313,8 +307,12 @@ func (r *Repository) nameConfig(ctx context.Context, v *View, p *Plan) error {
 	return nil
 }
 
-// decide asks the gate's rules.
+// decide asks the gate's rules, if no rollback holds the version.
 func (r *Repository) decide(ctx context.Context, v *View, p *Plan, now time.Time) error {
+	if p.Rollback != nil && p.Rollback.Held {
+		p.Waits = append(p.Waits, p.Rollback.why(p.Trigger, r.resume(v, p.Rollback, p.Environment)))
+		return nil
+	}
 	var failed error
 	facts := cepler.Facts{Now: now, Approved: func(name string) bool {
 		covers, err := r.covers(ctx, v, name, p.Trigger.Hash)

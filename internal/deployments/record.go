@@ -91,12 +91,7 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 		if out.RollbackOf, err = r.takes(ctx, tip, statePath, own, next, rec.Restored.Version.number()); err != nil {
 			return nil, err
 		}
-		writer := r.identity(rec.Now)
-		return r.store.Build(ctx, git.NewCommit{
-			Parent: tip.Hash, Author: writer, Committer: writer,
-			Edits:   map[string]git.Edit{statePath: {Mode: filemode.Regular, Content: state.Marshal()}},
-			Message: message(rec.Restored.Config.Deployment, env.Name, append(slices.Clone(rec.Trailers), out.trailers(rec.Restored.Version, number)...)),
-		})
+		return r.recording(ctx, tip, rec, state, out.trailers(rec.Restored.Version, number))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("record %s in %s: %w", env.Name, statePath, err)
@@ -106,6 +101,16 @@ func (r *Repository) Record(ctx context.Context, rec Recording) (*Recorded, erro
 	}
 	out.Version.Version = strconv.FormatUint(number, 10)
 	return out, nil
+}
+
+// recording is the commit that has the environment's new state.
+func (r *Repository) recording(ctx context.Context, tip *git.Commit, rec Recording, state *cepler.State, trailers []string) (*git.Built, error) {
+	writer, config, env := r.identity(rec.Now), rec.Restored.Config, rec.Restored.Environment.Name
+	return r.store.Build(ctx, git.NewCommit{
+		Parent: tip.Hash, Author: writer, Committer: writer,
+		Edits:   map[string]git.Edit{config.StatePath(env): {Mode: filemode.Regular, Content: state.Marshal()}},
+		Message: message(config.Deployment, env, append(slices.Clone(rec.Trailers), trailers...)),
+	})
 }
 
 // recordedOn is the state that the tip of the branch has, which must have the commit that was deployed.

@@ -104,19 +104,7 @@ func (f *Forge) createOnce(ctx context.Context, w PullSpec) (*Pull, error) {
 func (f *Forge) update(ctx context.Context, p *Pull, w PullSpec) (*Pull, Outcome, error) {
 	var done Outcome
 	change := &github.PullRequest{}
-	if p.Title != w.Title {
-		change.Title = &w.Title
-		done.Changed = append(done.Changed, "title")
-	}
-	if p.Body != w.Body {
-		change.Body = &w.Body
-		done.Changed = append(done.Changed, "body")
-	}
-	if p.Base != w.Base {
-		change.Base = &github.PullRequestBranch{Ref: &w.Base}
-		done.Changed = append(done.Changed, "base")
-	}
-	if len(done.Changed) > 0 {
+	if done.Changed = w.differs(p, change); len(done.Changed) > 0 {
 		edited, err := f.edit(ctx, p.Number, change)
 		if err != nil {
 			return p, Outcome{}, err
@@ -142,6 +130,23 @@ func (f *Forge) update(ctx context.Context, p *Pull, w PullSpec) (*Pull, Outcome
 	}
 	done.Changed = append(done.Changed, "draft")
 	return p, done, nil
+}
+
+// differs names what a pull request has otherwise than wanted, and writes it into a change.
+func (w PullSpec) differs(p *Pull, change *github.PullRequest) (names []string) {
+	if p.Title != w.Title {
+		change.Title = &w.Title
+		names = append(names, "title")
+	}
+	if p.Body != w.Body {
+		change.Body = &w.Body
+		names = append(names, "body")
+	}
+	if p.Base != w.Base {
+		change.Base = &github.PullRequestBranch{Ref: &w.Base}
+		names = append(names, "base")
+	}
+	return names
 }
 
 // normal is a text as GitHub gives it back.

@@ -107,23 +107,36 @@ func ParseCliff(data []byte) (*Cliff, error) {
 	if sort := strings.ToLower(file.Git.Sort); sort != "" && sort != "newest" && sort != "oldest" {
 		return nil, fault.Of(ErrCliff, "sort_commits: %s is not one of newest, oldest", shown(file.Git.Sort))
 	}
-	for i := range file.Git.Parsers {
-		p := &file.Git.Parsers[i]
+	if err := errors.Join(c.readParsers(), c.readPreprocessors()); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// readParsers compiles and limits what says the group of a commit.
+func (c *Cliff) readParsers() error {
+	for i := range c.git.Parsers {
+		p := &c.git.Parsers[i]
 		if p.Pattern != nil {
 			var pattern cliffPattern
 			if err := pattern.UnmarshalText(fmt.Append(nil, p.Pattern)); err != nil {
-				return nil, fault.Of(ErrCliff, "git.commit_parsers[%d].pattern: %v", i, err)
+				return fault.Of(ErrCliff, "git.commit_parsers[%d].pattern: %v", i, err)
 			}
 			p.field = pattern.Regexp
 		}
 		if n := max(len(p.Group), len(scopeOf(*p))); n > maxReplace {
-			return nil, fault.Of(ErrCliff, "git.commit_parsers[%d] has a group or scope of %d bytes, and at most %d are allowed", i, n, maxReplace)
+			return fault.Of(ErrCliff, "git.commit_parsers[%d] has a group or scope of %d bytes, and at most %d are allowed", i, n, maxReplace)
 		}
 		if p.Field != "" && !slices.Contains(cliffFields(), p.Field) {
 			c.Unread = append(c.Unread, fmt.Sprintf("git.commit_parsers[%d] with the field %s", i, p.Field))
 		}
 	}
-	for i, p := range file.Git.Preprocessors {
+	return nil
+}
+
+// readPreprocessors compiles and limits what is replaced in messages.
+func (c *Cliff) readPreprocessors() error {
+	for i, p := range c.git.Preprocessors {
 		var pattern cliffPattern
 		if p.Replace == nil {
 			c.Unread = append(c.Unread, fmt.Sprintf("git.commit_preprocessors[%d], which has no text to replace with", i))
@@ -134,11 +147,11 @@ func ParseCliff(data []byte) (*Cliff, error) {
 		}
 		p.pattern = pattern.Regexp
 		if n := len(*p.Replace); n > maxReplace {
-			return nil, fault.Of(ErrCliff, "git.commit_preprocessors[%d].replace has %d bytes, and at most %d are allowed", i, n, maxReplace)
+			return fault.Of(ErrCliff, "git.commit_preprocessors[%d].replace has %d bytes, and at most %d are allowed", i, n, maxReplace)
 		}
 		c.processed = append(c.processed, p)
 	}
-	return c, nil
+	return nil
 }
 
 // unread are the settings that a Cliff does not take from the file.

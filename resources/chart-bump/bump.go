@@ -26,6 +26,23 @@ type bumper struct {
 // edit works out the change on top of a commit. What the bot's branch holds for images that the put does
 // not name stays, and so do its other files.
 func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (*proposal.Change, error) {
+	c, err := b.changes(ctx, on, held)
+	if err != nil {
+		return nil, err
+	}
+	b.last = *c
+	m := message{src: b.src, wanted: b.wanted, changes: *c}
+	return &proposal.Change{
+		Edits: c.edits, Kept: c.kept || c.others, Message: m.commit(), Trailers: b.step.Build.Trailers(),
+		Text: func(ctx context.Context) (proposal.Text, error) {
+			m.commits, m.reached = b.codeCommits(ctx, *c)
+			return proposal.Text{Title: m.title(), Body: m.body(), Foot: proposal.Foot(b.step.Build.Pipeline(), b.step.Build.URL(), "bump")}, nil
+		},
+	}, nil
+}
+
+// changes are the edits of the images, and what they have moved besides.
+func (b *bumper) changes(ctx context.Context, on *git.Commit, held proposal.Held) (*changes, error) {
 	files, err := b.read(ctx, on.Tree, held)
 	if err != nil {
 		return nil, err
@@ -57,15 +74,8 @@ func (b *bumper) edit(ctx context.Context, on *git.Commit, held proposal.Held) (
 	if string(chart) != string(files.chart) {
 		c.edits[b.src.chartPath()] = git.Edit{Content: chart}
 	}
-	b.last = c
-	m := message{src: b.src, wanted: b.wanted, changes: c}
-	return &proposal.Change{
-		Edits: c.edits, Kept: len(kept) > 0 || c.kept, Message: m.commit(), Trailers: b.step.Build.Trailers(),
-		Text: func(ctx context.Context) (proposal.Text, error) {
-			m.commits, m.reached = b.codeCommits(ctx, c)
-			return proposal.Text{Title: m.title(), Body: m.body(), Foot: proposal.Foot(b.step.Build.Pipeline(), b.step.Build.URL(), "bump")}, nil
-		},
-	}, nil
+	c.others = len(kept) > 0
+	return &c, nil
 }
 
 // spoken are the paths that a put says everything about: the two files that it edits value by value, and

@@ -33,6 +33,8 @@ type changes struct {
 	images []imageChange
 	// kept says that values come from the bot's branch, and not from the put.
 	kept bool
+	// others says that further files come from the bot's branch.
+	others bool
 }
 
 // imageChange is an image with the digest before and after.

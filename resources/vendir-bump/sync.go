@@ -48,20 +48,25 @@ func runSync(ctx context.Context, p concourse.Process) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := disk.Apply(plan); err != nil {
+		return err
+	}
+	return tell(p, src.target().Config, plan)
+}
+
+// tell says what was done, and what a person should look at.
+func tell(p concourse.Process, config string, plan *vendored.Plan) error {
 	for _, text := range plan.Warnings {
-		_, _ = fmt.Fprintf(p.Stderr, "warning: %s: %s\n", src.target().Config, text)
+		_, _ = fmt.Fprintf(p.Stderr, "warning: %s: %s\n", config, text)
 	}
 	for _, text := range plan.Undeployable {
 		_, _ = fmt.Fprintf(p.Stderr, "warning: %s: %s\n", plan.Dir, text)
-	}
-	if err := disk.Apply(plan); err != nil {
-		return err
 	}
 	outcome := "already"
 	if len(plan.Edits) > 0 {
 		outcome = "now: " + counts(plan)
 	}
-	_, err = fmt.Fprintf(p.Stdout, "%s is the copy of %.7s %s\n", plan.Dir, plan.New, outcome)
+	_, err := fmt.Fprintf(p.Stdout, "%s is the copy of %.7s %s\n", plan.Dir, plan.New, outcome)
 	return err
 }
 

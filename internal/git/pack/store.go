@@ -217,31 +217,39 @@ func (s *Store) keep(p *pack, temp string, idx []byte) error {
 // receive brings a pack in: into memory, or into a file that is given when it
 // has a name. A file without a folder is removed when the pack is closed.
 func (s *Store) receive(r io.Reader, p *pack) (temp string, err error) {
-	var head []byte
-	if s.dir == "" {
-		head, err = io.ReadAll(io.LimitReader(r, s.inMemory+1))
+	if s.dir != "" {
+		f, err := os.CreateTemp(s.dir, "new-")
 		if err != nil {
-			return "", fmt.Errorf("receive git objects: %w", err)
+			return "", fmt.Errorf("make a file for git objects: %w", err)
 		}
-		if int64(len(head)) <= s.inMemory {
-			if len(head) < packHeader+packTrailer {
-				return "", fmt.Errorf("%w: %d bytes are not a pack", errDamaged, len(head))
-			}
-			p.data = inMemory(head)
-			p.unpacker = newUnpacker(p.data, s.tempDir)
-			return "", nil
+		return f.Name(), s.fill(r, p, f)
+	}
+	head, err := io.ReadAll(io.LimitReader(r, s.inMemory+1))
+	if err != nil {
+		return "", fmt.Errorf("receive git objects: %w", err)
+	}
+	if int64(len(head)) <= s.inMemory {
+		if len(head) < packHeader+packTrailer {
+			return "", fmt.Errorf("%w: %d bytes are not a pack", errDamaged, len(head))
 		}
+		p.data = inMemory(head)
+		p.unpacker = newUnpacker(p.data, s.tempDir)
+		return "", nil
 	}
-	var f *os.File
-	if s.dir == "" {
-		f, err = tempFile(s.tempDir, "new-")
-	} else if f, err = os.CreateTemp(s.dir, "new-"); err == nil {
-		temp = f.Name()
-	}
+	f, err := tempFile(s.tempDir, "new-")
 	if err != nil {
 		return "", fmt.Errorf("make a file for git objects: %w", err)
 	}
-	n, err := io.Copy(f, io.LimitReader(io.MultiReader(bytes.NewReader(head), r), maxPack+1))
+	if err := s.fill(io.MultiReader(bytes.NewReader(head), r), p, f); err != nil {
+		return "", err
+	}
+	p.close = func() error { return endTemp(f) }
+	return "", nil
+}
+
+// fill receives the pack into a file, from which it is used.
+func (s *Store) fill(r io.Reader, p *pack, f *os.File) error {
+	n, err := io.Copy(f, io.LimitReader(r, maxPack+1))
 	switch {
 	case err != nil:
 		err = fmt.Errorf("receive git objects: %w", err)
@@ -252,12 +260,9 @@ func (s *Store) receive(r io.Reader, p *pack) (temp string, err error) {
 	}
 	if err != nil {
 		p.close = nil
-		return temp, errors.Join(err, endTemp(f))
+		return errors.Join(err, endTemp(f))
 	}
-	if s.dir == "" {
-		p.close = func() error { return endTemp(f) }
-	}
-	return temp, nil
+	return nil
 }
 
 // Save makes what was added last.

@@ -79,20 +79,19 @@ func (p *plan) combine(mine, other []change) {
 	}
 	for len(mine) > 0 && len(other) > 0 {
 		x, y := mine[0], other[0]
+		endMine, endOther := x.before+x.removed, y.before+y.removed
 		switch {
-		case x.before+x.removed < y.before:
+		case endMine < y.before:
 			takeMine(x)
 			mine = mine[1:]
 			continue
-		case y.before+y.removed < x.before:
+		case endOther < x.before:
 			takeOther(y)
 			other = other[1:]
 			continue
-		}
-		if !p.equal(x, y) {
+		case !p.equal(x, y):
 			p.add(overlap(x, y))
 		}
-		endMine, endOther := x.before+x.removed, y.before+y.removed
 		if endMine >= endOther {
 			other = other[1:]
 			shiftOther = y.after + y.added - endOther
