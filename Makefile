@@ -16,7 +16,7 @@ IMAGES ?= build/images
 # The race detector needs a C compiler.
 RACE := $(shell [ "$$(env -u CGO_ENABLED go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null && echo -race)
 WITH_RACE := $(if $(RACE),CGO_ENABLED=1)
-# All else is compiled with the settings of the images, so that lint, demo and tests compile what they share once.
+# All else is compiled without cgo and paths, so that lint and tests compile what they share once.
 export CGO_ENABLED := 0
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath -buildvcs=false)
 # It makes a program five to ten times slower, so it watches the packages whose own files start goroutines or share
@@ -52,6 +52,8 @@ help: ## say what the targets do (default)
 	@echo
 	@echo '  FUZZ_TIME=$(FUZZ_TIME) IMAGES=$(IMAGES) BENCH=$(BENCH) BENCH_FLAGS=$(BENCH_FLAGS) TEST_FLAGS=$(TEST_FLAGS) can be changed, see Makefile'
 
+# Compiled as the images that it builds, the program and they share their packages.
+demo: export GOFLAGS += $(shell sed -n '/^-/p' internal/ociimage/goflags.txt)
 demo: ## build everything and rehearse the pipelines end to end on this machine
 	go run ./pipelines/taxiway demo --html demo.html
 

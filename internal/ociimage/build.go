@@ -130,13 +130,17 @@ func (b *Builder) Key(ctx context.Context, names []string, further ...string) (s
 		}
 		packages := byHTTP2(definitions)
 		for _, http2 := range []bool{false, true} {
-			if len(packages[http2]) == 0 {
+			listed := packages[http2]
+			if !http2 {
+				listed = slices.Concat(listed, further) // one variant of those is enough
+			}
+			if len(listed) == 0 {
 				continue
 			}
-			args := slices.Concat([]string{"-deps", "-export", "-f", "{{.ImportPath}} {{.BuildID}}"}, packages[http2], further)
+			args := append([]string{"-deps", "-export", "-f", "{{.ImportPath}} {{.BuildID}}"}, listed...)
 			ids, err := goCommand(ctx, b.Module, "list", platform, http2, args...)
 			if err != nil {
-				return "", fmt.Errorf("compile %s for %s in %s: %w", strings.Join(packages[http2], " "), platform, b.Module, err)
+				return "", fmt.Errorf("compile %s for %s in %s: %w", strings.Join(listed, " "), platform, b.Module, err)
 			}
 			key.Write(ids)
 		}

@@ -3,11 +3,13 @@ package ociimage
 import (
 	"bytes"
 	"context"
+	_ "embed" // goflags.txt
 	"fmt"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -18,20 +20,21 @@ func Platforms() []v1.Platform {
 	return []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64"}}
 }
 
-// inlined are the packages in which the compiler may copy small functions to where they are called: those that loop over bytes, numbers
-// and objects. In all others it saves no time that can be measured, and the copies, with what a stack trace needs to know of
-// each, are 8 % of an image.
-func inlined() []string {
-	const own = "github.com/taxiway-ci/taxiway/internal/"
-	return []string{
-		"runtime", "internal/runtime/...", "internal/abi", "internal/bytealg", "internal/byteorder", "internal/strconv", "internal/sync",
-		"bufio", "bytes", "io", "math/...", "slices", "sort", "strconv", "strings", "sync/...", "unicode/...",
-		"compress/flate", "crypto/internal/fips140/...", "crypto/sha1", "encoding/base64", "encoding/binary", "encoding/hex", "hash/...",
-		"vendor/golang.org/x/crypto/...", "golang.org/x/crypto/argon2", "golang.org/x/crypto/blake2b", "golang.org/x/crypto/blowfish",
-		"golang.org/x/crypto/chacha20", "golang.org/x/crypto/internal/...", "github.com/cloudflare/circl/...", "github.com/pjbgf/sha1cd/...",
-		"github.com/bmatcuk/doublestar/...",
-		own + "cepler", own + "git/...",
+//go:embed goflags.txt
+var goFlagsText string
+
+// omitHTTP2 is the flag of goflags.txt that programs with HTTP/2 are compiled without.
+const omitHTTP2 = "-tags=nethttpomithttp2"
+
+// goFlags are the flags of the go command that decide what the compiler makes of a package: those of goflags.txt.
+func goFlags(http2 bool) []string {
+	var flags []string
+	for line := range strings.Lines(goFlagsText) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "-") && (!http2 || line != omitHTTP2) {
+			flags = append(flags, line)
+		}
 	}
+	return flags
 }
 
 // compile builds main packages of the module in dir as static programs, all of them in one run of the go command, which compiles
@@ -52,11 +55,7 @@ func compile(ctx context.Context, dir string, packages []string, platform v1.Pla
 		target = filepath.Join(out, "program")
 		fileOf = func(string) string { return target }
 	}
-	args := []string{"-ldflags=-s -w -buildid=", "-o", target, "-gcflags=all=-l"}
-	for _, pattern := range inlined() {
-		args = append(args, "-gcflags="+pattern+"=") // the last one that fits a package counts
-	}
-	args = append(args, packages...)
+	args := append([]string{"-ldflags=-s -w -buildid=", "-o", target}, packages...)
 	if _, err := goCommand(ctx, dir, "build", platform, http2, args...); err != nil {
 		return nil, fmt.Errorf("go build %s for %s in %s: %w", strings.Join(packages, " "), platform, dir, err)
 	}
@@ -87,12 +86,8 @@ func programNames(packages []string) (map[string]string, error) {
 
 // goCommand runs a command of go that compiles packages as those of images, and returns what it prints.
 func goCommand(ctx context.Context, dir, verb string, platform v1.Platform, http2 bool, args ...string) ([]byte, error) {
-	flags := []string{verb, "-trimpath", "-buildvcs=false"}
-	if !http2 {
-		flags = append(flags, "-tags=nethttpomithttp2") // of net/http
-	}
 	var stdout, stderr bytes.Buffer
-	command := exec.CommandContext(ctx, "go", append(flags, args...)...)
+	command := exec.CommandContext(ctx, "go", slices.Concat([]string{verb}, goFlags(http2), args)...)
 	command.Dir, command.Stdout, command.Stderr = dir, &stdout, &stderr
 	command.Env = append(os.Environ(), compileSettings(platform)...)
 	if err := command.Run(); err != nil {
