@@ -74,7 +74,7 @@ func mayImport() map[string][]string {
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
-		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/git", "internal/httpclient", "internal/provenance", "internal/release", "internal/strict", "internal/vendored", "internal/version", "internal/visible"},
+		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/fault", "internal/git", "internal/httpclient", "internal/provenance", "internal/release", "internal/strict", "internal/vendored", "internal/version", "internal/visible"},
 		"internal/promotion":             {"internal/cepler", "internal/deployments", "internal/gates", "internal/lineage"},                                                                // what opening a gate lets through, and a person's deeds
 		"internal/board":                 {"internal/cepler", "internal/deployments", "internal/git", "internal/git/signing", "internal/lineage", "internal/vendored", "internal/visible"}, // what runs where, as a page
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools", "internal/strict"},
@@ -95,7 +95,7 @@ func mayImport() map[string][]string {
 		"internal/standin/types":    {"internal/forge", "internal/ociimage", "internal/rehearsal"},
 
 		// one resource type: never another one
-		"resources/cepler-board":        {"internal/artifact", "internal/board", "internal/concourse", "internal/git", "internal/git/signing", "internal/lineage"},
+		"resources/cepler-board":        {"internal/artifact", "internal/board", "internal/concourse", "internal/fault", "internal/git", "internal/git/signing", "internal/lineage"},
 		"resources/cepler-gate":         {"internal/cepler", "internal/concourse", "internal/deployments", "internal/forge", "internal/gates", "internal/git", "internal/git/signing", "internal/lineage", "internal/markdown", "internal/memo", "internal/promotion", "internal/proposal", "internal/vendored", "internal/version", "internal/visible"},
 		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git", "internal/git/signing", "internal/memo", "internal/visible"},
 		"resources/promote-rc":          {"internal/artifact", "internal/concourse", "internal/forge", "internal/git", "internal/git/signing", "internal/proposal", "internal/release", "internal/version", "internal/markdown", "internal/visible"},

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/taxiway-ci/taxiway/internal/fault"
 )
@@ -34,6 +35,8 @@ func (f Folder) Path(name string) (string, error) {
 	}
 	found, missing, err := resolve(filepath.Join(root, name))
 	switch {
+	case errors.Is(err, syscall.ENOTDIR):
+		return "", fmt.Errorf("%q does not exist: a part of the path is a file", name)
 	case err != nil:
 		return "", fmt.Errorf("%q can't be followed: %w", name, err)
 	case !below(root, found):

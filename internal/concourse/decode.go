@@ -2,6 +2,7 @@ package concourse
 
 import (
 	"bytes"
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"fmt"
@@ -118,29 +119,40 @@ func (d *decoder) unknown(path, key string, fields []field) {
 	if d.lenient {
 		return
 	}
-	names := make([]string, len(fields))
-	for i, f := range fields {
-		names[i] = f.name
+	var names []string
+	for _, f := range fields {
+		if !f.refused {
+			names = append(names, f.name)
+		}
 	}
 	slices.Sort(names)
 	said := fmt.Sprintf("unknown key %q", key)
-	if place := d.place(path, key); place != "" {
+	meant := cmp.Or(nearest.Of(key, names), nearest.Part(key, names))
+	if place := d.place(path, key, meant, fields); place != "" {
 		d.problems = append(d.problems, &KeyError{Path: path, Key: key, Text: said + ": move it to " + place})
 		return
 	}
-	meant := nearest.Of(key, names)
 	if meant != "" {
 		said += fmt.Sprintf(", did you mean %q?", meant)
 	}
 	d.problems = append(d.problems, &KeyError{Path: path, Key: key, Text: said + d.known(path, names, meant != "")})
 }
 
-// place is where a key of the request's first level belongs.
-func (d *decoder) place(path, key string) string {
-	if d.elsewhere == nil || strings.Contains(path, ".") {
-		return ""
+// place is where a key belongs that is unknown in a path: on the request's first level, or in one of the maps of this one. Below
+// the first level, where keys are few, one that resembles a known one is a misspelt one.
+func (d *decoder) place(path, key, meant string, fields []field) string {
+	below := strings.Contains(path, ".")
+	if d.elsewhere != nil && (!below || meant == "") {
+		if place := d.elsewhere(key); place != "" {
+			return place
+		}
 	}
-	return d.elsewhere(key)
+	for _, f := range fields {
+		if f.shape() == structShape && !below && slices.ContainsFunc(fieldsOf(f.valueType()), func(inner field) bool { return inner.name == key }) {
+			return path + "." + f.name
+		}
+	}
+	return ""
 }
 
 // known lists the known keys of a path, once.

@@ -15,16 +15,20 @@ type field struct {
 	index    []int
 	required bool
 	filled   bool // an empty text does not count as absent
+	refused  bool // known only so that Validate can say why it is not taken; editors do not offer it
 	typ      reflect.Type
 }
 
 // shape is that of the value, or of what a pointer leads to.
-func (f field) shape() shape {
+func (f field) shape() shape { return shapeOf(f.valueType()) }
+
+// valueType is the type without its pointers.
+func (f field) valueType() reflect.Type {
 	typ := f.typ
 	for typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
 	}
-	return shapeOf(typ)
+	return typ
 }
 
 // scalar reports whether the value is one text, number or truth value.
@@ -59,7 +63,7 @@ func fieldsOf(t reflect.Type) []field {
 			name = f.Name
 		}
 		marks := strings.Split(f.Tag.Get("concourse"), ",")
-		fields = append(fields, field{name, []int{i}, slices.Contains(marks, "required"), slices.Contains(marks, "filled"), f.Type})
+		fields = append(fields, field{name, []int{i}, slices.Contains(marks, "required"), slices.Contains(marks, "filled"), slices.Contains(marks, "refused"), f.Type})
 	}
 	for _, inner := range embedded {
 		if !slices.ContainsFunc(fields, func(f field) bool { return f.name == inner.name }) {

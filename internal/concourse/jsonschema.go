@@ -53,6 +53,9 @@ func (w schemaWriter) structure(t reflect.Type) map[string]any {
 		return schema
 	}
 	for _, f := range fieldsOf(t) {
+		if f.refused {
+			continue
+		}
 		property := w.value(f.typ)
 		owner, name := ownerOf(t, f.index)
 		if text := w.doc(owner, name); text != "" {

@@ -55,6 +55,9 @@ func (r *Repository) restoring(ctx context.Context, version Version, environment
 	if !ok {
 		return nil, fmt.Errorf("version.trigger: %q is not a full commit hash", version.Trigger)
 	}
+	if version.Version != "" && version.number() == 0 {
+		return nil, fmt.Errorf("version.version: %q is not the number of a version", version.Version)
+	}
 	head, unreadable := r.headWith(ctx, h) // its states are needed next
 	trigger, err := r.commit(ctx, h)
 	if err != nil {

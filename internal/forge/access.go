@@ -85,6 +85,9 @@ func (a Access) ownerAndName() (owner, name string, err error) {
 	if !valid.MatchString(a.Repository) || strings.Trim(owner, ".") == "" || strings.Trim(name, ".") == "" {
 		return "", "", fmt.Errorf("repository: %q is not of the form owner/name, the repository's path on GitHub without the host", a.Repository)
 	}
+	if strings.HasSuffix(name, ".git") { // which GitHub gives to no repository
+		return "", "", fmt.Errorf("repository: write %s, without .git", strings.TrimSuffix(a.Repository, ".git"))
+	}
 	return owner, name, nil
 }
 

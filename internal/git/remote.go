@@ -2,9 +2,11 @@ package git
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -44,6 +46,9 @@ func Open(a Access, o Options) (*Remote, error) {
 	}
 	if e.Scheme == "file" {
 		r.local, err = local.Open(e.Path)
+		if errors.Is(err, ErrNoRepository) && !filepath.IsAbs(e.Path) {
+			err = fmt.Errorf("%w; the address of a server begins with https:// or ssh://, or is user@host:path", err)
+		}
 	} else {
 		r.client, err = transport.Open(a, e, r.logf)
 	}

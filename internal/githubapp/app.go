@@ -109,7 +109,10 @@ func ParseAPI(text string) (*url.URL, error) {
 func parseKey(text string) (*rsa.PrivateKey, error) {
 	block, _ := pem.Decode([]byte(secret.Unindent(text)))
 	if block == nil {
-		return nil, errors.New("app_private_key: it is not a key in PEM form; it must have the lines -----BEGIN RSA PRIVATE KEY----- and -----END RSA PRIVATE KEY-----, each on its own line")
+		return nil, errors.New("app_private_key: " + secret.NoKey(text, "it is not a key in PEM form; it must have the lines -----BEGIN RSA PRIVATE KEY----- and -----END RSA PRIVATE KEY-----, each on its own line"))
+	}
+	if block.Type == "OPENSSH PRIVATE KEY" || !strings.HasSuffix(block.Type, "PRIVATE KEY") {
+		return nil, fmt.Errorf("app_private_key: it is a %s; give the private key that GitHub made for the App, which begins with -----BEGIN RSA PRIVATE KEY-----", block.Type)
 	}
 	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
 		return key, nil

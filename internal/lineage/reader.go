@@ -12,6 +12,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/deployments"
+	"github.com/taxiway-ci/taxiway/internal/fault"
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
@@ -333,7 +334,7 @@ func (r *Reader) tip(ctx context.Context, branch string, of func(refs map[string
 	}
 	h, ok := of(refs, branch)
 	if !ok {
-		return nil, fmt.Errorf("branch %s of %s: %w", branch, r.store.URL(), git.ErrNoBranch)
+		return nil, fault.Of(git.ErrNoBranch, "%s has no branch %s; names are matched exactly", r.store.URL(), branch)
 	}
 	return r.store.Commit(ctx, h)
 }
@@ -341,6 +342,9 @@ func (r *Reader) tip(ctx context.Context, branch string, of func(refs map[string
 // file is the content of a file of a commit, or fs.ErrNotExist.
 func (r *Reader) file(ctx context.Context, c *git.Commit, p string) ([]byte, error) {
 	entry, err := r.store.Lookup(ctx, c.Tree, p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Of(fs.ErrNotExist, "commit %.7s has no file %s%s", c.Hash, p, r.store.Beside(ctx, c.Tree, p))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s at %.7s: %w", p, c.Hash, err)
 	}

@@ -54,3 +54,26 @@ func edits(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Part is the one known name that word is the beginning of, or that has all words of the other between its underscores: repo and
+// repository, token and access_token, git_depth and depth. It is "" when there is none, or more than one.
+func Part(word string, known []string) string {
+	const fewest = 3 // letters, fewer begin too much
+	found := ""
+	for _, k := range known {
+		begins := len(fold(word)) >= fewest && strings.HasPrefix(fold(k), fold(word))
+		if !begins && !within(word, k) && !within(k, word) {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = k
+	}
+	return found
+}
+
+// within reports whether a name of at least three letters is a part of another one, between underscores.
+func within(part, name string) bool {
+	return len(part) > 2 && strings.Contains("_"+name+"_", "_"+part+"_")
+}

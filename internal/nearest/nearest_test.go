@@ -34,3 +34,16 @@ func TestOf(t *testing.T) {
 	assert.Empty(t, nearest.Of("branch", []string{strings.Repeat("branch", 1<<16)}))
 	assert.Equal(t, "aa", nearest.Of("ab", []string{"aa", "bb"}), "the first of equals")
 }
+
+func TestPart(t *testing.T) {
+	known := []string{"repository", "access_token", "depth", "environment", "gates_file", "gates_branch", "username", "skip_ssl_verification"}
+	for word, want := range map[string]string{
+		"repo": "repository", "token": "access_token", "git_depth": "depth", "env": "environment", "user": "username", "skip_ssl": "skip_ssl_verification",
+		"gates": "", // two begin so
+		"re":    "", // too short
+		"":      "",
+		"oken":  "",
+	} {
+		assert.Equal(t, want, nearest.Part(word, known), word)
+	}
+}

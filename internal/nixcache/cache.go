@@ -114,6 +114,9 @@ func (c *Cache) locate(o Options) error {
 }
 
 func (c *Cache) locateCachix(o Options) error {
+	if name, ok := strings.CutSuffix(o.Name, ".cachix.org"); ok {
+		return fmt.Errorf("cache: write the name alone, %s", strings.TrimPrefix(name, "https://"))
+	}
 	if strings.Trim(o.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" || strings.Trim(o.Name, ".") == "" {
 		return fmt.Errorf("cache: %q is not a valid name of a Cachix cache; set url for an address", o.Name)
 	}
@@ -139,6 +142,9 @@ func (c *Cache) locatePlain(o Options) error {
 	}
 	if base.User != nil {
 		return errors.New("url: remove user and password; set auth_token for a token")
+	}
+	if strings.HasSuffix(base.Path, "/nix-cache-info") {
+		return errors.New("url: write the address of the cache, without nix-cache-info")
 	}
 	c.name = base.Redacted()
 	c.access = access{token: o.Token, home: base}

@@ -340,7 +340,9 @@ func TestOpenNamesTheOptionThatIsWrong(t *testing.T) {
 	for want, o := range map[string]nixcache.Options{
 		"cache or url: one of them is required":                       {},
 		"cache and url: give one of them":                             {Name: "a", URL: "https://a.example"},
-		`cache: "https://a.cachix.org" is not a valid name`:           {Name: "https://a.cachix.org"},
+		`cache: "https://a.example.org" is not a valid name`:          {Name: "https://a.example.org"},
+		`cache: write the name alone, a`:                              {Name: "https://a.cachix.org"},
+		`url: write the address of the cache, without nix-cache-info`: {URL: "https://a.example.org/nix-cache-info"},
 		`url: "cache.example.org" is not the address of a web server`: {URL: "cache.example.org"},
 		"url: remove user and password":                               {URL: "https://ann:secret@cache.example.org"},
 		`api_url: "ftp://x" is not the address of a web server`:       {Name: "a", APIURL: "ftp://x"},

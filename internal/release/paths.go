@@ -26,6 +26,9 @@ func CheckPaths(patterns []string) error {
 
 // CheckTagPrefix reports a prefix with which no version makes a tag.
 func CheckTagPrefix(prefix string) error {
+	if short, ok := strings.CutPrefix(prefix, "refs/tags/"); ok {
+		return fmt.Errorf("tag_prefix: write the short name %q, without refs/tags/", short)
+	}
 	if git.CheckBranch(prefix+"1.0.0") != nil { // the rules of tags are those of branches
 		return fmt.Errorf("tag_prefix: %q can't begin the name of a git tag", prefix)
 	}

@@ -7,6 +7,7 @@ package secret
 
 import (
 	"context"
+	"encoding/base64"
 	"strings"
 )
 
@@ -31,4 +32,23 @@ func Unindent(text string) string {
 		clean.WriteString(strings.TrimSpace(line) + "\n")
 	}
 	return clean.String()
+}
+
+// NoKey says what a text without a block of PEM is instead of a private key, and what to give; wanted says it where that is not known.
+func NoKey(text, wanted string) string {
+	text = strings.TrimSpace(text)
+	decoded, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
+	switch {
+	case strings.HasPrefix(text, "ssh-") || strings.HasPrefix(text, "ecdsa-"):
+		return "this is a public key; give the private one, which begins with -----BEGIN"
+	case strings.HasPrefix(text, "-----BEGIN") && strings.Contains(text, `\n`):
+		return `its line breaks are written as \n; write each line of the key on its own line, in YAML below a |`
+	case strings.HasPrefix(text, "-----BEGIN") && !strings.Contains(text, "\n"):
+		return "it is in one line; write each line of the key on its own line, in YAML below a |"
+	case err == nil && strings.HasPrefix(string(decoded), "-----BEGIN"):
+		return "it is a key in base64; give the key itself, which begins with -----BEGIN"
+	case strings.HasPrefix(text, "/") || strings.HasPrefix(text, "~/"):
+		return "it is the path of a file; give the text of the key"
+	}
+	return wanted
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 
+	"github.com/taxiway-ci/taxiway/internal/fault"
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
 
@@ -153,7 +154,7 @@ func (t *commitTree) Read(ctx context.Context, name string) ([]byte, error) {
 		return nil, err
 	}
 	if e.Mode == filemode.Dir || e.Mode == filemode.Submodule || e.Mode == filemode.Symlink {
-		return nil, fmt.Errorf("%s is not a file: %w", name, errConfig)
+		return nil, fault.Of(errConfig, "%s is not a file", name)
 	}
 	return t.store.Blob(ctx, e.Hash)
 }

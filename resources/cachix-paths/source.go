@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
 	"github.com/taxiway-ci/taxiway/internal/nixcache"
@@ -37,6 +38,8 @@ func (s Source) Validate() error {
 		return err
 	}
 	switch {
+	case strings.ContainsAny(s.AuthToken, " \t\r\n"):
+		return errors.New("auth_token: contains a blank or a line break: give the token alone")
 	case s.APIURL != "" && s.Cache == "":
 		return errors.New("api_url: cache, the name of a Cachix cache, is required beside it")
 	case len(s.Pins) > 0 && s.Cache == "":

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/board"
 	"github.com/taxiway-ci/taxiway/internal/concourse"
+	"github.com/taxiway-ci/taxiway/internal/fault"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 )
@@ -91,8 +93,11 @@ func published(ctx context.Context, remote *git.Remote, src Source, commit strin
 		return nil, err
 	}
 	entry, err := store.Lookup(ctx, c.Tree, src.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Of(err, "the commit has no page %s%s: is it one of branch %s, and is source.path right?", src.path(), store.Beside(ctx, c.Tree, src.path()), src.boardBranch())
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s%s: %w", src.path(), store.Beside(ctx, c.Tree, src.path()), err)
+		return nil, fmt.Errorf("read %s: %w", src.path(), err)
 	}
 	return store.Blob(ctx, entry.Hash)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/artifact"
 )
@@ -45,6 +46,12 @@ func (f *from) UnmarshalJSON(data []byte) error {
 	if json.Unmarshal(data, &folder) == nil {
 		if folder == "" {
 			return errors.New("is empty: name the folder of a registry-image, or write digest_file or image")
+		}
+		if name, ok := strings.CutSuffix(folder, "/digest"); ok {
+			return fmt.Errorf("%q is a file: name the artifact alone, %s, or write {digest_file: %s}", folder, name, folder)
+		}
+		if strings.ContainsAny(folder, ":@") { // no artifact has such a name
+			return fmt.Errorf("%q is not the name of an artifact: write {image: REFERENCE} for an image in a registry, as in {image: registry.example.org/bank@sha256:…}", folder)
 		}
 		*f = from{Artifact: folder}
 		return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/git/signing"
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
@@ -90,6 +91,9 @@ func (s Source) Validate() error {
 	if (s.Registry.Username == "") != (s.Registry.Password == "") {
 		return errors.New("registry: username and password are required together")
 	}
+	if _, err := httpclient.New(httpclient.TLS{CACert: s.Registry.CACert}); err != nil {
+		return fmt.Errorf("registry.%w", err)
+	}
 	for i, p := range s.AppVersionPaths {
 		if _, err := yamledit.ParsePath(p); err != nil {
 			return fmt.Errorf("app_version_paths[%d]: %w", i, err)
@@ -130,6 +134,9 @@ func (s Source) validateImages() error {
 		t := target{image: img, source: origin{repository: cmp.Or(img.Repository, "r"), commit: "c"}}
 		if err := t.metadata(provenance.Metadata{}).Validate(); err != nil {
 			return fmt.Errorf("images[%d]: %w", i, err)
+		}
+		if strings.Count(img.Repository, "/") == 1 && !strings.ContainsAny(img.Repository, ":@") {
+			return fmt.Errorf("images[%d].repository: %q is not the address of a repository: write it like https://github.com/acme/bank", i, img.Repository)
 		}
 		if img.Format != "" && !slices.Contains(formats(), img.Format) {
 			return fmt.Errorf("images[%d].format: %q is not one of %s", i, img.Format, strings.Join(formats(), ", "))

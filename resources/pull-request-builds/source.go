@@ -48,11 +48,11 @@ type Older struct {
 	// DisableGitLFS may be true: files are delivered as they are in git.
 	DisableGitLFS *bool `json:"disable_git_lfs"`
 	// Paths is refused: a required check of a pull request that is skipped would be pending forever.
-	Paths []string `json:"paths"`
+	Paths []string `json:"paths" concourse:"refused"`
 	// IgnorePaths is refused, as paths is.
-	IgnorePaths []string `json:"ignore_paths"`
+	IgnorePaths []string `json:"ignore_paths" concourse:"refused"`
 	// RequiredReviewApprovals is refused: every commit is built, and approvals are for the merge.
-	RequiredReviewApprovals int `json:"required_review_approvals"`
+	RequiredReviewApprovals int `json:"required_review_approvals" concourse:"refused"`
 }
 
 // access is how the forge is reached.
@@ -127,6 +127,9 @@ func (s Source) Validate() error {
 		if err := git.CheckBranch(s.BaseBranch); err != nil {
 			return fmt.Errorf("base_branch: %w", err)
 		}
+	}
+	if err := forge.CheckLabels(s.Labels); err != nil {
+		return err
 	}
 	access, err := s.git()
 	if err != nil {

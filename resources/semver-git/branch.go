@@ -86,8 +86,12 @@ func (b *branch) read(ctx context.Context, c *git.Commit) (kept, error) {
 		return none, nil
 	}
 	e, ok, err := b.entry(ctx, c)
-	if err != nil || !ok {
+	if err != nil {
 		return none, err
+	}
+	if !ok {
+		b.logf("branch %s has no file %s yet: the version is the initial one", b.src.Branch, b.src.File)
+		return none, nil
 	}
 	content, err := b.store.Blob(ctx, e.Hash)
 	if err != nil {

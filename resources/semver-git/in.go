@@ -54,7 +54,7 @@ func lookUp(ctx context.Context, step concourse.Step, src Source, v Version) (re
 		return fmt.Errorf("version %s: %w; if branch %s was rewritten, a check lists the versions that it has now", v.Number, err, src.Branch)
 	}
 	if !plumbing.IsHash(v.Commit) {
-		return recorded{}, gone(fmt.Errorf("%q is not a commit", v.Commit))
+		return recorded{}, fmt.Errorf("version.commit: %q is not a full commit hash; give the number alone, as in number:%s, if you do not know it", v.Commit, v.Number)
 	}
 	b, err := openBranch(src, step.Logf)
 	if err != nil {

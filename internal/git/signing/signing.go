@@ -49,6 +49,9 @@ func keyOf(a git.Access) (git.Sign, error) {
 		return nil, nil //nolint:nilnil // nothing signs
 	}
 	text := secret.Unindent(a.SigningKey)
+	if !strings.HasPrefix(text, "-----BEGIN ") {
+		return nil, errors.New("signing_key: " + secret.NoKey(text, "it is not the text of a private key; give an OpenPGP key as gpg --armor --export-secret-keys ADDRESS prints it, or an SSH key"))
+	}
 	if !strings.HasPrefix(text, "-----BEGIN PGP ") {
 		return sshKey(text, a.SigningKeyPassphrase)
 	}

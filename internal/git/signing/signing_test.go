@@ -208,8 +208,8 @@ func TestKeysThatCannotSign(t *testing.T) {
 		"public of ssh":            {ssh.Authorised, "", robot, "signing_key: this is a public key"},
 		"no passphrase of ssh":     {sshLocked.Private, "", robot, "signing_key: it is encrypted; give its passphrase as signing_key_passphrase"},
 		"wrong passphrase of ssh":  {sshLocked.Private, "xyzzy", robot, "signing_key_passphrase: it does not fit the signing_key"},
-		"nonsense":                 {"nonsense", "", robot, "signing_key: it is not a key in PEM or OpenSSH form"},
-		"a certificate":            {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "", robot, "signing_key: it is broken, or of a kind that is not supported"},
+		"nonsense":                 {"nonsense", "", robot, "signing_key: it is not the text of a private key; give an OpenPGP key"},
+		"a certificate":            {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "", robot, "signing_key: it is a CERTIFICATE; give a private key"},
 		"any address fits ssh":     {ssh.Private, "", "Ana <ana@example.com>", ""},
 		"none, then nothing signs": {"", "", "", ""},
 	} {

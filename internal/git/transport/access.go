@@ -71,8 +71,11 @@ func CheckBranch(name string) error {
 	if short, ok := strings.CutPrefix(name, "refs/heads/"); ok {
 		return fmt.Errorf("write the short name %q", short)
 	}
-	if name == "" {
+	switch {
+	case name == "":
 		return errors.New("is empty")
+	case strings.HasPrefix(name, "refs/"):
+		return fmt.Errorf("%q is the full name of a ref that is not a branch; write the short name of a branch, such as main", name)
 	}
 	return object.CheckBranch(name)
 }

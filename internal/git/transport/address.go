@@ -32,6 +32,9 @@ func ParseAddress(uri string) (*Address, error) {
 	case strings.Contains(uri, "://"):
 		return parseURL(uri)
 	}
+	if begin := regexp.MustCompile(`^(?:https?|ssh|file)(?::/|//)`).FindString(uri); begin != "" {
+		return nil, fmt.Errorf("uri: it begins with %s: write %s://", begin, strings.TrimRight(begin, ":/"))
+	}
 	if e, err := parseShort(uri); e != nil || err != nil {
 		return e, err
 	}
@@ -42,6 +45,9 @@ func parseURL(uri string) (*Address, error) {
 	u, err := url.Parse(uri)
 	if err != nil {
 		// The error of url.Parse quotes the whole text, which may have a password.
+		if regexp.MustCompile(`^ssh://[^/]*:[^0-9/]`).MatchString(uri) {
+			return nil, errors.New("uri: it is a mix of two forms: write ssh://user@host/path, or user@host:path without ssh://")
+		}
 		return nil, errors.New("uri: it is not a valid URL: write a special character as % and two digits, and a port is a number")
 	}
 	e := &Address{Scheme: strings.ToLower(u.Scheme), host: u.Hostname(), port: u.Port(), Path: u.Path}

@@ -17,10 +17,13 @@ func ParseKey(name, text, passphrase string) (ssh.Signer, error) {
 	text = secret.Unindent(text)
 	block, _ := pem.Decode([]byte(text))
 	switch {
-	case strings.HasPrefix(text, "ssh-") || strings.HasPrefix(text, "ecdsa-"):
-		return nil, errors.New(name + ": this is a public key; give the private one, which begins with -----BEGIN")
 	case block == nil:
-		return nil, errors.New(name + ": it is not a key in PEM or OpenSSH form; it must have the lines -----BEGIN ... PRIVATE KEY----- and -----END ... PRIVATE KEY-----, each on its own line")
+		return nil, fmt.Errorf("%s: %s", name, secret.NoKey(text, "it is not a key in PEM or OpenSSH form; "+
+			"it must have the lines -----BEGIN ... PRIVATE KEY----- and -----END ... PRIVATE KEY-----, each on its own line"))
+	case strings.HasPrefix(block.Type, "PGP "):
+		return nil, errors.New(name + ": it is an OpenPGP key; give an SSH key, such as one of ssh-keygen -t ed25519")
+	case !strings.HasSuffix(block.Type, "PRIVATE KEY"):
+		return nil, fmt.Errorf("%s: it is a %s; give a private key, which begins with -----BEGIN OPENSSH PRIVATE KEY----- or the like", name, block.Type)
 	case block.Type == "ENCRYPTED PRIVATE KEY":
 		return nil, errors.New(name + ": it is an encrypted PKCS#8 key, which is not supported; convert it with: ssh-keygen -p -f FILE")
 	}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -38,8 +39,13 @@ func TestPrivateKeys(t *testing.T) {
 		"public":              {plain.Authorised, "", "this is a public key"},
 		"nonsense":            {"nonsense", "", "not a key in PEM or OpenSSH form"},
 		"cut short":           {plain.Private[:len(plain.Private)/2], "", "not a key in PEM or OpenSSH form"},
-		"on one line":         {strings.ReplaceAll(plain.Private, "\n", " "), "", "each on its own line"},
-		"something else":      {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "", "it is broken"},
+		"on one line":         {strings.ReplaceAll(plain.Private, "\n", " "), "", "it is in one line"},
+		"something else":      {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "", "it is a CERTIFICATE; give a private key"},
+		"broken":              {"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "", "it is broken"},
+		"OpenPGP":             {"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nAAAA\n-----END PGP PRIVATE KEY BLOCK-----\n", "", "it is an OpenPGP key; give an SSH key"},
+		"escaped":             {strings.ReplaceAll(plain.Private, "\n", `\n`), "", `its line breaks are written as \n`},
+		"base64":              {base64.StdEncoding.EncodeToString([]byte(plain.Private)), "", "it is a key in base64"},
+		"a file":              {"~/.ssh/id_ed25519", "", "it is the path of a file"},
 		"encrypted in PKCS#8": {"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "", "ssh-keygen -p"},
 	} {
 		_, err := ParseKey("private_key", c.key, c.passphrase)
