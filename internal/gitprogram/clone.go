@@ -36,8 +36,10 @@ func Open(ctx context.Context, dir string, terminal bool) (*Clone, error) {
 		return nil, errNoGit
 	}
 	c := &Clone{dir, terminal}
-	_, err := c.git(ctx, command{args: []string{"rev-parse", "--git-dir"}})
-	return c, err
+	if _, err := c.git(ctx, command{args: []string{"rev-parse", "--git-dir"}}); err != nil {
+		return c, fmt.Errorf("%s is not a clone that git can read; name one with --deployments: %w", dir, err)
+	}
+	return c, nil
 }
 
 // Person returns the name and the address that git gives to the person's commits.

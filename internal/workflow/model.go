@@ -76,12 +76,19 @@ func (n *names) UnmarshalYAML(node *yaml.Node) error {
 	return node.Decode((*[]string)(n))
 }
 
-// IsWorkflow reports whether a file is a workflow: its jobs are a mapping, those of a pipeline are a list.
+// IsWorkflow reports whether a file is a workflow: its jobs are a mapping, those of a pipeline are a list. A mapping beside what only
+// a pipeline has is a mistake in a pipeline.
 func IsWorkflow(data []byte) bool {
 	var w struct {
-		Jobs yaml.Node `yaml:"jobs"`
+		On        yaml.Node `yaml:"on"`
+		Jobs      yaml.Node `yaml:"jobs"`
+		Resources yaml.Node `yaml:"resources"`
+		Types     yaml.Node `yaml:"resource_types"`
 	}
-	return yaml.Unmarshal(data, &w) == nil && w.Jobs.Kind == yaml.MappingNode
+	if yaml.Unmarshal(data, &w) != nil || w.Jobs.Kind != yaml.MappingNode {
+		return false
+	}
+	return len(w.Jobs.Content)+len(w.On.Content)+len(w.On.Value) > 0 && w.Resources.IsZero() && w.Types.IsZero()
 }
 
 // Parse reads a workflow; file is its name for messages.

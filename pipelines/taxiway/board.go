@@ -23,7 +23,7 @@ func boardCommand() *cobra.Command {
 			"nothing besides; --listen serves it, and reads again when a branch of the deployments moved. A clone is read as it is.",
 		Example: "  taxiway board --deployments ../deployments --clone ../charts --clone ../lana-bank --html board.html\n" +
 			"  taxiway board --deployments https://github.com/acme/deployments --listen 8080",
-		Args: cobra.NoArgs,
+		Args: atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -45,7 +45,7 @@ type boardFlags struct {
 
 func (f boardFlags) run(ctx context.Context, w, log io.Writer) (err error) {
 	if (f.html == "") == (f.listen == "") {
-		return usagef("board: set --html FILE or --listen ADDRESS")
+		return usagef("board: set one of --html FILE and --listen ADDRESS")
 	}
 	o, err := f.options("board", log)
 	if err != nil {
@@ -87,7 +87,7 @@ func (f boardFlags) serve(ctx context.Context, repository *board.Repository, log
 	address, loopback := listenAddress(f.listen)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return err
+		return fmt.Errorf("--listen %s: write a port like 8080, or HOST:PORT: %w", f.listen, err)
 	}
 	server, err := board.NewServer(repository)
 	if err != nil {

@@ -45,7 +45,7 @@ func commitsCommand() *cobra.Command {
 			"  exec taxiway commits --file \"$1\"",
 		Example: "  taxiway commits origin/main..HEAD\n" +
 			"  taxiway commits --title \"feat(loans): interest by day\"",
-		Args: cobra.MaximumNArgs(1),
+		Args: atMost(1),
 		RunE: flags.run,
 	}
 	f := cmd.Flags()
@@ -61,15 +61,15 @@ func commitsCommand() *cobra.Command {
 
 func (f *commitFlags) run(cmd *cobra.Command, args []string) error {
 	err := f.check(cmd, args)
-	if err != nil {
+	if usage := (*usageError)(nil); err != nil && !errors.As(err, &usage) {
 		return fmt.Errorf("commits: %w", err)
 	}
-	return nil
+	return err
 }
 
 func (f *commitFlags) check(cmd *cobra.Command, args []string) error {
 	if f.format != "text" && f.format != "github" {
-		return fmt.Errorf("--format %s is not one of github, text", f.format)
+		return usagef("commits: --format %s is not one of github, text", f.format)
 	}
 	rules, err := f.rules(cmd.ErrOrStderr())
 	if err != nil {
@@ -146,7 +146,10 @@ func (f *commitFlags) rules(warnings io.Writer) (version.Rules, error) {
 	if len(f.types) == 0 {
 		return rules, nil
 	}
-	return rules.With(f.types)
+	if rules, err = rules.With(f.types); err != nil {
+		return rules, usagef("commits: --type %w", err)
+	}
+	return rules, nil
 }
 
 // commits are the messages to read, oldest first, and the newest version that the clone has a tag for.
@@ -158,7 +161,7 @@ func (f *commitFlags) commits(cmd *cobra.Command, args []string) ([]version.Comm
 		}
 	}
 	if given != 1 {
-		return nil, nil, errors.New("name a range like origin/main..HEAD, or give --file or --title")
+		return nil, nil, usagef("commits: name a range like origin/main..HEAD, or give --file or --title")
 	}
 	switch {
 	case cmd.Flags().Changed("title"):
@@ -243,7 +246,7 @@ func (f *commitFlags) newest() (*version.Version, error) {
 func (f *commitFlags) history(ctx context.Context, spec string) ([]version.Commit, *version.Version, error) {
 	old, young, ok := strings.Cut(spec, "..")
 	if !ok || strings.HasPrefix(young, ".") {
-		return nil, nil, fmt.Errorf("%q is not a range; write A..B, for example origin/main..HEAD", spec)
+		return nil, nil, usagef("commits: %q is not a range; write A..B, for example origin/main..HEAD", spec)
 	}
 	clone, err := git.OpenClone(f.dir)
 	if err != nil {

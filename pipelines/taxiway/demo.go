@@ -27,7 +27,7 @@ func demoCommand() *cobra.Command {
 			"and runs the programs in them, which needs Go; elsewhere it runs those that are part of this program. It needs git\n" +
 			"and bash, leaves nothing behind but the page of --html, and fails when the pipelines do not do what the scenario says.",
 		Example: "  taxiway demo --html demo.html",
-		Args:    cobra.NoArgs,
+		Args:    atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := demoPlay()
 			if err != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -29,7 +31,10 @@ func read(args []string) ([]world.Pipeline, error) {
 	rendered := map[string][]byte{}
 	for _, arg := range args {
 		template, values, ok := strings.Cut(arg, "=")
-		if !ok || !slices.Contains(templates, template) {
+		if !slices.Contains(templates, template) || !ok {
+			if _, err := os.Stat(arg); errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("there is no file %s; name a pipeline file, or TEMPLATE=VALUES, where TEMPLATE is one of %s", arg, strings.Join(templates, ", "))
+			}
 			files = append(files, arg)
 			continue
 		}

@@ -40,7 +40,7 @@ func gateCommand() *cobra.Command {
 		Long: "Show what the gate of an environment would let through, and open, close, approve or freeze it. The commit on the\n" +
 			"gates branch is yours: your git makes, signs and pushes it. What you have checked out does not change.",
 		Example: "  taxiway gate show production --deployments ../deployments\n  taxiway gate open production --deployments ../deployments",
-		Args:    cobra.NoArgs,
+		Args:    atMost(0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	command.AddCommand(gateShowCommand())

@@ -47,7 +47,7 @@ func initCommand() *cobra.Command {
 			"is changed, nothing is pushed, and a second time there is nothing to do. It ends with the next three commands.",
 		Example: "  taxiway init --app ../shop --charts ../charts --deployments ../deployments\n" +
 			"  taxiway init --forge git --charts ../charts --deployments ../deployments --chart shop --environments staging,production --dry-run",
-		Args: cobra.NoArgs,
+		Args: atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.print.name != "" {
 				return f.print.run(cmd.OutOrStdout(), f.environments)

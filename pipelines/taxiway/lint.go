@@ -146,6 +146,9 @@ func readPipeline(cmd *cobra.Command, file string) ([]byte, error) {
 		read = func() ([]byte, error) { return io.ReadAll(cmd.InOrStdin()) }
 	}
 	data, err := read()
+	if info, folder := os.Stat(file); err != nil && folder == nil && info.IsDir() {
+		return nil, fmt.Errorf("lint: %s is a folder; name the files in it", file)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lint: %w", err)
 	}

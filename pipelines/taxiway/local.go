@@ -31,7 +31,7 @@ func localCommand() *cobra.Command {
 		Long: "Set the example pipelines, paused, in the Concourse of pipelines/docker-compose.yml, with images built from this clone.\n" +
 			"Needs fly on PATH, of the same version: http://localhost:8080 offers it at the bottom of the page.",
 		Example: "  docker compose --file pipelines/docker-compose.yml up --detach --wait\n  taxiway local",
-		Args:    cobra.NoArgs,
+		Args:    atMost(0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return flags.run(cmd) },
 	}
 	f := cmd.Flags()

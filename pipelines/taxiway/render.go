@@ -53,7 +53,7 @@ func renderCommand() *cobra.Command {
 		Example: "  taxiway render deployments --values values.yml --repository ../deployments --output pipeline.yml\n" +
 			"  taxiway render checks --values .github/checks.yml --output .\n" +
 			"  taxiway render --examples pipelines/examples",
-		Args: cobra.MaximumNArgs(1),
+		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if examples != "" {
 				return renderExamples(cmd, examples)

@@ -28,12 +28,12 @@ func schemasCommand() *cobra.Command {
 			"Without a name it writes the schemas of this module, of each resource type too, from the Go types, the comments of their\n" +
 			"fields and what ytt says of the templates: run it in the module's root after changing them.",
 		Example: "  taxiway schemas pipeline >pipeline.json\n  taxiway schemas release >release-values.json",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				data, err := pipelines.Schema(args[0])
 				if err != nil {
-					return fmt.Errorf("schemas: %w", err)
+					return usagef("schemas: %w", err)
 				}
 				_, err = cmd.OutOrStdout().Write(data)
 				return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +16,10 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/taxiway-ci/taxiway/internal/nearest"
 	"github.com/taxiway-ci/taxiway/internal/secret"
 	"github.com/taxiway-ci/taxiway/internal/visible"
 )
@@ -68,7 +71,9 @@ type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
 
-func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...).Error()}
+}
 
 // newRoot is the command line; every command has a file of its own.
 func newRoot() *cobra.Command {
@@ -84,6 +89,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.SetVersionTemplate("taxiway {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		renderCommand(), tokenCommand(),
 		setCommand(),
@@ -101,6 +107,53 @@ func newRoot() *cobra.Command {
 		schemasCommand(),
 	)
 	return root
+}
+
+// flagError says more of a flag that is not valid: which one was meant, or that the mistake is the command before it.
+func flagError(cmd *cobra.Command, err error) error {
+	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
+		return unknownCommand(cmd, args[0])
+	}
+	where := strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), "taxiway"), " ")
+	if where != "" {
+		where += ": "
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	if name, ok := strings.CutPrefix(err.Error(), "unknown flag: "); ok {
+		if meant := cmp.Or(nearest.Of(name, names), nearest.Part(name, names)); meant != "" {
+			return usagef("%sunknown flag %s, did you mean %s?", where, name, meant)
+		}
+		return usagef("%sunknown flag %s; --help lists those that there are", where, name)
+	}
+	return usagef("%s%w", where, err)
+}
+
+// unknownCommand names the commands that there are below one, and which of them was meant.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	if meant := nearest.Of(name, names); meant != "" {
+		return usagef("unknown command %q of %s, did you mean %s?", name, cmd.CommandPath(), meant)
+	}
+	return usagef("unknown command %q of %s; there are %s", name, cmd.CommandPath(), strings.Join(names, ", "))
+}
+
+// atMost refuses more arguments than a command takes.
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) <= n:
+			return nil
+		case cmd.HasSubCommands():
+			return unknownCommand(cmd, args[0])
+		}
+		return usagef("%s: %q is one argument too many; --help says what it takes", strings.TrimPrefix(cmd.CommandPath(), "taxiway "), args[n])
+	}
 }
 
 // versionText is the version of the module that the program was built from, with its commit and platform.

@@ -19,7 +19,7 @@ func traceCommand() *cobra.Command {
 			"digests of its images, the commits that those were built from and their releases, what is pending and why it waits.\n" +
 			"What is missing in that chain is named and not guessed. The clone is read as it is: fetch before.",
 		Example: "  taxiway trace --deployments ../deployments --clone ../charts --clone ../lana-bank",
-		Args:    cobra.NoArgs,
+		Args:    atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
