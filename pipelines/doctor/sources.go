@@ -237,15 +237,19 @@ func (d *doctor) cliff(ctx context.Context, r *repository, branch, name, asked s
 	if name == "" {
 		return nil
 	}
+	initial := command("git cliff --init && mv cliff.toml %s", r.file(name))
+	if r.file(name) == "cliff.toml" {
+		initial = command("git cliff --init")
+	}
 	data, ok, err := d.content(ctx, r, wanted{
 		rule: "cliff-missing", asked: asked, branch: branch, name: name, text: "is missing: the groups of release notes are read from it",
-		make: command("git cliff --init && mv cliff.toml %s", r.file(name)),
+		make: initial,
 	})
 	if err != nil || !ok {
 		return err
 	}
 	if _, err := version.ParseCliff(data); err != nil {
-		d.find(Finding{Rule: "cliff-invalid", Level: Error, Place: r.at(branch, name), Asked: asked, Text: err.Error(), Advice: "correct it"})
+		d.find(Finding{Rule: "cliff-invalid", Level: Error, Place: r.at(branch, name), Asked: asked, Text: err.Error(), Advice: "correct it; patterns are read as Go's regular expressions, without flags such as (?x) that Rust's have besides"})
 	}
 	return nil
 }

@@ -42,6 +42,26 @@ type Result = concourse.Result[Version]
 type getParams struct {
 	// SkipDownload leaves the code out: only .git/resource is there.
 	SkipDownload bool `json:"skip_download"`
+	// GitDepth is accepted: the history that a get delivers is always one commit deep.
+	GitDepth int `json:"git_depth"`
+
+	// What a get of github-pr-resource has and this one has not.
+	Submodules       bool `json:"submodules" concourse:"refused"`
+	ListChangedFiles bool `json:"list_changed_files" concourse:"refused"`
+	FetchTags        bool `json:"fetch_tags" concourse:"refused"`
+}
+
+// Validate refuses what a get does not deliver.
+func (p getParams) Validate() error {
+	switch {
+	case p.Submodules:
+		return errors.New("submodules: they are empty folders here: remove it, and fetch them in the job")
+	case p.ListChangedFiles:
+		return errors.New("list_changed_files: is not there: remove it, and ask GitHub's API in the job")
+	case p.FetchTags:
+		return errors.New("fetch_tags: what is delivered has no tags: remove it, and get them with a git resource")
+	}
+	return nil
 }
 
 // Check lists the commits of open pull requests that were not offered yet.
@@ -206,10 +226,30 @@ type putParams struct {
 	StopOutdated bool `json:"stop_outdated"`
 	// BuildAgain offers every open pull request once more.
 	BuildAgain bool `json:"build_again"`
+
+	// What a put of github-pr-resource has and this one has not.
+	Comment                string `json:"comment" concourse:"refused"`
+	CommentFile            string `json:"comment_file" concourse:"refused"`
+	DeletePreviousComments bool   `json:"delete_previous_comments" concourse:"refused"`
+	DescriptionFile        string `json:"description_file" concourse:"refused"`
+}
+
+// withoutEffect reports a param of github-pr-resource whose meaning this resource type does not have.
+func (p putParams) withoutEffect() error {
+	switch {
+	case p.Comment != "" || p.CommentFile != "" || p.DeletePreviousComments:
+		return errors.New("comment, comment_file and delete_previous_comments: a put sets statuses and writes no comments: remove them, and comment with a task")
+	case p.DescriptionFile != "":
+		return errors.New("description_file: is not there: load the file with load_var, and set description to it")
+	}
+	return nil
 }
 
 // Validate reports combinations that make no sense.
 func (p putParams) Validate() error {
+	if err := p.withoutEffect(); err != nil {
+		return err
+	}
 	states := []string{string(forge.Pending), string(forge.Success), string(forge.Failure), string(forge.Error)}
 	switch {
 	case p.BuildAgain && p != (putParams{BuildAgain: true}):
@@ -222,7 +262,7 @@ func (p putParams) Validate() error {
 		return errors.New("status: is required beside path, or stop_outdated")
 	case p.Status == "" && (p.Context != "" || p.BaseContext != "" || p.Description != "" || p.TargetURL != ""):
 		return errors.New("status: is required beside context, base_context, description and target_url")
-	case p.Status != "" && !slices.Contains(states, p.Status):
+	case p.Status != "" && !slices.Contains(states, strings.ToLower(p.Status)):
 		return fmt.Errorf("status: %q is not one of %s", p.Status, strings.Join(states, ", "))
 	case p.Status != "" && p.Context == "" && p.BaseContext == "":
 		return errors.New("context: is required beside status")
@@ -277,7 +317,7 @@ func (p putParams) status(step concourse.Step) forge.Status {
 	if link == "" {
 		link = step.Build.URL()
 	}
-	return forge.Status{State: forge.State(p.Status), Context: name, Description: p.Description, URL: link}
+	return forge.Status{State: forge.State(strings.ToLower(p.Status)), Context: name, Description: p.Description, URL: link}
 }
 
 // got reads what a get delivered.

@@ -51,6 +51,8 @@ type Older struct {
 	Paths []string `json:"paths" concourse:"refused"`
 	// IgnorePaths is refused, as paths is.
 	IgnorePaths []string `json:"ignore_paths" concourse:"refused"`
+	// GitCryptKey is refused: files are delivered as they are in git.
+	GitCryptKey string `json:"git_crypt_key" concourse:"refused"`
 	// RequiredReviewApprovals is refused: every commit is built, and approvals are for the merge.
 	RequiredReviewApprovals int `json:"required_review_approvals" concourse:"refused"`
 }
@@ -93,6 +95,8 @@ func (o Older) withoutEffect() error {
 		return errors.New("paths: " + skip)
 	case len(o.IgnorePaths) > 0:
 		return errors.New("ignore_paths: " + skip)
+	case o.GitCryptKey != "":
+		return errors.New("git_crypt_key: files are delivered as they are in git: remove it, and unlock them in the job")
 	case o.RequiredReviewApprovals > 0:
 		return errors.New("required_review_approvals: every commit is built, and approvals are for the merge: remove it, and require approvals in the branch's rules")
 	}
