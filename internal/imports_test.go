@@ -100,7 +100,7 @@ func mayImport() map[string][]string {
 		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git", "internal/git/signing", "internal/memo", "internal/visible"},
 		"resources/promote-rc":          {"internal/artifact", "internal/concourse", "internal/forge", "internal/git", "internal/git/signing", "internal/proposal", "internal/release", "internal/version", "internal/markdown", "internal/visible"},
 		"resources/semver-git":          {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/release", "internal/version", "internal/memo"},
-		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/httpclient", "internal/provenance", "internal/retry", "internal/strict", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal", "internal/visible"},
+		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/httpclient", "internal/provenance", "internal/retry", "internal/secret", "internal/strict", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal", "internal/visible"},
 		"resources/cachix-paths":        {"internal/artifact", "internal/concourse", "internal/httpclient", "internal/nixcache", "internal/secret"},
 		"resources/pull-request-builds": {"internal/artifact", "internal/concourse", "internal/forge", "internal/git"},
 		"resources/vendir-bump":         {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/markdown", "internal/proposal", "internal/vendored"},

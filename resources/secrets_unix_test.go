@@ -735,3 +735,38 @@ func (th *theatre) writesNone() {
 		}
 	}
 }
+
+// The token that a registry's token server gives for the password is not shown either, when the registry repeats it.
+func TestTheTokenOfARegistryIsNotShown(t *testing.T) {
+	const token = "r3gistry-b34rer-t0ken/+=&"
+	var registry *httptest.Server
+	registry = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch credentials := r.Header.Get("Authorization"); {
+		case r.URL.Path == "/token":
+			_, _ = fmt.Fprint(w, inJSON(object{"token": token}, true))
+		case credentials == "":
+			w.Header().Set("Www-Authenticate", `Bearer realm="`+registry.URL+`/token",service="registry"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			w.WriteHeader(http.StatusForbidden)
+			var all []string
+			for _, form := range slices.Sorted(maps.Keys(forms(token))) {
+				all = append(all, forms(token)[form])
+			}
+			_, _ = fmt.Fprint(w, inJSON(object{"errors": []object{{"code": "DENIED", "message": marker + " " + credentials + " " + strings.Join(all, " ")}}}, true))
+		}
+	}))
+	t.Cleanup(registry.Close)
+	s := chartStage(t, "push")
+	th := &theatre{t: t, stage: s, gossip: &gossip{t: t}}
+	s.source["registry"] = object{"username": "robot", "password": "p4ssw0rd-of-the-registry", "insecure": true}
+	image := strings.TrimPrefix(registry.URL, "http://") + "/bank:edge"
+	status, shown := th.run("out", s.source, object{"images": object{"bank": object{"image": image}}})
+	require.Equal(t, 1, status)
+	require.Contains(t, shown, marker)
+	in := forms(token)
+	maps.DeleteFunc(in, func(name, _ string) bool {
+		return strings.Contains(name, "JSON in JSON") || strings.Contains(name, "twice")
+	})
+	th.discreet("an error of the registry", shown, in)
+}

@@ -194,10 +194,6 @@ func (p *push) once(ctx context.Context) (sent, unclear bool, err error) {
 		return false, false, err
 	}
 	unclear, err = s.Send(ctx, message, pending)
-	var rejected *Rejected
-	if errors.As(err, &rejected) {
-		rejected.Remote = p.remote.scrub(rejected.Remote)
-	}
 	return true, unclear, err
 }
 

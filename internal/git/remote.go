@@ -159,18 +159,6 @@ func (r *Remote) fetch(ctx context.Context, q wire.Fetch, take func(io.Reader) e
 
 func (r *Remote) logf(format string, args ...any) {
 	if r.options.Logf != nil {
-		r.options.Logf("%s", r.scrub(fmt.Sprintf(format, args...)))
+		r.options.Logf(format, args...)
 	}
-}
-
-// scrub takes secrets out of what a server or a library said.
-func (r *Remote) scrub(text string) string {
-	secrets := r.access.Secrets()
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	for _, secret := range secrets {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "((redacted))")
-		}
-	}
-	return text
 }

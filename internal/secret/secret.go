@@ -34,6 +34,14 @@ func Unindent(text string) string {
 	return clean.String()
 }
 
+// Text masks the secrets that are registered with this context.
+func Text(ctx context.Context, text string) string {
+	if m, ok := ctx.Value(key{}).(*Mask); ok {
+		return m.Text(text)
+	}
+	return text
+}
+
 // NoKey says what a text without a block of PEM is instead of a private key, and what to give; wanted says it where that is not known.
 func NoKey(text, wanted string) string {
 	text = strings.TrimSpace(text)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/forge"
+	"github.com/taxiway-ci/taxiway/internal/secret"
 )
 
 // askForge asks what the credentials may do with a repository.
@@ -20,6 +21,7 @@ func (d *doctor) askForge(ctx context.Context, asked string, access *forge.Acces
 	say := func(rule, advice, format string, args ...any) {
 		d.find(Finding{Rule: rule, Level: Error, Place: place, Asked: asked, Text: fmt.Sprintf(format, args...), Advice: advice})
 	}
+	secret.Register(ctx, access.Secrets()...)
 	f, err := access.Open(forge.Options{Logf: d.Logf})
 	if err != nil {
 		say("credentials-invalid", "correct it in the secret that the pipeline refers to", "github.%v", err)

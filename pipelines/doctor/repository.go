@@ -16,6 +16,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/secret"
 )
 
 // repository is one of those that pipelines name.
@@ -134,6 +135,7 @@ func (d *doctor) openRemote(ctx context.Context, r *repository, access git.Acces
 		})
 		return ctx.Err()
 	}
+	secret.Register(ctx, access.Secrets()...)
 	remote, err := git.Open(access, git.Options{Logf: d.Logf})
 	if err != nil {
 		return unread(err)

@@ -47,7 +47,7 @@ func (f boardFlags) run(ctx context.Context, w, log io.Writer) (err error) {
 	if (f.html == "") == (f.listen == "") {
 		return usagef("board: set one of --html FILE and --listen ADDRESS")
 	}
-	o, err := f.options("board", log)
+	o, err := f.options(ctx, "board", log)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (f boardFlags) serve(ctx context.Context, repository *board.Repository, log
 		return errors.Join(err, listener.Close())
 	}
 	server.Loopback = loopback
-	server.Logf = logTo(log)
+	server.Logf = logMasked(ctx, log)
 	server.Logf("the board is at http://%s", listener.Addr())
 	return server.Serve(ctx, listener)
 }

@@ -42,7 +42,7 @@ type diffFlags struct {
 }
 
 func (f diffFlags) run(ctx context.Context, w, log io.Writer, a, b string) (err error) {
-	reader, err := f.open("diff", log)
+	reader, err := f.open(ctx, "diff", log)
 	if err != nil {
 		return err
 	}

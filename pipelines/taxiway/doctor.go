@@ -11,6 +11,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/world"
+	"github.com/taxiway-ci/taxiway/internal/secret"
 	"github.com/taxiway-ci/taxiway/internal/version"
 	"github.com/taxiway-ci/taxiway/internal/visible"
 	"github.com/taxiway-ci/taxiway/pipelines"
@@ -81,7 +82,7 @@ func (f *doctorFlags) examine(ctx context.Context, args []string, log io.Writer)
 		vars = pipeline.Vars(nil)
 	}
 	q := doctor.Question{Vars: vars, Forges: f.forges}
-	q.Logf = logTo(log)
+	q.Logf = logMasked(ctx, log)
 	if q.Clones, err = clonesOf(f.repositories); err != nil {
 		return doctor.Report{}, err
 	}
@@ -104,6 +105,9 @@ func (f *doctorFlags) examine(ctx context.Context, args []string, log io.Writer)
 	}
 	report, err := doctor.Examine(ctx, q)
 	report.Findings = append(append(findings, concourse...), report.Findings...)
+	for i := range report.Findings {
+		report.Findings[i].Text = secret.Text(ctx, report.Findings[i].Text)
+	}
 	return report, err
 }
 

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/taxiway-ci/taxiway/internal/secret"
 	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
@@ -54,6 +56,12 @@ func logTo(w io.Writer) func(format string, args ...any) {
 	return func(format string, args ...any) {
 		_, _ = fmt.Fprintln(w, visible.Text(fmt.Sprintf(format, args...)))
 	}
+}
+
+// logMasked is logTo for what works with credentials: those that are registered with the context are masked.
+func logMasked(ctx context.Context, w io.Writer) func(format string, args ...any) {
+	log := logTo(w)
+	return func(format string, args ...any) { log("%s", secret.Text(ctx, fmt.Sprintf(format, args...))) }
 }
 
 // plural is a number with its noun.

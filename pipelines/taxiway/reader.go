@@ -1,15 +1,20 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/secret"
 )
 
 // readerFlags say where the deployments, and what they come from, can be read.
@@ -31,24 +36,27 @@ func (f *readerFlags) add(flags *pflag.FlagSet) {
 }
 
 // options are the reader's.
-func (f *readerFlags) options(verb string, log io.Writer) (lineage.Options, error) {
+func (f *readerFlags) options(ctx context.Context, verb string, log io.Writer) (lineage.Options, error) {
 	o := lineage.Options{Deployments: f.deployments, Clones: map[string]string{}}
 	if f.deployments == "" {
 		return o, usagef("%s: set --deployments to the clone to read", verb)
 	}
-	o.Logf = logTo(log)
+	o.Logf = logMasked(ctx, log)
 	if f.registry {
 		o.Labels = lineage.Registry{}
 	}
 	if err := addClones(o.Clones, f.clones); err != nil {
 		return o, fmt.Errorf("%s: %w", verb, err)
 	}
+	for _, address := range append(slices.Collect(maps.Values(o.Clones)), f.deployments) {
+		secret.Register(ctx, git.Access{URI: address}.Secrets()...)
+	}
 	return o, nil
 }
 
 // open begins to read.
-func (f *readerFlags) open(verb string, log io.Writer) (*lineage.Reader, error) {
-	o, err := f.options(verb, log)
+func (f *readerFlags) open(ctx context.Context, verb string, log io.Writer) (*lineage.Reader, error) {
+	o, err := f.options(ctx, verb, log)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ type traceFlags struct {
 }
 
 func (f traceFlags) run(ctx context.Context, w, log io.Writer) (err error) {
-	reader, err := f.open("trace", log)
+	reader, err := f.open(ctx, "trace", log)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
+	"github.com/taxiway-ci/taxiway/internal/secret"
 )
 
 // maxRegistryAnswer is how many bytes a manifest or an image's config may have;
@@ -47,7 +48,7 @@ func (r Registry) find(ctx context.Context, image string) (found, error) {
 
 // ask reads the image's digest and labels over a transport.
 func ask(ctx context.Context, ref name.Reference, image string, auth authn.Authenticator, over http.RoundTripper) (found, error) {
-	d, err := remote.Get(ref, remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(httpclient.LimitBodies(over, maxRegistryAnswer)))
+	d, err := remote.Get(ref, remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(registering{httpclient.LimitBodies(over, maxRegistryAnswer)}))
 	if err != nil {
 		return found{}, explainRegistry(image, err)
 	}
@@ -62,6 +63,17 @@ func ask(ctx context.Context, ref name.Reference, image string, auth authn.Authe
 		return found{}, explainRegistry(image, err)
 	}
 	return f, nil
+}
+
+// registering masks what requests carry: the registry's token server gives a token for the password, which is in no source.
+type registering struct{ http.RoundTripper }
+
+// RoundTrip registers the credentials before anybody has them who could repeat them.
+func (t registering) RoundTrip(r *http.Request) (*http.Response, error) {
+	if _, credentials, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
+		secret.Register(r.Context(), credentials)
+	}
+	return t.RoundTripper.RoundTrip(r)
 }
 
 // repositoryOf is a reference without its tag and digest, as it was written.
