@@ -81,6 +81,9 @@ func Open(o Options) (*Cache, error) {
 	if home := c.access.home; o.Token != "" && httpclient.Exposed(home.Scheme, home.Hostname()) {
 		c.logf("warning: auth_token can be read on the way to %s, because the address is not https", home.Host)
 	}
+	if home := c.access.home; o.TLS.SkipVerification && home.Scheme == "https" {
+		c.logf("warning: skip_ssl_verification is set: the identity of %s is not verified", home.Host)
+	}
 	if c.client == nil {
 		if c.client, err = newClient(o.TLS); err != nil {
 			return nil, err

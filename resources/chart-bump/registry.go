@@ -46,6 +46,18 @@ func (r Registry) find(ctx context.Context, image string) (found, error) {
 	return ask(ctx, ref, image, auth, client.Transport)
 }
 
+// warn says that the credentials can be read on the way to the registry.
+func (r Registry) warn(image string, logf func(format string, args ...any)) {
+	ref, err := name.ParseReference(image, name.Insecure)
+	if err != nil || !r.Insecure || r.Username == "" {
+		return
+	}
+	host, _, _ := strings.Cut(ref.Context().RegistryStr(), ":")
+	if httpclient.Exposed("http", host) {
+		logf("warning: the credentials for %s can be read on the way, because registry.insecure is set", host)
+	}
+}
+
 // ask reads the image's digest and labels over a transport.
 func ask(ctx context.Context, ref name.Reference, image string, auth authn.Authenticator, over http.RoundTripper) (found, error) {
 	d, err := remote.Get(ref, remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(registering{httpclient.LimitBodies(over, maxRegistryAnswer)}))
