@@ -92,7 +92,7 @@ func mayImport() map[string][]string {
 		"internal/standin/nixcache": {"internal/standin/server"},
 		"internal/standin/registry": {"internal/standin/server"},
 		"internal/standin/tools":    {"internal/standin/nixcache"},
-		"internal/standin/types":    {"internal/forge", "internal/ociimage", "internal/rehearsal"},
+		"internal/standin/types":    {"internal/forge", "internal/git", "internal/ociimage", "internal/rehearsal"},
 
 		// one resource type: never another one
 		"resources/cepler-board":        {"internal/artifact", "internal/board", "internal/concourse", "internal/fault", "internal/git", "internal/git/signing", "internal/lineage"},

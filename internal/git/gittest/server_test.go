@@ -319,3 +319,36 @@ func TestAServerThatRemembers(t *testing.T) {
 		assert.Equal(t, first, again)
 	}
 }
+
+func TestAWorktreeIsAsGitMakesIt(t *testing.T) {
+	t.Parallel()
+	r := create(t, start(t, gittest.Options{}), "app")
+	one, err := r.Commit("main", "one", map[string]string{"a/b": "1\n", "c": "2\n"})
+	require.NoError(t, err)
+	folder := t.TempDir()
+	clone := gittest.Open(filepath.Join(folder, "clone"))
+	_, err = r.Git("clone", "--quiet", "-c", "core.checkStat=minimal", "-c", "core.trustctime=false", r.Dir, clone.Dir)
+	require.NoError(t, err)
+	require.ErrorContains(t, clone.Worktree(filepath.Join(folder, "early")), "a branch is checked out")
+	_, err = clone.Git("checkout", "--quiet", "--detach")
+	require.NoError(t, err)
+	for _, name := range []string{"1", "2"} {
+		require.NoError(t, clone.Worktree(filepath.Join(folder, name)))
+		tree := gittest.Open(filepath.Join(folder, name))
+		_, err = tree.Git("diff-files", "--exit-code") // believes the index, without a look into the files
+		require.NoError(t, err)
+		head, err := tree.Git("log", "-1", "--format=%H")
+		require.NoError(t, err)
+		assert.Equal(t, one+"\n", head)
+		require.NoError(t, os.WriteFile(filepath.Join(tree.Dir, "c"), []byte("changed "+name), 0o600))
+		_, err = tree.Git("commit", "--quiet", "-am", "two")
+		require.NoError(t, err)
+	}
+	listed, err := clone.Git("worktree", "list", "--porcelain")
+	require.NoError(t, err)
+	assert.Equal(t, 3, strings.Count(listed, "detached"), listed)
+	assert.NotContains(t, listed, "prunable")
+	status, err := clone.Git("status", "--porcelain")
+	require.NoError(t, err)
+	assert.Empty(t, status, "each has its own files")
+}

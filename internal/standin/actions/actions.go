@@ -136,7 +136,7 @@ func (r *Runner) pull(ctx context.Context, pull github.Pull) (Result, error) {
 func (r *Runner) checkout(ctx context.Context, pull github.Pull, base, folder string) (clone *gittest.Repository, merged bool, err error) {
 	source := r.repository.Git()
 	clone = gittest.Open(filepath.Join(folder, "clone"))
-	if _, err := source.Git("clone", "--quiet", source.Dir, clone.Dir); err != nil {
+	if _, err := source.Git("clone", "--quiet", "--no-checkout", "-c", "maintenance.auto=false", "-c", "core.checkStat=minimal", "-c", "core.trustctime=false", source.Dir, clone.Dir); err != nil {
 		return nil, false, err
 	}
 	if _, err := clone.Git("checkout", "--quiet", "--detach", base); err != nil {

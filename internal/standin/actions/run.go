@@ -124,8 +124,7 @@ func (w *work) checkout() error {
 	if err := os.MkdirAll(w.temp(), 0o750); err != nil {
 		return err
 	}
-	_, err := w.run.clone.Git("worktree", "add", "--quiet", "--detach", w.tree, "HEAD")
-	return err
+	return w.run.clone.Worktree(w.tree)
 }
 
 // root matches a script that wants to be root, for which this machine is not the place.

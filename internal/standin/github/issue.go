@@ -133,7 +133,7 @@ func createStatus(s *Server, c *call) (code int, body any, err error) {
 		return 0, nil, err
 	}
 	r, ref := c.repository, c.PathValue("ref")
-	commit, err := r.Git().RevParse(ref + "^{commit}")
+	commit, err := r.commitOf(ref)
 	is := func(field, code, message string) error {
 		return invalid(detail{Resource: "Status", Code: code, Field: field, Message: message})
 	}
@@ -168,7 +168,7 @@ func statusBody(st *status) map[string]any {
 }
 
 func listStatuses(s *Server, c *call) (code int, body any, err error) {
-	commit, err := c.repository.Git().RevParse(c.PathValue("ref") + "^{commit}")
+	commit, err := c.repository.commitOf(c.PathValue("ref"))
 	if err != nil {
 		return 0, nil, notFound()
 	}
@@ -182,7 +182,7 @@ func listStatuses(s *Server, c *call) (code int, body any, err error) {
 }
 
 func getStatus(_ *Server, c *call) (code int, body any, err error) {
-	commit, err := c.repository.Git().RevParse(c.PathValue("ref") + "^{commit}")
+	commit, err := c.repository.commitOf(c.PathValue("ref"))
 	if err != nil {
 		return 0, nil, notFound()
 	}

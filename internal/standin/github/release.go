@@ -124,7 +124,7 @@ func (r *Repository) publish(l *release) error {
 		if tip := r.branch(target); tip != "" {
 			target = tip
 		}
-		commit, err := r.Git().RevParse(target + "^{commit}")
+		commit, err := r.commitOf(target)
 		if err != nil {
 			return invalid(detail{Resource: "Release", Code: "invalid", Field: "target_commitish"})
 		}

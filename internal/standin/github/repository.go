@@ -113,6 +113,18 @@ func (r *Repository) settled(args ...string) (string, error) {
 	return out, err
 }
 
+// commitOf is the commit that a ref or a hash names. The lock of the server is held.
+func (r *Repository) commitOf(ref string) (string, error) {
+	if a, ok := r.answers[ref]; ok {
+		return a.out, nil
+	}
+	commit, err := r.Git().RevParse(ref + "^{commit}")
+	if err == nil && commit == ref { // a hash; what is not there may be pushed yet
+		r.answers[ref] = answer{out: commit}
+	}
+	return commit, err
+}
+
 // answer is what a git command came to.
 type answer struct {
 	out string

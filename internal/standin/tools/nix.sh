@@ -16,7 +16,8 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-commit=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+commit=''
+[ "$verb" != build ] || commit=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 for target in $targets; do
   name=$target-${VERSION:-dev}-$(printf %.7s "$commit")
   case $verb-$dry in

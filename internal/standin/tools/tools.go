@@ -96,7 +96,7 @@ func (t *Folder) script(name string) string {
 # Is called in place of ` + name + ` in a rehearsal.
 has() { # FILE TEXT: FILE, from here or from a folder above, holds TEXT
   folder=$PWD
-  while [ ! -e "$folder/$1" ] && [ "$folder" != / ]; do folder=$(dirname "$folder"); done
+  while [ ! -e "$folder/$1" ] && [ -n "$folder" ]; do folder=${folder%/*}; done
   grep -qF -e "$2" "$folder/$1"
 }
 printf '%s|%s|%s\n' "${DEPLOYMENT-}" "${ENVIRONMENT-}" "` + name + ` $*" >>` + shellQuote(t.ledger()) + `

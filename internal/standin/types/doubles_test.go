@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,12 +95,18 @@ func write(t *testing.T, dir string, files map[string]string) {
 
 func served(t *testing.T) *gittest.Repository {
 	t.Helper()
+	r, _ := servedBy(t)
+	return r
+}
+
+func servedBy(t *testing.T) (*gittest.Repository, *gittest.Server) {
+	t.Helper()
 	server, err := gittest.New(gittest.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Close() })
 	r, err := server.Create("app")
 	require.NoError(t, err)
-	return r
+	return r, server
 }
 
 func commit(t *testing.T, r *gittest.Repository, message string, files map[string]string) string {
@@ -149,12 +157,48 @@ func TestGitBranch(t *testing.T) {
 	assert.Equal(t, []rehearsal.Version{{"ref": three}}, d.check(t, from), "history was rewritten")
 }
 
+func TestGitChecksFetchOnlyWhatHasMoved(t *testing.T) {
+	t.Parallel()
+	r, server := servedBy(t)
+	d, source := newDouble(t, types.Git{}), map[string]any{"uri": r.URL(), "branch": "main", "paths": []string{"a"}}
+	one := commit(t, r, "feat: one", map[string]string{"a": "1"})
+	two := commit(t, r, "docs: two", map[string]string{"b": "2"})
+	for _, step := range []struct {
+		what    string
+		before  func() error
+		from    string
+		fetches bool
+		want    []string
+	}{
+		{"the first check", nil, one, true, []string{one}},
+		{"nothing has moved", nil, one, false, []string{one}},
+		{"another version, of the same refs", nil, two, false, []string{two}},
+		{"another branch has moved", func() error { return r.UpdateRef("refs/heads/other", one) }, one, false, []string{one}},
+		{"another source", func() error { delete(source, "paths"); return nil }, one, true, []string{one, two}},
+		{"the branch went back", func() error { return r.UpdateRef("refs/heads/main", one) }, two, true, []string{one}},
+		{"it stays there", nil, two, false, []string{one}},
+	} {
+		if step.before != nil {
+			require.NoError(t, step.before())
+		}
+		server.Reset()
+		var want []rehearsal.Version
+		for _, ref := range step.want {
+			want = append(want, rehearsal.Version{"ref": ref})
+		}
+		assert.Equal(t, want, d.check(t, asked{Source: source, Version: rehearsal.Version{"ref": step.from}}), step.what)
+		fetches := slices.ContainsFunc(server.Requests(), func(q gittest.Request) bool { return !strings.Contains(q.Header.Get("User-Agent"), "taxiway") })
+		assert.Equal(t, step.fetches, fetches, step.what)
+	}
+}
+
 func TestGitGet(t *testing.T) {
 	t.Parallel()
 	r, d := served(t), newDouble(t, types.Git{})
 	source := map[string]any{"uri": r.URL(), "branch": "main"}
 	one := commit(t, r, "feat: one\n\nWith a body.", map[string]string{"a": "1"})
 	require.NoError(t, r.UpdateRef("refs/tags/0.1.0", one))
+	require.NoError(t, r.UpdateRef("refs/tags/0.1.0-rc.1", one))
 	two := commit(t, r, "feat: two", map[string]string{"a": "2"})
 	dir := t.TempDir()
 	got := d.step(t, rehearsal.In, dir, asked{Source: source, Version: rehearsal.Version{"ref": one}})
@@ -163,7 +207,7 @@ func TestGitGet(t *testing.T) {
 	assert.Equal(t, one+"\n", read(t, dir, ".git/ref"))
 	assert.Equal(t, one[:7]+"\n", read(t, dir, ".git/short_ref"))
 	assert.Contains(t, read(t, dir, ".git/commit_message"), "With a body.")
-	assert.Equal(t, "0.1.0\n", read(t, dir, ".git/tags"))
+	assert.Equal(t, "0.1.0,0.1.0-rc.1\n", read(t, dir, ".git/tags"))
 	assert.Contains(t, read(t, dir, ".git/metadata.json"), one)
 
 	named := t.TempDir()

@@ -2,16 +2,21 @@ package types
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
 )
 
@@ -109,7 +114,7 @@ func (c container) gitSteps(ctx context.Context, steps [][]string) error {
 
 // gitLog returns what git log has for the placeholders of its format about one commit.
 func (c container) gitLog(ctx context.Context, dir, commit string, format ...string) ([]string, error) {
-	out, err := c.git(ctx, dir, "log", "-1", "--format="+strings.Join(format, "%x00"), commit)
+	out, err := c.git(ctx, dir, "log", "-1", "--decorate-refs=refs/tags/*", "--format="+strings.Join(format, "%x00"), commit)
 	if err != nil {
 		return nil, err
 	}
@@ -120,19 +125,91 @@ func (c container) gitLog(ctx context.Context, dir, commit string, format ...str
 	return f, nil
 }
 
+// gitChecked is what the check container keeps of its last check.
+type gitChecked struct {
+	Source   gitSource           `json:"source"`
+	Refs     map[string]string   `json:"refs"` // of the remote, those that a check of the source depends on
+	From     rehearsal.Version   `json:"from"`
+	Versions []rehearsal.Version `json:"versions"`
+}
+
+// checkedFile is where it is kept.
+const checkedFile = "checked.json"
+
+// gitCheck fetches and walks when the remote's refs are not those of the last check.
+func gitCheck(ctx context.Context, c container, source gitSource, from rehearsal.Version) ([]rehearsal.Version, error) {
+	var last gitChecked
+	if text, err := os.ReadFile(filepath.Join(c.temp, checkedFile)); err == nil {
+		if err := json.Unmarshal(text, &last); err != nil {
+			return nil, err
+		}
+	}
+	now := gitChecked{Source: source, Refs: gitRefs(ctx, source), From: from}
+	fetched := len(now.Refs) > 0 && maps.Equal(now.Refs, last.Refs) && reflect.DeepEqual(source, last.Source)
+	if fetched && maps.Equal(from, last.From) {
+		return last.Versions, nil
+	}
+	if !fetched {
+		if err := c.fetch(ctx, source); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if now.Versions, err = c.gitVersions(ctx, source, from); err != nil {
+		return nil, err
+	}
+	if !fetched && !maps.Equal(now.Refs, gitRefs(ctx, source)) {
+		return now.Versions, nil // the next check fetches again
+	}
+	text, err := json.Marshal(now)
+	if err != nil {
+		return nil, err
+	}
+	return now.Versions, os.WriteFile(filepath.Join(c.temp, checkedFile), text, 0o600)
+}
+
+// gitRefs are the refs of the remote that a check depends on; none where they can't be read, and the fetch says why.
+func gitRefs(ctx context.Context, source gitSource) map[string]string {
+	remote, err := git.Open(git.Access{URI: source.URI, Branch: cmp.Or(source.Branch, "main")}, git.Options{}) // only the refs below are asked for
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = remote.Close() }()
+	prefixes := []string{"HEAD"}
+	if source.Branch != "" {
+		prefixes[0] = "refs/heads/" + source.Branch
+	}
+	if source.TagFilter != "" {
+		prefixes = append(prefixes, "refs/tags/")
+	}
+	found, err := remote.RefsUnder(ctx, prefixes...)
+	if err != nil {
+		return nil
+	}
+	refs := map[string]string{}
+	for name, hash := range found {
+		refs[name] = hash.String()
+	}
+	return refs
+}
+
 // mirror keeps refs of a remote in the check container.
-func (c container) mirror(ctx context.Context, uri string, refs ...string) (string, error) {
-	dir := filepath.Join(c.temp, "mirror.git")
+func (c container) mirror(ctx context.Context, uri string, refs ...string) error {
+	dir := c.mirrored()
 	if _, err := os.Stat(dir); err != nil {
 		if _, err := c.git(ctx, c.temp, "init", "--quiet", "--bare", dir); err != nil {
-			return "", err
+			return err
 		}
 	}
 	_, err := c.git(ctx, dir, append([]string{"fetch", "--quiet", "--prune", "--no-write-fetch-head", uri}, refs...)...)
-	return dir, err
+	return err
 }
 
-func gitCheck(ctx context.Context, c container, source gitSource, from rehearsal.Version) ([]rehearsal.Version, error) {
+// mirrored is the repository that mirror fills.
+func (c container) mirrored() string { return filepath.Join(c.temp, "mirror.git") }
+
+// fetch brings what a check of the source walks into the check container.
+func (c container) fetch(ctx context.Context, source gitSource) error {
 	refs := []string{"+HEAD:refs/heads/tracked"}
 	if source.Branch != "" {
 		refs[0] = "+refs/heads/" + source.Branch + ":refs/heads/tracked"
@@ -140,10 +217,12 @@ func gitCheck(ctx context.Context, c container, source gitSource, from rehearsal
 	if source.TagFilter != "" {
 		refs = append(refs, "+refs/tags/*:refs/tags/*")
 	}
-	dir, err := c.mirror(ctx, source.URI, refs...)
-	if err != nil {
-		return nil, err
-	}
+	return c.mirror(ctx, source.URI, refs...)
+}
+
+// gitVersions are the versions of the mirror since the given one.
+func (c container) gitVersions(ctx context.Context, source gitSource, from rehearsal.Version) ([]rehearsal.Version, error) {
+	dir := c.mirrored()
 	if source.TagFilter != "" {
 		return c.tagVersions(ctx, dir, source, from)
 	}
@@ -213,7 +292,7 @@ func (g Git) in(ctx context.Context, c container, source gitSource, version rehe
 		return result{}, fmt.Errorf("%w: submodules: %q", errRequest, params.Submodules)
 	}
 	ref := version["ref"]
-	if err := c.clone(ctx, source, params, ref); err != nil {
+	if err := g.clone(ctx, c, source, params, ref); err != nil {
 		return result{}, err
 	}
 	if params.CleanTags {
@@ -222,9 +301,6 @@ func (g Git) in(ctx context.Context, c container, source gitSource, version rehe
 		}
 	}
 	steps := [][]string{{"checkout", "--quiet", "--detach", ref}}
-	if named, ok := g.Named[source.URI]; ok {
-		steps = append(steps, []string{"remote", "set-url", "origin", named}, []string{"config", "url." + source.URI + ".insteadOf", named})
-	}
 	for _, pair := range source.GitConfig {
 		steps = append(steps, []string{"config", pair.Name, pair.Value})
 	}
@@ -236,8 +312,12 @@ func (g Git) in(ctx context.Context, c container, source gitSource, version rehe
 }
 
 // clone makes a clone in which the commit ref is.
-func (c container) clone(ctx context.Context, source gitSource, params gitGet, ref string) error {
-	clone := []string{"clone", "--quiet", "--single-branch"}
+func (g Git) clone(ctx context.Context, c container, source gitSource, params gitGet, ref string) error {
+	clone := []string{"clone", "--quiet", "--single-branch", "--no-checkout"}
+	named, ok := g.Named[source.URI]
+	if ok { // git goes to the source's address all the same
+		clone = append(clone, "-c", "url."+source.URI+".insteadOf="+named)
+	}
 	if source.Branch != "" {
 		clone = append(clone, "--branch", source.Branch)
 	}
@@ -251,7 +331,7 @@ func (c container) clone(ctx context.Context, source gitSource, params gitGet, r
 			clone = append(clone, "--no-tags")
 		}
 	}
-	_, err := c.git(ctx, c.dir, append(clone, source.URI, ".")...)
+	_, err := c.git(ctx, c.dir, append(clone, cmp.Or(named, source.URI), ".")...)
 	for depth := params.Depth; err == nil && params.Depth > 0; depth *= 2 {
 		if _, missing := c.git(ctx, c.dir, "cat-file", "-e", ref+"^{commit}"); missing == nil || depth > 1<<20 {
 			break
@@ -276,15 +356,14 @@ func (c container) cleanTags(ctx context.Context) error {
 // describe writes the files in .git that the type adds, and tells the same as
 // metadata.
 func (c container) describe(ctx context.Context, source gitSource, params gitGet, ref string) ([]rehearsal.MetadataField, error) {
-	f, err := c.gitLog(ctx, c.dir, "HEAD", "%H", "%an", "%ae", "%aI", "%cn", "%ce", "%cI", "%B")
+	f, err := c.gitLog(ctx, c.dir, "HEAD", "%H", "%an", "%ae", "%aI", "%cn", "%ce", "%cI", "%D", "%B")
 	if err != nil {
 		return nil, err
 	}
-	tags, err := c.git(ctx, c.dir, "tag", "--points-at", "HEAD")
-	if err != nil {
-		return nil, err
-	}
-	tags = strings.Join(strings.Fields(tags), ",")
+	names := strings.FieldsFunc(f[7], func(r rune) bool { return r == ',' || r == ' ' })
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "tag:" })
+	slices.Sort(names)
+	tags := strings.Join(names, ",")
 	const short = 7
 	format := params.ShortRefFormat
 	if format == "" {
@@ -292,7 +371,7 @@ func (c container) describe(ctx context.Context, source gitSource, params gitGet
 	}
 	metadata := fields(
 		"commit", f[0], "author", f[1], "author_date", f[3], "committer", f[4], "committer_date", f[6],
-		"branch", source.Branch, "tags", tags, "message", f[7],
+		"branch", source.Branch, "tags", tags, "message", f[8],
 	)
 	text, err := json.Marshal(metadata)
 	if err != nil {
@@ -302,7 +381,7 @@ func (c container) describe(ctx context.Context, source gitSource, params gitGet
 		".git/ref", ref+"\n",
 		".git/short_ref", strings.ReplaceAll(format, "%s", ref[:min(short, len(ref))])+"\n",
 		".git/committer", f[2]+"\n",
-		".git/commit_message", f[7]+"\n",
+		".git/commit_message", f[8]+"\n",
 		".git/commit_timestamp", f[6]+"\n",
 		".git/branch", source.Branch+"\n",
 		".git/tags", tags+"\n",

@@ -105,13 +105,12 @@ func (p PullRequest) check(ctx context.Context, c container, source pullSource, 
 	if err != nil {
 		return nil, err
 	}
-	mirror, err := c.mirror(ctx, p.GitHub.Clone(source.Repository), "+refs/heads/*:refs/heads/*")
-	if err != nil {
+	if err := c.mirror(ctx, p.GitHub.Clone(source.Repository), "+refs/heads/*:refs/heads/*"); err != nil {
 		return nil, err
 	}
 	var versions []rehearsal.Version
 	for _, r := range open {
-		commit, err := c.pullCommit(ctx, mirror, r.Head.SHA)
+		commit, err := c.pullCommit(ctx, c.mirrored(), r.Head.SHA)
 		if err != nil {
 			return nil, err
 		}
