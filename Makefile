@@ -15,19 +15,19 @@ IMAGES ?= build/images
 
 # The race detector needs a C compiler.
 RACE := $(shell [ "$$(env -u CGO_ENABLED go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null && echo -race)
-WITH_RACE := $(if $(RACE),CGO_ENABLED=1)
-# All else is compiled without cgo and paths, so that lint and tests compile what they share once.
+WITH_RACE := $(if $(RACE),CGO_ENABLED=1 GOFLAGS='$(strip $(GOFLAGS) -trimpath -buildvcs=false)')
+# All else is compiled as the packages of the images are, so that lint, demo, images and tests compile what they share once.
 export CGO_ENABLED := 0
-export GOFLAGS := $(strip $(GOFLAGS) -trimpath -buildvcs=false)
+export GOFLAGS := $(strip $(GOFLAGS) $(shell sed -n '/^-/p' internal/ociimage/goflags.txt))
 # It makes a program five to ten times slower, so it watches the packages whose own files start goroutines or share
 # memory between them, and internal/git, whose tests drive those of the floors below it. In the others it finds nothing:
 # their tests run several programs at once, which share no memory in production. "make storms" has it everywhere, every
-# week. cachix-paths is out because it measures its own memory, of which the race detector takes a lot, and pack because it
-# hashes gigabytes; the tests of internal/git have its goroutines watched. pipelines is out because it only has a lock around
-# ytt, in which the detector would spend its time. pipelines/taxiway is out because its tests play
-# whole pipelines, of which internal/rehearsal has the goroutines.
+# week. cachix-paths is out because it measures its own memory, of which the race detector takes a lot, pack because it
+# hashes gigabytes and ociimage because it compresses programs; the tests of internal/git have pack's goroutines watched.
+# pipelines is out because it only has a lock around ytt, in which the detector would spend its time. pipelines/taxiway is
+# out because its tests play whole pipelines, of which internal/rehearsal has the goroutines.
 CONCURRENT := ^[[:space:]]*go [a-zA-Z]|\.Go\(|sync\.(Mutex|RWMutex|Map|WaitGroup)|atomic\.
-WATCHED = ./internal/git $(filter-out ./resources/cachix-paths ./internal/git/pack ./pipelines ./pipelines/taxiway, $(shell grep -rlE --include='*.go' --exclude='*_test.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u))
+WATCHED = ./internal/git $(filter-out ./resources/cachix-paths ./internal/git/pack ./internal/ociimage ./pipelines ./pipelines/taxiway, $(shell grep -rlE --include='*.go' --exclude='*_test.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u))
 # A package that hangs is ended after this time, which is many times what a slow and busy machine needs.
 TEST_TIMEOUT := 2h
 # -vet=off: "make lint" does it, with more checks.
@@ -52,8 +52,6 @@ help: ## say what the targets do (default)
 	@echo
 	@echo '  FUZZ_TIME=$(FUZZ_TIME) IMAGES=$(IMAGES) BENCH=$(BENCH) BENCH_FLAGS=$(BENCH_FLAGS) TEST_FLAGS=$(TEST_FLAGS) can be changed, see Makefile'
 
-# Compiled as the images that it builds, the program and they share their packages.
-demo: export GOFLAGS += $(shell sed -n '/^-/p' internal/ociimage/goflags.txt)
 demo: ## build everything and rehearse the pipelines end to end on this machine
 	go run ./pipelines/taxiway demo --html demo.html
 
@@ -111,4 +109,4 @@ pipelines: ## the tests of templates, examples and rehearsal alone: a part of "m
 	$(GO_TEST) $(TEST_FLAGS) ./pipelines/...
 
 tools: ## install the linter, where it is missing
-	@command -v $(GOLANGCI_LINT) >/dev/null || go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	@command -v $(GOLANGCI_LINT) >/dev/null || GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
