@@ -63,22 +63,23 @@ func mayImport() map[string][]string {
 		"internal/git/merge":     {"internal/git/history", "internal/git/object", "internal/git/pack", "internal/git/threeway"},
 		"internal/git":           {"internal/git/cache", "internal/git/history", "internal/git/local", "internal/git/merge", "internal/git/object", "internal/git/pack", "internal/git/transport", "internal/git/wire", "internal/git/workdir", "internal/retry", "internal/nearest"},
 
-		"internal/git/signing":           {"internal/git", "internal/git/transport", "internal/secret"},                                                        // signed commits and tags
-		"internal/memo":                  {"internal/git"},                                                                                                     // what a check leaves for the next one
-		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                                                           // an app's tokens, for git and the forge
-		"internal/forge":                 {"internal/fault", "internal/githubapp", "internal/httpclient", "internal/retry", "internal/visible"},                // GitHub's API
-		"internal/proposal":              {"internal/artifact", "internal/forge", "internal/git", "internal/markdown", "internal/retry"},                       // a bot's branch and its pull request
-		"internal/vendored":              {"internal/artifact", "internal/fault", "internal/git", "internal/strict", "internal/yamledit", "internal/markdown"}, // vendir's git contents
-		"internal/nixcache":              {"internal/guard", "internal/httpclient", "internal/retry"},                                                          // binary caches of Nix
+		"internal/git/signing":           {"internal/git", "internal/git/transport", "internal/secret"},                                                           // signed commits and tags
+		"internal/memo":                  {"internal/git"},                                                                                                        // what a check leaves for the next one
+		"internal/githubapp":             {"internal/httpclient", "internal/secret"},                                                                              // an app's tokens, for git and the forge
+		"internal/forge":                 {"internal/fault", "internal/githubapp", "internal/httpclient", "internal/retry", "internal/visible"},                   // GitHub's API
+		"internal/proposal":              {"internal/artifact", "internal/forge", "internal/git", "internal/git/threeway", "internal/markdown", "internal/retry"}, // a bot's branch and its pull request
+		"internal/vendored":              {"internal/artifact", "internal/fault", "internal/git", "internal/strict", "internal/yamledit", "internal/markdown"},    // vendir's git contents
+		"internal/nixcache":              {"internal/guard", "internal/httpclient", "internal/retry"},                                                             // binary caches of Nix
 		"internal/deployments":           {"internal/visible", "internal/artifact", "internal/cepler", "internal/fault", "internal/git", "internal/nearest", "internal/strict"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
-		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/fault", "internal/git", "internal/httpclient", "internal/provenance", "internal/release", "internal/strict", "internal/vendored", "internal/version", "internal/visible"},
+		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/fault", "internal/git", "internal/provenance", "internal/release", "internal/strict", "internal/vendored", "internal/version", "internal/visible"},
+		"internal/lineage/labels":        {"internal/httpclient", "internal/lineage"},                                                                                                      // what registries say about images
 		"internal/promotion":             {"internal/cepler", "internal/deployments", "internal/gates", "internal/lineage"},                                                                // what opening a gate lets through, and a person's deeds
 		"internal/board":                 {"internal/cepler", "internal/deployments", "internal/git", "internal/git/signing", "internal/lineage", "internal/vendored", "internal/visible"}, // what runs where, as a page
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools", "internal/strict"},
-		"internal/rehearsal/world":       {"internal/board", "internal/deployments", "internal/git", "internal/git/gittest", "internal/lineage", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*", "internal/workflow"},
+		"internal/rehearsal/world":       {"internal/board", "internal/deployments", "internal/git", "internal/git/gittest", "internal/lineage", "internal/lineage/labels", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*", "internal/workflow"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario", "internal/visible"},
 		"internal/scripttest":            {"internal/concourse", "internal/git/gittest", "internal/standin/github"},
 		"internal/git/gittest":           {"internal/standin/server"},

@@ -211,8 +211,8 @@ func fullName(f *ast.FuncDecl) string {
 	return f.Name.Name
 }
 
-// callsDecoder reports whether the function reads YAML, JSON, TOML, an archive or a compressed stream, or asks a registry or GitHub's
-// client, which decode what comes.
+// callsDecoder reports whether the function reads YAML, JSON, TOML, an archive or a compressed stream, or asks a registry, whose
+// answers are decoded on the way.
 func callsDecoder(f *ast.FuncDecl) bool {
 	decoders := map[string]bool{
 		"yaml.Unmarshal": true, "yaml.NewDecoder": true, "json.Unmarshal": true, "json.NewDecoder": true, "toml.Unmarshal": true,
@@ -223,10 +223,6 @@ func callsDecoder(f *ast.FuncDecl) bool {
 		if call, ok := n.(*ast.SelectorExpr); ok {
 			if in, ok := call.X.(*ast.Ident); ok {
 				found = found || decoders[in.Name+"."+call.Sel.Name]
-			}
-			if service, ok := call.X.(*ast.SelectorExpr); ok { // go-github: f.client.PullRequests.List
-				client, ok := service.X.(*ast.SelectorExpr)
-				found = found || ok && client.Sel.Name == "client"
 			}
 		}
 		return true

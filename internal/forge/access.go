@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/go-github/v88/github"
-
 	"github.com/taxiway-ci/taxiway/internal/githubapp"
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
 	"github.com/taxiway-ci/taxiway/internal/retry"
@@ -210,8 +208,5 @@ func (a Access) open(o Options) (*Forge, error) {
 		f.logf("warning: skip_ssl_verification is set: the identity of %s is not verified", api.Host)
 	}
 	f.http = &http.Client{Transport: &transport{below: httpclient.LimitBodies(client.Transport, maxAnswer), login: f.login}, CheckRedirect: followFew}
-	base, upload := api.String()+"/", uploads(api).String()+"/"
-	f.client, err = github.NewClient(github.WithHTTPClient(f.http), github.WithURLs(&base, &upload),
-		github.WithUserAgent(agent), github.WithDisableRateLimitCheck())
-	return f, err
+	return f, nil
 }

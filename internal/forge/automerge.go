@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
-
-	"github.com/google/go-github/v88/github"
 )
 
 // AutoMerge lets GitHub merge a pull request as soon as its rules are met. method
@@ -76,9 +75,10 @@ func whyOff(said, method string) string {
 }
 
 func (f *Forge) usualMethod(ctx context.Context) (string, error) {
-	var repository *github.Repository
-	err := f.call(ctx, "read the settings", func(ctx context.Context) (err error) {
-		if repository, _, err = f.client.Repositories.Get(ctx, f.owner, f.name); err == nil && repository == nil {
+	var repository *repositoryJSON
+	err := f.call(ctx, "read the settings", func(ctx context.Context) error {
+		_, err := f.send(ctx, http.MethodGet, "", nil, nil, &repository)
+		if err == nil && repository == nil {
 			return errEmpty
 		}
 		return err
@@ -88,7 +88,7 @@ func (f *Forge) usualMethod(ctx context.Context) (string, error) {
 		return "", err
 	case repository.AllowMergeCommit == nil || *repository.AllowMergeCommit:
 		return "merge", nil // also where the credentials may not see the setting
-	case repository.GetAllowSquashMerge():
+	case repository.AllowSquashMerge:
 		return "squash", nil
 	}
 	return "rebase", nil
@@ -96,12 +96,14 @@ func (f *Forge) usualMethod(ctx context.Context) (string, error) {
 
 func (f *Forge) mergeNow(ctx context.Context, p *Pull, method string) error {
 	return f.call(ctx, fmt.Sprintf("merge pull request %d", p.Number), func(ctx context.Context) error {
-		done, _, err := f.client.PullRequests.Merge(ctx, f.owner, f.name, p.Number, "",
-			&github.PullRequestOptions{SHA: p.HeadCommit, MergeMethod: method})
+		var done struct {
+			SHA string `json:"sha"`
+		}
+		_, err := f.send(ctx, http.MethodPut, fmt.Sprintf("pulls/%d/merge", p.Number), nil, map[string]string{"sha": p.HeadCommit, "merge_method": method}, &done)
 		if err != nil {
 			return err
 		}
-		p.Merged, p.Open, p.MergeCommit = true, false, done.GetSHA()
+		p.Merged, p.Open, p.MergeCommit = true, false, done.SHA
 		return nil
 	})
 }

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/google/go-github/v88/github"
 )
 
 // PullSpec says what a pull request should be like.
@@ -91,10 +90,9 @@ func (f *Forge) createOnce(ctx context.Context, w PullSpec) (*Pull, error) {
 	var out *Pull
 	what := fmt.Sprintf("open a pull request from %s into %s", w.Head, w.Base)
 	err := f.call(ctx, what, func(ctx context.Context) error {
-		p, _, err := f.client.PullRequests.Create(ctx, f.owner, f.name, &github.NewPullRequest{
-			Title: &w.Title, Body: &w.Body, Head: &w.Head, Base: &w.Base, Draft: &w.Draft,
-		})
-		out, err = readPull(p, err)
+		var p pullJSON
+		_, err := f.send(ctx, http.MethodPost, "pulls", nil, map[string]any{"title": w.Title, "body": w.Body, "head": w.Head, "base": w.Base, "draft": w.Draft}, &p)
+		out, err = readPull(&p, err)
 		return err
 	})
 	return out, err
@@ -103,7 +101,7 @@ func (f *Forge) createOnce(ctx context.Context, w PullSpec) (*Pull, error) {
 // update changes what differs, and nothing else.
 func (f *Forge) update(ctx context.Context, p *Pull, w PullSpec) (*Pull, Outcome, error) {
 	var done Outcome
-	change := &github.PullRequest{}
+	change := map[string]string{}
 	if done.Changed = w.differs(p, change); len(done.Changed) > 0 {
 		edited, err := f.edit(ctx, p.Number, change)
 		if err != nil {
@@ -133,17 +131,17 @@ func (f *Forge) update(ctx context.Context, p *Pull, w PullSpec) (*Pull, Outcome
 }
 
 // differs names what a pull request has otherwise than wanted, and writes it into a change.
-func (w PullSpec) differs(p *Pull, change *github.PullRequest) (names []string) {
+func (w PullSpec) differs(p *Pull, change map[string]string) (names []string) {
 	if p.Title != w.Title {
-		change.Title = &w.Title
+		change["title"] = w.Title
 		names = append(names, "title")
 	}
 	if p.Body != w.Body {
-		change.Body = &w.Body
+		change["body"] = w.Body
 		names = append(names, "body")
 	}
 	if p.Base != w.Base {
-		change.Base = &github.PullRequestBranch{Ref: &w.Base}
+		change["base"] = w.Base
 		names = append(names, "base")
 	}
 	return names
@@ -152,11 +150,12 @@ func (w PullSpec) differs(p *Pull, change *github.PullRequest) (names []string) 
 // normal is a text as GitHub gives it back.
 func normal(body string) string { return strings.ReplaceAll(body, "\r\n", "\n") }
 
-func (f *Forge) edit(ctx context.Context, number int, change *github.PullRequest) (*Pull, error) {
+func (f *Forge) edit(ctx context.Context, number int, change map[string]string) (*Pull, error) {
 	var out *Pull
 	err := f.call(ctx, fmt.Sprintf("change pull request %d", number), func(ctx context.Context) error {
-		p, _, err := f.client.PullRequests.Edit(ctx, f.owner, f.name, number, change)
-		out, err = readPull(p, err)
+		var p pullJSON
+		_, err := f.send(ctx, http.MethodPatch, fmt.Sprintf("pulls/%d", number), nil, change, &p)
+		out, err = readPull(&p, err)
 		return err
 	})
 	return out, err
@@ -174,8 +173,7 @@ func (f *Forge) Close(ctx context.Context, number int, reason string) error {
 			return err
 		}
 	}
-	closed := "closed"
-	_, err = f.edit(ctx, number, &github.PullRequest{State: &closed})
+	_, err = f.edit(ctx, number, map[string]string{"state": "closed"})
 	return err
 }
 
@@ -183,7 +181,7 @@ func (f *Forge) Close(ctx context.Context, number int, reason string) error {
 func (f *Forge) comment(ctx context.Context, number int, text string) error {
 	text = fit(text, "", maxBody)
 	return f.call(ctx, fmt.Sprintf("comment on pull request %d", number), func(ctx context.Context) error {
-		_, _, err := f.client.Issues.CreateComment(ctx, f.owner, f.name, number, &github.IssueComment{Body: &text})
+		_, err := f.send(ctx, http.MethodPost, fmt.Sprintf("issues/%d/comments", number), nil, map[string]string{"body": text}, nil)
 		return err
 	})
 }
@@ -211,15 +209,12 @@ func (f *Forge) label(ctx context.Context, p *Pull, labels []string) (changed bo
 		}
 	}
 	err = f.call(ctx, fmt.Sprintf("label pull request %d", p.Number), func(ctx context.Context) error {
-		now, _, err := f.client.Issues.AddLabelsToIssue(ctx, f.owner, f.name, p.Number, missing)
-		if err != nil {
-			return err
+		var now []labelJSON
+		_, err := f.send(ctx, http.MethodPost, fmt.Sprintf("issues/%d/labels", p.Number), nil, missing, &now)
+		if err == nil {
+			p.Labels = names(now)
 		}
-		p.Labels = nil
-		for _, l := range now {
-			p.Labels = append(p.Labels, l.GetName())
-		}
-		return nil
+		return err
 	})
 	return err == nil, err
 }
@@ -228,15 +223,14 @@ const labelColour = "ededed" // GitHub's own choice for labels without one
 
 func (f *Forge) ensureLabel(ctx context.Context, name string) error {
 	err := f.call(ctx, "look up label "+name, func(ctx context.Context) error {
-		_, _, err := f.client.Issues.GetLabel(ctx, f.owner, f.name, url.PathEscape(name))
+		_, err := f.send(ctx, http.MethodGet, "labels/"+url.PathEscape(name), nil, nil, nil)
 		return err
 	})
 	if !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	colour := labelColour
 	err = f.call(ctx, "create label "+name, func(ctx context.Context) error {
-		_, _, err := f.client.Issues.CreateLabel(ctx, f.owner, f.name, &github.Label{Name: &name, Color: &colour})
+		_, err := f.send(ctx, http.MethodPost, "labels", nil, map[string]string{"name": name, "color": labelColour}, nil)
 		return err
 	})
 	if errors.Is(err, errExists) {

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-github/v88/github"
-
 	"github.com/taxiway-ci/taxiway/internal/fault"
 	"github.com/taxiway-ci/taxiway/internal/githubapp"
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
@@ -20,28 +18,21 @@ type answer struct {
 	retryAfter time.Duration // the server's Retry-After
 }
 
-func answerOf(err error) (a answer, ok bool) {
+func answerOf(err error) answer {
 	var app *githubapp.StatusError
-	var other *github.ErrorResponse
-	var primary *github.RateLimitError
-	var secondary *github.AbuseRateLimitError
+	var other *refusal
 	switch {
 	case errors.As(err, &app):
-		return answer{app.Status, app.RetryAfter}, true
+		return answer{app.Status, app.RetryAfter}
 	case errors.As(err, &other):
-		return answer{other.Response.StatusCode, httpclient.RetryAfter(other.Response)}, true
-	case errors.As(err, &primary):
-		return answer{primary.Response.StatusCode, httpclient.RetryAfter(primary.Response)}, true
-	case errors.As(err, &secondary):
-		return answer{secondary.Response.StatusCode, httpclient.RetryAfter(secondary.Response)}, true
+		return answer{other.status, other.retryAfter}
 	}
-	return answer{}, false
+	return answer{}
 }
 
 // statusOf is the HTTP status that an error is about, or 0.
 func statusOf(err error) int {
-	a, _ := answerOf(err)
-	return a.status
+	return answerOf(err).status
 }
 
 // limitOf is the limit of requests that an error is about, or nil. A 403 with
@@ -55,27 +46,24 @@ func limitOf(err error) *rateLimit {
 	if errors.As(err, &graph) && graph.limit != nil {
 		return graph.limit
 	}
-	a, ok := answerOf(err)
-	if !ok || (a.status != http.StatusForbidden && a.status != http.StatusTooManyRequests) {
+	var other *refusal
+	if errors.As(err, &other) {
+		return other.limit()
+	}
+	return nil
+}
+
+func (r *refusal) limit() *rateLimit {
+	if r.status != http.StatusForbidden && r.status != http.StatusTooManyRequests {
 		return nil
 	}
-	limit := &rateLimit{Secondary: true}
-	var primary *github.RateLimitError
-	var secondary *github.AbuseRateLimitError
-	var other *github.ErrorResponse
-	switch {
-	case errors.As(err, &primary):
-		limit = &rateLimit{Until: primary.Rate.Reset.Time, Said: primary.Message}
-	case errors.As(err, &secondary):
-		limit.Said = secondary.Message
-	case errors.As(err, &other):
-		limit.Said = other.Message
-		if a.retryAfter == 0 && !strings.Contains(strings.ToLower(other.Message), "rate limit") {
-			return nil
-		}
+	limit := &rateLimit{Until: r.limitReset, Secondary: r.limitReset.IsZero(), Said: r.Message}
+	if r.retryAfter > 0 {
+		limit.Until = time.Now().Add(r.retryAfter)
 	}
-	if a.retryAfter > 0 {
-		limit.Until = time.Now().Add(a.retryAfter)
+	said := strings.ToLower(r.Message + r.DocumentationURL)
+	if limit.Until.IsZero() && !strings.Contains(said, "rate limit") && !strings.HasSuffix(said, "rate-limits") {
+		return nil
 	}
 	return limit
 }
@@ -108,15 +96,15 @@ func explain(err error) error {
 	if errors.As(err, &app) {
 		return fault.Of(kindOf(app.Status), "%v", err)
 	}
-	var said *github.ErrorResponse
+	var said *refusal
 	if !errors.As(err, &said) {
 		return httpclient.Explain(err)
 	}
 	return explainAnswer(said)
 }
 
-func explainAnswer(answer *github.ErrorResponse) error {
-	status := answer.Response.StatusCode
+func explainAnswer(answer *refusal) error {
+	status := answer.status
 	text := fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))
 	kind := kindOf(status)
 	if status == http.StatusUnprocessableEntity && exists(answer) {
@@ -163,7 +151,7 @@ func adviceFor(status int) string {
 }
 
 // exists reports whether a validation error is about something that is there.
-func exists(answer *github.ErrorResponse) bool {
+func exists(answer *refusal) bool {
 	for _, e := range answer.Errors {
 		if e.Code == "already_exists" || strings.Contains(e.Message, "already exists") {
 			return true
@@ -173,7 +161,7 @@ func exists(answer *github.ErrorResponse) bool {
 }
 
 // words are what GitHub has to say, with the details of a validation error.
-func words(answer *github.ErrorResponse) string {
+func words(answer *refusal) string {
 	said := []string{}
 	if answer.Message != "" {
 		said = append(said, answer.Message)

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-github/v88/github"
-
 	"github.com/taxiway-ci/taxiway/internal/retry"
 )
 
@@ -30,7 +28,6 @@ type Forge struct {
 	owner, name string
 	login       *login
 	http        *http.Client
-	client      *github.Client
 	perPage     int
 	sleep       func(ctx context.Context, d time.Duration) error
 }
@@ -82,8 +79,7 @@ func (f *Forge) try(ctx context.Context, limit time.Duration, what string, reque
 				limited++
 				return limit.wait(limited), true
 			}
-			a, _ := answerOf(answer)
-			return a.retryAfter, isTransient(answer) || baseMoved(answer)
+			return answerOf(answer).retryAfter, isTransient(answer) || baseMoved(answer)
 		},
 	}
 	_, err := retry.Do(ctx, loop, func() (struct{}, error) {
@@ -155,7 +151,7 @@ func (f *Forge) newToken(ctx context.Context, err error) (again bool) {
 	}
 	_, err = retry.Do(ctx, loop, func() (struct{}, error) {
 		return struct{}{}, f.once(ctx, requestLimit, func(ctx context.Context) error {
-			_, _, err := f.client.Repositories.Get(ctx, f.owner, f.name)
+			_, err := f.send(ctx, http.MethodGet, "", nil, nil, nil)
 			return err
 		})
 	})

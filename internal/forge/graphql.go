@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/githubapp"
 )
 
 // graphError is an answer of GraphQL, which has errors under the status 200.
@@ -39,7 +41,7 @@ func (f *Forge) mutate(ctx context.Context, what, mutation string, input map[str
 		"variables": map[string]any{"input": input},
 	}
 	return f.call(ctx, what, func(ctx context.Context) error {
-		r, err := f.client.NewRequest(ctx, http.MethodPost, graphQL(f.api).String(), body)
+		r, err := githubapp.NewRequest(ctx, http.MethodPost, graphQL(f.api), body)
 		if err != nil {
 			return err
 		}
@@ -49,7 +51,7 @@ func (f *Forge) mutate(ctx context.Context, what, mutation string, input map[str
 				Message string `json:"message"`
 			} `json:"errors"`
 		}
-		if _, err := f.client.Do(r, &answer); err != nil || len(answer.Errors) == 0 {
+		if _, err := f.do(r, &answer); err != nil || len(answer.Errors) == 0 {
 			return err
 		}
 		failure := &graphError{}

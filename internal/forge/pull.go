@@ -5,10 +5,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"time"
-
-	"github.com/google/go-github/v88/github"
 )
 
 // Pull is a pull request as it was when it was read.
@@ -46,35 +47,40 @@ type Pull struct {
 func (p *Pull) HasLabel(name string) bool { return slices.ContainsFunc(p.Labels, sameLabel(name)) }
 
 // readPull is newPull for an answer that may be an error or null.
-func readPull(p *github.PullRequest, err error) (*Pull, error) {
+func readPull(p *pullJSON, err error) (*Pull, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case p.GetNumber() == 0:
+	case p.Number == 0:
 		return nil, errEmpty
 	}
 	return newPull(p), nil
 }
 
-func newPull(p *github.PullRequest) *Pull {
+func newPull(p *pullJSON) *Pull {
 	out := &Pull{
-		Number: p.GetNumber(), Title: p.GetTitle(), Body: p.GetBody(), URL: p.GetHTMLURL(), Author: p.GetUser().GetLogin(), MergedBy: p.GetMergedBy().GetLogin(),
-		Open: p.GetState() == "open", Draft: p.GetDraft(), Merged: p.GetMerged() || p.MergedAt != nil,
-		Head: p.GetHead().GetRef(), Base: p.GetBase().GetRef(), HeadRepository: p.GetHead().GetRepo().GetFullName(),
-		HeadCommit: p.GetHead().GetSHA(), AutoMerge: p.AutoMerge != nil, asked: len(p.RequestedReviewers)+len(p.RequestedTeams) > 0,
-		Created: p.GetCreatedAt().Time, Updated: p.GetUpdatedAt().Time, MergedAt: p.GetMergedAt().Time, node: p.GetNodeID(),
+		Number: p.Number, Title: p.Title, Body: p.Body, URL: p.HTMLURL, Author: p.User.Login, MergedBy: p.MergedBy.Login,
+		Open: p.State == "open", Draft: p.Draft, Merged: p.Merged || !p.MergedAt.IsZero(),
+		Head: p.Head.Ref, Base: p.Base.Ref, HeadRepository: p.Head.Repo.FullName,
+		HeadCommit: p.Head.SHA, AutoMerge: p.AutoMerge != nil, asked: len(p.RequestedReviewers)+len(p.RequestedTeams) > 0,
+		Labels: names(p.Labels), Created: p.CreatedAt, Updated: p.UpdatedAt, MergedAt: p.MergedAt, node: p.NodeID,
 	}
 	if out.Merged {
-		out.MergeCommit = p.GetMergeCommitSHA() // of an open one it is a mere try
+		out.MergeCommit = p.MergeCommitSHA // of an open one it is a mere try
 	}
-	for _, l := range p.Labels {
-		out.Labels = append(out.Labels, l.GetName())
+	return out
+}
+
+func names(labels []labelJSON) (out []string) {
+	for _, l := range labels {
+		out = append(out, l.Name)
 	}
 	return out
 }
 
 // pages walks a list until its end, or until take wants no more.
-func pages[T any](ctx context.Context, f *Forge, what string, list func(ctx context.Context, o github.ListOptions) ([]*T, *github.Response, error), take func(*T) (more bool)) error {
+func pages[T any](ctx context.Context, f *Forge, what, path string, query url.Values, take func(*T) (more bool)) error {
+	query.Set("per_page", strconv.Itoa(f.perPage))
 	for page, read := 1, 0; page != 0; read++ {
 		if read == maxPages {
 			return fmt.Errorf("%s: the list has more than %d pages", what, maxPages)
@@ -82,11 +88,10 @@ func pages[T any](ctx context.Context, f *Forge, what string, list func(ctx cont
 		var items []*T
 		var next int
 		err := f.call(ctx, what, func(ctx context.Context) error {
-			found, response, err := list(ctx, github.ListOptions{Page: page, PerPage: f.perPage})
-			if err == nil {
-				items, next = found, response.NextPage
-			}
-			if slices.Contains(items, nil) {
+			query.Set("page", strconv.Itoa(page))
+			items = nil // of a try before
+			header, err := f.send(ctx, http.MethodGet, path, query, nil, &items)
+			if next = nextPage(header); err == nil && slices.Contains(items, nil) {
 				return errEmpty
 			}
 			return err
@@ -104,12 +109,9 @@ func pages[T any](ctx context.Context, f *Forge, what string, list func(ctx cont
 	return nil
 }
 
-func (f *Forge) pulls(ctx context.Context, what string, filter github.PullRequestListOptions, take func(*Pull) (more bool)) error {
+func (f *Forge) pulls(ctx context.Context, what string, filter url.Values, take func(*Pull) (more bool)) error {
 	kept := 0
-	err := pages(ctx, f, what, func(ctx context.Context, o github.ListOptions) ([]*github.PullRequest, *github.Response, error) {
-		filter.ListOptions = o
-		return f.client.PullRequests.List(ctx, f.owner, f.name, &filter)
-	}, func(item *github.PullRequest) bool {
+	err := pages(ctx, f, what, "pulls", filter, func(item *pullJSON) bool {
 		p := newPull(item)
 		more := take(p)
 		kept += p.size()
@@ -148,7 +150,7 @@ func (f *Forge) Pull(ctx context.Context, head, base string) (*Pull, error) {
 // openOf are the open pull requests of a branch of this repository, oldest first.
 func (f *Forge) openOf(ctx context.Context, head string) ([]*Pull, error) {
 	var out []*Pull
-	filter := github.PullRequestListOptions{State: "open", Head: f.owner + ":" + head, Sort: "created", Direction: "asc"}
+	filter := url.Values{"state": {"open"}, "head": {f.owner + ":" + head}, "sort": {"created"}, "direction": {"asc"}}
 	err := f.pulls(ctx, "list the open pull requests of "+head, filter, func(p *Pull) bool {
 		if f.isOwn(p, head) {
 			out = append(out, p)
@@ -162,7 +164,7 @@ func (f *Forge) openOf(ctx context.Context, head string) ([]*Pull, error) {
 // page of them.
 func (f *Forge) PullsFrom(ctx context.Context, head string) ([]*Pull, error) {
 	var out []*Pull
-	filter := github.PullRequestListOptions{State: "all", Head: f.owner + ":" + head, Sort: "created", Direction: "desc"}
+	filter := url.Values{"state": {"all"}, "head": {f.owner + ":" + head}, "sort": {"created"}, "direction": {"desc"}}
 	read := 0
 	err := f.pulls(ctx, "list the pull requests of "+head, filter, func(p *Pull) bool {
 		if f.isOwn(p, head) {
@@ -183,8 +185,9 @@ func (f *Forge) isOwn(p *Pull, head string) bool {
 func (f *Forge) PullByNumber(ctx context.Context, number int) (*Pull, error) {
 	var out *Pull
 	err := f.call(ctx, fmt.Sprintf("read pull request %d", number), func(ctx context.Context) error {
-		p, _, err := f.client.PullRequests.Get(ctx, f.owner, f.name, number)
-		out, err = readPull(p, err)
+		var p pullJSON
+		_, err := f.send(ctx, http.MethodGet, fmt.Sprintf("pulls/%d", number), nil, nil, &p)
+		out, err = readPull(&p, err)
 		return err
 	})
 	return out, err
@@ -194,7 +197,7 @@ func (f *Forge) PullByNumber(ctx context.Context, number int) (*Pull, error) {
 // first; without their bodies, as there may be thousands.
 func (f *Forge) OpenPulls(ctx context.Context) ([]*Pull, error) {
 	var out []*Pull
-	filter := github.PullRequestListOptions{State: "open", Sort: "created", Direction: "asc"}
+	filter := url.Values{"state": {"open"}, "sort": {"created"}, "direction": {"asc"}}
 	err := f.pulls(ctx, "list the open pull requests", filter, func(p *Pull) bool {
 		p.Body = ""
 		out = append(out, p)
@@ -208,7 +211,7 @@ func (f *Forge) OpenPulls(ctx context.Context) ([]*Pull, error) {
 // more pages are read than since asks for.
 func (f *Forge) Merged(ctx context.Context, base, head string, since time.Time) ([]*Pull, error) {
 	found := map[int]*Pull{}
-	filter := github.PullRequestListOptions{State: "closed", Base: base, Head: f.owner + ":" + head, Sort: "updated", Direction: "desc"}
+	filter := url.Values{"state": {"closed"}, "base": {base}, "head": {f.owner + ":" + head}, "sort": {"updated"}, "direction": {"desc"}}
 	read := 0
 	take := func(p *Pull) bool {
 		read++
@@ -241,15 +244,13 @@ func (f *Forge) Merged(ctx context.Context, base, head string, since time.Time) 
 func (f *Forge) Files(ctx context.Context, number int) ([]string, error) {
 	what := fmt.Sprintf("list the files of pull request %d", number)
 	paths, listed, kept := map[string]bool{}, 0, 0
-	err := pages(ctx, f, what, func(ctx context.Context, o github.ListOptions) ([]*github.CommitFile, *github.Response, error) {
-		return f.client.PullRequests.ListFiles(ctx, f.owner, f.name, number, &o)
-	}, func(file *github.CommitFile) bool {
+	err := pages(ctx, f, what, fmt.Sprintf("pulls/%d/files", number), url.Values{}, func(file *fileJSON) bool {
 		listed++
-		paths[file.GetFilename()] = true
-		if file.GetStatus() == "renamed" {
-			paths[file.GetPreviousFilename()] = true
+		paths[file.Filename] = true
+		if file.Status == "renamed" {
+			paths[file.PreviousFilename] = true
 		}
-		kept += len(file.GetFilename()) + len(file.GetPreviousFilename())
+		kept += len(file.Filename) + len(file.PreviousFilename)
 		return listed < maxFiles && kept <= maxListed
 	})
 	if err == nil && kept > maxListed {

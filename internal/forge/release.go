@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
-	"github.com/google/go-github/v88/github"
+	"github.com/taxiway-ci/taxiway/internal/githubapp"
 )
 
 // Release is a release as it was when it was read.
@@ -63,20 +65,20 @@ type Upload struct {
 }
 
 // readRelease is newRelease for an answer that may be an error or null.
-func readRelease(r *github.RepositoryRelease, err error) (*Release, error) {
+func readRelease(r *releaseJSON, err error) (*Release, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case r.GetID() == 0:
+	case r.ID == 0:
 		return nil, errEmpty
 	}
 	return newRelease(r), nil
 }
 
-func newRelease(r *github.RepositoryRelease) *Release {
+func newRelease(r *releaseJSON) *Release {
 	out := &Release{
-		Tag: r.GetTagName(), Title: r.GetName(), Body: r.GetBody(), URL: r.GetHTMLURL(), Draft: r.GetDraft(), Prerelease: r.GetPrerelease(),
-		Created: r.GetCreatedAt().Time, Published: r.GetPublishedAt().Time, id: r.GetID(),
+		Tag: r.TagName, Title: r.Name, Body: r.Body, URL: r.HTMLURL, Draft: r.Draft, Prerelease: r.Prerelease,
+		Created: r.CreatedAt, Published: r.PublishedAt, id: r.ID,
 	}
 	for _, a := range r.Assets {
 		out.Assets = append(out.Assets, newAsset(a))
@@ -84,11 +86,8 @@ func newRelease(r *github.RepositoryRelease) *Release {
 	return out
 }
 
-func newAsset(a *github.ReleaseAsset) Asset {
-	return Asset{
-		Name: a.GetName(), Size: int64(a.GetSize()), Digest: a.GetDigest(), URL: a.GetBrowserDownloadURL(),
-		id: a.GetID(), whole: a.GetState() == "uploaded",
-	}
+func newAsset(a assetJSON) Asset {
+	return Asset{Name: a.Name, Size: a.Size, Digest: a.Digest, URL: a.BrowserDownloadURL, id: a.ID, whole: a.State == "uploaded"}
 }
 
 // Release is the release of a tag, a draft if there is no other; ErrNotFound when
@@ -97,8 +96,9 @@ func (f *Forge) Release(ctx context.Context, tag string) (*Release, error) {
 	var out *Release
 	what := "read the release of " + tag
 	err := f.call(ctx, what, func(ctx context.Context) error {
-		r, _, err := f.client.Repositories.GetReleaseByTag(ctx, f.owner, f.name, url.PathEscape(tag))
-		out, err = readRelease(r, err)
+		var r releaseJSON
+		_, err := f.send(ctx, http.MethodGet, "releases/tags/"+url.PathEscape(tag), nil, nil, &r)
+		out, err = readRelease(&r, err)
 		return err
 	})
 	if !errors.Is(err, ErrNotFound) {
@@ -106,10 +106,8 @@ func (f *Forge) Release(ctx context.Context, tag string) (*Release, error) {
 	}
 	notFound := err
 	// Drafts have no address by their tag.
-	err = pages(ctx, f, "list the releases", func(ctx context.Context, o github.ListOptions) ([]*github.RepositoryRelease, *github.Response, error) {
-		return f.client.Repositories.ListReleases(ctx, f.owner, f.name, &o)
-	}, func(r *github.RepositoryRelease) bool {
-		if r.GetTagName() == tag {
+	err = pages(ctx, f, "list the releases", "releases", url.Values{}, func(r *releaseJSON) bool {
+		if r.TagName == tag {
 			out = newRelease(r)
 		}
 		return out == nil
@@ -152,9 +150,7 @@ func (f *Forge) EnsureRelease(ctx context.Context, w ReleaseSpec) (*Release, Out
 	if !done.Created {
 		done.Changed = append(done.Changed, changed...)
 	}
-	edited, err := f.sendRelease(ctx, "change the release of "+w.Tag, func(ctx context.Context) (*github.RepositoryRelease, *github.Response, error) {
-		return f.client.Repositories.EditRelease(ctx, f.owner, f.name, r.id, w.request())
-	})
+	edited, err := f.sendRelease(ctx, "change the release of "+w.Tag, http.MethodPatch, fmt.Sprintf("releases/%d", r.id), w)
 	if err == nil && len(edited.Assets) == 0 {
 		edited.Assets = r.Assets
 	}
@@ -178,29 +174,28 @@ func (r *Release) differs(w ReleaseSpec) []string {
 	return out
 }
 
-func (w ReleaseSpec) request() *github.RepositoryRelease {
-	r := &github.RepositoryRelease{TagName: &w.Tag, Name: &w.Title, Body: &w.Body, Draft: &w.Draft, Prerelease: &w.Prerelease}
+func (w ReleaseSpec) request() map[string]any {
+	r := map[string]any{"tag_name": w.Tag, "name": w.Title, "body": w.Body, "draft": w.Draft, "prerelease": w.Prerelease}
 	if w.Commit != "" {
-		r.TargetCommitish = &w.Commit
+		r["target_commitish"] = w.Commit
 	}
 	return r
 }
 
 func (f *Forge) createRelease(ctx context.Context, w ReleaseSpec) (*Release, error) {
-	r, err := f.sendRelease(ctx, "create the release of "+w.Tag, func(ctx context.Context) (*github.RepositoryRelease, *github.Response, error) {
-		return f.client.Repositories.CreateRelease(ctx, f.owner, f.name, w.request())
-	})
+	r, err := f.sendRelease(ctx, "create the release of "+w.Tag, http.MethodPost, "releases", w)
 	if errors.Is(err, errExists) { // an answer was lost
 		return f.Release(ctx, w.Tag)
 	}
 	return r, err
 }
 
-func (f *Forge) sendRelease(ctx context.Context, what string, send func(ctx context.Context) (*github.RepositoryRelease, *github.Response, error)) (*Release, error) {
+func (f *Forge) sendRelease(ctx context.Context, what, method, path string, w ReleaseSpec) (*Release, error) {
 	var out *Release
 	err := f.call(ctx, what, func(ctx context.Context) error {
-		r, _, err := send(ctx)
-		out, err = readRelease(r, err)
+		var r releaseJSON
+		_, err := f.send(ctx, method, path, nil, w.request(), &r)
+		out, err = readRelease(&r, err)
 		return err
 	})
 	return out, err
@@ -247,37 +242,39 @@ func (f *Forge) upload(ctx context.Context, r *Release, u Upload, size int64) (m
 		return Asset{}, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	at := fmt.Sprintf("repos/%s/%s/releases/%d/assets?name=%s", f.owner, f.name, r.id, url.QueryEscape(u.Name))
-	request, err := f.client.NewUploadRequest(ctx, at, io.NopCloser(file), size, cmp.Or(u.ContentType, "application/octet-stream"))
+	at := uploads(f.api).JoinPath("repos", f.owner, f.name, fmt.Sprintf("releases/%d/assets", r.id))
+	at.RawQuery = url.Values{"name": {u.Name}}.Encode()
+	request, err := githubapp.NewRequest(ctx, http.MethodPost, at, nil)
 	if err != nil {
 		return Asset{}, err
 	}
-	var asset github.ReleaseAsset
-	if _, err := f.client.Do(request, &asset); err != nil {
-		return Asset{}, err
-	}
-	return newAsset(&asset), nil
+	request.Body, request.ContentLength = io.NopCloser(file), size
+	request.Header.Set("Content-Type", cmp.Or(u.ContentType, "application/octet-stream"))
+	var asset assetJSON
+	_, err = f.do(request, &asset)
+	return newAsset(asset), err
 }
 
 // deleteHalf removes what a broken upload left under a name.
 func (f *Forge) deleteHalf(ctx context.Context, r *Release, name string) error {
-	assets, _, err := f.client.Repositories.ListReleaseAssets(ctx, f.owner, f.name, r.id, &github.ListOptions{PerPage: f.perPage})
-	if err != nil {
-		return err
-	}
+	var assets []assetJSON
+	_, err := f.send(ctx, http.MethodGet, fmt.Sprintf("releases/%d/assets", r.id), url.Values{"per_page": {strconv.Itoa(f.perPage)}}, nil, &assets)
 	for _, a := range assets {
-		if a.GetName() == name {
-			_, err := f.client.Repositories.DeleteReleaseAsset(ctx, f.owner, f.name, a.GetID())
-			return err
+		if a.Name == name {
+			return f.sendDelete(ctx, a.ID)
 		}
 	}
-	return nil
+	return err
+}
+
+func (f *Forge) sendDelete(ctx context.Context, asset int64) error {
+	_, err := f.send(ctx, http.MethodDelete, fmt.Sprintf("releases/assets/%d", asset), nil, nil, nil)
+	return err
 }
 
 func (f *Forge) deleteAsset(ctx context.Context, r *Release, a Asset) error {
 	err := f.call(ctx, fmt.Sprintf("delete %s from the release of %s", a.Name, r.Tag), func(ctx context.Context) error {
-		_, err := f.client.Repositories.DeleteReleaseAsset(ctx, f.owner, f.name, a.id)
-		return err
+		return f.sendDelete(ctx, a.id)
 	})
 	if errors.Is(err, ErrNotFound) {
 		return nil

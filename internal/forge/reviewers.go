@@ -3,11 +3,11 @@ package forge
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
-
-	"github.com/google/go-github/v88/github"
 )
 
 // maxReviewers is how many people or teams GitHub lets a pull request ask.
@@ -53,7 +53,10 @@ func (f *Forge) request(ctx context.Context, number int, reviewers []string) err
 	if len(reviewers) == 0 {
 		return nil
 	}
-	var wanted github.ReviewersRequest
+	var wanted struct {
+		Reviewers     []string `json:"reviewers,omitempty"`
+		TeamReviewers []string `json:"team_reviewers,omitempty"`
+	}
 	for _, r := range reviewers {
 		if _, team, ok := strings.Cut(r, "/"); ok {
 			wanted.TeamReviewers = append(wanted.TeamReviewers, team)
@@ -63,7 +66,7 @@ func (f *Forge) request(ctx context.Context, number int, reviewers []string) err
 	}
 	what := fmt.Sprintf("ask %s to review pull request %d", strings.Join(reviewers, ", "), number)
 	return f.call(ctx, what, func(ctx context.Context) error {
-		_, _, err := f.client.PullRequests.RequestReviewers(ctx, f.owner, f.name, number, wanted)
+		_, err := f.send(ctx, http.MethodPost, fmt.Sprintf("pulls/%d/requested_reviewers", number), nil, wanted, nil)
 		return err
 	})
 }
@@ -71,7 +74,8 @@ func (f *Forge) request(ctx context.Context, number int, reviewers []string) err
 // reviewed reports whether anybody has reviewed a pull request.
 func (f *Forge) reviewed(ctx context.Context, number int) (found bool, err error) {
 	err = f.call(ctx, fmt.Sprintf("list the reviews of pull request %d", number), func(ctx context.Context) error {
-		all, _, err := f.client.PullRequests.ListReviews(ctx, f.owner, f.name, number, &github.ListOptions{PerPage: 1})
+		var all []struct{}
+		_, err := f.send(ctx, http.MethodGet, fmt.Sprintf("pulls/%d/reviews", number), url.Values{"per_page": {"1"}}, nil, &all)
 		found = len(all) > 0
 		return err
 	})

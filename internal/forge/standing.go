@@ -26,12 +26,13 @@ type Standing struct {
 func (f *Forge) Standing(ctx context.Context) (Standing, error) {
 	var out Standing
 	err := f.call(ctx, "read the repository's permissions", func(ctx context.Context) error {
-		r, answer, err := f.client.Repositories.Get(ctx, f.owner, f.name)
+		var r repositoryJSON
+		header, err := f.send(ctx, http.MethodGet, "", nil, nil, &r)
 		if err != nil {
 			return err
 		}
-		out.AllowsAutoMerge, out.MayPush = r.GetAllowAutoMerge(), r.GetPermissions().GetPush()
-		scopes, classic := answer.Header[http.CanonicalHeaderKey("X-OAuth-Scopes")]
+		out.AllowsAutoMerge, out.MayPush = r.AllowAutoMerge, r.Permissions.Push
+		scopes, classic := header[http.CanonicalHeaderKey("X-OAuth-Scopes")]
 		out.Classic, out.Scopes = classic && f.login.app == nil, nil
 		for scope := range strings.SplitSeq(strings.Join(scopes, ","), ",") {
 			if scope = strings.TrimSpace(scope); scope != "" {

@@ -3,8 +3,8 @@ package forge
 import (
 	"context"
 	"fmt"
-
-	"github.com/google/go-github/v88/github"
+	"net/http"
+	"net/url"
 )
 
 // State is one of the states of a commit status.
@@ -40,13 +40,9 @@ func (f *Forge) SetStatus(ctx context.Context, commit string, s Status) error {
 		return fmt.Errorf("status of %s: %q is not one of pending, success, failure, error", commit, s.State)
 	}
 	s.Description = fitLine(s.Description, maxDescription)
-	state := string(s.State)
-	status := github.RepoStatus{State: &state, Context: &s.Context, Description: &s.Description}
-	if s.URL != "" {
-		status.TargetURL = &s.URL
-	}
+	status := statusJSON{State: s.State, Context: s.Context, Description: s.Description, TargetURL: s.URL}
 	return f.call(ctx, fmt.Sprintf("set status %s of commit %s", s.Context, commit), func(ctx context.Context) error {
-		_, _, err := f.client.Repositories.CreateStatus(ctx, f.owner, f.name, commit, status)
+		_, err := f.send(ctx, http.MethodPost, "statuses/"+commit, nil, status, nil)
 		return err
 	})
 }
@@ -54,19 +50,18 @@ func (f *Forge) SetStatus(ctx context.Context, commit string, s Status) error {
 // StatusOf returns what a context says about a commit: ErrNotFound if it says nothing yet. Of the contexts
 // of one commit, the first hundred are read.
 func (f *Forge) StatusOf(ctx context.Context, commit, name string) (Status, error) {
-	const perPage = 100
 	out, what := Status{}, fmt.Sprintf("read status %s of commit %s", name, commit)
 	err := f.call(ctx, what, func(ctx context.Context) error {
-		all, _, err := f.client.Repositories.GetCombinedStatus(ctx, f.owner, f.name, commit, &github.ListOptions{PerPage: perPage})
-		if err != nil {
-			return err
+		var all struct {
+			Statuses []statusJSON `json:"statuses"`
 		}
-		for _, s := range all.GetStatuses() {
-			if s.GetContext() == name {
-				out = Status{State: State(s.GetState()), Context: name, Description: s.GetDescription(), URL: s.GetTargetURL()}
+		_, err := f.send(ctx, http.MethodGet, "commits/"+commit+"/status", url.Values{"per_page": {"100"}}, nil, &all)
+		for _, s := range all.Statuses {
+			if s.Context == name {
+				out = Status{State: s.State, Context: name, Description: s.Description, URL: s.TargetURL}
 			}
 		}
-		return nil
+		return err
 	})
 	if err == nil && out.Context == "" {
 		err = fmt.Errorf("%s: %w", what, ErrNotFound)

@@ -83,9 +83,9 @@ func (slowError) Timeout() bool { return true }
 // Temporary is part of net.Error.
 func (slowError) Temporary() bool { return true }
 
-// limitReset is when GitHub answers again, when the limit of requests is why it
+// LimitReset is when GitHub answers again, when the limit of requests is why it
 // did not.
-func limitReset(response *http.Response) time.Time {
+func LimitReset(response *http.Response) time.Time {
 	seconds, err := strconv.ParseInt(response.Header.Get("X-Ratelimit-Reset"), 10, 64)
 	if err != nil || response.Header.Get("X-Ratelimit-Remaining") != "0" {
 		return time.Time{}
@@ -101,7 +101,7 @@ func (a *App) call(ctx context.Context, method string, u *url.URL, body, into an
 	secret.Register(ctx, statement)
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, slowError{})
 	defer cancel()
-	r, err := newRequest(ctx, method, u, body)
+	r, err := NewRequest(ctx, method, u, body)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,8 @@ func (a *App) call(ctx context.Context, method string, u *url.URL, body, into an
 	return nil
 }
 
-func newRequest(ctx context.Context, method string, u *url.URL, body any) (*http.Request, error) {
+// NewRequest is a request to GitHub's API; body is sent as JSON unless it is nil.
+func NewRequest(ctx context.Context, method string, u *url.URL, body any) (*http.Request, error) {
 	var sent bytes.Buffer
 	if body != nil {
 		if err := json.NewEncoder(&sent).Encode(body); err != nil {
@@ -161,7 +162,7 @@ func newStatusError(response *http.Response, body []byte) error {
 	_ = json.Unmarshal(body, &said) // a page for people has none
 	return &StatusError{
 		Status: response.StatusCode, Text: said.Message, RetryAfter: httpclient.RetryAfter(response),
-		LimitReset: limitReset(response),
+		LimitReset: LimitReset(response),
 	}
 }
 

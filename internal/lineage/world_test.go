@@ -20,6 +20,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/lineage/labels"
 	"github.com/taxiway-ci/taxiway/internal/standin/registry"
 )
 
@@ -105,12 +106,12 @@ func (r toRegistry) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // labelled makes the reader ask the registry.
-func (b *bank) labelled() { b.options.Labels = lineage.Registry{Transport: toRegistry{b.registry}} }
+func (b *bank) labelled() { b.options.Labels = labels.Registry{Transport: toRegistry{b.registry}} }
 
 // push pushes an image with labels and returns its digest.
-func (b *bank) push(labels map[string]string) string {
+func (b *bank) push(has map[string]string) string {
 	b.t.Helper()
-	image, err := mutate.Config(empty.Image, v1.Config{Labels: labels})
+	image, err := mutate.Config(empty.Image, v1.Config{Labels: has})
 	require.NoError(b.t, err)
 	ref, err := name.ParseReference(b.registry + "/acme/bank:latest")
 	require.NoError(b.t, err)

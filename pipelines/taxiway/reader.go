@@ -14,6 +14,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/lineage/labels"
 	"github.com/taxiway-ci/taxiway/internal/secret"
 )
 
@@ -43,7 +44,7 @@ func (f *readerFlags) options(ctx context.Context, verb string, log io.Writer) (
 	}
 	o.Logf = logMasked(ctx, log)
 	if f.registry {
-		o.Labels = lineage.Registry{}
+		o.Labels = labels.Registry{}
 	}
 	if err := addClones(o.Clones, f.clones); err != nil {
 		return o, fmt.Errorf("%s: %w", verb, err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/lineage/labels"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/timeline"
@@ -126,7 +127,7 @@ func (w *World) Repositories() map[string]*gittest.Repository { return w.reposit
 
 // lineage says where the world has what the real addresses name.
 func (w *World) lineage() lineage.Options {
-	o := lineage.Options{Clones: map[string]string{}, Labels: labels{w.registry.Host}}
+	o := lineage.Options{Clones: map[string]string{}, Labels: registryLabels{w.registry.Host}}
 	for uri := range w.standIns {
 		if r, ok := w.repositories[repositoryOf(uri)]; ok {
 			o.Clones[uri] = r.Dir
@@ -136,11 +137,11 @@ func (w *World) lineage() lineage.Options {
 }
 
 // labels reads the labels of images in the registry that stands in for all registries.
-type labels struct{ host string }
+type registryLabels struct{ host string }
 
 // Labels returns the labels of the image with that digest.
-func (l labels) Labels(ctx context.Context, repository, digest string) (lineage.Labels, error) {
-	return lineage.Registry{}.Labels(ctx, l.host+"/"+repository, digest)
+func (l registryLabels) Labels(ctx context.Context, repository, digest string) (lineage.Labels, error) {
+	return labels.Registry{}.Labels(ctx, l.host+"/"+repository, digest)
 }
 
 // set sets a pipeline under a name.

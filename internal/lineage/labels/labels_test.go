@@ -1,4 +1,4 @@
-package lineage
+package labels
 
 import (
 	"context"
@@ -14,13 +14,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/taxiway-ci/taxiway/internal/lineage"
 )
 
-// registry has one manifest and one blob, without a network.
-type registry struct{ kind, manifest, blob string }
+// canned has one manifest and one blob, without a network.
+type canned struct{ kind, manifest, blob string }
 
 // RoundTrip makes no request.
-func (g registry) RoundTrip(r *http.Request) (*http.Response, error) {
+func (g canned) RoundTrip(r *http.Request) (*http.Response, error) {
 	header, text := http.Header{}, g.blob
 	if strings.Contains(r.URL.Path, "/manifests/") {
 		header.Set("Content-Type", g.kind)
@@ -47,9 +49,9 @@ func FuzzRegistry(f *testing.F) {
 	f.Add("", "[", "[")
 	f.Fuzz(func(t *testing.T, kind, manifest, blob string) {
 		manifest = strings.ReplaceAll(manifest, "BLOB", digestOf(blob))
-		labels, err := Registry{Transport: registry{kind, manifest, blob}}.Labels(t.Context(), "r.example.org/acme/bank", digestOf(manifest))
-		if err != nil && labels != (Labels{}) {
-			t.Fatalf("%+v and %v", labels, err)
+		got, err := Registry{Transport: canned{kind, manifest, blob}}.Labels(t.Context(), "r.example.org/acme/bank", digestOf(manifest))
+		if err != nil && got != (lineage.Labels{}) {
+			t.Fatalf("%+v and %v", got, err)
 		}
 	})
 }
