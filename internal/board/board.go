@@ -10,7 +10,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
+	"sort"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/deployments"
@@ -149,7 +149,7 @@ func read(ctx context.Context, o Options) (_ *Board, err error) {
 		}
 		b.Deployments = append(b.Deployments, *d)
 	}
-	slices.SortFunc(b.Deployments, func(x, y Deployment) int { return compareText(x.Name, y.Name) })
+	sort.Slice(b.Deployments, func(i, j int) bool { return compareText(b.Deployments[i].Name, b.Deployments[j].Name) < 0 })
 	b.Until = b.until()
 	b.History, err = records.history(ctx, o.Store, moves, b.At)
 	return b, err

@@ -3,7 +3,7 @@ package concourse
 import (
 	"encoding/json"
 	"net/url"
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -100,7 +100,7 @@ func (b Build) instanceVars() []instanceVar {
 	}
 	var vars []instanceVar
 	flatten("", json.RawMessage(b.instance), &vars)
-	slices.SortFunc(vars, func(a, b instanceVar) int { return strings.Compare(a.path, b.path) })
+	sort.Slice(vars, func(i, j int) bool { return vars[i].path < vars[j].path })
 	return vars
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -347,7 +348,7 @@ func (r *Repository) delivery(ctx context.Context, v *Restored) ([]git.File, err
 	for _, f := range files {
 		sorted = append(sorted, f)
 	}
-	slices.SortFunc(sorted, func(a, b git.File) int { return strings.Compare(a.Path, b.Path) })
+	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Path < sorted[j].Path })
 	return sorted, nil
 }
 

@@ -168,7 +168,7 @@ func (b *builder) tree(ctx context.Context, base Hash, dir string, t *editTree) 
 	if !base.IsZero() && slices.Equal(before, after) { // an edit keeps the place of its entry
 		return base, len(after) == 0, nil
 	}
-	slices.SortFunc(after, object.CompareEntries)
+	object.SortEntries(after)
 	return b.add(plumbing.TreeObject, object.FormatTree(after)), len(after) == 0, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -132,7 +133,7 @@ func (s *Store) AdvanceAll(ctx context.Context, tips map[string]Hash, beside Has
 	if s.packs != nil {
 		wants := append(slices.Collect(maps.Values(tips)), beside)
 		wants = slices.DeleteFunc(wants, func(h Hash) bool { return h.IsZero() || s.Has(h) })
-		slices.SortFunc(wants, compareHashes)
+		sortHashes(wants)
 		if wants = slices.Compact(wants); len(wants) > 1 {
 			if err := s.fetchTips(ctx, wants...); err != nil && !wire.IsRefused(err) {
 				return fmt.Errorf("fetch %s of %s: %w", strings.Join(slices.Sorted(maps.Keys(tips)), ", "), s.name, err)
@@ -161,7 +162,9 @@ func (s *Store) fetchTips(ctx context.Context, tips ...Hash) error {
 	return err
 }
 
-func compareHashes(a, b Hash) int { return bytes.Compare(a[:], b[:]) }
+func sortHashes(all []Hash) {
+	sort.Slice(all, func(i, j int) bool { return bytes.Compare(all[i][:], all[j][:]) < 0 })
+}
 
 func (s *Store) keepTip(ref string, tip Hash) error {
 	if s.packs.State.Tips[ref] == tip {
@@ -182,9 +185,9 @@ func (s *Store) request(filter string, wants ...Hash) wire.Fetch {
 			q.Haves = append(q.Haves, h)
 		}
 	}
-	slices.SortFunc(q.Haves, compareHashes)
+	sortHashes(q.Haves)
 	q.Shallow = slices.Collect(maps.Keys(s.packs.State.Shallow))
-	slices.SortFunc(q.Shallow, compareHashes)
+	sortHashes(q.Shallow)
 	return q
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -254,11 +255,11 @@ func (c *clone) tags() []tag {
 			all = append(all, tag{name, c.tip(ref), v})
 		}
 	}
-	slices.SortFunc(all, func(a, b tag) int {
-		if n := a.version.Compare(b.version); n != 0 {
-			return n
+	sort.Slice(all, func(i, j int) bool {
+		if n := all[i].version.Compare(all[j].version); n != 0 {
+			return n < 0
 		}
-		return strings.Compare(a.name, b.name)
+		return all[i].name < all[j].name
 	})
 	return all
 }

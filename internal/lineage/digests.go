@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
+	"sort"
 	"strings"
 	"unicode"
 
@@ -52,7 +52,7 @@ func digestsOf(data []byte) ([]pinned, error) {
 		}
 		w.walk(&doc, nil, "")
 	}
-	slices.SortStableFunc(w.found, func(a, b pinned) int { return a.line - b.line })
+	sort.SliceStable(w.found, func(i, j int) bool { return w.found[i].line < w.found[j].line })
 	return w.found, nil
 }
 

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/utils/diff"
-	"github.com/sergi/go-diff/diffmatchpatch"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/git/threeway"
 )
 
 // Held is what the bot's branch holds beyond the base: how the tree After differs from Before, the one
@@ -233,7 +231,7 @@ func sameLines(ctx context.Context, store *git.Store, x, y change) (bool, error)
 	if err := store.Need(ctx, x.was.Hash, x.is.Hash, y.was.Hash, y.is.Hash); err != nil {
 		return false, err
 	}
-	var text [4]string
+	var text [4][]byte
 	for i, e := range all {
 		data, err := store.Blob(ctx, e.Hash)
 		if err != nil {
@@ -242,12 +240,7 @@ func sameLines(ctx context.Context, store *git.Store, x, y change) (bool, error)
 		if len(data) > maxCompared {
 			return false, nil
 		}
-		text[i] = string(data)
+		text[i] = data
 	}
-	return slices.Equal(lines(text[0], text[1]), lines(text[2], text[3])), nil
-}
-
-// lines are the lines that were removed and added, in their order.
-func lines(before, after string) []diffmatchpatch.Diff {
-	return slices.DeleteFunc(diff.Do(before, after), func(d diffmatchpatch.Diff) bool { return d.Type == diffmatchpatch.DiffEqual })
+	return threeway.SameLines(text[0], text[1], text[2], text[3]), nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -243,11 +244,11 @@ func (c *Code) Tags(ctx context.Context) ([]Tag, error) {
 			tags = append(tags, remote...)
 		}
 	}
-	slices.SortFunc(tags, func(a, b Tag) int {
-		if order := b.Version.Compare(a.Version); order != 0 {
-			return order
+	sort.Slice(tags, func(i, j int) bool {
+		if order := tags[j].Version.Compare(tags[i].Version); order != 0 {
+			return order < 0
 		}
-		return strings.Compare(a.Name, b.Name)
+		return tags[i].Name < tags[j].Name
 	})
 	return tags, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -230,7 +231,7 @@ func (m *Mask) spans(s string) []span {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b span) int { return a.from - b.from })
+	sort.Slice(all, func(i, j int) bool { return all[i].from < all[j].from })
 	return all
 }
 

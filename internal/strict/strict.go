@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -65,9 +66,9 @@ func (s *Shape) Judge(root *yaml.Node) (mistakes, doubts []Finding) {
 	j := judge{seen: map[visit]bool{}}
 	j.twice(root, "")
 	j.keys(root, s, "")
-	byLine := func(a, b Finding) int { return a.Line - b.Line }
-	slices.SortStableFunc(j.mistakes, byLine)
-	slices.SortStableFunc(j.doubts, byLine)
+	for _, all := range [][]Finding{j.mistakes, j.doubts} {
+		sort.SliceStable(all, func(i, j int) bool { return all[i].Line < all[j].Line })
+	}
 	return j.mistakes, j.doubts
 }
 

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -127,7 +127,7 @@ func (w *world) between(ctx context.Context, m *move) error {
 	for _, c := range cepler.Diff(sides[0], *sides[1]) {
 		m.Changes = append(m.Changes, change{fmt.Sprint(c.Kind), c.Path})
 	}
-	slices.SortFunc(m.Changes, func(a, b change) int { return strings.Compare(a.Path, b.Path) })
+	sort.Slice(m.Changes, func(i, j int) bool { return m.Changes[i].Path < m.Changes[j].Path })
 	return nil
 }
 

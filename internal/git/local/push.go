@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func (l *Repository) Push(objects []object.Object, updates []object.Update) erro
 		}
 	}
 	sorted := slices.Clone(updates)
-	slices.SortFunc(sorted, func(a, b object.Update) int { return strings.Compare(a.Ref, b.Ref) })
+	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Ref < sorted[j].Ref })
 	return l.update(sorted)
 }
 

@@ -422,7 +422,7 @@ func (m *treeMerge) write(f *mergedFolder) (h object.Hash, empty bool) {
 		}
 		entries = append(entries, e.Entry)
 	}
-	slices.SortFunc(entries, object.CompareEntries)
+	object.SortEntries(entries)
 	return m.store.Keep(plumbing.TreeObject, object.FormatTree(entries)), len(entries) == 0
 }
 

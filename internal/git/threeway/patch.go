@@ -13,6 +13,26 @@ func SamePatch(before1, after1, before2, after2 []byte) bool {
 	return slices.EqualFunc(numbers.patch(before1, after1), numbers.patch(before2, after2), bytes.Equal)
 }
 
+// SameLines reports whether both changes remove and add the same lines in the same order, wherever they are.
+func SameLines(before1, after1, before2, after2 []byte) bool {
+	numbers := numbering{}
+	return slices.EqualFunc(numbers.edits(before1, after1), numbers.edits(before2, after2), bytes.Equal)
+}
+
+// edits are the lines that are removed and added, each with a sign in front.
+func (n numbering) edits(before, after []byte) (out [][]byte) {
+	a, b := n.text(before), n.text(after)
+	for _, c := range compare(a, b) {
+		for _, line := range a.lines[c.before : c.before+c.removed] {
+			out = append(out, append([]byte("-"), line...))
+		}
+		for _, line := range b.lines[c.after : c.after+c.added] {
+			out = append(out, append([]byte("+"), line...))
+		}
+	}
+	return out
+}
+
 // patch lists the lines of a patch, each with a sign in front and without white space.
 func (n numbering) patch(before, after []byte) [][]byte {
 	const context = 3 // lines

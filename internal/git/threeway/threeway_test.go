@@ -44,6 +44,16 @@ func TestSamePatch(t *testing.T) {
 	assert.False(t, SamePatch([]byte(before), []byte(after), []byte(other), []byte(strings.Replace(other, "d", "D", 1))), "other context")
 }
 
+func TestSameLines(t *testing.T) {
+	same := func(before1, after1, before2, after2 string) bool {
+		return SameLines([]byte(before1), []byte(after1), []byte(before2), []byte(after2))
+	}
+	assert.True(t, same("a\nb\n", "a\nB\n", "x\nb\ny\n", "x\nB\ny\n"), "wherever they are")
+	assert.False(t, same("a\nb\n", "a\nB\n", "a\nb\n", "a\n B\n"), "blanks count")
+	assert.False(t, same("a\nb\n", "a\nB\n", "a\nb\n", "a\nb\nB\n"), "added is not replaced")
+	assert.True(t, same("a\n", "a\n", "b\n", "b\n"), "nothing is nothing")
+}
+
 // Whatever the texts are: a side that changed nothing takes the other one, the sides can be exchanged,
 // and what a comparison leaves unmarked is the same in both texts.
 func FuzzMerge(f *testing.F) {

@@ -9,7 +9,7 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
+	"sort"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -101,9 +101,9 @@ func newCheckoutPlan(files []File) (*checkoutPlan, error) {
 		}
 	}
 	slices.Sort(p.folders)
-	byPath := func(a, b File) int { return strings.Compare(a.Path, b.Path) }
-	slices.SortFunc(p.files, byPath)
-	slices.SortFunc(p.links, byPath)
+	for _, all := range [][]File{p.files, p.links} {
+		sort.Slice(all, func(i, j int) bool { return all[i].Path < all[j].Path })
+	}
 	return p, nil
 }
 
