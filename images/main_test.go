@@ -269,7 +269,7 @@ func TestTheResourcesImagesAreSmallAndTheirProgramsAnswer(t *testing.T) {
 				require.Error(t, command.Run())
 				assert.Empty(t, stdout.String())
 				assert.Contains(t, stderr.String(), `unknown key "brnach"`, "%s %s", image.Definition.Type, verb)
-				startsFast(t, stderr.String())
+				startsFast(t, image.Definition.Type, stderr.String())
 			}
 		})
 	}
@@ -294,7 +294,7 @@ func largest(name string) int64 {
 // A program starts once for each check of each resource, so what it does before main counts: the runtime says what each
 // package allocates to begin. A pattern that a package compiles for itself costs hundreds, which it may do when it is used. Each error of
 // a package that is compiled without inlining costs one.
-func startsFast(t *testing.T, trace string) {
+func startsFast(t *testing.T, name, trace string) {
 	t.Helper()
 	own, all := 0, 0
 	trace = trace[max(0, strings.LastIndex(trace, "init runtime @")):] // before it is what opened the room
@@ -309,7 +309,11 @@ func startsFast(t *testing.T, trace string) {
 	assert.NotZero(t, all)
 	t.Logf("allocations before main: %d, of which the project's packages %d", all, own)
 	assert.LessOrEqual(t, own, 120, "allocations of the project's packages before main")
-	assert.LessOrEqual(t, all, 3500, "allocations of all packages before main")
+	limit := 2000
+	if name == "chart-bump" { // the library for registries takes 1,000
+		limit = 3000
+	}
+	assert.LessOrEqual(t, all, limit, "allocations of all packages before main")
 }
 
 // The way of a change through both programs, each alone in the root of its image with a repository beside it.
