@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/visible"
@@ -81,9 +83,19 @@ func speak(t *testing.T, s *stage) {
 		for _, subject := range []string{"feat: " + text, "fix(" + strings.Trim(name, "`|<") + "): " + text, text} {
 			c := change.Commit("main", subject+"\n\n"+text+"\n").By("Mallory closes #2 @team \x1b[5m" + fmt.Sprint(i) + " <m@example.com>")
 			c.Write("charts/bank/templates/"+name, subject).Write("chart/"+name, subject).Write("src/"+name, subject)
+			c.Write("charts/bank/Chart.yaml", "name: "+strconv.QuoteToASCII(text)+"\nversion: 1.0.0\nappVersion: "+strconv.QuoteToASCII(text)+"\n")
 		}
 	}
 	require.NoError(t, change.Done())
+	for i, text := range foreign() { // everybody who may open a pull request may name its branch, and many may push tags
+		name := fmt.Sprint(strings.Trim(regexp.MustCompile("[/\\x00-\\x20\\x7f~^:?*\\[\\\\]").ReplaceAllString(strings.ToValidUTF8(text, ""), "-"), "-/."), i)
+		_, err := s.repo.Git("branch", "Foreign-"+name, "main")
+		require.NoError(t, err, name)
+		for _, tag := range []string{"Foreign-" + name, name + "-1." + fmt.Sprint(i) + ".0"} {
+			_, err = s.repo.Git("-c", "user.name=Mallory @team", "-c", "user.email=m@example.com", "tag", "-a", "-m", text, tag, "main")
+			require.NoError(t, err, tag)
+		}
+	}
 	clone := filepath.Join(s.dir, "repo")
 	if _, err := os.Stat(clone); err == nil {
 		out, err := exec.CommandContext(t.Context(), "git", "-C", clone, "pull", "--quiet").CombinedOutput()
@@ -239,4 +251,45 @@ func actsNot(t *testing.T, at outlet, text string) {
 	case inMetadata, onTerminal, inFile:
 	}
 	assert.False(t, slices.Contains(strings.Split(text, "\n"), "error: Foreign8"), "%s: a line that the program did not say", at)
+}
+
+// The labels and the tag of an image, which whoever built it chose, act neither in the values of a chart nor in what tells of them.
+func TestForeignLabelsActNowhere(t *testing.T) {
+	refused, taken := 0, 0
+	for i, text := range foreign() {
+		s := chartStage(t, "pull-request")
+		params, _ := s.next(i)
+		delete(s.source["images"].([]map[string]string)[0], "repository")
+		params = with(params, nil, "")
+		delete(params, "source_repository")
+		text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), "_")
+		written(t, filepath.Join(s.dir, "image", "labels.json"), inJSON(object{"org.opencontainers.image.source": "https://evil.example/acme/" + text, "org.opencontainers.image.revision": strings.Repeat("1", 39) + "a"}, true))
+		th := &theatre{t: t, stage: s, gossip: &gossip{t: t}}
+		status, shown := th.run("out", s.source, params)
+		_, log, _ := strings.Cut(shown, "\n")
+		if status != 0 {
+			refused++
+			actsNot(t, onTerminal, shown)
+			continue
+		}
+		taken++
+		actsNot(t, onTerminal, log)
+		values, err := s.repo.Show("bot-chart", "charts/bank/values.yaml")
+		require.NoError(t, err)
+		actsNot(t, inFile, values)
+		assert.Equal(t, 1, strings.Count(values, "\n"), values)
+		var read map[string]string
+		require.NoError(t, yaml.Unmarshal([]byte(values), &read), values)
+		assert.Regexp(t, "^sha256:[0-9a-f]{64}$", read["digest"])
+		message, err := s.repo.Git("log", "-1", "--format=%B", "bot-chart")
+		require.NoError(t, err)
+		actsNot(t, inMessage, message)
+		pulls, err := s.hub.Repository("acme/mono").Pulls()
+		require.NoError(t, err)
+		require.Len(t, pulls, 1)
+		actsNot(t, inTitle, pulls[0].Title)
+		actsNot(t, inBody, pulls[0].Body)
+	}
+	assert.NotZero(t, taken)
+	t.Logf("%d labels are taken, %d refused", taken, refused)
 }

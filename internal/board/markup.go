@@ -5,13 +5,15 @@ import (
 	"html"
 	"net/url"
 	"strings"
+
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // markup is HTML. A constant is markup by itself and a text is not, so a text from outside gets into the page through fill alone.
 type markup string
 
-// fill replaces each {} of the markup by the next value: markup as it is, and everything else as text that has no meaning in an element
-// and between the quotes of an attribute. A whole address in an href is of the web, or it is left out; what follows a # there is a name.
+// fill replaces each {} of the markup by the next value: markup as it is, and everything else as one line of visible text that has no meaning
+// in an element and between the quotes of an attribute. A whole address in an href is of the web, or it is left out; what follows a # there is a name.
 //
 // It is not html/template because that calls methods by names that the linker does not know: with it, a program keeps every exported
 // method of every type in it, which is a fifth of the board's.
@@ -26,7 +28,7 @@ func fill(m markup, values ...any) markup {
 			out.WriteString(string(inner))
 			continue
 		}
-		text := fmt.Sprint(value)
+		text := visible.Line(fmt.Sprint(value))
 		switch {
 		case strings.HasSuffix(before, `href="#`):
 			text = url.PathEscape(text)

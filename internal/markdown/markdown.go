@@ -66,11 +66,12 @@ func Cell(markdown string) string { return strings.ReplaceAll(markdown, "|", `\|
 // Link leads to an address. What could end the link early is escaped in both.
 func Link(text, address string) string { return "[" + Verbatim(text) + "](" + URL(address) + ")" }
 
-// URL is an address as it stands in a link or by itself in a text.
+// URL is an address as it stands in a link or by itself in a text. It mentions nobody: the @ of a user stands behind a name.
 func URL(address string) string {
 	var b strings.Builder
 	for i := range len(address) {
-		if c := address[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("()<>[]\\\"`|*~", c) >= 0 {
+		mentions := address[i] == '@' && (i == 0 || isPunctuation(address[i-1]))
+		if c := address[i]; mentions || c <= ' ' || c >= 0x7f || strings.IndexByte("()<>[]\\\"`|*~", c) >= 0 {
 			const hex = "0123456789ABCDEF"
 			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
 		} else {
