@@ -88,7 +88,7 @@ func speak(t *testing.T, s *stage) {
 	}
 	require.NoError(t, change.Done())
 	for i, text := range foreign() { // everybody who may open a pull request may name its branch, and many may push tags
-		name := fmt.Sprint(strings.Trim(regexp.MustCompile("[/\\x00-\\x20\\x7f~^:?*\\[\\\\]").ReplaceAllString(strings.ToValidUTF8(text, ""), "-"), "-/."), i)
+		name := fmt.Sprint(strings.Trim(regexp.MustCompile(`[/\x00-\x20\x7f~^:?*\[\\]`).ReplaceAllString(strings.ToValidUTF8(text, ""), "-"), "-/."), i)
 		_, err := s.repo.Git("branch", "Foreign-"+name, "main")
 		require.NoError(t, err, name)
 		for _, tag := range []string{"Foreign-" + name, name + "-1." + fmt.Sprint(i) + ".0"} {

@@ -90,6 +90,7 @@ func TestNamesCodeAndLinks(t *testing.T) {
 	assert.Equal(t, "``` `` ```", markdown.Code("``"))
 	assert.Empty(t, markdown.Code(" \n"))
 	assert.Equal(t, `a\|b`, markdown.Cell("a|b"))
+	assert.Equal(t, "ssh://git@h/%40team/x_%40team", markdown.URL("ssh://git@h/@team/x_@team"))
 	assert.Equal(t, `[v1\](x](https://h/a%29%28b%20c%3C%0A)`, markdown.Link("v1](x", "https://h/a)(b c<\n"))
 }
 

@@ -101,12 +101,13 @@ func TestForeignTextActsNowhere(t *testing.T) {
 // hostilePipeline is a file with foreign texts as keys, names and values.
 func hostilePipeline(t *testing.T) string {
 	t.Helper()
-	text := "jobs:\n"
+	var text strings.Builder
+	text.WriteString("jobs:\n")
 	for _, foreign := range foreign() {
 		quoted := strconv.QuoteToASCII(foreign)
-		text += fmt.Sprintf("- name: %[1]s\n  %[1]s: 1\n  plan: [{get: %[1]s, %[1]s: x, passed: [%[1]s]}, {task: %[1]s, file: %[1]s}]\n", quoted)
+		_, _ = fmt.Fprintf(&text, "- name: %[1]s\n  %[1]s: 1\n  plan: [{get: %[1]s, %[1]s: x, passed: [%[1]s]}, {task: %[1]s, file: %[1]s}]\n", quoted)
 	}
 	file := filepath.Join(t.TempDir(), "pipeline.yml")
-	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte(text.String()), 0o600))
 	return file
 }

@@ -40,7 +40,7 @@ func TestMessages(t *testing.T) {
 	}
 	require.NoError(t, os.Mkdir("bin", 0o700))
 	require.NoError(t, os.Symlink(git, "bin/git"))
-	require.NoError(t, os.WriteFile("bin/fly", []byte("#!/bin/sh\n"), 0o700)) //nolint:gosec // it is a program
+	require.NoError(t, os.WriteFile("bin/fly", []byte("#!/bin/sh\n"), 0o700))
 	here, err := os.Getwd()
 	require.NoError(t, err)
 	t.Setenv("PATH", filepath.Join(here, "bin"))
