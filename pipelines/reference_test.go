@@ -81,6 +81,13 @@ func tries(job string, attempts []int) []string {
 	return []string{fmt.Sprintf("%s tries steps so often: %v", job, slices.Sorted(slices.Values(attempts)))}
 }
 
+func calledBefore(name, before string) []string {
+	if before == "" {
+		return nil
+	}
+	return []string{name + " was called " + before}
+}
+
 func watches(resource string, paths, ignored []string) []string {
 	var all []string
 	for _, path := range paths {
@@ -157,8 +164,12 @@ func (f referenceFacts) statements() []string {
 
 func statements(p *pipeline.Pipeline) []string {
 	var all []string
+	for _, r := range p.Resources {
+		all = append(all, calledBefore(r.Name, r.OldName)...)
+	}
 	for _, job := range p.Jobs {
 		all = append(all, atATime(job.Name, job.Serial, job.MaxInFlight)...)
+		all = append(all, calledBefore(job.Name, job.OldName)...)
 		job.Hooks = pipeline.Hooks{}
 		var attempts []int
 		walk(job.Steps(), func(s pipeline.Step) {
@@ -178,6 +189,9 @@ func statements(p *pipeline.Pipeline) []string {
 			}
 			if s.Attempts > 1 {
 				attempts = append(attempts, s.Attempts)
+			}
+			if s.Timeout != "" {
+				all = append(all, "a step ends after "+s.Timeout)
 			}
 		})
 		all = append(all, tries(job.Name, attempts)...)
@@ -227,7 +241,7 @@ func referenceRenderings(t *testing.T) map[string]Rendering {
 
 const referenceFolder = "testdata/reference"
 
-// Jobs, what starts them, what must have passed, what they put, where they run, what their resources watch and how they are grouped is
+// Jobs, what starts them, what must have passed, what they put, where they run, how often and how long steps are tried, what their resources watch and how they are grouped is
 // as the reference team has it, or the page says why not.
 func TestThePipelinesOfTheReferenceTeam(t *testing.T) {
 	t.Parallel()
