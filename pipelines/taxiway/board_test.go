@@ -30,7 +30,7 @@ func TestBoardAsAFile(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, out, "<!DOCTYPE html>")
 	for want, args := range map[string][]string{
-		"board: set --html FILE or --listen ADDRESS": {"--deployments", deployments},
+		"board: set one of --html FILE and --listen ADDRESS": {"--deployments", deployments},
 		"board: set --deployments":                   {"--html", file},
 		"no such file or directory":                  {"--deployments", deployments, "--html", filepath.Join(t.TempDir(), "no", "board.html")},
 		"branch trunk":                               {"--deployments", deployments, "--branch", "trunk", "--html", file},
