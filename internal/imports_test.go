@@ -38,6 +38,7 @@ func mayImport() map[string][]string {
 		"internal/gates":      {"internal/cepler", "internal/yamledit"},                  // a person's edits of a gates file
 		"internal/retry":      {},                                                        // what may pass is done again
 		"internal/httpclient": {},                                                        // clients as a source wants them
+		"internal/registry":   {"internal/httpclient", "internal/secret"},                // what an image is, and what it says about itself
 		"internal/gitprogram": {},                                                        // a person's own git, in a person's clone
 		"internal/ociimage":   {"internal/guard", "internal/nearest"},                    // an image from a program
 		"internal/provenance": {},                                                        // the comment beside an image digest
@@ -75,7 +76,7 @@ func mayImport() map[string][]string {
 		"internal/deployments/peertest":  {},
 		"internal/rehearsal":             {"internal/pipeline"},
 		"internal/lineage":               {"internal/cepler", "internal/deployments", "internal/fault", "internal/git", "internal/provenance", "internal/release", "internal/strict", "internal/vendored", "internal/version", "internal/visible"},
-		"internal/lineage/labels":        {"internal/httpclient", "internal/lineage"},                                                                                                      // what registries say about images
+		"internal/lineage/labels":        {"internal/httpclient", "internal/lineage", "internal/registry"},                                                                                 // what registries say about images
 		"internal/promotion":             {"internal/cepler", "internal/deployments", "internal/gates", "internal/lineage"},                                                                // what opening a gate lets through, and a person's deeds
 		"internal/board":                 {"internal/cepler", "internal/deployments", "internal/git", "internal/git/signing", "internal/lineage", "internal/vendored", "internal/visible"}, // what runs where, as a page
 		"internal/rehearsal/scenario":    {"internal/deployments", "internal/git/gittest", "internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/standin/tools", "internal/strict"},
@@ -101,7 +102,7 @@ func mayImport() map[string][]string {
 		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git", "internal/git/signing", "internal/memo", "internal/visible"},
 		"resources/promote-rc":          {"internal/artifact", "internal/concourse", "internal/forge", "internal/git", "internal/git/signing", "internal/proposal", "internal/release", "internal/version", "internal/markdown", "internal/visible"},
 		"resources/semver-git":          {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/release", "internal/version", "internal/memo"},
-		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/httpclient", "internal/provenance", "internal/retry", "internal/secret", "internal/strict", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal", "internal/visible"},
+		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/httpclient", "internal/provenance", "internal/registry", "internal/retry", "internal/secret", "internal/strict", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal", "internal/visible"},
 		"resources/cachix-paths":        {"internal/artifact", "internal/concourse", "internal/httpclient", "internal/nixcache", "internal/secret"},
 		"resources/pull-request-builds": {"internal/artifact", "internal/concourse", "internal/forge", "internal/git"},
 		"resources/vendir-bump":         {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/markdown", "internal/proposal", "internal/vendored"},

@@ -375,7 +375,16 @@ func TestAnImageForSeveralPlatforms(t *testing.T) {
 	b.digest = digest.String()
 	e = b.with(func(v string) string { return v })
 	require.Len(t, broken(e), 2)
-	assert.Contains(t, broken(e)[0], "has no image in it")
+	assert.Contains(t, broken(e)[0], "no label org.opencontainers.image.revision")
+
+	index, ok := mutate.Annotations(index, map[string]string{"org.opencontainers.image.revision": b.built}).(v1.ImageIndex)
+	require.True(t, ok)
+	require.NoError(t, remote.WriteIndex(ref, index))
+	digest, err = index.Digest()
+	require.NoError(t, err)
+	b.digest = digest.String()
+	e = b.with(func(v string) string { return v })
+	assert.Empty(t, broken(e), "annotations of an index are labels, as in chart-bump")
 }
 
 // A name that is none is told, and the registry is asked once only.

@@ -4,27 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
-	"github.com/taxiway-ci/taxiway/internal/secret"
+	"github.com/taxiway-ci/taxiway/internal/registry"
 )
 
-// maxRegistryAnswer is how many bytes a manifest or an image's config may have;
-// registries themselves refuse manifests over 4 MiB.
-const maxRegistryAnswer = 8 << 20
-
 // find asks the registry for a reference's digest and labels. The digest of an
-// index stays the index's; its labels are its annotations, and those of one of
-// its images.
+// index stays the index's.
 func (r Registry) find(ctx context.Context, image string) (found, error) {
 	var strict []name.Option
 	if r.Insecure {
@@ -60,32 +53,18 @@ func (r Registry) warn(image string, logf func(format string, args ...any)) {
 
 // ask reads the image's digest and labels over a transport.
 func ask(ctx context.Context, ref name.Reference, image string, auth authn.Authenticator, over http.RoundTripper) (found, error) {
-	d, err := remote.Get(ref, remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(registering{httpclient.LimitBodies(over, maxRegistryAnswer)}))
+	got, err := registry.Describe(ctx, ref, over, remote.WithAuth(auth))
 	if err != nil {
 		return found{}, explainRegistry(image, err)
 	}
-	f := found{digest: d.Digest.String(), name: repositoryOf(image)}
+	f := found{digest: got.Digest.String(), name: repositoryOf(image), labels: got.Labels}
 	if tag, ok := ref.(name.Tag); ok {
 		f.tag = tag.TagStr()
 	}
 	if f.digest, err = parseDigest(f.digest); err != nil {
 		return found{}, fmt.Errorf("image %s %w", image, err)
 	}
-	if f.labels, err = labelsOf(d); err != nil {
-		return found{}, explainRegistry(image, err)
-	}
 	return f, nil
-}
-
-// registering masks what requests carry: the registry's token server gives a token for the password, which is in no source.
-type registering struct{ http.RoundTripper }
-
-// RoundTrip registers the credentials before anybody has them who could repeat them.
-func (t registering) RoundTrip(r *http.Request) (*http.Response, error) {
-	if _, credentials, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
-		secret.Register(r.Context(), credentials)
-	}
-	return t.RoundTripper.RoundTrip(r)
 }
 
 // repositoryOf is a reference without its tag and digest, as it was written.
@@ -95,52 +74,6 @@ func repositoryOf(image string) string {
 		return image[:colon]
 	}
 	return image
-}
-
-// labelsOf reads the labels of an image, or those of an index.
-func labelsOf(d *remote.Descriptor) (map[string]string, error) {
-	labels := map[string]string{}
-	if d.MediaType.IsIndex() {
-		index, err := d.ImageIndex()
-		if err != nil {
-			return nil, err
-		}
-		manifest, err := index.IndexManifest()
-		if err != nil {
-			return nil, err
-		}
-		if manifest.Annotations[labelRevision] != "" && manifest.Annotations[labelSource] != "" {
-			return manifest.Annotations, nil
-		}
-		for _, entry := range manifest.Manifests {
-			if !entry.MediaType.IsImage() || entry.Platform != nil && entry.Platform.OS == "unknown" {
-				continue // an attestation
-			}
-			img, err := index.Image(entry.Digest)
-			if err != nil {
-				return nil, err
-			}
-			return addLabels(manifest.Annotations, img)
-		}
-		return manifest.Annotations, nil
-	}
-	img, err := d.Image()
-	if err != nil {
-		return nil, err
-	}
-	return addLabels(labels, img)
-}
-
-// addLabels are an image's labels, over which those of its index go.
-func addLabels(above map[string]string, img v1.Image) (map[string]string, error) {
-	config, err := img.ConfigFile()
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]string{}
-	maps.Copy(out, config.Config.Labels)
-	maps.Copy(out, above)
-	return out, nil
 }
 
 // explainRegistry says what to do about a registry's answer.

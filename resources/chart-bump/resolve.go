@@ -17,6 +17,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
+	"github.com/taxiway-ci/taxiway/internal/registry"
 )
 
 // target is what one image's place in the values is to say.
@@ -34,12 +35,6 @@ type origin struct {
 	repository string // address for people
 	commit     string // full hash where it is known
 }
-
-// labels of https://github.com/opencontainers/image-spec/blob/main/annotations.md.
-const (
-	labelRevision = "org.opencontainers.image.revision"
-	labelSource   = "org.opencontainers.image.source"
-)
 
 // found is a digest and what came with it.
 type found struct {
@@ -167,10 +162,10 @@ func parseDigest(text string) (string, error) {
 // address in the resource's source goes before both. The commit of an image whose
 // address there is another one than the put's repository's is that of its labels.
 func (r resolver) origin(img Image, f found) (origin, error) {
-	o := origin{repository: publicAddress(f.labels[labelSource]), commit: f.labels[labelRevision]}
+	o := origin{repository: publicAddress(f.labels[registry.LabelSource]), commit: f.labels[registry.LabelRevision]}
 	if r.code != nil && (o.commit == "" || img.Repository == "" || img.Repository == r.code.web) {
 		if o.commit != "" && !strings.HasPrefix(r.code.head, o.commit) {
-			r.step.Logf("warning: %s: the label %s says %s, but params.source_repository is at %s", img.Name, labelRevision, short(o.commit), short(r.code.head))
+			r.step.Logf("warning: %s: the label %s says %s, but params.source_repository is at %s", img.Name, registry.LabelRevision, short(o.commit), short(r.code.head))
 		}
 		o = origin{repository: r.code.web, commit: r.code.head}
 	}
@@ -178,7 +173,7 @@ func (r resolver) origin(img Image, f found) (origin, error) {
 		o.repository = img.Repository
 	}
 	if err := (target{image: img, source: o}).metadata(provenance.Metadata{}).Validate(); err != nil {
-		return o, fmt.Errorf("nothing says what it was built from: set params.source_repository, or build it with the labels %s and %s: %w", labelSource, labelRevision, err)
+		return o, fmt.Errorf("nothing says what it was built from: set params.source_repository, or build it with the labels %s and %s: %w", registry.LabelSource, registry.LabelRevision, err)
 	}
 	return o, nil
 }

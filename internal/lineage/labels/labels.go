@@ -10,16 +10,13 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/taxiway-ci/taxiway/internal/httpclient"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/registry"
 )
-
-// maxAnswer is how many bytes a manifest or an image's config may have.
-const maxAnswer = 8 << 20
 
 // Registry asks the registries themselves, with the logins of the Docker
 // configuration; registries on loopback without TLS.
@@ -43,11 +40,7 @@ func (r Registry) Labels(ctx context.Context, repository, digest string) (lineag
 		defer client.CloseIdleConnections()
 		below = client.Transport
 	}
-	options := []remote.Option{
-		remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain),
-		remote.WithTransport(httpclient.LimitBodies(below, maxAnswer)),
-	}
-	image, err := imageAt(ref, options)
+	image, err := registry.Describe(ctx, ref, below, remote.WithAuthFromKeychain(authn.DefaultKeychain))
 	var answered *transport.Error
 	if errors.As(err, &answered) && answered.StatusCode == http.StatusNotFound {
 		return lineage.Labels{}, lineage.ErrNoImage
@@ -55,40 +48,9 @@ func (r Registry) Labels(ctx context.Context, repository, digest string) (lineag
 	if err != nil {
 		return lineage.Labels{}, fmt.Errorf("ask the registry about %s: %w", ref, err)
 	}
-	config, err := image.ConfigFile()
-	if err != nil {
-		return lineage.Labels{}, fmt.Errorf("read the configuration of %s: %w", ref, err)
-	}
-	const prefix = "org.opencontainers.image."
-	all := config.Config.Labels
-	return lineage.Labels{Source: all[prefix+"source"], Revision: all[prefix+"revision"], Version: all[prefix+"version"]}, nil
+	all := image.Labels
+	return lineage.Labels{Source: all[registry.LabelSource], Revision: all[registry.LabelRevision], Version: all[registry.LabelVersion]}, nil
 }
 
 // newClient asks registries. The library's own transport waits without end for an answer to begin.
 func newClient() (*http.Client, error) { return httpclient.New(httpclient.TLS{}) }
-
-// imageAt is the image, or the first one of an index that is a program and no
-// note about one.
-func imageAt(ref name.Digest, options []remote.Option) (v1.Image, error) {
-	found, err := remote.Get(ref, options...)
-	if err != nil {
-		return nil, err
-	}
-	if !found.MediaType.IsIndex() {
-		return found.Image()
-	}
-	index, err := found.ImageIndex()
-	if err != nil {
-		return nil, err
-	}
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range manifest.Manifests {
-		if m.MediaType.IsImage() && (m.Platform == nil || m.Platform.OS != "unknown") {
-			return index.Image(m.Digest)
-		}
-	}
-	return nil, fmt.Errorf("the index %s has no image in it", ref)
-}
