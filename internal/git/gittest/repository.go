@@ -107,20 +107,23 @@ func (r *Repository) RevParse(revision string) (string, error) {
 	return r.line("rev-parse", "--verify", "--quiet", "--end-of-options", revision)
 }
 
-// RefState is a digest of HEAD and all refs of a bare repository.
-func (r *Repository) RefState() (string, error) {
+// RefState is a digest of HEAD and refs of a bare repository: all of them, or those with these full names.
+func (r *Repository) RefState(refs ...string) (string, error) {
 	root, err := os.OpenRoot(r.Dir)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = root.Close() }()
 	state := sha256.New()
-	for _, name := range []string{"HEAD", "packed-refs"} {
+	for _, name := range append([]string{"HEAD", "packed-refs"}, refs...) {
 		text, err := root.ReadFile(name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
 		_, _ = fmt.Fprintf(state, "%s %d %s\n", name, len(text), text)
+	}
+	if len(refs) > 0 {
+		return hex.EncodeToString(state.Sum(nil)), nil
 	}
 	err = fs.WalkDir(root.FS(), "refs", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

@@ -284,6 +284,19 @@ func TestTheStateOfARepositoryIsThatOfItsRefs(t *testing.T) {
 		seen[state()] = true
 		assert.True(t, seen[state()])
 	}
+	before, err := r.RefState("refs/heads/main", "refs/heads/gone")
+	require.NoError(t, err)
+	require.NoError(t, r.UpdateRef("refs/tags/1.0.0", hash))
+	same, err := r.RefState("refs/heads/main", "refs/heads/gone")
+	require.NoError(t, err)
+	assert.Equal(t, before, same, "of these refs none has moved")
+	for _, moved := range []string{"refs/heads/gone", "refs/heads/main"} {
+		require.NoError(t, r.UpdateRef(moved, hash))
+		after, err := r.RefState("refs/heads/main", "refs/heads/gone")
+		require.NoError(t, err)
+		assert.NotEqual(t, before, after, moved)
+		before = after
+	}
 	_, err = gittest.Open(filepath.Join(r.Dir, "none")).RefState()
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -137,8 +137,9 @@ func (w *World) readable(others []any) []any {
 	return found
 }
 
-// stamp returns the state of the repository that a source names, or "" for a source that also names something else. The minute
-// is part of the state because gates may depend on the time.
+// stamp returns the state of the repository that a source names, or "" for a source that also names something else. Of a source
+// of an environment it is the state of the branches that it names. The minute is part of the state because gates may depend on
+// the time.
 func (w *World) stamp(source map[string]any) string {
 	uri, ok := source["uri"].(string)
 	_, github := source["github"]
@@ -150,13 +151,27 @@ func (w *World) stamp(source map[string]any) string {
 		if r.URL() != uri {
 			continue
 		}
-		refs, err := r.RefState()
+		refs, err := r.RefState(watchedRefs(source)...)
 		if err != nil {
 			return ""
 		}
 		return time.Now().Truncate(time.Minute).Format(time.RFC3339) + " " + refs
 	}
 	return ""
+}
+
+// watchedRefs are the refs on which a check of an environment depends; none for other sources, which may depend on any.
+func watchedRefs(source map[string]any) []string {
+	if _, ok := source["environment"]; !ok {
+		return nil
+	}
+	var refs []string
+	for _, key := range []string{"branch", "gates_branch"} {
+		if name, _ := source[key].(string); name != "" {
+			refs = append(refs, "refs/heads/"+name)
+		}
+	}
+	return refs
 }
 
 // appID is the GitHub App of the world's forge.
