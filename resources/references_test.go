@@ -41,7 +41,7 @@ func TestAReferenceHidesNoOtherFault(t *testing.T) {
 		"nothing wrong with any login":     {"semver-git", "uri: ((uri))\nbranch: ((branch))\nusername: ((user))\npassword: ((password))\nca_cert: ((ca))\nfile: version", ""},
 		"nothing wrong with any host":      {"semver-git", "uri: ((uri))\nbranch: main\nprivate_key: ((key))\nprivate_key_passphrase: ((word))\nknown_hosts: ((hosts))\nfile: version", ""},
 		"a default that a reference moves": {"promote-rc", ssh + hub + "changelog: ((changelog))\nallowed_files: [docs/news.md]", ""},
-		"a mode that only Concourse knows": {"chart-bump", ssh + "mode: ((mode))\nchart: x\nimages: [{name: a, path: a.digest, repository: x/y}]", ""},
+		"a mode that only Concourse knows": {"chart-bump", ssh + "mode: ((mode))\nchart: x\nimages: [{name: a, path: a.digest, repository: https://x/y}]", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := of[c.kind].schema.Source(asJSON(t, c.source))

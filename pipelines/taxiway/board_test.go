@@ -31,10 +31,10 @@ func TestBoardAsAFile(t *testing.T) {
 	assert.Contains(t, out, "<!DOCTYPE html>")
 	for want, args := range map[string][]string{
 		"board: set one of --html FILE and --listen ADDRESS": {"--deployments", deployments},
-		"board: set --deployments":                   {"--html", file},
-		"no such file or directory":                  {"--deployments", deployments, "--html", filepath.Join(t.TempDir(), "no", "board.html")},
-		"branch trunk":                               {"--deployments", deployments, "--branch", "trunk", "--html", file},
-		"too many colons":                            {"--deployments", deployments, "--listen", "127.0.0.1:a:b"},
+		"board: set --deployments":                           {"--html", file},
+		"no such file or directory":                          {"--deployments", deployments, "--html", filepath.Join(t.TempDir(), "no", "board.html")},
+		"branch trunk":                                       {"--deployments", deployments, "--branch", "trunk", "--html", file},
+		"too many colons":                                    {"--deployments", deployments, "--listen", "127.0.0.1:a:b"},
 	} {
 		_, err := taxiway(t, append([]string{"board"}, args...)...)
 		require.ErrorContains(t, err, want)

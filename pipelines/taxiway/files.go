@@ -33,7 +33,7 @@ func read(args []string) ([]world.Pipeline, error) {
 		template, values, ok := strings.Cut(arg, "=")
 		if !slices.Contains(templates, template) || !ok {
 			if _, err := os.Stat(arg); errors.Is(err, fs.ErrNotExist) {
-				return nil, fmt.Errorf("there is no file %s; name a pipeline file, or TEMPLATE=VALUES, where TEMPLATE is one of %s", arg, strings.Join(templates, ", "))
+				return nil, fmt.Errorf("%w; name a pipeline file, or TEMPLATE=VALUES, where TEMPLATE is one of %s", err, strings.Join(templates, ", "))
 			}
 			files = append(files, arg)
 			continue

@@ -102,7 +102,15 @@ func (s Source) Validate() error {
 	if !slices.Contains([]string{"", "none", "patch", "minor"}, s.ChartVersion) {
 		return fmt.Errorf("chart_version: %q is not one of none, patch, minor", s.ChartVersion)
 	}
-	return s.settings().Validate(s.Branch)
+	if err := s.settings().Validate(s.Branch); err != nil {
+		return err
+	}
+	for i, img := range s.Images {
+		if strings.Count(img.Repository, "/") == 1 && !strings.ContainsAny(img.Repository, ":@") {
+			return fmt.Errorf("images[%d].repository: %q is not the address of a repository: write it like https://github.com/acme/bank", i, img.Repository)
+		}
+	}
+	return nil
 }
 
 // settings are those of the source, with the default mode.
@@ -134,9 +142,6 @@ func (s Source) validateImages() error {
 		t := target{image: img, source: origin{repository: cmp.Or(img.Repository, "r"), commit: "c"}}
 		if err := t.metadata(provenance.Metadata{}).Validate(); err != nil {
 			return fmt.Errorf("images[%d]: %w", i, err)
-		}
-		if strings.Count(img.Repository, "/") == 1 && !strings.ContainsAny(img.Repository, ":@") {
-			return fmt.Errorf("images[%d].repository: %q is not the address of a repository: write it like https://github.com/acme/bank", i, img.Repository)
 		}
 		if img.Format != "" && !slices.Contains(formats(), img.Format) {
 			return fmt.Errorf("images[%d].format: %q is not one of %s", i, img.Format, strings.Join(formats(), ", "))

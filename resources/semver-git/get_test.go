@@ -73,7 +73,7 @@ func TestGetOfWhatIsNotThere(t *testing.T) {
 	for want, v := range map[string]keys{
 		"version 1.2.3: ":                   {"number": "1.2.3", "commit": nowhere},
 		"has 1.2.3":                         {"number": "1.2.4", "commit": h},
-		`"main" is not a commit`:            {"number": "1.2.3", "commit": "main"},
+		`"main" is not a full commit hash`:  {"number": "1.2.3", "commit": "main"},
 		"\"1.2\" is not a semantic version": {"number": "1.2", "commit": h},
 	} {
 		dir := t.TempDir()
