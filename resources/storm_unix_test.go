@@ -46,11 +46,16 @@ type stage struct {
 
 // A put, check or get that is stopped at any moment says nothing false, leaves everything whole, and the next run is right: a put
 // that claims success has had its effect once, and one that fails without saying that it does not know has had none.
+//
+// Programs that are stopped are mostly waited for, so that several types have their turn at a time.
 func TestStoppedAtAnyMoment(t *testing.T) {
+	temp := t.TempDir() // keeps what the programs remember, each of its own repository
+	t.Setenv("TMPDIR", temp)
 	for name, set := range stages() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := set(t)
-			c := &stopped{t: t, stage: s, temp: t.TempDir(), random: rand.New(rand.NewPCG(3, uint64(len(name))))}
+			c := &stopped{t: t, stage: s, temp: temp, random: rand.New(rand.NewPCG(3, uint64(len(name))))}
 			stops := gittest.Writers(2, 200)
 			for i := range stops {
 				signal := []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}[i%2]
@@ -69,7 +74,7 @@ func TestStoppedAtAnyMoment(t *testing.T) {
 type stopped struct {
 	t      *testing.T
 	stage  *stage
-	temp   string // keeps what the program remembers, from run to run
+	temp   string
 	random *rand.Rand
 
 	version                      json.RawMessage          // of the last put
@@ -107,7 +112,7 @@ func (c *stopped) put(i int, signal syscall.Signal) {
 	default:
 		assert.Zero(c.t, effects, "a failed put that claims to know has had an effect: %s", stderr)
 	}
-	again, out, heard := c.run("out", request, c.stage.dir, c.temp)
+	again, out, heard := c.run("out", request, c.stage.dir)
 	require.Zero(c.t, again, "the put after %v, number %d of %s: %s\nwhat the stopped one said: %s", signal, i, c.stage.name, heard, stderr)
 	var answer struct{ Version json.RawMessage }
 	require.NoError(c.t, json.Unmarshal([]byte(out), &answer))
@@ -129,9 +134,9 @@ func (c *stopped) look(signal syscall.Signal) {
 	request := object{"source": c.stage.source}
 	c.checks++
 	_, stdout, stderr := c.stop("check", request, "", signal)
-	status, warm, heard := c.run("check", request, "", c.temp)
-	require.Zero(c.t, status, heard)
-	_, cold, _ := c.run("check", request, "", c.t.TempDir())
+	status, warm, heard := c.run("check", request, "")
+	require.Zero(c.t, status, "the check after %v: %s\nwhat the stopped one said: %s", signal, heard, stderr)
+	_, cold, _ := c.start("check", request, "", c.t.TempDir(), nil)
 	assert.Equal(c.t, cold, warm, "a check after one that was stopped: %s", stderr)
 	assert.True(c.t, stdout == "" || stdout == warm, "what a stopped check answers is right: %s", stdout)
 	var versions []json.RawMessage
@@ -143,15 +148,24 @@ func (c *stopped) look(signal syscall.Signal) {
 	c.gets++
 	_, _, stderr = c.stop("in", request, c.t.TempDir(), signal)
 	dir, fresh := c.t.TempDir(), c.t.TempDir() // Concourse gives each get a folder of its own
-	status, _, heard = c.run("in", request, dir, c.temp)
-	require.Zero(c.t, status, "%s%s", stderr, heard)
-	status, _, heard = c.run("in", request, fresh, c.t.TempDir())
+	status, _, heard = c.run("in", request, dir)
+	require.Zero(c.t, status, "the get after %v: %s\nwhat the stopped one said: %s", signal, heard, stderr)
+	status, _, heard = c.start("in", request, fresh, c.t.TempDir(), nil)
 	require.Zero(c.t, status, heard)
 	assert.Equal(c.t, digests(c.t, fresh), digests(c.t, dir), "a get after one that was stopped: %s", stderr)
 }
 
 // stop runs a verb of the program and sends a signal at a moment of a run's usual time.
 func (c *stopped) stop(verb string, request object, dir string, signal syscall.Signal) (status int, stdout, stderr string) {
+	c.t.Helper()
+	usual := c.took[verb] + c.took[verb]/2 + 100*time.Millisecond // and the program has to start
+	return c.start(verb, request, dir, c.temp, func(p *os.Process) *time.Timer {
+		return time.AfterFunc(time.Duration(c.random.Int64N(int64(usual))), func() { _ = p.Signal(signal) })
+	})
+}
+
+// start runs a verb of the program, which meddle may stop.
+func (c *stopped) start(verb string, request object, dir, temp string, meddle func(p *os.Process) *time.Timer) (status int, stdout, stderr string) {
 	c.t.Helper()
 	data, err := json.Marshal(request)
 	require.NoError(c.t, err)
@@ -160,13 +174,13 @@ func (c *stopped) stop(verb string, request object, dir string, signal syscall.S
 		args = append(args, dir)
 	}
 	cmd := exec.CommandContext(c.t.Context(), c.stage.name, args...)
-	cmd.Env = append(os.Environ(), "TMPDIR="+c.temp, "NO_COLOR=1", "BUILD_CREATED_BY=ana")
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "NO_COLOR=1", "BUILD_CREATED_BY=ana")
 	var said, heard bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(data), &said, &heard
-	usual := c.took[verb] + c.took[verb]/2 + 100*time.Millisecond // and the program has to start
 	require.NoError(c.t, cmd.Start())
-	timer := time.AfterFunc(time.Duration(c.random.Int64N(int64(usual))), func() { _ = cmd.Process.Signal(signal) })
-	defer timer.Stop()
+	if meddle != nil {
+		defer meddle(cmd.Process).Stop()
+	}
 	if cmd.Wait() != nil {
 		status = 1
 	}
@@ -177,9 +191,8 @@ func (c *stopped) stop(verb string, request object, dir string, signal syscall.S
 }
 
 // run runs a verb to its end, in this process.
-func (c *stopped) run(verb string, request object, dir, temp string) (status int, stdout, stderr string) {
+func (c *stopped) run(verb string, request object, dir string) (status int, stdout, stderr string) {
 	c.t.Helper()
-	c.t.Setenv("TMPDIR", temp)
 	data, err := json.Marshal(request)
 	require.NoError(c.t, err)
 	args := []string{verb}

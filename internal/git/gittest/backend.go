@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // backend lets git answer. It is what "git http-backend" does, which takes three processes for a request where this takes one,
@@ -85,6 +87,8 @@ func (s *Server) remembered(r *http.Request, w io.Writer, dir, protocol string, 
 func (s *Server) service(r *http.Request, out io.Writer, dir, service, protocol string, in []byte, flags ...string) error {
 	args := append([]string{strings.TrimPrefix(service, "git-"), "--stateless-rpc"}, flags...)
 	cmd := exec.CommandContext(r.Context(), s.git, append(args, ".")...) //nolint:gosec // the arguments are those above
+	// git that is killed at once when its client goes away would leave the lock of a ref, which refuses all later pushes.
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(syscall.SIGTERM) }, time.Minute
 	cmd.Dir, cmd.Stdin, cmd.Stdout = dir, bytes.NewReader(in), out
 	cmd.Env = append(environment(s.dir), "GIT_PROTOCOL="+protocol)
 	return cmd.Run()

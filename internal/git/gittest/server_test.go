@@ -1,13 +1,16 @@
 package gittest_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -364,4 +367,38 @@ func TestAWorktreeIsAsGitMakesIt(t *testing.T) {
 	status, err := clone.Git("status", "--porcelain")
 	require.NoError(t, err)
 	assert.Empty(t, status, "each has its own files")
+}
+
+// Git is not killed while it holds the lock of a ref when a client goes away: the lock would refuse all later pushes.
+func TestAClientThatGoesAwayLeavesNoLock(t *testing.T) {
+	s, err := gittest.New(gittest.Options{Dir: t.TempDir()})
+	if errors.Is(err, gittest.ErrNoGit) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	r := create(t, s, "acme/app")
+	require.NoError(t, r.UpdateRef("refs/heads/topic", "main"))
+	tip, err := r.RevParse("refs/heads/topic")
+	require.NoError(t, err)
+	held := filepath.Join(t.TempDir(), "held")
+	require.NoError(t, r.Hook("reference-transaction", fmt.Sprintf(`if [ "$1" = prepared ]; then >%[1]q; while [ -e %[1]q ] && kill -0 $PPID; do sleep 0.1; done; fi`, held)))
+	ctx, cancel := context.WithCancel(t.Context())
+	command := fmt.Sprintf("%s %s refs/heads/topic\x00report-status", tip, strings.Repeat("0", len(tip)))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL()+"/git-receive-pack", strings.NewReader(fmt.Sprintf("%04x%s0000", len(command)+4, command)))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/x-git-receive-pack-request")
+	go func() {
+		for {
+			if _, err := os.Stat(held); err == nil {
+				cancel()
+				return
+			}
+			<-time.After(time.Millisecond)
+		}
+	}()
+	_, err = new(http.Client).Do(request) //nolint:bodyclose // there is none
+	require.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, s.Close()) // after the last answer
+	assert.NoFileExists(t, filepath.Join(r.Dir, "refs", "heads", "topic.lock"))
+	assert.NoError(t, os.Remove(held))
 }
