@@ -48,7 +48,7 @@ type stage struct {
 // that claims success has had its effect once, and one that fails without saying that it does not know has had none.
 //
 // Programs that are stopped are mostly waited for, so that several types have their turn at a time.
-func TestStoppedAtAnyMoment(t *testing.T) {
+func TestStoppedAtAnyMoment(t *testing.T) { //nolint:tparallel // it sets the environment
 	temp := t.TempDir() // keeps what the programs remember, each of its own repository
 	t.Setenv("TMPDIR", temp)
 	for name, set := range stages() {
