@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // wantFolder has the committed files of an example of Checks.
@@ -122,7 +124,7 @@ func WriteFiles(folder string, files map[string][]byte) (removed []string, err e
 
 // removeRendered removes a file if its head says that it was rendered.
 func removeRendered(file string) (bool, error) {
-	data, err := os.ReadFile(file)
+	data, err := strict.ReadFile(file)
 	if err == nil && digestOf(data) != "" {
 		return true, os.Remove(file)
 	}

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -71,7 +70,7 @@ func (r Rendering) inputs() (map[string][]byte, error) {
 			return nil, err
 		}
 	}
-	values, err := os.ReadFile(r.Values)
+	values, err := strict.ReadFile(r.Values)
 	if err != nil {
 		return nil, fmt.Errorf("read the values: %w", err)
 	}
@@ -118,7 +117,7 @@ func (r Rendering) addConfigs(files map[string][]byte, values []byte) error {
 		if !filepath.IsLocal(d.Config) {
 			return fmt.Errorf("read %s: the config %q must be a path inside the repository", r.Values, d.Config)
 		}
-		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(d.Config)))
+		data, err := strict.ReadFile(filepath.Join(root, filepath.FromSlash(d.Config)))
 		if err != nil {
 			return fmt.Errorf("read cepler config %s of %s (name the root of the repository with --repository): %w", d.Config, r.Values, err)
 		}

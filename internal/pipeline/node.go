@@ -13,7 +13,7 @@ import (
 
 // maxNodes bounds a document after its aliases are written out: a file of a few hundred bytes can ask for billions.
 // The largest real pipelines have some ten thousand nodes.
-const maxNodes = 1_000_000
+const maxNodes = 120_000
 
 // maxDepth bounds nesting; the parser's recursion and everyone else's follow it.
 const maxDepth = 200

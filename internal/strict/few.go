@@ -17,7 +17,7 @@ const (
 // begins or follows a value, also where that is part of a text.
 func Few(data []byte) error {
 	if len(data) > maxBytes {
-		return fmt.Errorf("it has %d bytes, and the limit is %d", len(data), maxBytes)
+		return errTooLarge()
 	}
 	n := 0
 	for i, c := range data {

@@ -74,7 +74,7 @@ func (s *Shape) Judge(root *yaml.Node) (mistakes, doubts []Finding) {
 
 // Twice returns the first key that a mapping of a YAML document has twice, wherever it is, as an error with its line: programs
 // that read YAML take the last one, or none, most of them without a word. What is not YAML is for its reader to report. A file
-// that [Few] refuses is an error as well.
+// that [Few] refuses, or whose aliases stand for too much, is an error as well.
 func Twice(data []byte) error {
 	if err := Few(data); err != nil {
 		return err
@@ -82,6 +82,9 @@ func Twice(data []byte) error {
 	var root yaml.Node
 	if yaml.Unmarshal(data, &root) != nil {
 		return nil //nolint:nilerr // documented
+	}
+	if err := root.Decode(new(any)); err != nil && strings.Contains(err.Error(), "excessive aliasing") {
+		return err
 	}
 	var anything *Shape
 	mistakes, _ := anything.Judge(&root)

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // fault is what stays the same about a finding while lines move.
@@ -24,7 +24,7 @@ func readBaseline(file string) (baseline, error) {
 	if file == "" {
 		return known, nil
 	}
-	data, err := os.ReadFile(file)
+	data, err := strict.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the baseline: %w", err)
 	}

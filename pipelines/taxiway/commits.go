@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/release"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 	"github.com/taxiway-ci/taxiway/internal/version"
 	"github.com/taxiway-ci/taxiway/internal/visible"
 )
@@ -129,7 +129,7 @@ func (f *commitFlags) rules(warnings io.Writer) (version.Rules, error) {
 		name, required = filepath.Join(f.dir, cogFile), false
 	}
 	rules := version.Default()
-	data, err := os.ReadFile(name)
+	data, err := strict.ReadFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !required:
 	case err != nil:
@@ -183,9 +183,9 @@ const scissors = " ------------------------ >8 ------------------------"
 
 // message reads a message as git stores it: without comments.
 func (f *commitFlags) message(cmd *cobra.Command) (string, error) {
-	read := func() ([]byte, error) { return os.ReadFile(f.file) }
+	read := func() ([]byte, error) { return strict.ReadFile(f.file) }
 	if f.file == "-" {
-		read = func() ([]byte, error) { return io.ReadAll(cmd.InOrStdin()) }
+		read = func() ([]byte, error) { return strict.ReadAll(cmd.InOrStdin()) }
 	}
 	data, err := read()
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/world"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
@@ -55,7 +56,7 @@ func read(args []string) ([]world.Pipeline, error) {
 	for i, p := range all {
 		text, ok := rendered[p.File]
 		if !ok {
-			if text, err = os.ReadFile(p.File); err != nil {
+			if text, err = strict.ReadYAML(p.File); err != nil {
 				return nil, err
 			}
 		}

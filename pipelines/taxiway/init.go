@@ -21,6 +21,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/githubapp"
 	"github.com/taxiway-ci/taxiway/internal/gitprogram"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 	"github.com/taxiway-ci/taxiway/internal/visible"
 	"github.com/taxiway-ci/taxiway/pipelines/starter"
 )
@@ -260,7 +261,7 @@ func (f *initFlags) chartOf(q *asker, a *starter.Answers) error {
 
 // chain is the environments in their order. A cepler config that is there says it.
 func (f *initFlags) chain(q *asker, a *starter.Answers) error {
-	data, err := os.ReadFile(filepath.Join(a.Deployments.Dir, "cepler.yml"))
+	data, err := strict.ReadFile(filepath.Join(a.Deployments.Dir, "cepler.yml"))
 	if err == nil {
 		config, err := cepler.ParseConfig("cepler.yml", data)
 		if err != nil {

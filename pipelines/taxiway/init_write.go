@@ -13,11 +13,10 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/gitprogram"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 	"github.com/taxiway-ci/taxiway/pipelines"
 	"github.com/taxiway-ci/taxiway/pipelines/doctor"
@@ -329,9 +328,9 @@ func (w *writer) pushes() string {
 
 // digestIn is the path of the only key "digest" in a file of values; "" if there is none, or more than one.
 func digestIn(file string) string {
-	data, err := os.ReadFile(file) //nolint:gosec // the user's own clone
+	data, err := strict.ReadFile(file)
 	var values map[string]any
-	if err != nil || yaml.Unmarshal(data, &values) != nil {
+	if err != nil || strict.YAML(data, &values) != nil {
 		return ""
 	}
 	if found := digestsIn(values, ""); len(found) == 1 {

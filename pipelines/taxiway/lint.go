@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/nearest"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 	"github.com/taxiway-ci/taxiway/internal/visible"
 	"github.com/taxiway-ci/taxiway/internal/workflow"
 	"github.com/taxiway-ci/taxiway/pipelines"
@@ -141,16 +141,19 @@ func knownRules(allowed []string) error {
 }
 
 func readPipeline(cmd *cobra.Command, file string) ([]byte, error) {
-	read := func() ([]byte, error) { return os.ReadFile(file) }
-	if file == "-" {
-		read = func() ([]byte, error) { return io.ReadAll(cmd.InOrStdin()) }
+	if file != "-" {
+		data, err := strict.ReadYAML(file)
+		if err != nil {
+			return nil, fmt.Errorf("lint: %w", err)
+		}
+		return data, nil
 	}
-	data, err := read()
-	if info, folder := os.Stat(file); err != nil && folder == nil && info.IsDir() {
-		return nil, fmt.Errorf("lint: %s is a folder; name the files in it", file)
+	data, err := strict.ReadAll(cmd.InOrStdin())
+	if err == nil {
+		err = strict.Few(data)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("lint: %w", err)
+		return nil, fmt.Errorf("lint: read the input: %w", err)
 	}
 	return data, nil
 }

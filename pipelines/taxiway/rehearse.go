@@ -8,10 +8,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/scenario"
 	"github.com/taxiway-ci/taxiway/internal/rehearsal/world"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
@@ -70,18 +70,18 @@ func (f rehearseFlags) play(files []string) (world.Play, error) {
 		return p, fmt.Errorf("rehearse: %w", err)
 	}
 	if f.vars != "" {
-		text, err := os.ReadFile(f.vars)
+		text, err := strict.ReadFile(f.vars)
 		if err != nil {
 			return p, fmt.Errorf("rehearse: %w", err)
 		}
-		if err := yaml.Unmarshal(text, &p.Vars); err != nil {
+		if err := strict.YAML(text, &p.Vars); err != nil {
 			return p, fmt.Errorf("rehearse: %s: %w", f.vars, err)
 		}
 	}
 	if f.scenario == "" {
 		return p, nil
 	}
-	text, err := os.ReadFile(f.scenario)
+	text, err := strict.ReadYAML(f.scenario)
 	if err != nil {
 		return p, fmt.Errorf("rehearse: %w", err)
 	}

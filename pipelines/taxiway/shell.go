@@ -66,6 +66,21 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	return statusFound
 }
 
+// frugal makes the commands that only read, with neither ytt nor stand-ins in this process, collect garbage more often from a size of
+// memory on, as the resource types do.
+func frugal(cmd *cobra.Command) *cobra.Command {
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if os.Getenv("GOMEMLIMIT") == "" {
+			defer debug.SetMemoryLimit(debug.SetMemoryLimit(softMemory))
+		}
+		return run(cmd, args)
+	}
+	return cmd
+}
+
+const softMemory = 80 << 20 // bytes
+
 // usageError is about the command line and not about what it names.
 type usageError struct{ text string }
 
@@ -93,17 +108,17 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		renderCommand(), tokenCommand(),
 		setCommand(),
-		lintCommand(),
+		frugal(lintCommand()),
 		rehearseCommand(),
 		demoCommand(),
-		traceCommand(),
+		frugal(traceCommand()),
 		boardCommand(),
 		gateCommand(),
-		diffCommand(),
+		frugal(diffCommand()),
 		doctorCommand(),
 		initCommand(),
 		localCommand(),
-		commitsCommand(),
+		frugal(commitsCommand()),
 		schemasCommand(),
 	)
 	return root

@@ -17,6 +17,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/forge"
 	"github.com/taxiway-ci/taxiway/internal/secret"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // errTokenInImage says that an image has the token that its build was given.
@@ -65,7 +66,7 @@ func (f tokenFlags) give(ctx context.Context, access forge.Access) error {
 	var text []byte
 	if f.arguments != "" {
 		var err error
-		if text, err = os.ReadFile(f.arguments); err != nil {
+		if text, err = strict.ReadFile(f.arguments); err != nil {
 			return fmt.Errorf("token: %w", err)
 		}
 	}
@@ -76,7 +77,7 @@ func (f tokenFlags) give(ctx context.Context, access forge.Access) error {
 	if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
 		text = append(text, '\n')
 	}
-	if err := os.WriteFile(f.file, fmt.Appendf(text, "%s=%s\n", f.name, token), 0o600); err != nil { //nolint:gosec // the file that the flag names
+	if err := os.WriteFile(f.file, fmt.Appendf(text, "%s=%s\n", f.name, token), 0o600); err != nil {
 		return fmt.Errorf("token: %w", err)
 	}
 	return nil
@@ -110,7 +111,7 @@ func (f tokenFlags) end(ctx context.Context, access forge.Access, say io.Writer)
 
 // given is the token that the file has.
 func (f tokenFlags) given() (string, error) {
-	text, err := os.ReadFile(f.file)
+	text, err := strict.ReadFile(f.file)
 	if err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}

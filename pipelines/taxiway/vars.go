@@ -3,13 +3,12 @@ package main
 import (
 	"fmt"
 	"maps"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // varFlags are fly's flags for the values of ((vars)).
@@ -27,12 +26,12 @@ func (f *varFlags) lookup() (pipeline.Lookup, error) {
 	}
 	all := map[string]any{}
 	for _, file := range f.files {
-		text, err := os.ReadFile(file)
+		text, err := strict.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("--load-vars-from: %w", err)
 		}
 		values := map[string]any{}
-		if err := yaml.Unmarshal(text, &values); err != nil {
+		if err := strict.YAML(text, &values); err != nil {
 			return nil, fmt.Errorf("--load-vars-from %s, which must be a mapping of names to values: %w", file, err)
 		}
 		maps.Copy(all, values)

@@ -30,8 +30,17 @@ func (d disk) close() error {
 	return d.root.Close()
 }
 
-// Open opens a file or folder for reading.
+// errNotRead is about what is in the place of a file of git's and would hold up whoever reads it.
+var errNotRead = errors.New("it is not read")
+
+// maxText is how many bytes the files of a repository have that are read as a whole: the refs that git packed are the largest.
+const maxText = 32 << 20
+
+// Open opens a file or folder for reading. A pipe or device is an error.
 func (d disk) Open(name string) (*os.File, error) {
+	if info, err := d.stat(name); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file: %w", name, errNotRead)
+	}
 	if d.root == nil {
 		return os.Open(name)
 	}
@@ -94,7 +103,10 @@ func (d disk) readFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := io.ReadAll(f)
+	text, err := io.ReadAll(io.LimitReader(f, maxText+1))
+	if len(text) > maxText {
+		err = fmt.Errorf("%s has more than %d bytes: %w", name, maxText, errNotRead)
+	}
 	return text, errors.Join(err, f.Close())
 }
 

@@ -30,19 +30,24 @@ func (l *Repository) Refs(names []string) (map[string]object.Hash, error) {
 		if err != nil {
 			return nil, err
 		}
-		if h.IsZero() {
-			continue
-		}
-		found[name] = h
-		to := packed[name].peeled
-		if packed[name].value != h || to.IsZero() {
-			to = l.peel(h)
-		}
-		if to != h {
-			found[name+"^{}"] = to
-		}
+		l.add(found, name, h, packed)
 	}
 	return found, nil
+}
+
+// add adds a ref with its value, unless that is zero, and the commit of an annotated tag.
+func (l *Repository) add(found map[string]object.Hash, name string, h object.Hash, packed map[string]packedRef) {
+	if h.IsZero() {
+		return
+	}
+	found[name] = h
+	to := packed[name].peeled
+	if packed[name].value != h || to.IsZero() {
+		to = l.peel(h)
+	}
+	if to != h {
+		found[name+"^{}"] = to
+	}
 }
 
 // AllRefs returns the values of all refs and of HEAD, as Refs does.
@@ -51,14 +56,23 @@ func (l *Repository) AllRefs() (map[string]object.Hash, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := []string{"HEAD"}
-	for name := range packed {
-		names = append(names, name)
+	found := map[string]object.Hash{}
+	for name, r := range packed {
+		l.add(found, name, r.value, packed)
 	}
-	if names, err = l.looseRefs("refs", names); err != nil {
+	loose, err := l.looseRefs("refs", []string{"HEAD"})
+	if err != nil {
 		return nil, fmt.Errorf("read the refs of %s: %w", l.dir, err)
 	}
-	return l.Refs(names)
+	for _, name := range loose {
+		h, err := l.ref(name, packed)
+		if err != nil {
+			return nil, err
+		}
+		delete(found, name+"^{}")
+		l.add(found, name, h, packed)
+	}
+	return found, nil
 }
 
 // looseRefs adds the names of the refs that are files below a folder.
@@ -142,7 +156,7 @@ func (l *Repository) ref(name string, packed map[string]packedRef) (object.Hash,
 		}
 		text, err := l.disk.readFile(l.file(name))
 		var outside *outsideError
-		if errors.As(err, &outside) {
+		if errors.As(err, &outside) || errors.Is(err, errNotRead) {
 			return object.Hash{}, err
 		}
 		value := strings.TrimSpace(string(text))
@@ -169,6 +183,9 @@ func (l *Repository) file(ref string) string {
 	}
 	return filepath.Join(dir, filepath.FromSlash(ref))
 }
+
+// maxRefs is how many packed refs are kept in memory, where each takes hundreds of bytes.
+const maxRefs = 150_000
 
 // packedRef is a line of packed-refs.
 type packedRef struct {
@@ -202,6 +219,9 @@ func (l *Repository) packedRefs() (map[string]packedRef, error) {
 			r.peeled = r.value
 		}
 		packed[name], last = r, name
+		if len(packed) > maxRefs {
+			return nil, fmt.Errorf("the repository %s has more than %d refs, and no more are read: delete some, or use a clone with fewer", l.dir, maxRefs)
+		}
 	}
 	return packed, nil
 }
