@@ -81,16 +81,27 @@ func pass(client net.Conn, address string, limit int64) {
 // over leads an address over a flapping network, and known hosts with it.
 func over(t *testing.T, address string, hosts *string) (string, *flapping) {
 	t.Helper()
+	var f *flapping
+	uri := through(t, address, hosts, func(server string) string {
+		f = newFlapping(t, server)
+		return f.address
+	})
+	return uri, f
+}
+
+// through leads an address, and known hosts with it, to where something listens that passes connections on to the server.
+func through(t *testing.T, address string, hosts *string, listen func(server string) string) string {
+	t.Helper()
 	uri, err := url.Parse(address)
 	require.NoError(t, err)
-	f := newFlapping(t, uri.Host)
+	at := listen(uri.Host)
 	_, was, err := net.SplitHostPort(uri.Host)
 	require.NoError(t, err)
-	_, is, err := net.SplitHostPort(f.address)
+	_, is, err := net.SplitHostPort(at)
 	require.NoError(t, err)
 	*hosts = strings.ReplaceAll(*hosts, "]:"+was, "]:"+is)
-	uri.Host = f.address
-	return uri.String(), f
+	uri.Host = at
+	return uri.String()
 }
 
 // answered is what a put said.

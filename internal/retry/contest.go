@@ -13,14 +13,15 @@ const (
 	// means that another writer succeeded, so the number bounds a queue, not a
 	// fault: fifty writers at once need less than half of it.
 	contestTries = 200
-	// spreadWidth is the longest pause after a first loss, in attempts. Three
-	// writers in a loop get past a writer about twice during half of it; fifty
-	// writers that lost together come back far enough apart to succeed.
-	spreadWidth = 4
-	// spreadEvery is the number of losses after which a writer pauses again. A
-	// writer among a few rarely loses so often without a pause; one that does has
-	// too many others beside it for all of them to go on at once.
+	// spreadFirst is the longest pause after a first loss, in attempts. It lets
+	// writers that lost together come back apart. With a longer one, three writers
+	// in a loop get past a writer more often during the pause than after it.
+	spreadFirst = 1
+	// spreadEvery is the number of losses after which a writer pauses again, for
+	// spreadLater attempts at most. A writer among a few rarely loses so often; one
+	// that does has too many others beside it for all of them to go on at once.
 	spreadEvery = 12
+	spreadLater = 8
 	// toldEvery is the number of losses between two log lines.
 	toldEvery = 10
 )
@@ -53,7 +54,11 @@ func Win[T any](ctx context.Context, l Loop, attempt func(paused bool) (T, error
 		if loss%toldEvery == 1 {
 			l.logf("%s: someone else pushed first, trying again (%d)", l.What, loss)
 		}
-		if paused = loss%spreadEvery == 1; paused && l.pause(ctx, rand.N(spreadWidth*longest+1)) != nil || ctx.Err() != nil {
+		width := time.Duration(spreadFirst)
+		if loss > 1 {
+			width = spreadLater
+		}
+		if paused = loss%spreadEvery == 1; paused && l.pause(ctx, rand.N(width*longest+1)) != nil || ctx.Err() != nil {
 			return out, fmt.Errorf("%s: stopped after %d tries, as someone else pushed each time: %w", l.What, loss, context.Cause(ctx))
 		}
 	}
