@@ -30,9 +30,9 @@ const (
 // Again reports that its error is a lost race. It does not wait longer after each
 // loss, because then a writer that has just arrived would always be faster. It
 // pauses after the first loss, for a random part of an attempt, which grows with
-// the number of writers, and then goes on without pauses:
-// the longer a writer has waited, the shorter it waits. paused tells the attempt
-// that what it knew before may be out of date.
+// the number of writers, and then goes on without pauses: the longer a writer has
+// waited, the shorter it waits. paused tells the attempt that what it knew before
+// may be out of date.
 func Win[T any](ctx context.Context, l Loop, attempt func(paused bool) (T, error)) (T, error) {
 	longest, paused := time.Duration(0), false
 	for loss := 1; ; loss++ {
