@@ -40,6 +40,9 @@ const (
 	Checks      = "checks"
 )
 
+// maxValues is how many values a rendering may have: ytt keeps a kilobyte of each. A team's values have some hundred.
+const maxValues = 50_000
+
 // Rendering is one pipeline template with the values of one user.
 type Rendering struct {
 	Template   string // folder of the template, such as deployments
@@ -74,7 +77,10 @@ func (r Rendering) inputs() (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the values: %w", err)
 	}
-	if err := strict.Twice(values); err != nil {
+	if err = strict.AtMost(values, maxValues); err == nil {
+		err = strict.Twice(values)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.Values, err)
 	}
 	files[valuesFile] = values

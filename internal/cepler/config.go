@@ -52,6 +52,8 @@ const (
 	defaultDeployment = "default"
 	// maxConfig is far above any config of people; the largest known has 40 KB.
 	maxConfig = 1 << 20
+	// maxEnvironments is what trace and the board explain in seconds.
+	maxEnvironments = 2000
 	// maxPatterns bounds what aliases can make of a small config.
 	maxPatterns = 100_000
 )
@@ -214,6 +216,9 @@ func (p *configParser) environments(f field) error {
 	all, err := p.fields(f.value, "environments")
 	if err != nil {
 		return err
+	}
+	if len(all) > maxEnvironments {
+		return p.faultf(f.line, "environments: the config has %d environments, and at most %d are allowed; split it into several configs", len(all), maxEnvironments)
 	}
 	p.config.Environments = make(map[string]Environment, len(all))
 	for _, f := range all {

@@ -203,6 +203,18 @@ func TestConfigThatAliasesBlowUpIsRefused(t *testing.T) {
 	assert.ErrorContains(t, err, "the config has more than 100000 patterns")
 }
 
+func TestConfigOfTooManyEnvironmentsIsRefused(t *testing.T) {
+	t.Parallel()
+	text := []byte("environments:\n")
+	for i := range 2000 {
+		text = fmt.Appendf(text, "  e%d: {latest: [a/*]}\n", i)
+	}
+	_, err := cepler.ParseConfig("cepler.yml", text)
+	require.NoError(t, err)
+	_, err = cepler.ParseConfig("cepler.yml", append(text, "  more: {latest: [a/*]}\n"...))
+	assert.ErrorContains(t, err, "the config has 2001 environments, and at most 2000 are allowed")
+}
+
 func TestConfigPaths(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{"cepler.yml": "cepler.yml", "./cepler.yml": "cepler.yml", "a//b/./c.yml": "a/b/c.yml", "..a": "..a"} {

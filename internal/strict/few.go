@@ -15,7 +15,10 @@ const (
 
 // Few returns an error for a file of YAML or TOML that is too large to be read, or whose values are too many. It counts what
 // begins or follows a value, also where that is part of a text.
-func Few(data []byte) error {
+func Few(data []byte) error { return AtMost(data, maxValues) }
+
+// AtMost is Few with a lower number of values, for what is kept in more memory than its text.
+func AtMost(data []byte, most int) error {
 	if len(data) > maxBytes {
 		return errTooLarge()
 	}
@@ -30,8 +33,8 @@ func Few(data []byte) error {
 			}
 		}
 	}
-	if n > maxValues {
-		return fmt.Errorf("it has more than %d values, and no more are read", maxValues)
+	if n > most {
+		return fmt.Errorf("it has more than %d values, and no more are read", most)
 	}
 	return nil
 }

@@ -74,6 +74,10 @@ func bombs() map[string]string {
 		}
 		all[command+" pipe"+after], all[command+" zero"+after] = "read pipe: "+odd, "read zero: "+odd
 		all[command+" large"+after] = large
+		if strings.HasPrefix(command, "render") {
+			all[command+" values"] = "it has more than 50000 values"
+			continue
+		}
 		if command != "lint --baseline" && command != "commits --file" {
 			all[command+" wide"+after] = many
 		}
@@ -81,7 +85,7 @@ func bombs() map[string]string {
 	for _, verb := range []string{"trace", "diff dev prod", "board --html board.html"} {
 		for clone, want := range map[string]string{
 			"refs": "has more than 150000 refs", "megabytes-of-refs": "has more than 33554432 bytes", "pipe-for-a-branch": "is not a file", "pipe-for-refs": "is not a file",
-			"wide-config": many, "alias-config": "environments: want a mapping", "large-config": "more than the 67108864 that are read at once",
+			"many-environments": "at most 2000 are allowed", "wide-config": many, "alias-config": "environments: want a mapping", "large-config": "more than the 67108864 that are read at once",
 		} {
 			all[verb+" --deployments "+clone] = want
 		}
@@ -122,6 +126,11 @@ func hostile(t *testing.T) string {
 		}
 		return at(name, ".git")
 	}
+	var environments strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&environments, "  e%d: {latest: [a/*]}\n", i)
+	}
+	clone("many-environments", "environments:\n"+environments.String())
 	clone("wide-config", "environments: ["+strings.Repeat("1,", 500_000)+"1]\n")
 	clone("alias-config", laughs.String()+"environments: *a9\n")
 	clone("large-config", strings.Repeat("x", 70<<20))
