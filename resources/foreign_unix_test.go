@@ -3,6 +3,7 @@
 package resources_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/visible"
+	ceplerin "github.com/taxiway-ci/taxiway/resources/cepler-in"
 )
 
 // foreign are texts that anybody can put into a commit's subject, an author's name or the name of a file. Each has a word by
@@ -129,6 +131,9 @@ func letOut(t *testing.T, s *stage) map[outlet][]string {
 		}
 	}
 	run("check", nil)
+	if s.name == "cepler-in" {
+		out[onTerminal] = append(out[onTerminal], explained(t, s))
+	}
 	params := s.idle
 	if s.next != nil {
 		params, _ = s.next(0)
@@ -189,6 +194,15 @@ func letOut(t *testing.T, s *stage) map[outlet][]string {
 		}
 	}
 	return out
+}
+
+// explained is what a person reads of the repository on a laptop.
+func explained(t *testing.T, s *stage) string {
+	t.Helper()
+	var text bytes.Buffer
+	require.NoError(t, ceplerin.Explain().Run(t.Context(), concourse.Process{Args: []string{"-C", s.repo.Dir, "--branch", "main"}, Stdout: &text, Stderr: &text}))
+	require.Contains(t, text.String(), "Foreign")
+	return text.String()
 }
 
 func commitsOfAll(t *testing.T, s *stage) []string {
