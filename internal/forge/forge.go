@@ -2,13 +2,13 @@ package forge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/taxiway-ci/taxiway/internal/httpclient"
 	"github.com/taxiway-ci/taxiway/internal/retry"
 )
 
@@ -98,28 +98,14 @@ func (f *Forge) try(ctx context.Context, limit time.Duration, what string, reque
 }
 
 func (f *Forge) once(ctx context.Context, limit time.Duration, request func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, slowError{})
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, httpclient.SlowError{})
 	defer cancel()
 	err := request(ctx)
 	if err == nil {
 		f.login.proven.Store(true)
-	} else if slow := (slowError{}); errors.Is(context.Cause(ctx), slow) {
-		return slow
 	}
-	return err
+	return httpclient.WhenSlow(ctx, err)
 }
-
-// slowError is a request that took too long; the next one may do better.
-type slowError struct{}
-
-// Error says so.
-func (slowError) Error() string { return "no complete answer came in time" }
-
-// Timeout makes it a net.Error that may be over at the next try.
-func (slowError) Timeout() bool { return true }
-
-// Temporary is part of net.Error.
-func (slowError) Temporary() bool { return true }
 
 func orCause(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {

@@ -71,18 +71,6 @@ func (e *StatusError) advice() string {
 	return ""
 }
 
-// slowError is a request that took too long; the next one may do better.
-type slowError struct{}
-
-// Error says so.
-func (slowError) Error() string { return "no complete answer came in time" }
-
-// Timeout and Temporary make it a net.Error.
-func (slowError) Timeout() bool { return true }
-
-// Temporary is part of net.Error.
-func (slowError) Temporary() bool { return true }
-
 // LimitReset is when GitHub answers again, when the limit of requests is why it
 // did not.
 func LimitReset(response *http.Response) time.Time {
@@ -99,7 +87,7 @@ func (a *App) call(ctx context.Context, method string, u *url.URL, body, into an
 		return err
 	}
 	secret.Register(ctx, statement)
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, slowError{})
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, httpclient.SlowError{})
 	defer cancel()
 	r, err := NewRequest(ctx, method, u, body)
 	if err != nil {
@@ -109,12 +97,12 @@ func (a *App) call(ctx context.Context, method string, u *url.URL, body, into an
 	r.Header.Set("User-Agent", a.config.UserAgent)
 	response, err := a.config.Client.Do(r)
 	if err != nil {
-		return whenSlow(ctx, httpclient.Explain(err))
+		return httpclient.WhenSlow(ctx, httpclient.Explain(err))
 	}
 	defer func() { _ = response.Body.Close() }() // it was read
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
-		return whenSlow(ctx, err)
+		return httpclient.WhenSlow(ctx, err)
 	}
 	if response.StatusCode/100 != 2 {
 		return newStatusError(response, answer)
@@ -146,13 +134,6 @@ func NewRequest(ctx context.Context, method string, u *url.URL, body any) (*http
 	r.Header.Set("Accept", "application/vnd.github+json")
 	r.Header.Set("X-Github-Api-Version", apiVersion)
 	return r, nil
-}
-
-func whenSlow(ctx context.Context, err error) error {
-	if slow := (slowError{}); errors.Is(context.Cause(ctx), slow) {
-		return slow
-	}
-	return err
 }
 
 func newStatusError(response *http.Response, body []byte) error {
