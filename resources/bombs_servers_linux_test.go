@@ -271,21 +271,11 @@ func overSSH(t *testing.T, answer func(c net.Conn)) object {
 	t.Helper()
 	key, err := gittest.NewKey("ed25519", "")
 	require.NoError(t, err)
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = c.Close() }()
-				answer(c)
-			}()
-		}
-	}()
-	return object{"uri": "ssh://git@" + l.Addr().String() + "/acme/x.git", "branch": "main", "private_key": key.Private, "insecure_ignore_host_key": true}
+	address := listen(t, func(c net.Conn) {
+		go func() {
+			defer func() { _ = c.Close() }()
+			answer(c)
+		}()
+	})
+	return object{"uri": "ssh://git@" + address + "/acme/x.git", "branch": "main", "private_key": key.Private, "insecure_ignore_host_key": true}
 }

@@ -102,21 +102,10 @@ func newContestant(t *testing.T, server *gittest.Server, repo *gittest.Repositor
 		c.source["private_key"] = key.Private
 	}
 	c.source["uri"] = through(t, address, &hosts, func(server string) string {
-		var lc net.ListenConfig
-		l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = l.Close() })
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				c.look(repo)
-				go pass(conn, server, 1<<40)
-			}
-		}()
-		return l.Addr().String()
+		return listen(t, func(conn net.Conn) {
+			c.look(repo)
+			go pass(conn, server, 1<<40)
+		})
 	})
 	if ssh {
 		c.source["known_hosts"] = hosts

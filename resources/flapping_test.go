@@ -33,30 +33,37 @@ type flapping struct {
 
 func newFlapping(t *testing.T, server string) *flapping {
 	t.Helper()
+	f := &flapping{}
+	random := rand.New(rand.NewPCG(12, 7)) // the same cuts each time, as far as connections come in the same order
+	f.address = listen(t, func(c net.Conn) {
+		limit := int64(1 << 40)
+		if random.IntN(10) < 3 {
+			limit = random.Int64N(6000)
+			f.cut.Add(1)
+		}
+		f.conns.Add(1)
+		go pass(c, server, limit)
+	})
+	return f
+}
+
+// listen is the address on loopback whose connections take gets, one after the other.
+func listen(t *testing.T, take func(c net.Conn)) (address string) {
+	t.Helper()
 	var lc net.ListenConfig
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
-	f := &flapping{address: l.Addr().String()}
-	random, mu := rand.New(rand.NewPCG(12, 7)), sync.Mutex{} // the same cuts each time, as far as connections come in the same order
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			mu.Lock()
-			limit := int64(1 << 40)
-			if random.IntN(10) < 3 {
-				limit = random.Int64N(6000)
-				f.cut.Add(1)
-			}
-			mu.Unlock()
-			f.conns.Add(1)
-			go pass(c, server, limit)
+			take(c)
 		}
 	}()
-	return f
+	return l.Addr().String()
 }
 
 // pass copies between a client and a server until one of them has sent limit bytes.

@@ -652,10 +652,6 @@ func talkingSSH(t *testing.T, text string) string {
 		BannerCallback:    func(ssh.ConnMetadata) string { return text },
 	}
 	config.AddHostKey(signer)
-	var lc net.ListenConfig
-	listener, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
 	serve := func(c net.Conn) {
 		_, channels, requests, err := ssh.NewServerConn(c, config)
 		if err != nil {
@@ -677,16 +673,7 @@ func talkingSSH(t *testing.T, text string) string {
 			}
 		}
 	}
-	go func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go serve(c)
-		}
-	}()
-	return listener.Addr().String()
+	return listen(t, func(c net.Conn) { go serve(c) })
 }
 
 // writesNone runs the verbs as they should go, and looks for the secrets in all that is shown, written and sent.
