@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -48,26 +49,26 @@ func runSync(ctx context.Context, p concourse.Process) (err error) {
 	if err != nil {
 		return err
 	}
+	warn(p.Stderr, src.target().Config, plan)
 	if err := disk.Apply(plan); err != nil {
 		return err
-	}
-	return tell(p, src.target().Config, plan)
-}
-
-// tell says what was done, and what a person should look at.
-func tell(p concourse.Process, config string, plan *vendored.Plan) error {
-	for _, text := range plan.Warnings {
-		_, _ = fmt.Fprintf(p.Stderr, "warning: %s: %s\n", config, text)
-	}
-	for _, text := range plan.Undeployable {
-		_, _ = fmt.Fprintf(p.Stderr, "warning: %s: %s\n", plan.Dir, text)
 	}
 	outcome := "already"
 	if len(plan.Edits) > 0 {
 		outcome = "now: " + counts(plan)
 	}
-	_, err := fmt.Fprintf(p.Stdout, "%s is the copy of %.7s %s\n", plan.Dir, plan.New, outcome)
+	_, err = fmt.Fprintf(p.Stdout, "%s is the copy of %.7s %s\n", plan.Dir, plan.New, outcome)
 	return err
+}
+
+// warn says what a person should look at, also when the files can't be written.
+func warn(w io.Writer, config string, plan *vendored.Plan) {
+	for _, text := range plan.Warnings {
+		_, _ = fmt.Fprintf(w, "warning: %s: %s\n", config, text)
+	}
+	for _, text := range plan.Undeployable {
+		_, _ = fmt.Fprintf(w, "warning: %s: %s\n", plan.Dir, text)
+	}
 }
 
 // syncFlags reads the command line: the checkout, the clone, the commit to copy and, into the source, what is copied.
