@@ -18,7 +18,7 @@ import (
 
 // find asks the registry for a reference's digest and labels. The digest of an
 // index stays the index's.
-func (r Registry) find(ctx context.Context, image string) (found, error) {
+func (r Registry) find(ctx context.Context, image string, logf func(format string, args ...any)) (found, error) {
 	var strict []name.Option
 	if r.Insecure {
 		strict = append(strict, name.Insecure)
@@ -35,20 +35,11 @@ func (r Registry) find(ctx context.Context, image string) (found, error) {
 	auth := authn.Anonymous
 	if r.Username != "" {
 		auth = authn.FromConfig(authn.AuthConfig{Username: r.Username, Password: r.Password})
+		if host, _, _ := strings.Cut(ref.Context().RegistryStr(), ":"); r.Insecure && httpclient.Exposed("http", host) {
+			logf("warning: the credentials for %s can be read on the way, because registry.insecure is set", host)
+		}
 	}
 	return ask(ctx, ref, image, auth, client.Transport)
-}
-
-// warn says that the credentials can be read on the way to the registry.
-func (r Registry) warn(image string, logf func(format string, args ...any)) {
-	ref, err := name.ParseReference(image, name.Insecure)
-	if err != nil || !r.Insecure || r.Username == "" {
-		return
-	}
-	host, _, _ := strings.Cut(ref.Context().RegistryStr(), ":")
-	if httpclient.Exposed("http", host) {
-		logf("warning: the credentials for %s can be read on the way, because registry.insecure is set", host)
-	}
 }
 
 // ask reads the image's digest and labels over a transport.

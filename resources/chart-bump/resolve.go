@@ -77,8 +77,7 @@ func (r resolver) target(ctx context.Context, img Image, from from) (target, err
 	var err error
 	switch {
 	case from.Image != "":
-		r.src.Registry.warn(from.Image, r.step.Logf)
-		f, err = r.src.Registry.find(ctx, from.Image)
+		f, err = r.src.Registry.find(ctx, from.Image, r.step.Logf)
 	case from.DigestFile != "":
 		f, err = r.digestFile(from.DigestFile)
 	default:
