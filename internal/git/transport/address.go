@@ -32,8 +32,10 @@ func ParseAddress(uri string) (*Address, error) {
 	case strings.Contains(uri, "://"):
 		return parseURL(uri)
 	}
-	if begin := regexp.MustCompile(`^(?:https?|ssh|file)(?::/|//)`).FindString(uri); begin != "" {
-		return nil, fmt.Errorf("uri: it begins with %s: write %s://", begin, strings.TrimRight(begin, ":/"))
+	for _, scheme := range []string{"https", "http", "ssh", "file"} {
+		if rest, ok := strings.CutPrefix(uri, scheme); ok && (strings.HasPrefix(rest, ":/") || strings.HasPrefix(rest, "//")) {
+			return nil, fmt.Errorf("uri: it begins with %s%s: write %s://", scheme, rest[:2], scheme)
+		}
 	}
 	if e, err := parseShort(uri); e != nil || err != nil {
 		return e, err
