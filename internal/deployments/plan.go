@@ -120,11 +120,11 @@ func (r *Repository) fill(ctx context.Context, v *View, p *Plan, env cepler.Envi
 	if err == nil && pending != nil {
 		pending, err = r.passBack(ctx, v, p, u, pending)
 	}
-	if err == nil && pending == nil {
-		return r.explainIdle(ctx, v, u, p)
-	}
 	if err != nil {
 		return err
+	}
+	if pending == nil {
+		return r.explainIdle(ctx, v, u, p)
 	}
 	p.Trigger, p.content, p.Changes = pending.commit, pending.content, pending.changes
 	if err := r.nameConfig(ctx, v, p); err != nil {

@@ -136,7 +136,7 @@ func (w *World) lineage() lineage.Options {
 	return o
 }
 
-// labels reads the labels of images in the registry that stands in for all registries.
+// registryLabels reads the labels of images in the registry that stands in for all registries.
 type registryLabels struct{ host string }
 
 // Labels returns the labels of the image with that digest.
