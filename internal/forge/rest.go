@@ -155,7 +155,7 @@ func (f *Forge) do(r *http.Request, into any) (http.Header, error) {
 	case into == nil:
 		return response.Header, nil
 	}
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil && !errors.Is(err, io.EOF) { // nothing at all is nothing
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil && !errors.Is(err, io.EOF) { // an empty answer sets nothing
 		return nil, err
 	}
 	return response.Header, nil
@@ -180,7 +180,7 @@ func nextPage(header http.Header) int {
 			continue
 		}
 		if u, err := url.Parse(strings.Trim(address, "<> ")); err == nil {
-			page, _ := strconv.Atoi(u.Query().Get("page")) // else there is none
+			page, _ := strconv.Atoi(u.Query().Get("page")) // 0 if it is no number
 			return page
 		}
 	}

@@ -56,7 +56,7 @@ func edits(a, b string) int {
 }
 
 // Part is the one known name that word is the beginning of, or that has all words of the other between its underscores: repo and
-// repository, token and access_token, git_depth and depth. It is "" when there is none, or more than one.
+// repository, token and access_token, git_depth and depth. It is "" when no name fits, or several do.
 func Part(word string, known []string) string {
 	const fewest = 3 // letters, fewer begin too much
 	found := ""

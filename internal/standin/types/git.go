@@ -170,7 +170,7 @@ func gitCheck(ctx context.Context, c container, source gitSource, from rehearsal
 
 // gitRefs are the refs of the remote that a check depends on; none where they can't be read, and the fetch says why.
 func gitRefs(ctx context.Context, source gitSource) map[string]string {
-	remote, err := git.Open(git.Access{URI: source.URI, Branch: cmp.Or(source.Branch, "main")}, git.Options{}) // only the refs below are asked for
+	remote, err := git.Open(git.Access{URI: source.URI, Branch: cmp.Or(source.Branch, "main")}, git.Options{}) // Open wants a branch, RefsUnder uses none
 	if err != nil {
 		return nil
 	}
