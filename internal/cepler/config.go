@@ -97,15 +97,15 @@ func ParseConfig(file string, data []byte) (*Config, error) {
 		lines:    map[string]int{},
 		unpassed: map[string]int{},
 	}
-	root, err := p.root(data, maxConfig)
-	if err != nil {
-		return nil, err
+	root := p.root(data, maxConfig)
+	if p.err == nil {
+		p.top(root)
 	}
-	if err := p.top(root); err != nil {
-		return nil, err
+	if p.err == nil {
+		p.judge(root)
+		p.chains()
 	}
-	p.judge(root)
-	return p.config, p.chains()
+	return p.config, p.err
 }
 
 // Mistakes is an error with every misspelt key and every key that is there twice; nil without one. A
@@ -155,170 +155,135 @@ func (p *configParser) warn(environment string, about error) {
 	p.config.warnings[environment] = append(p.config.warnings[environment], about.Error())
 }
 
-func (p *configParser) top(root *yaml.Node) error {
-	fields, err := p.unique(root, "the config", "deployment", "environments")
-	if err != nil {
-		return err
-	}
+func (p *configParser) top(root *yaml.Node) {
+	fields := p.unique(root, "the config", "deployment", "environments")
 	environments, ok := fields["environments"]
 	if !ok {
 		mistakes, _ := configShape().Judge(root)
 		for _, f := range mistakes { // a misspelt key is why
-			return p.faultf(f.Line, "%s", f)
+			p.failf(f.Line, "%s", f)
 		}
-		return p.faultf(root.Line, "the config has no environments")
+		p.failf(root.Line, "the config has no environments")
+		return
 	}
 	if f, ok := fields["deployment"]; ok {
-		if err := p.deployment(f); err != nil {
-			return err
-		}
+		p.deployment(f)
 	}
-	return p.environments(environments)
+	p.environments(environments)
 }
 
 // unique are the known fields of a mapping; none of them may be there twice.
-func (p *configParser) unique(n *yaml.Node, what string, known ...string) (map[string]field, error) {
-	all, err := p.fields(n, what)
-	if err != nil {
-		return nil, err
-	}
+func (p *configParser) unique(n *yaml.Node, what string, known ...string) map[string]field {
 	out := map[string]field{}
-	for _, f := range all {
+	for _, f := range p.fields(n, what) {
 		if !slices.Contains(known, f.name) {
 			continue
 		}
 		if first, ok := out[f.name]; ok {
-			return nil, p.faultf(f.line, "%s has %s twice, first in line %d", what, f.name, first.line)
+			p.failf(f.line, "%s has %s twice, first in line %d", what, f.name, first.line)
 		}
 		out[f.name] = f
 	}
-	return out, nil
+	return out
 }
 
-func (p *configParser) deployment(f field) error {
-	name, err := p.scalar(f.value, "deployment")
-	if err != nil {
-		return err
-	}
+func (p *configParser) deployment(f field) {
+	name := p.scalar(f.value, "deployment")
 	for part := range strings.SplitSeq(name, "/") {
 		if part == "." || part == ".." {
-			return p.faultf(f.line, "deployment: the name %q must not have %s as a part: it is a folder for state files", name, part)
+			p.failf(f.line, "deployment: the name %q must not have %s as a part: it is a folder for state files", name, part)
 		}
 	}
 	if strings.HasPrefix(name, "/") || strings.Contains(name, "\x00") {
-		return p.faultf(f.line, "deployment: the name %q can't be a folder for state files", name)
+		p.failf(f.line, "deployment: the name %q can't be a folder for state files", name)
 	}
 	p.config.Deployment = name
-	return nil
 }
 
-func (p *configParser) environments(f field) error {
-	all, err := p.fields(f.value, "environments")
-	if err != nil {
-		return err
-	}
+func (p *configParser) environments(f field) {
+	all := p.fields(f.value, "environments")
 	if len(all) > maxEnvironments {
-		return p.faultf(f.line, "environments: the config has %d environments, and at most %d are allowed; split it into several configs", len(all), maxEnvironments)
+		p.failf(f.line, "environments: the config has %d environments, and at most %d are allowed; split it into several configs", len(all), maxEnvironments)
 	}
 	p.config.Environments = make(map[string]Environment, len(all))
 	for _, f := range all {
-		if err := p.name(f); err != nil {
-			return err
-		}
-		env, err := p.environment(f)
-		if err != nil {
-			return err
-		}
-		p.config.Environments[f.name] = env
+		p.name(f)
+		p.config.Environments[f.name] = p.environment(f)
 		p.lines[f.name] = f.line
 	}
-	return nil
 }
 
 // name refuses names that a state file's keys, or its path, can't hold.
-func (p *configParser) name(f field) error {
+func (p *configParser) name(f field) {
 	switch {
 	case f.name == "":
-		return p.faultf(f.line, "an environment has an empty name")
+		p.failf(f.line, "an environment has an empty name")
 	case f.name == latest:
-		return p.faultf(f.line, "environment %q: the name is taken: state files mark an environment's own files with it; choose another", f.name)
+		p.failf(f.line, "environment %q: the name is taken: state files mark an environment's own files with it; choose another", f.name)
 	case strings.ContainsAny(f.name, "}/\x00"):
-		return p.faultf(f.line, "environment %q: a name must not have } or / in it: it is part of the keys and the path of its state file", f.name)
+		p.failf(f.line, "environment %q: a name must not have } or / in it: it is part of the keys and the path of its state file", f.name)
 	}
-	return nil
 }
 
-func (p *configParser) environment(f field) (Environment, error) {
+func (p *configParser) environment(f field) Environment {
 	env := Environment{Name: f.name}
 	what := "environments." + f.name
-	fields, err := p.unique(f.value, what, "name", "passed", "propagated", "latest", "ignore_queue")
-	if err != nil {
-		return env, err
-	}
+	fields := p.unique(f.value, what, "name", "passed", "propagated", "latest", "ignore_queue")
 	if f, ok := fields["name"]; ok {
-		// cepler reads it as a text, and then overwrites it
-		if _, err := p.scalar(f.value, what+".name"); err != nil {
-			return env, err
-		}
+		_ = p.scalar(f.value, what+".name") // cepler reads it as a text, and then overwrites it
 	}
 	if f, ok := fields["passed"]; ok && !isNull(f.value) {
-		if env.Passed, err = p.scalar(f.value, what+".passed"); err != nil {
-			return env, err
-		}
+		env.Passed = p.scalar(f.value, what+".passed")
 		if env.Passed == "" {
-			return env, p.faultf(f.line, "%s.passed is an empty text: name an environment, or omit the key", what)
+			p.failf(f.line, "%s.passed is an empty text: name an environment, or omit the key", what)
 		}
 	}
 	if f, ok := fields["ignore_queue"]; ok {
-		if env.IgnoreQueue, err = p.boolean(f.value, what+".ignore_queue"); err != nil {
-			return env, err
-		}
+		env.IgnoreQueue = p.boolean(f.value, what+".ignore_queue")
 	}
 	if f, ok := fields["latest"]; ok {
-		if env.Latest, err = p.globs(f.value, what+".latest", true); err != nil {
-			return env, err
-		}
+		env.Latest = p.globs(f.value, what+".latest", true)
 	}
 	if f, ok := fields["propagated"]; ok {
-		env.Propagated, err = p.globs(f.value, what+".propagated", env.Passed != "")
+		env.Propagated = p.globs(f.value, what+".propagated", env.Passed != "")
 		if env.Passed == "" && len(resolve(f.value).Content) > 0 {
 			p.unpassed[env.Name] = f.line
 		}
 	}
-	return env, err
+	return env
 }
 
 // globs reads a list of patterns; those that are not used are not compiled.
-func (p *configParser) globs(n *yaml.Node, what string, used bool) (Globs, error) {
+func (p *configParser) globs(n *yaml.Node, what string, used bool) Globs {
 	line := n.Line
 	n = resolve(n)
 	if n.Kind != yaml.SequenceNode {
-		return nil, p.faultf(line, "%s: want a list of patterns, got %s", what, describe(n))
+		p.failf(line, "%s: want a list of patterns, got %s", what, describe(n))
 	}
 	if p.patterns += len(n.Content); p.patterns > maxPatterns {
-		return nil, p.faultf(line, "%s: the config has more than %d patterns", what, maxPatterns)
+		p.failf(line, "%s: the config has more than %d patterns", what, maxPatterns)
+	}
+	if p.err != nil {
+		return nil
 	}
 	globs := make(Globs, 0, len(n.Content))
 	for _, item := range n.Content {
-		pattern, err := p.scalar(item, what)
-		if err != nil {
-			return nil, err
-		}
+		pattern := p.scalar(item, what)
 		if !used {
 			continue
 		}
 		g, err := ParseGlob(pattern)
 		if err != nil {
-			return nil, p.faultf(item.Line, "%s: %w", what, err)
+			p.failf(item.Line, "%s: %w", what, err)
 		}
 		globs = append(globs, g)
 	}
-	return globs, nil
+	return globs
 }
 
 // chains checks that each passed names an environment, and that none waits for
 // itself.
-func (p *configParser) chains() error {
+func (p *configParser) chains() {
 	names := slices.SortedFunc(maps.Keys(p.config.Environments), func(a, b string) int { return cmp.Or(p.lines[a]-p.lines[b], strings.Compare(a, b)) })
 	for _, name := range names {
 		passed := p.config.Environments[name].Passed
@@ -326,16 +291,17 @@ func (p *configParser) chains() error {
 			continue
 		}
 		if _, ok := p.config.Environments[passed]; !ok {
-			return p.faultf(p.lines[name], "environments.%s.passed: environment %q is not defined; %s", name, passed, didYouMean(passed, names))
+			p.failf(p.lines[name], "environments.%s.passed: environment %q is not defined; %s", name, passed, didYouMean(passed, names))
+			return
 		}
 	}
 	fine := map[string]bool{}
 	for _, name := range names {
 		if cycle := p.config.cycle(name, fine); cycle != nil {
-			return p.faultf(p.lines[name], "environments.%s.passed: the environments wait for each other: %s", name, strings.Join(cycle, " → "))
+			p.failf(p.lines[name], "environments.%s.passed: the environments wait for each other: %s", name, strings.Join(cycle, " → "))
+			return
 		}
 	}
-	return nil
 }
 
 // cycle is the way from an environment back to itself, nil if there is none.

@@ -70,26 +70,20 @@ const (
 // In such a mapping nothing is guessed: unknown keys, and values that make no
 // sense, are errors that name the file and the line.
 func ParseGates(path string, data []byte) (*Gates, error) {
-	p := gatesParser{document{path}}
-	root, err := p.root(data, maxConfig)
-	if err != nil {
-		return nil, err
-	}
-	fields, err := p.fields(root, "the gates file")
-	if err != nil {
-		return nil, err
-	}
-	out := &Gates{gates: make(map[string]Gate, len(fields))}
+	p := &gatesParser{document{path: path}}
+	root := p.root(data, maxConfig)
+	out := &Gates{gates: map[string]Gate{}}
 	lines := map[string]int{}
-	for _, f := range fields {
+	for _, f := range p.fields(root, "the gates file") {
 		// cepler lets the later one count, which opens a gate that somebody closed
 		if first, twice := lines[f.name]; twice {
-			return nil, p.faultf(f.line, "the gates file has %s twice, first in line %d; remove one", f.name, first)
+			p.failf(f.line, "the gates file has %s twice, first in line %d; remove one", f.name, first)
 		}
 		lines[f.name] = f.line
-		if out.gates[f.name], err = p.gate(f); err != nil {
-			return nil, err
-		}
+		out.gates[f.name] = p.gate(f)
+	}
+	if p.err != nil {
+		return nil, p.err
 	}
 	return out, nil
 }
@@ -110,121 +104,102 @@ func (g Gate) HasRules() bool {
 
 type gatesParser struct{ document }
 
-func (p gatesParser) gate(f field) (Gate, error) {
+func (p *gatesParser) gate(f field) Gate {
 	n := resolve(f.value)
 	if n.Kind != yaml.MappingNode {
-		commit, err := p.required(f)
-		return Gate{Commit: commit}, err
+		return Gate{Commit: p.required(f)}
 	}
 	g := Gate{Commit: headGate}
-	fields, err := p.strict(n, f.name, "commit", "soak", "windows", "freeze", "approvals", "reason", "resume")
-	if err != nil {
-		return g, err
+	for _, f := range p.strict(n, f.name, "commit", "soak", "windows", "freeze", "approvals", "reason", "resume") {
+		p.rule(&g, f)
 	}
-	for _, f := range fields {
-		if err := p.rule(&g, f); err != nil {
-			return g, err
-		}
-	}
-	return g, nil
+	return g
 }
 
-func (p gatesParser) rule(g *Gate, f field) (err error) {
+func (p *gatesParser) rule(g *Gate, f field) {
 	switch key := f.name[strings.LastIndexByte(f.name, '.')+1:]; key {
 	case "commit":
-		g.Commit, err = p.required(f)
+		g.Commit = p.required(f)
 	case "soak":
-		g.Soak, err = p.duration(f)
+		g.Soak = p.duration(f)
 	case "windows":
-		g.Windows, err = list(p, f, p.window)
+		g.Windows = list(p, f, p.window)
 	case "freeze":
-		g.Freezes, err = p.freeze(f)
+		g.Freezes = p.freeze(f)
 	case "approvals":
-		g.Need, g.Approvals, err = p.approvals(f)
+		g.Need, g.Approvals = p.approvals(f)
 	case "reason":
-		g.Reason, err = p.reason(f)
+		g.Reason = p.reason(f)
 	case "resume":
-		g.Resume, err = p.record(f)
+		g.Resume = p.record(f)
 	}
-	return err
 }
 
 // record is the number of a record, from 1.
-func (p gatesParser) record(f field) (uint64, error) {
-	value, err := p.required(f)
-	if err != nil {
-		return 0, err
-	}
+func (p *gatesParser) record(f field) uint64 {
+	value := p.required(f)
 	n, err := strconv.ParseUint(value, 10, 64)
 	if err != nil || n == 0 {
-		return 0, p.faultf(f.line, "%s: %q is not the number of a record; write a number like 3", f.name, value)
+		p.failf(f.line, "%s: %q is not the number of a record; write a number like 3", f.name, value)
 	}
-	return n, nil
+	return n
 }
 
 // strict are the fields of a mapping, of which there must be at least one; none
 // may be there twice or be unknown. Their names are given with the way to them.
-func (p gatesParser) strict(n *yaml.Node, what string, known ...string) ([]field, error) {
-	fields, err := p.fields(n, what)
-	if err != nil {
-		return nil, err
-	}
+func (p *gatesParser) strict(n *yaml.Node, what string, known ...string) []field {
+	fields := p.fields(n, what)
 	if len(fields) == 0 {
-		return nil, p.faultf(n.Line, "%s is empty; %s", what, didYouMean("", known))
+		p.failf(n.Line, "%s is empty; %s", what, didYouMean("", known))
 	}
 	seen := map[string]bool{}
 	for i, f := range fields {
 		if !slices.Contains(known, f.name) {
-			return nil, p.faultf(f.line, "%s: unknown key %q; %s", what, f.name, didYouMean(f.name, known))
+			p.failf(f.line, "%s: unknown key %q; %s", what, f.name, didYouMean(f.name, known))
+			return nil
 		}
 		if seen[f.name] {
-			return nil, p.faultf(f.line, "%s has %s twice", what, f.name)
+			p.failf(f.line, "%s has %s twice", what, f.name)
 		}
 		seen[f.name] = true
 		fields[i].name = what + "." + f.name
 	}
-	return fields, nil
+	return fields
 }
 
 // required is a text that is not empty.
-func (p gatesParser) required(f field) (string, error) {
-	value, err := p.scalar(f.value, f.name)
-	if err == nil && (isNull(f.value) || strings.TrimSpace(value) == "") {
-		err = p.faultf(f.line, "%s: nothing is given", f.name)
+func (p *gatesParser) required(f field) string {
+	value := p.scalar(f.value, f.name)
+	if isNull(f.value) || strings.TrimSpace(value) == "" {
+		p.failf(f.line, "%s: nothing is given", f.name)
 	}
-	return value, err
+	return value
 }
 
 // list reads a list, or the one item that stands for a list of one.
-func list[T any](p gatesParser, f field, item func(field) (T, error)) ([]T, error) {
+func list[T any](p *gatesParser, f field, item func(field) T) []T {
 	n := resolve(f.value)
-	if n.Kind == yaml.MappingNode {
-		one, err := item(f)
-		return []T{one}, err
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return []T{item(f)}
+	case n.Kind != yaml.SequenceNode:
+		p.failf(f.line, "%s: want a list, got %s", f.name, describe(n))
+	case len(n.Content) == 0:
+		p.failf(f.line, "%s: the list is empty; omit the key instead", f.name)
 	}
-	if n.Kind != yaml.SequenceNode {
-		return nil, p.faultf(f.line, "%s: want a list, got %s", f.name, describe(n))
-	}
-	if len(n.Content) == 0 {
-		return nil, p.faultf(f.line, "%s: the list is empty; omit the key instead", f.name)
+	if p.err != nil {
+		return nil
 	}
 	out := make([]T, 0, len(n.Content))
 	for i, entry := range n.Content {
-		one, err := item(field{name: fmt.Sprintf("%s[%d]", f.name, i), line: entry.Line, value: entry})
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, one)
+		out = append(out, item(field{name: fmt.Sprintf("%s[%d]", f.name, i), line: entry.Line, value: entry}))
 	}
-	return out, nil
+	return out
 }
 
 // duration reads 90m, 2h30m or 3d.
-func (p gatesParser) duration(f field) (time.Duration, error) {
-	value, err := p.required(f)
-	if err != nil {
-		return 0, err
-	}
+func (p *gatesParser) duration(f field) time.Duration {
+	value := p.required(f)
 	days, rest, found := strings.Cut(value, "d")
 	if !found {
 		days, rest = "0", value
@@ -241,41 +216,34 @@ func (p gatesParser) duration(f field) (time.Duration, error) {
 	}
 	switch {
 	case err != nil:
-		return 0, p.faultf(f.line, "%s: %q is not a valid duration; write 30m, 2h, 1h30m or 3d", f.name, value)
+		p.failf(f.line, "%s: %q is not a valid duration; write 30m, 2h, 1h30m or 3d", f.name, value)
 	case total <= 0 || total > maxSoak:
-		return 0, p.faultf(f.line, "%s: %q must be positive and at most a year", f.name, value)
+		p.failf(f.line, "%s: %q must be positive and at most a year", f.name, value)
 	}
-	return total, nil
+	return total
 }
 
-func (p gatesParser) reason(f field) (string, error) {
-	value, err := p.required(f)
-	if err == nil && len(value) > maxReason {
-		err = p.faultf(f.line, "%s: the text has %d bytes, at most %d are shown", f.name, len(value), maxReason)
+func (p *gatesParser) reason(f field) string {
+	value := p.required(f)
+	if len(value) > maxReason {
+		p.failf(f.line, "%s: the text has %d bytes, at most %d are shown", f.name, len(value), maxReason)
 	}
-	return strings.Join(strings.Fields(value), " "), err
+	return strings.Join(strings.Fields(value), " ")
 }
 
-func (p gatesParser) approvals(f field) (need int, given []Approval, err error) {
-	fields, err := p.strict(resolve(f.value), f.name, "need", "given")
-	if err != nil {
-		return 0, nil, err
-	}
+func (p *gatesParser) approvals(f field) (need int, given []Approval) {
 	need = 1
-	for _, g := range fields {
+	for _, g := range p.strict(resolve(f.value), f.name, "need", "given") {
 		switch {
 		case g.name == f.name+".need":
-			need, err = p.need(g)
+			need = p.need(g)
 		case isEmptyList(g.value):
 			// how a file begins that people add their approvals to
 		default:
-			given, err = list(p, g, p.approval)
-		}
-		if err != nil {
-			return 0, nil, err
+			given = list(p, g, p.approval)
 		}
 	}
-	return need, given, nil
+	return need, given
 }
 
 func isEmptyList(n *yaml.Node) bool {
@@ -283,38 +251,28 @@ func isEmptyList(n *yaml.Node) bool {
 	return n.Kind == yaml.SequenceNode && len(n.Content) == 0 || isNull(n)
 }
 
-func (p gatesParser) need(f field) (int, error) {
-	value, err := p.required(f)
-	if err != nil {
-		return 0, err
-	}
+func (p *gatesParser) need(f field) int {
+	value := p.required(f)
 	need, err := strconv.Atoi(value)
 	if err != nil || need < 1 || need > maxNeed {
-		return 0, p.faultf(f.line, "%s: want a number of people from 1 to %d, got %q", f.name, maxNeed, value)
+		p.failf(f.line, "%s: want a number of people from 1 to %d, got %q", f.name, maxNeed, value)
 	}
-	return need, nil
+	return need
 }
 
-func (p gatesParser) approval(f field) (Approval, error) {
-	var a Approval
-	fields, err := p.strict(resolve(f.value), f.name, "by", "commit")
-	if err != nil {
-		return a, err
-	}
-	for _, g := range fields {
-		target := &a.By
+func (p *gatesParser) approval(f field) (a Approval) {
+	for _, g := range p.strict(resolve(f.value), f.name, "by", "commit") {
 		if g.name == f.name+".commit" {
-			target = &a.Commit
-		}
-		if *target, err = p.required(g); err != nil {
-			return a, err
+			a.Commit = p.required(g)
+		} else {
+			a.By = p.required(g)
 		}
 	}
 	switch {
 	case a.By == "":
-		return a, p.faultf(f.line, "%s has no by: name the person who approves", f.name)
+		p.failf(f.line, "%s has no by: name the person who approves", f.name)
 	case a.Commit == "":
-		return a, p.faultf(f.line, "%s has no commit: name what %s approves", f.name, a.By)
+		p.failf(f.line, "%s has no commit: name what %s approves", f.name, a.By)
 	}
-	return a, nil
+	return a
 }

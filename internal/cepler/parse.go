@@ -24,9 +24,10 @@ func ParseState(path string, data []byte) (*State, error) {
 	if state, ok := scanState(string(data)); ok {
 		return state, nil
 	}
-	state, err := edited{document{path}}.state(data)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w; `git log -p -- %s` shows who changed it", err, ErrState, path)
+	d := &edited{document{path: path}}
+	state := d.state(data)
+	if d.err != nil {
+		return nil, fmt.Errorf("%w: %w; `git log -p -- %s` shows who changed it", d.err, ErrState, path)
 	}
 	return state, nil
 }
@@ -34,168 +35,119 @@ func ParseState(path string, data []byte) (*State, error) {
 // edited reads state files of any form, such as people make of them.
 type edited struct{ document }
 
-func (d edited) state(data []byte) (*State, error) {
-	root, err := d.root(hide(data), 2*maxState)
-	if err != nil {
-		return nil, err
+func (d *edited) state(data []byte) *State {
+	root := d.root(hide(data), 2*maxState)
+	fields := d.known(root, "the state", "version", "current", "propagated_from", "propagation_queue")
+	if d.err != nil {
+		return nil
 	}
-	fields, err := d.known(root, "the state", "version", "current", "propagated_from", "propagation_queue")
-	if err != nil {
-		return nil, err
-	}
-	s := &State{}
-	if s.Version, err = d.version(fields["version"]); err != nil {
-		return nil, err
-	}
+	s := &State{Version: d.version(fields["version"])}
 	current, ok := fields["current"]
 	if !ok {
-		return nil, d.faultf(root.Line, "the state has no field current")
+		d.failf(root.Line, "the state has no field current")
 	}
-	if s.Current, err = d.snapshot(current, "current"); err != nil {
-		return nil, err
-	}
-	if s.PropagatedFrom, err = d.optional(fields["propagated_from"], "propagated_from"); err != nil {
-		return nil, err
-	}
-	s.Queue, err = d.queue(fields["propagation_queue"])
-	return s, err
+	s.Current = d.snapshot(current, "current")
+	s.PropagatedFrom = d.optional(fields["propagated_from"], "propagated_from")
+	s.Queue = d.queue(fields["propagation_queue"])
+	return s
 }
 
 // known are the fields with those names; others are ignored, unless they are a misspelt one.
-func (d edited) known(n *yaml.Node, what string, names ...string) (map[string]*yaml.Node, error) {
-	all, err := d.fields(n, what)
-	if err != nil {
-		return nil, err
-	}
+func (d *edited) known(n *yaml.Node, what string, names ...string) map[string]*yaml.Node {
 	out := map[string]*yaml.Node{}
-	for _, f := range all {
-		if best := nearest.Of(f.name, names); best != "" && best != f.name {
-			return nil, d.faultf(f.line, "%s: unknown key %q; did you mean %q?", what, f.name, best)
-		}
-		for _, name := range names {
-			if f.name != name {
-				continue
-			}
-			if out[name] != nil {
-				return nil, d.faultf(f.line, "%s has %s twice", what, name)
-			}
-			out[name] = f.value
+	for _, f := range d.fields(n, what) {
+		best := nearest.Of(f.name, names)
+		switch {
+		case best == "":
+		case best != f.name:
+			d.failf(f.line, "%s: unknown key %q; did you mean %q?", what, f.name, best)
+		case out[best] != nil:
+			d.failf(f.line, "%s has %s twice", what, best)
+		default:
+			out[best] = f.value
 		}
 	}
-	return out, nil
+	return out
 }
 
-func (d edited) version(n *yaml.Node) (uint64, error) {
+func (d *edited) version(n *yaml.Node) uint64 {
 	if n == nil {
-		return 0, nil
+		return 0
 	}
-	value, err := d.scalar(n, "version")
-	if err != nil {
-		return 0, err
-	}
-	version, err := strconv.ParseUint(value, 10, 64)
+	version, err := strconv.ParseUint(d.scalar(n, "version"), 10, 64)
 	if err != nil || !isPlain(resolve(n)) {
-		return 0, d.faultf(n.Line, "version: want a whole number, got %s", describe(n))
+		d.failf(n.Line, "version: want a whole number, got %s", describe(n))
 	}
 	if version > lastVersion {
-		return 0, d.faultf(n.Line, "version: %d is the largest number that can be recorded; write the number of the environment's deployments", version)
+		d.failf(n.Line, "version: %d is the largest number that can be recorded; write the number of the environment's deployments", version)
 	}
-	return version, nil
+	return version
 }
 
 // text is a text that must be there.
-func (d edited) text(fields map[string]*yaml.Node, in *yaml.Node, what, name string) (string, error) {
+func (d *edited) text(fields map[string]*yaml.Node, in *yaml.Node, what, name string) string {
+	if d.err != nil {
+		return ""
+	}
 	n := fields[name]
 	if n == nil {
-		return "", d.faultf(resolve(in).Line, "%s has no field %s", what, name)
+		d.failf(resolve(in).Line, "%s has no field %s", what, name)
+		return ""
 	}
-	value, err := d.scalar(n, what+"."+name)
-	return show(value), err
+	return show(d.scalar(n, what+"."+name))
 }
 
 // optional is a text that may be missing or null.
-func (d edited) optional(n *yaml.Node, what string) (string, error) {
+func (d *edited) optional(n *yaml.Node, what string) string {
 	if n == nil || isNull(n) {
-		return "", nil
+		return ""
 	}
-	value, err := d.scalar(n, what)
-	return show(value), err
+	return show(d.scalar(n, what))
 }
 
-func (d edited) flag(n *yaml.Node, what string) (bool, error) {
-	if n == nil {
-		return false, nil
-	}
-	return d.boolean(n, what)
-}
+func (d *edited) flag(n *yaml.Node, what string) bool { return n != nil && d.boolean(n, what) }
 
-func (d edited) queue(n *yaml.Node) ([]Snapshot, error) {
+func (d *edited) queue(n *yaml.Node) (queue []Snapshot) {
 	if n == nil {
-		return nil, nil
+		return nil
 	}
 	line := n.Line
 	if n = resolve(n); n.Kind != yaml.SequenceNode {
-		return nil, d.faultf(line, "propagation_queue: want a list, got %s", describe(n))
+		d.failf(line, "propagation_queue: want a list, got %s", describe(n))
+		return nil
 	}
-	var queue []Snapshot
 	for i, item := range n.Content {
-		s, err := d.snapshot(item, fmt.Sprintf("propagation_queue[%d]", i))
-		if err != nil {
-			return nil, err
-		}
-		queue = append(queue, s)
+		queue = append(queue, d.snapshot(item, fmt.Sprintf("propagation_queue[%d]", i)))
 	}
-	return queue, nil
+	return queue
 }
 
-func (d edited) snapshot(n *yaml.Node, what string) (Snapshot, error) {
-	s := Snapshot{Files: map[string]File{}}
-	fields, err := d.known(n, what, "head_commit", "propagated_head", "any_dirty", "files")
-	if err != nil {
-		return s, err
-	}
-	if s.Head, err = d.text(fields, n, what, "head_commit"); err != nil {
-		return s, err
-	}
-	if s.PropagatedHead, err = d.optional(fields["propagated_head"], what+".propagated_head"); err != nil {
-		return s, err
-	}
-	if s.AnyDirty, err = d.flag(fields["any_dirty"], what+".any_dirty"); err != nil {
-		return s, err
+func (d *edited) snapshot(n *yaml.Node, what string) Snapshot {
+	fields := d.known(n, what, "head_commit", "propagated_head", "any_dirty", "files")
+	s := Snapshot{
+		Head:           d.text(fields, n, what, "head_commit"),
+		PropagatedHead: d.optional(fields["propagated_head"], what+".propagated_head"),
+		AnyDirty:       d.flag(fields["any_dirty"], what+".any_dirty"),
+		Files:          map[string]File{},
 	}
 	if fields["files"] == nil {
-		return s, nil
+		return s
 	}
-	files, err := d.fields(fields["files"], what+".files")
-	if err != nil {
-		return s, err
-	}
-	for _, f := range files {
+	for _, f := range d.fields(fields["files"], what+".files") {
 		key := show(f.name)
-		if s.Files[key], err = d.file(f.value, what+".files."+key); err != nil {
-			return s, err
-		}
+		s.Files[key] = d.file(f.value, what+".files."+key)
 	}
-	return s, nil
+	return s
 }
 
-func (d edited) file(n *yaml.Node, what string) (File, error) {
-	var f File
-	fields, err := d.known(n, what, "file_hash", "dirty", "from_commit", "message")
-	if err != nil {
-		return f, err
+func (d *edited) file(n *yaml.Node, what string) File {
+	fields := d.known(n, what, "file_hash", "dirty", "from_commit", "message")
+	return File{
+		Hash:    d.optional(fields["file_hash"], what+".file_hash"),
+		Dirty:   d.flag(fields["dirty"], what+".dirty"),
+		From:    d.text(fields, n, what, "from_commit"),
+		Message: d.text(fields, n, what, "message"),
 	}
-	if f.Hash, err = d.optional(fields["file_hash"], what+".file_hash"); err != nil {
-		return f, err
-	}
-	if f.Dirty, err = d.flag(fields["dirty"], what+".dirty"); err != nil {
-		return f, err
-	}
-	if f.From, err = d.text(fields, n, what, "from_commit"); err != nil {
-		return f, err
-	}
-	f.Message, err = d.text(fields, n, what, "message")
-	return f, err
 }
 
 // Characters that cepler writes as they are, and that its reader takes for

@@ -38,56 +38,44 @@ const dayMinutes = 24 * 60
 // dayNames are the days of a week, by time.Weekday.
 func dayNames() []string { return []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} }
 
-func (p gatesParser) window(f field) (Window, error) {
+func (p *gatesParser) window(f field) Window {
 	w := Window{Days: [7]bool{true, true, true, true, true, true, true}, To: dayMinutes, Zone: "UTC", zone: time.UTC}
-	fields, err := p.strict(resolve(f.value), f.name, "days", "from", "to", "zone")
-	if err != nil {
-		return w, err
-	}
-	for _, g := range fields {
+	for _, g := range p.strict(resolve(f.value), f.name, "days", "from", "to", "zone") {
 		switch strings.TrimPrefix(g.name, f.name+".") {
 		case "days":
-			w.Days, err = p.days(g)
+			w.Days = p.days(g)
 		case "from":
-			w.From, err = p.clock(g)
+			w.From = p.clock(g)
 		case "to":
-			w.To, err = p.clock(g)
+			w.To = p.clock(g)
 		case "zone":
-			w.Zone, w.zone, err = p.zone(g)
-		}
-		if err != nil {
-			return w, err
+			w.Zone, w.zone = p.zone(g)
 		}
 	}
 	if w.From == w.To || w.From == dayMinutes {
-		return w, p.faultf(f.line, "%s: a window from %s to %s is empty; omit both for whole days", f.name, clockText(w.From), clockText(w.To))
+		p.failf(f.line, "%s: a window from %s to %s is empty; omit both for whole days", f.name, clockText(w.From), clockText(w.To))
 	}
-	return w, nil
+	return w
 }
 
 // days reads `mon-fri`, `mon, wed`, or a list of such.
-func (p gatesParser) days(f field) ([7]bool, error) {
-	var days [7]bool
+func (p *gatesParser) days(f field) (days [7]bool) {
 	n := resolve(f.value)
 	items := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
 		items = n.Content
 	}
 	for _, item := range items {
-		value, err := p.scalar(item, f.name)
-		if err != nil {
-			return days, err
-		}
-		for span := range strings.SplitSeq(value, ",") {
+		for span := range strings.SplitSeq(p.scalar(item, f.name), ",") {
 			if !addDays(&days, strings.ToLower(strings.TrimSpace(span))) {
-				return days, p.faultf(item.Line, "%s: %q is not a day or a range of days; write mon, or mon-fri, or [mon, wed]", f.name, span)
+				p.failf(item.Line, "%s: %q is not a day or a range of days; write mon, or mon-fri, or [mon, wed]", f.name, span)
 			}
 		}
 	}
 	if days == [7]bool{} {
-		return days, p.faultf(f.line, "%s: no day is given", f.name)
+		p.failf(f.line, "%s: no day is given", f.name)
 	}
-	return days, nil
+	return days
 }
 
 func addDays(days *[7]bool, span string) bool {
@@ -109,35 +97,30 @@ func addDays(days *[7]bool, span string) bool {
 }
 
 // clock reads a time of the day; 24:00 is its end.
-func (p gatesParser) clock(f field) (int, error) {
-	value, err := p.required(f)
-	if err != nil {
-		return 0, err
-	}
+func (p *gatesParser) clock(f field) int {
+	value := p.required(f)
 	if value == "24:00" {
-		return dayMinutes, nil
+		return dayMinutes
 	}
 	t, err := time.Parse("15:04", value)
 	if err != nil {
-		return 0, p.faultf(f.line, "%s: %q is not a time of day; write 09:00 or 17:30", f.name, value)
+		p.failf(f.line, "%s: %q is not a time of day; write 09:00 or 17:30", f.name, value)
 	}
-	return t.Hour()*60 + t.Minute(), nil
+	return t.Hour()*60 + t.Minute()
 }
 
-func (p gatesParser) zone(f field) (string, *time.Location, error) {
-	name, err := p.required(f)
-	if err != nil {
-		return "", nil, err
-	}
+func (p *gatesParser) zone(f field) (string, *time.Location) {
+	name := p.required(f)
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		return "", nil, p.faultf(f.line, "%s: there is no time zone %q; write UTC, or a name like Europe/Zurich", f.name, name)
+		p.failf(f.line, "%s: there is no time zone %q; write UTC, or a name like Europe/Zurich", f.name, name)
+		return name, time.UTC
 	}
-	return name, zone, nil
+	return name, zone
 }
 
 // freeze reads true, false, a reason, or a list of times.
-func (p gatesParser) freeze(f field) ([]Freeze, error) {
+func (p *gatesParser) freeze(f field) []Freeze {
 	n := resolve(f.value)
 	if n.Kind != yaml.ScalarNode {
 		return list(p, f, p.freezeTime)
@@ -145,58 +128,45 @@ func (p gatesParser) freeze(f field) ([]Freeze, error) {
 	if isPlain(n) {
 		switch n.Value {
 		case "false":
-			return nil, nil
+			return nil
 		case "true":
-			return []Freeze{{}}, nil
+			return []Freeze{{}}
 		}
 	}
-	reason, err := p.reason(f)
-	return []Freeze{{Reason: reason}}, err
+	return []Freeze{{Reason: p.reason(f)}}
 }
 
-func (p gatesParser) freezeTime(f field) (Freeze, error) {
-	var out Freeze
-	fields, err := p.strict(resolve(f.value), f.name, "from", "to", "zone", "reason")
-	if err != nil {
-		return out, err
-	}
+func (p *gatesParser) freezeTime(f field) (out Freeze) {
+	fields := p.strict(resolve(f.value), f.name, "from", "to", "zone", "reason")
 	zone := time.UTC
 	for _, g := range fields {
 		if g.name == f.name+".zone" {
-			if _, zone, err = p.zone(g); err != nil {
-				return out, err
-			}
+			_, zone = p.zone(g)
 		}
 	}
 	for _, g := range fields {
 		switch strings.TrimPrefix(g.name, f.name+".") {
 		case "from":
-			out.From, err = p.instant(g, zone, false)
+			out.From = p.instant(g, zone, false)
 		case "to":
-			out.To, err = p.instant(g, zone, true)
+			out.To = p.instant(g, zone, true)
 		case "reason":
-			out.Reason, err = p.reason(g)
-		}
-		if err != nil {
-			return out, err
+			out.Reason = p.reason(g)
 		}
 	}
 	if !out.To.IsZero() && !out.From.Before(out.To) {
-		return out, p.faultf(f.line, "%s: it ends before it begins", f.name)
+		p.failf(f.line, "%s: it ends before it begins", f.name)
 	}
-	return out, nil
+	return out
 }
 
 // instant reads a date, with or without a time. The last day of a freeze is
 // part of it. Where the clock on the wall shows a time twice, or never, the
 // freeze is the longer one.
-func (p gatesParser) instant(f field, zone *time.Location, end bool) (time.Time, error) {
-	value, err := p.required(f)
-	if err != nil {
-		return time.Time{}, err
-	}
+func (p *gatesParser) instant(f field, zone *time.Location, end bool) time.Time {
+	value := p.required(f)
 	if t, err := time.Parse(time.RFC3339, value); err == nil {
-		return t.UTC(), nil
+		return t.UTC()
 	}
 	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02"} {
 		wall, err := time.Parse(layout, value)
@@ -208,11 +178,12 @@ func (p gatesParser) instant(f field, zone *time.Location, end bool) (time.Time,
 		}
 		first, last := instants(wall, zone)
 		if end {
-			return last, nil
+			return last
 		}
-		return first, nil
+		return first
 	}
-	return time.Time{}, p.faultf(f.line, "%s: %q is not a valid date; write 2026-12-20, \"2026-12-20 18:00\" or 2026-12-20T18:00:00+01:00", f.name, value)
+	p.failf(f.line, "%s: %q is not a valid date; write 2026-12-20, \"2026-12-20 18:00\" or 2026-12-20T18:00:00+01:00", f.name, value)
+	return time.Time{}
 }
 
 // instants are the first and the last moment at which the clock in zone shows

@@ -16,11 +16,21 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
-// document is a YAML file that is being read, for the errors about it.
-type document struct{ path string }
+// document is a YAML file that is being read. err is the first fault in it: nothing is read any more after that.
+type document struct {
+	path string
+	err  error
+}
+
+// failf notes a fault of the file at a line.
+func (d *document) failf(line int, format string, args ...any) {
+	if d.err == nil {
+		d.err = d.faultf(line, format, args...)
+	}
+}
 
 // faultf is an error about the file at a line; 0 is the file as a whole.
-func (d document) faultf(line int, format string, args ...any) error {
+func (d *document) faultf(line int, format string, args ...any) error {
 	where := d.path
 	if line > 0 {
 		where = fmt.Sprintf("%s:%d", d.path, line)
@@ -29,31 +39,35 @@ func (d document) faultf(line int, format string, args ...any) error {
 }
 
 // root parses data, which must be one document of at most limit bytes, and
-// returns its top node.
-func (d document) root(data []byte, limit int) (*yaml.Node, error) {
+// returns its top node; nil after a fault.
+func (d *document) root(data []byte, limit int) *yaml.Node {
 	if len(data) > limit {
-		return nil, d.faultf(0, "the file has %d bytes, at most %d are read", len(data), limit)
+		d.failf(0, "the file has %d bytes, at most %d are read", len(data), limit)
+		return nil
 	}
-	if err := strict.Few(data); err != nil {
-		return nil, d.faultf(0, "%v", err)
+	if d.err = strict.Few(data); d.err != nil {
+		d.err = d.faultf(0, "%v", d.err)
+		return nil
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(withoutVersion(data)))
-	var top yaml.Node
+	var top, more yaml.Node
 	err := decoder.Decode(&top)
 	if errors.Is(err, io.EOF) || err == nil && len(top.Content) == 0 {
-		return nil, d.faultf(0, "the file is empty")
+		d.failf(0, "the file is empty")
+		return nil
 	}
-	if err != nil {
-		return nil, d.syntax(err)
+	if err == nil {
+		err = decoder.Decode(&more)
 	}
-	var more yaml.Node
-	switch err := decoder.Decode(&more); {
+	switch {
+	case err == nil:
+		d.failf(more.Line, "a second document begins; the file must have only one")
 	case errors.Is(err, io.EOF):
-		return resolve(top.Content[0]), nil
-	case err != nil:
-		return nil, d.syntax(err)
+		return resolve(top.Content[0])
+	default:
+		d.err = d.syntax(err)
 	}
-	return nil, d.faultf(more.Line, "a second document begins; the file must have only one")
+	return nil
 }
 
 // withoutVersion makes a comment of a directive %YAML 1.2 in the first line,
@@ -69,7 +83,7 @@ func withoutVersion(data []byte) []byte {
 // yamlLine is where yaml.v3 puts the line in its errors.
 var yamlLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^yaml: line (\d+): `) })
 
-func (d document) syntax(err error) error {
+func (d *document) syntax(err error) error {
 	text := err.Error()
 	if at := yamlLine().FindStringSubmatch(text); at != nil {
 		return fmt.Errorf("%s:%s: not YAML: %s", d.path, at[1], text[len(at[0]):])
@@ -94,30 +108,36 @@ type field struct {
 
 // fields are the entries of a mapping in order, twice the same key included;
 // what names it in the error if it is none. Merge keys are keys like others.
-func (d document) fields(n *yaml.Node, what string) ([]field, error) {
+func (d *document) fields(n *yaml.Node, what string) []field {
+	if d.err != nil {
+		return nil
+	}
 	n = resolve(n)
 	if n.Kind != yaml.MappingNode {
-		return nil, d.faultf(n.Line, "%s: want a mapping, got %s", what, describe(n))
+		d.failf(n.Line, "%s: want a mapping, got %s", what, describe(n))
+		return nil
 	}
 	out := make([]field, 0, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := resolve(n.Content[i])
 		if key.Kind != yaml.ScalarNode {
-			return nil, d.faultf(key.Line, "%s: want a plain key, got %s", what, describe(key))
+			d.failf(key.Line, "%s: want a plain key, got %s", what, describe(key))
+			return nil
 		}
 		out = append(out, field{name: text(key), line: n.Content[i].Line, value: n.Content[i+1]})
 	}
-	return out, nil
+	return out
 }
 
 // scalar is the text of a scalar, whatever YAML takes it for.
-func (d document) scalar(n *yaml.Node, what string) (string, error) {
-	line := n.Line
-	n = resolve(n)
-	if n.Kind != yaml.ScalarNode {
-		return "", d.faultf(line, "%s: want a text, got %s", what, describe(n))
+func (d *document) scalar(n *yaml.Node, what string) string {
+	if resolve(n).Kind != yaml.ScalarNode {
+		d.failf(n.Line, "%s: want a text, got %s", what, describe(n))
 	}
-	return text(n), nil
+	if d.err != nil {
+		return ""
+	}
+	return text(resolve(n))
 }
 
 // text is how cepler reads a scalar where it wants a text: as it is written,
@@ -142,18 +162,13 @@ func isNull(n *yaml.Node) bool {
 }
 
 // boolean is true or false and none of YAML's other words for them.
-func (d document) boolean(n *yaml.Node, what string) (bool, error) {
-	line := n.Line
-	n = resolve(n)
-	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
-		switch n.Value {
-		case "true":
-			return true, nil
-		case "false":
-			return false, nil
-		}
+func (d *document) boolean(n *yaml.Node, what string) bool {
+	is := resolve(n)
+	if is.Kind == yaml.ScalarNode && is.ShortTag() == "!!bool" && (is.Value == "true" || is.Value == "false") {
+		return is.Value == "true"
 	}
-	return false, d.faultf(line, "%s: want true or false, got %s", what, describe(n))
+	d.failf(n.Line, "%s: want true or false, got %s", what, describe(n))
+	return false
 }
 
 // describe says what a node is, in a few words.
