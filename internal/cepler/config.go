@@ -58,10 +58,10 @@ const (
 	maxPatterns = 100_000
 )
 
-// CleanConfigPath is the plain form of the path of a config, or of another
+// cleanConfigPath is the plain form of the path of a config, or of another
 // file of the repository: from its root, without `.` and `..`. Both cepler and
 // Git know a file by that form only.
-func CleanConfigPath(p string) (string, error) {
+func cleanConfigPath(p string) (string, error) {
 	if p == "" {
 		return "", errors.New("the path is empty: give the file's path from the repository's root, like cepler.yml")
 	}
@@ -87,7 +87,7 @@ func CleanConfigPath(p string) (string, error) {
 // in what would go wrong later: patterns that cepler panics on, environments that wait for each other, and
 // names that break a state file's keys or paths are refused.
 func ParseConfig(file string, data []byte) (*Config, error) {
-	clean, err := CleanConfigPath(file)
+	clean, err := cleanConfigPath(file)
 	if err != nil {
 		return nil, err
 	}

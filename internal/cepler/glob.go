@@ -356,19 +356,6 @@ func (t token) match(c rune, leading bool) bool {
 // Globs are patterns of which any may match.
 type Globs []Glob
 
-// ParseGlobs compiles patterns.
-func ParseGlobs(patterns ...string) (Globs, error) {
-	globs := make(Globs, 0, len(patterns))
-	for _, p := range patterns {
-		g, err := ParseGlob(p)
-		if err != nil {
-			return nil, err
-		}
-		globs = append(globs, g)
-	}
-	return globs, nil
-}
-
 // Match reports whether any pattern matches the file at path.
 func (g Globs) Match(path string) bool {
 	for i := range g {
