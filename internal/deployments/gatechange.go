@@ -27,39 +27,11 @@ const maxGateCommits = 5000
 // before it. Commits in which the file does not parse are passed over.
 func (r *Repository) GateChanges(ctx context.Context, tip git.Hash, environment string, until func(GateChange) bool) ([]GateChange, error) {
 	var found []GateChange
-	var last *GateChange // its commit may not be the one that moved the gate
-	seen := 0
-	for c, err := range r.gateLog(ctx, tip) {
-		if err != nil {
-			return nil, fmt.Errorf("list the commits that moved the gate of %s: %w", environment, err)
-		}
-		gates, err := r.readableGates(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		if gates == nil {
-			continue
-		}
-		rule, _ := gates.For(environment)
-		gate := gateText(rule)
-		if last != nil && last.Gate != gate {
-			last.Previous = gate
-			found = append(found, *last)
-			if until(*last) {
-				return found, nil
-			}
-		}
-		last = &GateChange{Commit: c, Gate: gate}
-		seen++
-		if seen == maxGateCommits {
-			r.logf("only the last %d commits of branch %s are looked at", maxGateCommits, r.src.GatesBranchName())
-			return found, nil
-		}
-	}
-	if last != nil && last.Gate != "" {
-		found = append(found, *last)
-	}
-	return found, nil
+	err := r.gateMoves(ctx, tip, []string{environment}, maxGateCommits, func(_ string, c GateChange) bool {
+		found = append(found, c)
+		return !until(c)
+	})
+	return found, err
 }
 
 // GateHistory lists for each environment the commits that moved its gate as GateChanges does, in one walk over at most so many
@@ -69,15 +41,24 @@ func (r *Repository) GateHistory(ctx context.Context, v *View, environments []st
 	if v.Gates == nil {
 		return found, nil
 	}
-	last := map[string]GateChange{}
+	err := r.gateMoves(ctx, v.gatesHead.Hash, environments, commits, func(environment string, c GateChange) bool {
+		found[environment] = append(found[environment], c)
+		return true
+	})
+	return found, err
+}
+
+// gateMoves gives the moves of each environment's gate, the newest first, until take wants no more.
+func (r *Repository) gateMoves(ctx context.Context, tip git.Hash, environments []string, most int, take func(environment string, c GateChange) (more bool)) error {
+	last := map[string]GateChange{} // their commits may not be those that moved the gates
 	seen := 0
-	for c, err := range r.gateLog(ctx, v.gatesHead.Hash) {
+	for c, err := range r.gateLog(ctx, tip) {
 		if err != nil {
-			return nil, fmt.Errorf("list the commits that moved gates: %w", err)
+			return fmt.Errorf("list the commits that moved the gate of %s: %w", strings.Join(environments, ", "), err)
 		}
 		gates, err := r.readableGates(ctx, c)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if gates == nil {
 			continue
@@ -85,23 +66,25 @@ func (r *Repository) GateHistory(ctx context.Context, v *View, environments []st
 		for _, name := range environments {
 			rule, _ := gates.For(name)
 			now := GateChange{Commit: c, Gate: gateText(rule)}
-			if before, ok := last[name]; ok && before.Gate != now.Gate {
-				before.Previous = now.Gate
-				found[name] = append(found[name], before)
+			if after, ok := last[name]; ok && after.Gate != now.Gate {
+				after.Previous = now.Gate
+				if !take(name, after) {
+					return nil
+				}
 			}
 			last[name] = now
 		}
-		seen++
-		if seen == commits {
-			return found, nil
+		if seen++; seen == most {
+			r.logf("only the last %d commits of branch %s are looked at", most, r.src.GatesBranchName())
+			return nil
 		}
 	}
 	for name, first := range last {
 		if first.Gate != "" {
-			found[name] = append(found[name], first)
+			take(name, first)
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // gateLog gives the commits on the line of first parents that changed the gates file.
