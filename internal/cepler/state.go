@@ -35,6 +35,16 @@ type Snapshot struct {
 	Files map[string]File
 }
 
+// ByPath has the files by their paths, wherever they came from.
+func (s Snapshot) ByPath() map[string]File {
+	out := make(map[string]File, len(s.Files))
+	for key, f := range s.Files {
+		_, path := SplitKey(key)
+		out[path] = f
+	}
+	return out
+}
+
 // File is one file of a snapshot.
 type File struct {
 	// Hash is the id of the blob; "" for a file that was not on disk.

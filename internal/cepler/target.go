@@ -18,7 +18,7 @@ func (e Environment) Target(own, upstream *State, latest map[string]string, igno
 	if taken == upstream.Current.Head {
 		return &upstream.Current
 	}
-	has := byPath(own.Current.Files)
+	has := own.Current.ByPath()
 	for i := newer(upstream.Queue, taken) - 1; i >= 0; i-- {
 		if e.differs(upstream.Queue[i].Files, has, latest) {
 			return &upstream.Queue[i]
@@ -38,22 +38,12 @@ func newer(queue []Snapshot, head string) int {
 	return len(queue)
 }
 
-// byPath has the hash of each file by its path, wherever the file came from.
-func byPath(files map[string]File) map[string]string {
-	out := make(map[string]string, len(files))
-	for key, f := range files {
-		_, path := SplitKey(key)
-		out[path] = f.Hash
-	}
-	return out
-}
-
 // differs reports whether a queued snapshot would change the environment. As
 // with cepler, files that are gone from the snapshot do not count.
-func (e Environment) differs(queued map[string]File, has, latest map[string]string) bool {
+func (e Environment) differs(queued, has map[string]File, latest map[string]string) bool {
 	for key, f := range queued {
 		_, path := SplitKey(key)
-		if has[path] == f.Hash {
+		if has[path].Hash == f.Hash {
 			continue
 		}
 		if _, shadowed := latest[path]; !shadowed && e.Propagated.Match(path) {

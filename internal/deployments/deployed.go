@@ -46,9 +46,10 @@ func (r *Repository) Deployed(ctx context.Context, version Version, environment 
 	if err != nil {
 		return nil, err
 	}
+	said := TrailersOf(rec.commit)
 	d := &Deployed{
 		Deployment: out.Config.Deployment, Environment: environment, Number: rec.state.Version, Commit: rec.commit,
-		RollbackOf: trailerNumber(rec.commit.Message, rollbackTrailer), Build: trailer(rec.commit.Message, buildTrailer), Gate: trailer(rec.commit.Message, gateTrailer),
+		RollbackOf: said.RollbackOf, Build: said.Build, Gate: said.Gate,
 	}
 	if d.Releases, err = r.releases(ctx, rec.state.Current); err != nil {
 		return nil, err
@@ -76,27 +77,21 @@ func (r *Repository) Deployed(ctx context.Context, version Version, environment 
 }
 
 // recordNumbered is the newest record of a state file that has the number.
-func (r *Repository) recordNumbered(ctx context.Context, p string, number uint64) (*record, error) {
+func (r *Repository) recordNumbered(ctx context.Context, p string, number uint64) (record, error) {
 	head, err := r.head(ctx)
 	if err != nil {
-		return nil, err
+		return record{}, err
 	}
-	for c := head; c != nil; {
-		rec, err := r.recordOf(ctx, c, p)
+	for c, err := range r.historyOf(ctx, head.Hash, p) {
 		if err != nil {
-			return nil, err
+			return record{}, err
 		}
-		if rec == nil || rec.state.Version < number {
-			break
-		}
-		if rec.state.Version == number {
-			return rec, nil
-		}
-		if c, _, err = r.before(ctx, rec.commit, p); err != nil {
-			return nil, err
+		state, err := r.stateAt(ctx, c, p)
+		if err != nil || state != nil && state.Version == number {
+			return record{c, state}, err
 		}
 	}
-	return nil, fmt.Errorf("%w: %s was never recorded with version %d", ErrVersion, p, number)
+	return record{}, fmt.Errorf("%w: %s was never recorded with version %d", ErrVersion, p, number)
 }
 
 // maxReleases bounds the charts whose app versions are named.
@@ -119,8 +114,8 @@ func ParseChart(data []byte) (c Chart, err error) {
 func (r *Repository) releases(ctx context.Context, s cepler.Snapshot) ([]string, error) {
 	const chartFile = "Chart.yaml"
 	charts := map[string]string{} // the hash by the folder
-	for key, f := range s.Files {
-		if _, p := cepler.SplitKey(key); path.Base(p) == chartFile && f.Hash != "" {
+	for p, f := range s.ByPath() {
+		if path.Base(p) == chartFile && f.Hash != "" {
 			charts[path.Dir(p)] = f.Hash
 		}
 	}

@@ -2,8 +2,8 @@ package deployments
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/visible"
@@ -34,8 +34,7 @@ func (r *Repository) Describe(ctx context.Context, v *Restored, compare func(bef
 		return r.describeChanges(ctx, v, before.state, compare, notes)
 	}
 	state, err := r.stateAt(ctx, v.Trigger, v.Config.StatePath(v.Environment.Name))
-	var broken *brokenError
-	if errors.As(err, &broken) || (err == nil && state == nil) {
+	if isBroken(err) || (err == nil && state == nil) {
 		return append(notes, Note{"files", fmt.Sprintf("%d, the first deployment", len(v.content.Files))}), nil
 	}
 	if err != nil {
@@ -82,13 +81,8 @@ func (r *Repository) takenBackBy(ctx context.Context, v *Restored) (*takenState,
 	if err != nil {
 		return nil, err
 	}
-	what := fmt.Sprintf("#%d, %.7s", of, taken.Current.Head)
-	if h, ok := parseHash(taken.Current.Head); ok {
-		if c, err := r.store.Commit(ctx, h); err == nil {
-			what += " " + subject(c)
-		}
-	}
-	return &takenState{own, what}, nil
+	what := fmt.Sprintf("#%d, %.7s %s", of, taken.Current.Head, r.subjectOf(ctx, taken.Current.Head))
+	return &takenState{own, strings.TrimSpace(what)}, nil
 }
 
 // ChangeNotes is a line for each changed file, with the commit that changed it.
@@ -151,7 +145,7 @@ func (r *Repository) GateNotes(ctx context.Context, environment string) ([]Note,
 	notes := []Note{{"gate", gate}}
 	move, err := r.GateMove(ctx, v, environment)
 	if err == nil && move != nil {
-		notes = append(notes, Note{"gate moved", fmt.Sprintf("by %s on %s: %s", r.src.MovedBy(move), move.Author.When.UTC().Format("2006-01-02 15:04 UTC"), visible.Line(subject(move)))})
+		notes = append(notes, Note{"gate moved", fmt.Sprintf("by %s on %s: %s", r.src.MovedBy(move), cepler.Moment(move.Author.When), visible.Line(subject(move)))})
 	}
 	return notes, err
 }

@@ -166,12 +166,7 @@ func (r *Repository) newestRecord(ctx context.Context, v *View, p string) (*git.
 
 // running is a state with the commit that recorded it, which may be nil.
 func (r *Repository) running(ctx context.Context, own *cepler.State, record *git.Commit) *Running {
-	out := &Running{Version: own.Version, Trigger: own.Current.Head, Dirty: own.Current.AnyDirty, Files: len(own.Current.Files)}
-	if h, ok := parseHash(own.Current.Head); ok {
-		if c, err := r.store.Commit(ctx, h); err == nil {
-			out.Subject = subject(c)
-		}
-	}
+	out := &Running{Version: own.Version, Trigger: own.Current.Head, Subject: r.subjectOf(ctx, own.Current.Head), Dirty: own.Current.AnyDirty, Files: len(own.Current.Files)}
 	if record != nil {
 		out.Recorded, out.By = record.Committer.When, trailer(record.Message, buildTrailer)
 	}
@@ -249,7 +244,7 @@ func (r *Running) since() string {
 	if r == nil || r.Recorded.IsZero() {
 		return "-"
 	}
-	return r.Recorded.UTC().Format("2006-01-02 15:04 UTC")
+	return cepler.Moment(r.Recorded)
 }
 
 // String is what is pending, in a few words.

@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/git"
 )
-
-// errNotDirectory is what a path below a file answers.
-const errNotDirectory = syscall.ENOTDIR
 
 // history lets cepler's model look back through a git branch.
 type history struct{ store *git.Store }

@@ -38,11 +38,7 @@ func (r *Repository) upstreamLag(ctx context.Context, u rules, at *git.Commit) (
 	if err != nil || upstream == nil {
 		return nil, err
 	}
-	deployed := map[string]string{}
-	for key, f := range upstream.Current.Files {
-		_, p := cepler.SplitKey(key)
-		deployed[p] = f.Hash
-	}
+	deployed := upstream.Current.ByPath()
 	lagging := rules{config: u.config, environment: cepler.Environment{Name: u.environment.Name, Latest: u.environment.Propagated}}
 	branch, err := r.latest(ctx, at, lagging)
 	if err != nil {
@@ -50,7 +46,7 @@ func (r *Repository) upstreamLag(ctx context.Context, u rules, at *git.Commit) (
 	}
 	var behind []string
 	for p, h := range branch.blobs {
-		if was, ok := deployed[p]; ok && was != h {
+		if was, ok := deployed[p]; ok && was.Hash != h {
 			behind = append(behind, p)
 		}
 	}

@@ -2,6 +2,7 @@ package deployments
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -10,12 +11,7 @@ import (
 
 // ExplainLocal explains a clone, without a network.
 func ExplainLocal(ctx context.Context, src Source, clone *git.Clone, now time.Time, environments ...string) (*Explanation, error) {
-	return explainCopy(ctx, src, clone.Store, clone.Refs, now, environments...)
-}
-
-// explainCopy explains a copy of a repository that has the refs that all returns.
-func explainCopy(ctx context.Context, src Source, store *git.Store, all func() (map[string]git.Hash, error), now time.Time, environments ...string) (*Explanation, error) {
-	r := Copy(src, store, all, func(string, ...any) {})
+	r := Copy(src, clone.Store, clone.Refs, func(string, ...any) {})
 	view, err := r.ViewNow(ctx)
 	if err != nil {
 		return nil, err
@@ -30,11 +26,20 @@ func Copy(src Source, store *git.Store, all func() (map[string]git.Hash, error),
 
 // ViewNow is the repository with the refs that it has now.
 func (r *Repository) ViewNow(ctx context.Context) (*View, error) {
-	refs, err := r.refs(ctx, r.src.RefNames()...)
+	refs, err := r.ownRefs(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return r.View(ctx, refs)
+}
+
+// ownRefs are the refs that the source names.
+func (r *Repository) ownRefs(ctx context.Context) (Refs, error) {
+	refs, err := r.refs(ctx, r.src.RefNames()...)
+	if err != nil {
+		return nil, fmt.Errorf("look up branch %s: %w", r.src.Branch, err)
+	}
+	return refs, nil
 }
 
 // localRefs are the refs of a clone, as the repository has them that it was cloned from.

@@ -43,15 +43,8 @@ func (r *Repository) Opening(ctx context.Context, v *View, environment string) (
 	if err != nil {
 		return nil, fmt.Errorf("source.environment: %w", err)
 	}
-	wanted := []string{env.Name}
-	if env.Passed != "" {
-		wanted = append(wanted, env.Passed)
-	}
-	if err := r.needStates(ctx, v.Head, v.Config, wanted...); err != nil {
-		return nil, err
-	}
 	out := &Opening{}
-	if out.Own, err = r.stateAt(ctx, v.Head, v.Config.StatePath(env.Name)); err != nil {
+	if out.Own, err = r.own(ctx, v, env); err != nil {
 		return nil, err
 	}
 	if err := r.gateOf(ctx, v, out, env.Name); err != nil {
@@ -140,11 +133,9 @@ func (r *Repository) Closing(ctx context.Context, v *View, environment string) (
 		if err != nil {
 			return nil, err
 		}
-		changes := cepler.Diff(current(rec.state), there.Snapshot)
-		if len(changes) == 0 {
-			if changes, err = r.modeChanges(ctx, rec.state, there); err != nil {
-				return nil, err
-			}
+		changes, err := r.changes(ctx, rec.state, there)
+		if err != nil {
+			return nil, err
 		}
 		if len(changes) == 0 {
 			return c, nil

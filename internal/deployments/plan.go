@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
@@ -154,12 +155,9 @@ type pendingState struct {
 // pending is what the environment would deploy by the rules u, by which it has the content start at its
 // gate; nil when it has that already.
 func (r *Repository) pending(ctx context.Context, p *Plan, u rules, start *content) (*pendingState, error) {
-	changes := cepler.Diff(current(p.Own), start.Snapshot)
-	if len(changes) == 0 && p.Own != nil {
-		var err error
-		if changes, err = r.modeChanges(ctx, p.Own, start); err != nil {
-			return nil, err
-		}
+	changes, err := r.changes(ctx, p.Own, start)
+	if err != nil {
+		return nil, err
 	}
 	if p.Own == nil {
 		r.store.ExpectFar() // nothing recorded ends the walk
@@ -171,6 +169,15 @@ func (r *Repository) pending(ctx context.Context, p *Plan, u rules, start *conte
 		return nil, err
 	}
 	return &pendingState{origin, changes}, nil
+}
+
+// changes are the differences between what is recorded and a content; of modes only if there are no others.
+func (r *Repository) changes(ctx context.Context, own *cepler.State, now *content) ([]cepler.Change, error) {
+	changes := cepler.Diff(current(own), now.Snapshot)
+	if len(changes) > 0 || own == nil {
+		return changes, nil
+	}
+	return r.modeChanges(ctx, own, now)
 }
 
 // passBack is what the environment may deploy of what is pending if its newest record is a rollback: the
@@ -224,10 +231,7 @@ func (r *Repository) followsRecord(ctx context.Context, v *View, p *Plan, u rule
 	if recorded, err := r.hasRecord(ctx, s.before.commit.Hash.String(), statePath, p.Own); err != nil || !recorded {
 		return false, err
 	}
-	if len(cepler.Diff(current(p.Own), s.before.content.Snapshot)) > 0 {
-		return false, nil
-	}
-	if modes, err := r.modeChanges(ctx, p.Own, s.before.content); err != nil || len(modes) > 0 {
+	if changes, err := r.changes(ctx, p.Own, s.before.content); err != nil || len(changes) > 0 {
 		return false, err
 	}
 	for _, change := range s.changes {
@@ -299,8 +303,7 @@ func (r *Repository) nameConfig(ctx context.Context, v *View, p *Plan) error {
 	if err == nil && h == v.configHash {
 		return nil
 	}
-	var broken *brokenError
-	if err != nil && !isNotExist(err) && !errors.As(err, &broken) {
+	if err != nil && !isNotExist(err) && !isBroken(err) {
 		return err
 	}
 	p.config = v.Head.Hash.String()
@@ -390,10 +393,4 @@ func (r *Repository) covers(ctx context.Context, v *View, name string, trigger g
 }
 
 // reason is err's text without the sentinel in front.
-func reason(err error) string {
-	text := err.Error()
-	if prefix := errNothingYet.Error() + ": "; len(text) > len(prefix) && text[:len(prefix)] == prefix {
-		return text[len(prefix):]
-	}
-	return text
-}
+func reason(err error) string { return strings.TrimPrefix(err.Error(), errNothingYet.Error()+": ") }

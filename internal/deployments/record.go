@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -174,8 +175,7 @@ const defaultDeployment = "default"
 // those that the config still has can hold back the queue.
 func (r *Repository) others(ctx context.Context, tip *git.Commit, fallback *cepler.Config, environment string) (map[string]*cepler.State, error) {
 	config, _, err := r.configAt(ctx, tip)
-	var broken *brokenError
-	if errors.As(err, &broken) || isNotExist(err) {
+	if isBroken(err) || isNotExist(err) {
 		config, err = fallback, nil
 	}
 	if err != nil {
@@ -190,7 +190,7 @@ func (r *Repository) others(ctx context.Context, tip *git.Commit, fallback *cepl
 			continue
 		}
 		state, err := r.stateAt(ctx, tip, config.StatePath(name))
-		if errors.As(err, &broken) {
+		if isBroken(err) {
 			r.logf("the state of %s does not hold back the queue: %v", name, err)
 			continue
 		}
@@ -243,7 +243,7 @@ func (r *Repository) deployed(ctx context.Context, rec Recording) (cepler.Snapsh
 func hashOnDisk(root *os.Root, p string) (string, error) {
 	info, err := root.Lstat(p)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotDirectory) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			return "", nil
 		}
 		return "", err

@@ -60,13 +60,7 @@ func (r record) number() uint64 {
 }
 
 // trailerNumber is a trailer's number, 0 when the message has none.
-func trailerNumber(message, key string) uint64 {
-	n, err := strconv.ParseUint(trailer(message, key), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
-}
+func trailerNumber(message, key string) uint64 { return number(trailer(message, key)) }
 
 // lineTo lists the commits from c back to the one that wrote the file at p as c has it, which is the
 // last of them. Where branches were merged the line follows a parent that has the same file. It is empty
@@ -137,8 +131,7 @@ func (r *Repository) before(ctx context.Context, rec *git.Commit, p string) (*gi
 			return nil, nil, err
 		}
 		state, err := r.stateAt(ctx, parent, p)
-		var broken *brokenError
-		if errors.As(err, &broken) {
+		if isBroken(err) {
 			continue // nothing can be said about what it replaced
 		}
 		if err != nil || state != nil {
@@ -186,8 +179,7 @@ func (r *Repository) versionsOf(ctx context.Context, u rules, records []record) 
 	versions := []Version{}
 	for _, rec := range records {
 		version, err := r.versionOf(ctx, environment, rec)
-		var broken *brokenError
-		if errors.Is(err, ErrVersion) || errors.Is(err, cepler.ErrUnknownEnvironment) || errors.As(err, &broken) || isNotExist(err) {
+		if errors.Is(err, ErrVersion) || errors.Is(err, cepler.ErrUnknownEnvironment) || isBroken(err) || isNotExist(err) {
 			r.logf("record #%d of %s is left out of the history: %v", rec.state.Version, environment, err)
 			continue
 		}
@@ -242,23 +234,17 @@ func (r *Repository) versionOf(ctx context.Context, environment string, rec reco
 	if err != nil {
 		return version, err
 	}
-	u := rules{config: out.Config, environment: out.Environment}
-	own, err := r.latest(ctx, out.Trigger, u)
+	found, err := r.choose(ctx, out, func(c *content) bool {
+		return c.PropagatedHead == rec.state.Current.PropagatedHead && c.recordedAs(rec.state.Current)
+	})
 	if err != nil {
 		return version, err
 	}
-	candidates, err := r.candidates(ctx, out.Trigger, u)
-	if err != nil {
-		return version, err
+	if !found {
+		return version, fmt.Errorf("%w: %s at %s does not have the files that were recorded", ErrVersion, environment, short(out.Trigger.Hash))
 	}
-	for _, candidate := range candidates {
-		c := &content{Snapshot: cepler.Compose(out.Environment, own.blobs, candidate.snapshot), modes: own.modes}
-		if c.PropagatedHead == rec.state.Current.PropagatedHead && c.recordedAs(rec.state.Current) {
-			version.Files = c.contentDigest()
-			return version, nil
-		}
-	}
-	return version, fmt.Errorf("%w: %s at %s does not have the files that were recorded", ErrVersion, environment, short(out.Trigger.Hash))
+	version.Files = out.content.contentDigest()
+	return version, nil
 }
 
 // recordedAs reports whether a record is one of this content: the same files, except for those that were

@@ -232,6 +232,11 @@ type brokenError struct{ err error }
 func (e *brokenError) Error() string { return e.err.Error() }
 func (e *brokenError) Unwrap() error { return e.err }
 
+func isBroken(err error) bool {
+	_, is := errors.AsType[*brokenError](err)
+	return is
+}
+
 // content is what an environment consists of at one commit.
 type content struct {
 	// Snapshot has the files as cepler's state names them. Those from the
@@ -402,6 +407,16 @@ func short(h git.Hash) string { return h.String()[:7] }
 
 // subject is a commit's first paragraph on one line.
 func subject(c *git.Commit) string { return cepler.Summary(c.Message) }
+
+// subjectOf is the subject of a commit by its full hash; "" when it is not there.
+func (r *Repository) subjectOf(ctx context.Context, commit string) string {
+	if h, ok := parseHash(commit); ok {
+		if c, err := r.store.Commit(ctx, h); err == nil {
+			return subject(c)
+		}
+	}
+	return ""
+}
 
 // parseHash is the hash that s spells in full, and whether it spells one.
 func parseHash(s string) (git.Hash, bool) {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -110,27 +110,37 @@ func (r *Repository) commit(ctx context.Context, h git.Hash) (*git.Commit, error
 	return c, err
 }
 
-// restoreNamed tries every state that the upstream offered at the trigger until
-// the content is the one that the version names.
+// restoreNamed finds the content that the version names.
 func (r *Repository) restoreNamed(ctx context.Context, out *Restored) error {
+	found, err := r.choose(ctx, out, func(c *content) bool { return c.contentDigest() == out.Version.Files })
+	if err == nil && !found {
+		err = fmt.Errorf("%w: no state of %s at %s has the content %s", ErrVersion, out.Environment.Name, short(out.Trigger.Hash), out.Version.Files)
+	}
+	return err
+}
+
+// choose tries every state that the upstream offered at the trigger, and takes the first one with which the content is right.
+func (r *Repository) choose(ctx context.Context, out *Restored, right func(*content) bool) (found bool, err error) {
 	u := rules{config: out.Config, environment: out.Environment}
 	own, err := r.latest(ctx, out.Trigger, u)
 	if err != nil {
-		return err
+		return false, err
 	}
 	candidates, err := r.candidates(ctx, out.Trigger, u)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, candidate := range candidates {
 		c := &content{Snapshot: cepler.Compose(out.Environment, own.blobs, candidate.snapshot), modes: own.modes}
-		if c.contentDigest() == out.Version.Files {
+		if right(c) {
 			out.content = c
-			out.upstream(candidate)
-			return nil
+			if candidate.snapshot != nil {
+				out.Upstream, out.UpstreamVersion = out.Environment.Passed, candidate.version
+			}
+			return true, nil
 		}
 	}
-	return fmt.Errorf("%w: no state of %s at %s has the content %s", ErrVersion, out.Environment.Name, short(out.Trigger.Hash), out.Version.Files)
+	return false, nil
 }
 
 // candidate is a state that an upstream offers, with the number it was recorded
@@ -148,23 +158,14 @@ func (r *Repository) candidates(ctx context.Context, c *git.Commit, u rules) ([]
 		return []candidate{{}}, nil
 	}
 	upstream, err := r.stateAt(ctx, c, p)
-	if err != nil {
-		return nil, err
-	}
-	if upstream == nil {
-		return []candidate{{}}, nil
+	if err != nil || upstream == nil {
+		return []candidate{{}}, err
 	}
 	all := []candidate{{&upstream.Current, upstream.Version}}
 	for i := range upstream.Queue {
 		all = append(all, candidate{&upstream.Queue[i], upstream.Version - uint64(i) - 1})
 	}
 	return all, nil
-}
-
-func (out *Restored) upstream(c candidate) {
-	if c.snapshot != nil {
-		out.Upstream, out.UpstreamVersion = out.Environment.Passed, c.version
-	}
 }
 
 // restoreUnnamed does what the Rust resource does: the recorded state if it is
@@ -199,11 +200,7 @@ func (r *Repository) restoreUnnamed(ctx context.Context, out *Restored) error {
 
 // today is what the environment would deploy now.
 func (r *Repository) today(ctx context.Context, environment string) (*Plan, error) {
-	refs, err := r.refs(ctx, r.src.RefNames()...)
-	if err != nil {
-		return nil, fmt.Errorf("look up branch %s: %w", r.src.Branch, err)
-	}
-	view, err := r.View(ctx, refs)
+	view, err := r.ViewNow(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -243,9 +240,9 @@ func (r *Repository) head(ctx context.Context) (*git.Commit, error) {
 
 // headWith is head, fetched together with another commit. That the other commit is gone is not an error.
 func (r *Repository) headWith(ctx context.Context, beside git.Hash) (*git.Commit, error) {
-	refs, err := r.refs(ctx, r.src.RefNames()...)
+	refs, err := r.ownRefs(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("look up branch %s: %w", r.src.Branch, err)
+		return nil, err
 	}
 	if err := r.advance(ctx, refs, beside); err != nil {
 		return nil, err
@@ -311,20 +308,8 @@ func (r *Repository) recordedAs(ctx context.Context, p string, n uint64) (*ceple
 	if n == 0 || state.Version <= n {
 		return state, nil
 	}
-	head, err := r.head(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for c, err := range r.historyOf(ctx, head.Hash, p) {
-		if err != nil {
-			return nil, err
-		}
-		s, err := r.stateAt(ctx, c, p)
-		if err != nil || s != nil && s.Version == n {
-			return s, err
-		}
-	}
-	return nil, fmt.Errorf("%w: %s was never recorded with version %d", ErrVersion, p, n)
+	rec, err := r.recordNumbered(ctx, p, n)
+	return rec.state, err
 }
 
 // delivery are the files of the version, as they are to be on disk: those of
@@ -344,12 +329,7 @@ func (r *Repository) delivery(ctx context.Context, v *Restored) ([]git.File, err
 	if err := r.stateFiles(ctx, v, files); err != nil {
 		return nil, err
 	}
-	sorted := make([]git.File, 0, len(files))
-	for _, f := range files {
-		sorted = append(sorted, f)
-	}
-	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Path < sorted[j].Path })
-	return sorted, nil
+	return slices.SortedFunc(maps.Values(files), func(a, b git.File) int { return strings.Compare(a.Path, b.Path) }), nil
 }
 
 func (r *Repository) environmentFiles(ctx context.Context, v *Restored) (map[string]git.File, error) {

@@ -70,20 +70,15 @@ func (r *Repository) rollback(ctx context.Context, v *View, environment string, 
 	if err != nil || commit == nil {
 		return nil, err
 	}
-	rec := record{commit, own}
-	taken, err := r.takenBack(ctx, p, rec, rollbackDepth)
+	taken, err := r.takenBack(ctx, p, record{commit, own}, rollbackDepth)
 	if err != nil || taken == nil {
 		return nil, err
 	}
+	said := TrailersOf(commit)
 	out := &Rollback{
-		Record: own.Version, Of: taken.Version, To: trailerNumber(rec.commit.Message, versionTrailer),
-		Commit: own.Current.Head, At: rec.commit.Committer.When, Build: trailer(rec.commit.Message, buildTrailer),
-		own: own, statePath: p, commit: rec.commit,
-	}
-	if h, ok := parseHash(own.Current.Head); ok {
-		if c, err := r.store.Commit(ctx, h); err == nil {
-			out.Subject = subject(c)
-		}
+		Record: own.Version, Of: taken.Version, To: said.Deployed,
+		Commit: own.Current.Head, Subject: r.subjectOf(ctx, own.Current.Head), At: commit.Committer.When, Build: said.Build,
+		own: own, statePath: p, commit: commit,
 	}
 	return out, r.addTaken(ctx, out, taken)
 }
@@ -105,7 +100,7 @@ func (r *Repository) addTaken(ctx context.Context, b *Rollback, highest *cepler.
 		}
 	}
 	for _, state := range states {
-		files, err := r.takenFiles(ctx, b.own.Current.Files, state.Current.Files)
+		files, err := r.takenFiles(ctx, b.own.Current, state.Current)
 		if err != nil {
 			return err
 		}
@@ -184,7 +179,7 @@ func (r *Repository) order(ctx context.Context, p string, s cepler.Snapshot, tha
 // cepler records a deployment whose task changed a file with the head that the branch had at the get, which may be later
 // than the trigger of what comes next.
 func (r *Repository) isOlder(ctx context.Context, p string, s cepler.Snapshot, than *cepler.State) (bool, error) {
-	differ, err := r.takenFiles(ctx, latestOf(s.Files), latestOf(than.Current.Files))
+	differ, err := r.takenFiles(ctx, latestOf(s), latestOf(than.Current))
 	if err != nil || len(differ) > 0 || s.PropagatedHead == than.Current.PropagatedHead {
 		return len(differ) > 0, err
 	}
@@ -204,14 +199,14 @@ func (r *Repository) isOlder(ctx context.Context, p string, s cepler.Snapshot, t
 	return !had(upstream.Current) && !slices.ContainsFunc(upstream.Queue, had), nil
 }
 
-// latestOf are the files that an environment took from its own commit.
-func latestOf(files map[string]cepler.File) map[string]cepler.File {
-	own := maps.Clone(files)
-	maps.DeleteFunc(own, func(key string, _ cepler.File) bool {
+// latestOf has the files that an environment took from its own commit.
+func latestOf(s cepler.Snapshot) cepler.Snapshot {
+	s.Files = maps.Clone(s.Files)
+	maps.DeleteFunc(s.Files, func(key string, _ cepler.File) bool {
 		source, _ := cepler.SplitKey(key)
 		return source != latestSource
 	})
-	return own
+	return s
 }
 
 // hasRecord reports whether a commit has a record in its history, as far as its own tree says so.
@@ -267,8 +262,7 @@ func ignoreNotFound(err error) error {
 }
 
 func ignoreBroken(err error) error {
-	var broken *brokenError
-	if errors.As(err, &broken) {
+	if isBroken(err) {
 		return nil
 	}
 	return err
@@ -320,8 +314,8 @@ func (r *Repository) comesBefore(ctx context.Context, p string, next cepler.Snap
 
 // takenFiles are the files that differ between what runs and what was taken back, by path. A file counts as it was
 // when the task got it, before the task changed it.
-func (r *Repository) takenFiles(ctx context.Context, runs, taken map[string]cepler.File) (takenFiles, error) {
-	is, was := filesByPath(runs), filesByPath(taken)
+func (r *Repository) takenFiles(ctx context.Context, runs, taken cepler.Snapshot) (takenFiles, error) {
+	is, was := runs.ByPath(), taken.ByPath()
 	var origins []string
 	for p, f := range is {
 		if g, ok := was[p]; ok && f.From != g.From && (f.Hash == g.Hash || f.Dirty || g.Dirty) {
@@ -364,16 +358,6 @@ func (r *Repository) given(ctx context.Context, p string, f cepler.File) string 
 	return f.Hash
 }
 
-// filesByPath are the files of a state by their paths, whichever environment they came from.
-func filesByPath(files map[string]cepler.File) map[string]cepler.File {
-	out := make(map[string]cepler.File, len(files))
-	for key, f := range files {
-		_, p := cepler.SplitKey(key)
-		out[p] = f
-	}
-	return out
-}
-
 // modeAt is the mode of the file p in a commit; "" when it can't be said any more.
 func (r *Repository) modeAt(ctx context.Context, commit, p string) string {
 	entry, err := r.entryAt(ctx, commit, p)
@@ -404,7 +388,7 @@ func (r *Repository) hold(ctx context.Context, v *View, u rules, g *Gate, pendin
 
 // bringsBack reports whether a content has any of the files that were taken back otherwise than they run.
 func (r *Repository) bringsBack(ctx context.Context, c *content, taken takenFiles) bool {
-	now := filesByPath(c.Files)
+	now := c.ByPath()
 	for p, f := range taken {
 		if from := now[p].From; from != "" && from == f.runsFrom {
 			continue

@@ -33,8 +33,11 @@ type Version struct {
 }
 
 // number is the version's counter, 0 when it has none.
-func (v Version) number() uint64 {
-	n, err := strconv.ParseUint(v.Version, 10, 64)
+func (v Version) number() uint64 { return number(v.Version) }
+
+// number is what a text says in digits, 0 when it says something else.
+func number(text string) uint64 {
+	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
 		return 0
 	}

@@ -115,8 +115,7 @@ func (r *Repository) rulesAt(ctx context.Context, parent *git.Commit, u rules) (
 
 // endsWalk reports whether err is a file that does not parse, and says so.
 func (r *Repository) endsWalk(c *git.Commit, err error) bool {
-	var broken *brokenError
-	if !errors.As(err, &broken) {
+	if !isBroken(err) {
 		return false
 	}
 	r.logf("commit %s is taken as a change: %v", short(c.Hash), err)

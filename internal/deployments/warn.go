@@ -66,8 +66,9 @@ func (r *Repository) warn(ctx context.Context, p *Plan, u rules, start *content)
 	if err != nil || upstream == nil {
 		return err
 	}
+	deployed := upstream.Current.ByPath()
 	for _, g := range u.environment.Propagated {
-		if !matchesState(g, upstream) {
+		if !matchesOne(g, deployed) {
 			p.Warnings = append(p.Warnings, fmt.Sprintf("%s.propagated: the pattern %q matches no file that %s has deployed", where, g.String(), u.environment.Passed))
 		}
 	}
@@ -77,17 +78,12 @@ func (r *Repository) warn(ctx context.Context, p *Plan, u rules, start *content)
 // matchesAny reports whether a pattern matches one of the environment's own files, or a submodule, which
 // has a warning of its own.
 func matchesAny(g cepler.Glob, c *content) bool {
-	for p := range c.modes {
-		if g.Match(p) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(c.submodules, func(p string) bool { return g.Match(p) || g.Descend(p) })
+	return matchesOne(g, c.modes) || slices.ContainsFunc(c.submodules, func(p string) bool { return g.Match(p) || g.Descend(p) })
 }
 
-func matchesState(g cepler.Glob, s *cepler.State) bool {
-	for key := range s.Current.Files {
-		if _, p := cepler.SplitKey(key); g.Match(p) {
+func matchesOne[T any](g cepler.Glob, files map[string]T) bool {
+	for p := range files {
+		if g.Match(p) {
 			return true
 		}
 	}
