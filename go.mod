@@ -4,6 +4,7 @@ go 1.26.8
 
 require (
 	carvel.dev/ytt v0.52.1
+	filippo.io/edwards25519 v1.2.0
 	github.com/Masterminds/semver/v3 v3.5.0
 	github.com/ProtonMail/go-crypto v1.4.1
 	github.com/bmatcuk/doublestar v1.2.1

@@ -70,7 +70,8 @@ func mayImport() map[string][]string {
 		"internal/forge":                 {"internal/fault", "internal/githubapp", "internal/httpclient", "internal/retry", "internal/visible"},                   // GitHub's API
 		"internal/proposal":              {"internal/artifact", "internal/forge", "internal/git", "internal/git/threeway", "internal/markdown", "internal/retry"}, // a bot's branch and its pull request
 		"internal/vendored":              {"internal/artifact", "internal/fault", "internal/git", "internal/strict", "internal/yamledit", "internal/markdown"},    // vendir's git contents
-		"internal/nixcache":              {"internal/guard", "internal/httpclient", "internal/retry"},                                                             // binary caches of Nix
+		"internal/nixcache/edbatch":      {},                                                                                                                      // many signatures at once
+		"internal/nixcache":              {"internal/guard", "internal/httpclient", "internal/nixcache/edbatch", "internal/retry"},                                // binary caches of Nix
 		"internal/deployments":           {"internal/visible", "internal/artifact", "internal/cepler", "internal/fault", "internal/git", "internal/nearest", "internal/strict"},
 		"internal/release":               {"internal/git", "internal/version"}, // tags, decisions, notes of a code repository
 		"internal/deployments/peertest":  {},

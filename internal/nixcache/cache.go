@@ -17,8 +17,11 @@ import (
 const (
 	// defaultAPI is the public Cachix.
 	defaultAPI = "https://cachix.org"
-	// connections is how many requests are under way at most: as many as curl's.
+	// connections is how many there are to one server at most, and so how many requests are under way: as many as curl's.
 	connections = 50
+	// streams is how many requests one connection of HTTP/2 carries at the same time: what every server should allow (RFC 9113,
+	// section 6.5.2).
+	streams = 100
 	// requestLimit is how long one request may take.
 	requestLimit = 30 * time.Second
 )
@@ -50,23 +53,33 @@ type Cache struct {
 	client   *http.Client
 	logf     func(format string, args ...any)
 	access   access
-	slots    chan struct{} // one for each request under way
+	slots    chan struct{} // one for each request under way; those that only HTTP/2 may have are taken until it is seen
+	widen    func()        // frees them, once
 	gate     gate
 	large    sync.Mutex // held by who reads a large answer
 	requests atomic.Int64
 
 	api *url.URL // of the cache at Cachix; nil for a plain cache
 
-	mu    sync.Mutex // guards what follows, which the cache itself tells
-	known bool
-	base  *url.URL // what narinfo files are below
-	keys  Keys
-	given bool // the keys are those of Options
+	mu     sync.Mutex // guards what follows, which the cache itself tells
+	known  bool
+	base   *url.URL // what narinfo files are below
+	folder *url.URL // the same with a slash at the end
+	keys   Keys
+	given  bool // the keys are those of Options
 }
 
 // Open makes a cache without asking it anything. Its errors name the option.
 func Open(o Options) (*Cache, error) {
-	c := &Cache{client: o.Client, logf: o.Logf, slots: make(chan struct{}, connections)}
+	c := &Cache{client: o.Client, logf: o.Logf, slots: make(chan struct{}, streams)}
+	for range streams - connections {
+		c.slots <- struct{}{}
+	}
+	c.widen = sync.OnceFunc(func() {
+		for range streams - connections {
+			<-c.slots
+		}
+	})
 	if c.logf == nil {
 		c.logf = func(string, ...any) {}
 	}
@@ -99,6 +112,8 @@ func newClient(t httpclient.TLS) (*http.Client, error) {
 	}
 	if transport, ok := client.Transport.(*http.Transport); ok {
 		transport.MaxConnsPerHost, transport.MaxIdleConnsPerHost = connections, connections
+		transport.ResponseHeaderTimeout = 0 // [requestLimit] is shorter, and a clock for each request takes time
+		transport.DisableCompression = true // most answers are shorter than what is said about how they are packed
 	}
 	return client, nil
 }
@@ -151,7 +166,7 @@ func (c *Cache) locatePlain(o Options) error {
 	}
 	c.name = base.Redacted()
 	c.access = access{token: o.Token, home: base}
-	c.base = base
+	c.base, c.folder = base, base.JoinPath("/")
 	return nil
 }
 
@@ -250,11 +265,16 @@ func (c *Cache) narinfo(ctx context.Context, hash string, take func(n Narinfo, s
 	return err
 }
 
-// file is the address of a file of the cache.
+// file is the address of a file of the cache; of the folder that all are in if the name is empty.
 func (c *Cache) file(name string) *url.URL {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.base.JoinPath(name)
+	u := *c.folder
+	c.mu.Unlock()
+	u.Path += name
+	if u.RawPath != "" {
+		u.RawPath += name
+	}
+	return &u
 }
 
 // HasNar asks whether the NAR of a narinfo is there, and of the size it should
@@ -263,7 +283,7 @@ func (c *Cache) HasNar(ctx context.Context, n Narinfo) error {
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
-	where, err := c.file("/").Parse(n.URL)
+	where, err := c.file("").Parse(n.URL)
 	if err != nil {
 		return fmt.Errorf("%w: the address of the NAR of %s: %w", ErrWrong, n.Path, err)
 	}

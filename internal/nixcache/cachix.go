@@ -47,7 +47,7 @@ func (c *Cache) readInfo(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known, c.base = true, base
+	c.known, c.base, c.folder = true, base, base.JoinPath("/")
 	if !c.given {
 		c.keys = published
 	}

@@ -99,16 +99,16 @@ var errSlow = fmt.Errorf("%w: no answer within %s", ErrUnwell, requestLimit)
 
 // send is one HTTP request. It answers with an address when it is redirected.
 func (c *Cache) send(ctx context.Context, q question) (answer, *url.URL, error) {
-	request, err := http.NewRequestWithContext(ctx, q.method, q.url.String(), bytes.NewReader(q.body))
-	if err != nil {
-		return answer{}, nil, fmt.Errorf("ask the cache: %w", err)
-	}
-	c.access.authorise(request)
-	request.Header.Set("User-Agent", "taxiway-cachix-paths")
+	request := (&http.Request{
+		Method: q.method, URL: q.url, Body: http.NoBody, Header: http.Header{"User-Agent": {"taxiway-cachix-paths"}},
+	}).WithContext(ctx)
 	if q.body != nil {
+		request.Body, request.ContentLength = io.NopCloser(bytes.NewReader(q.body)), int64(len(q.body))
+		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(q.body)), nil }
 		request.Header.Set("Content-Type", "application/json")
 		request.Header.Set("Accept", "application/json")
 	}
+	c.access.authorise(request)
 	if q.firstByte {
 		request.Header.Set("Range", "bytes=0-0")
 	}
@@ -118,6 +118,9 @@ func (c *Cache) send(ctx context.Context, q question) (answer, *url.URL, error) 
 		return answer{}, nil, fault(ctx, q.url, err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	if response.ProtoMajor > 1 {
+		c.widen()
+	}
 	if next, err := redirected(q, response); next != nil || err != nil {
 		return answer{}, next, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http/httptrace"
 	"slices"
 	"strings"
 	"sync"
@@ -193,13 +194,11 @@ func (c *Cache) Look(ctx context.Context, query Query) (Report, error) {
 type search struct {
 	cache    *Cache
 	query    Query
-	keys     Keys
+	verifier verifier
 	looks    int
 	unwell   error
 	exists   bool // the cache itself has been seen
 	oneByOne bool // the server has no bulk look-up
-
-	acquainted bool // a narinfo file was requested before
 
 	held    held
 	mu      sync.Mutex // guards the entries during a look
@@ -213,7 +212,7 @@ type stage int
 const (
 	unseen    stage = iota
 	listed          // the cache says that it has it
-	described       // its narinfo was read and is good
+	described       // its narinfo was read and is good, its NAR is wanted too
 	complete        // all that the query requires of the path itself
 )
 
@@ -263,9 +262,11 @@ func (s *search) lookAt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.keys = keys
 	if s.query.Verify == VerifySignatures && len(keys) == 0 {
 		return fmt.Errorf("verify signatures of cache %s: no key is known: give public_keys", s.cache.name)
+	}
+	if s.query.Verify != VerifyNarinfo && s.query.Verify != VerifyListed {
+		s.verifier.keys = keys
 	}
 	open := slices.DeleteFunc(slices.Clone(s.entries), func(e *entry) bool { return e.stage == complete })
 	for len(open) > 0 {
@@ -337,22 +338,38 @@ func (s *search) examine(ctx context.Context, open []*entry) error {
 			wanted = append(wanted, e)
 		}
 	}
-	if !s.acquainted && len(wanted) > 0 {
-		// alone: its answer tells whether one connection carries many requests, as HTTP/2 does
-		if err := s.examineOne(ctx, wanted[0]); err != nil {
-			return err
-		}
-		s.acquainted, wanted = true, wanted[1:]
+	if err := s.describeAll(ctx, wanted); err != nil || s.query.Verify != VerifyNar {
+		return err
 	}
-	return several(ctx, len(wanted), func(ctx context.Context, i int) error { return s.examineOne(ctx, wanted[i]) })
+	return several(ctx, len(wanted), func(ctx context.Context, i int) error { return s.lookForNar(ctx, wanted[i]) })
 }
 
-// several does n things, as many at a time as there are connections; the first fault ends it. Its goroutines go on from one thing to
-// the next: to verify a signature takes more of a stack than a new one has.
+// describeAll reads and verifies what the cache has about each path. The first request is ahead of the others until it has a
+// connection: that may carry all of them, as with HTTP/2.
+func (s *search) describeAll(ctx context.Context, wanted []*entry) error {
+	connected := make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(connected) })
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { goOn() }}
+	err := several(ctx, len(wanted), func(ctx context.Context, i int) error {
+		if i == 0 {
+			defer goOn()
+			return s.describe(httptrace.WithClientTrace(ctx, trace), wanted[i])
+		}
+		<-connected
+		return s.describe(ctx, wanted[i])
+	})
+	if late := s.verifier.flush(); late != nil {
+		return late
+	}
+	return err
+}
+
+// several does n things, as many at a time as requests may be under way; the first fault ends it. Its goroutines go on from one thing
+// to the next: to verify signatures takes more of a stack than a new one has.
 func several(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
-	for range min(n, connections) {
+	for range min(n, streams) {
 		group.Go(func() error {
 			return guard.Run(func() error {
 				for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
@@ -370,35 +387,33 @@ func several(ctx context.Context, n int, do func(ctx context.Context, i int) err
 	return group.Wait()
 }
 
-func (s *search) examineOne(ctx context.Context, e *entry) error {
-	if e.stage < described {
-		if err := s.describe(ctx, e); err != nil || e.stage < described {
-			return err
-		}
+// lookForNar asks for the NAR of a path, if its narinfo is there.
+func (s *search) lookForNar(ctx context.Context, e *entry) error {
+	if e.stage != described {
+		return nil
 	}
-	if s.query.Verify == VerifyNar {
-		if err := s.cache.HasNar(ctx, e.info); errors.Is(err, ErrMissing) {
-			e.why = "its narinfo is there, its NAR is not"
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("the NAR of %s: %w", e.path, err)
-		}
+	err := s.cache.HasNar(ctx, e.info)
+	switch {
+	case errors.Is(err, ErrMissing):
+		e.why = "its narinfo is there, its NAR is not"
+		return nil
+	case err != nil:
+		return fmt.Errorf("the NAR of %s: %w", e.path, err)
 	}
 	e.stage = complete
 	return nil
 }
 
-// describe reads and checks the narinfo of a path.
+// describe reads the narinfo of a path, if that was not done before, and has it verified.
 func (s *search) describe(ctx context.Context, e *entry) error {
-	err := s.cache.narinfo(ctx, e.path.Hash(), func(info Narinfo, _ int) error {
-		err := info.isAbout(e.path)
-		if err == nil && len(s.keys) > 0 && s.query.Verify != VerifyNarinfo && s.query.Verify != VerifyListed {
-			err = verified(s.keys, info)
-		}
-		if err != nil {
+	if e.stage == described {
+		return nil
+	}
+	err := s.cache.narinfo(ctx, e.path.Hash(), func(info Narinfo, size int) error {
+		if err := info.isAbout(e.path); err != nil {
 			return err
 		}
-		return s.keep(e, info)
+		return s.verifier.add(info, size, func() error { return s.keep(e, info) })
 	})
 	if errors.Is(err, ErrMissing) {
 		e.why = ErrMissing.Error()
@@ -426,7 +441,10 @@ func (s *search) keep(e *entry, info Narinfo) error {
 	if err := s.held.add(each*(len(s.entries)-before) + reference*len(brief.References) + len(brief.URL)); err != nil {
 		return err
 	}
-	e.info, e.stage = brief, described
+	e.info, e.stage = brief, complete
+	if s.query.Verify == VerifyNar {
+		e.stage = described
+	}
 	return nil
 }
 
@@ -521,25 +539,26 @@ func (c *Cache) Read(ctx context.Context, hashes []string) (found []Narinfo, mis
 		return nil, nil, err
 	}
 	all := make([]Narinfo, len(hashes))
+	verifier := verifier{keys: keys}
 	var mu sync.Mutex
 	var kept held
 	err = several(ctx, len(hashes), func(ctx context.Context, i int) error {
 		err := c.narinfo(ctx, hashes[i], func(n Narinfo, size int) error {
-			if len(keys) > 0 {
-				if err := verified(keys, n); err != nil {
-					return err
-				}
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			all[i] = n
-			return kept.add(size)
+			return verifier.add(n, size, func() error {
+				mu.Lock()
+				defer mu.Unlock()
+				all[i] = n
+				return kept.add(size)
+			})
 		})
 		if errors.Is(err, ErrMissing) {
 			return nil
 		}
 		return err
 	})
+	if err == nil {
+		err = verifier.flush()
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -551,11 +570,4 @@ func (c *Cache) Read(ctx context.Context, hashes []string) (found []Narinfo, mis
 		}
 	}
 	return found, missing, nil
-}
-
-func verified(keys Keys, n Narinfo) error {
-	if err := keys.Verify(n); err != nil {
-		return fmt.Errorf("%s: %w", n.Path, err)
-	}
-	return nil
 }
