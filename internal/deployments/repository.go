@@ -242,6 +242,8 @@ type content struct {
 	// Snapshot has the files as cepler's state names them. Those from the
 	// commit's own tree have no From and no Message yet.
 	cepler.Snapshot
+	// target is what the propagated files come from; nil where that is not known.
+	target *cepler.Snapshot
 	// modes has the mode of every file from the commit's own tree, by path.
 	modes map[string]filemode.FileMode
 	// submodules are at these paths, and would belong to it if they were files.
@@ -335,7 +337,7 @@ func (r *Repository) contentAt(ctx context.Context, c *git.Commit, u rules) (*co
 			target = u.environment.Target(u.own, u.queued(upstream), own.blobs, u.ignoreQueue)
 		}
 	}
-	return &content{Snapshot: cepler.Compose(u.environment, own.blobs, target), modes: own.modes, submodules: own.submodules}, nil
+	return &content{Snapshot: cepler.Compose(u.environment, own.blobs, target), target: target, modes: own.modes, submodules: own.submodules}, nil
 }
 
 // same reports whether two contents would be deployed alike.

@@ -131,7 +131,7 @@ func (r *Repository) choose(ctx context.Context, out *Restored, right func(*cont
 		return false, err
 	}
 	for _, candidate := range candidates {
-		c := &content{Snapshot: cepler.Compose(out.Environment, own.blobs, candidate.snapshot), modes: own.modes}
+		c := &content{Snapshot: cepler.Compose(out.Environment, own.blobs, candidate.snapshot), target: candidate.snapshot, modes: own.modes}
 		if right(c) {
 			out.content = c
 			if candidate.snapshot != nil {
@@ -333,13 +333,13 @@ func (r *Repository) delivery(ctx context.Context, v *Restored) ([]git.File, err
 }
 
 func (r *Repository) environmentFiles(ctx context.Context, v *Restored) (map[string]git.File, error) {
-	var origins []string
+	commits := make(map[string]string, len(v.content.Files))
 	for key, f := range v.content.Files {
-		if source, _ := cepler.SplitKey(key); source != latestSource || f.Dirty {
-			origins = append(origins, f.From)
+		if source, p := cepler.SplitKey(key); source != latestSource || f.Dirty {
+			commits[key] = v.commitWith(p, f)
 		}
 	}
-	if err := r.needOrigins(ctx, origins); err != nil {
+	if err := r.needOrigins(ctx, slices.Collect(maps.Values(commits))); err != nil {
 		return nil, err
 	}
 	files := make(map[string]git.File, len(v.content.Files))
@@ -353,13 +353,36 @@ func (r *Repository) environmentFiles(ctx context.Context, v *Restored) (map[str
 			files[p] = git.File{Path: p, Mode: v.content.modes[p], Hash: h}
 			continue
 		}
-		entry, err := r.entryAt(ctx, f.From, p)
+		entry, err := r.entryAt(ctx, commits[key], p)
+		if commits[key] != f.From && (err != nil || entry.Hash.String() != f.Hash) {
+			entry, err = r.entryAt(ctx, f.From, p)
+		}
 		if err != nil {
 			return nil, err
 		}
 		files[p] = git.File{Path: p, Mode: entry.Mode, Hash: entry.Hash}
 	}
 	return files, nil
+}
+
+// commitWith is a commit that has the propagated file p as the one that it came from has it, by which it was last changed: the
+// trigger of the environment that took it from its own commit. That is one commit for all files, and mostly at hand.
+func (out *Restored) commitWith(p string, f cepler.File) string {
+	target := out.content.target
+	if target == nil || f.Dirty {
+		return f.From
+	}
+	if _, ok := target.Files[cepler.LatestKey(p)]; ok {
+		return target.Head
+	}
+	upstream, err := out.Config.Environment(out.Environment.Passed)
+	if err != nil || upstream.Passed == "" {
+		return f.From
+	}
+	if first, err := out.Config.Environment(upstream.Passed); err != nil || first.Passed != "" || target.PropagatedHead == "" {
+		return f.From
+	}
+	return target.PropagatedHead
 }
 
 // needOrigins fetches in one request the commits that files came from. One that

@@ -460,8 +460,9 @@ func (s *Store) Need(ctx context.Context, blobs ...Hash) error {
 	return s.get(ctx, plumbing.BlobObject, blobs...)
 }
 
-// manyFiles are those of a tree that NeedWith does not fetch.
-const manyFiles = 100
+// manyFiles are those of a tree that NeedWith does not fetch: what one request more takes at a far server. 500 files of text are
+// some hundred KB.
+const manyFiles = 500
 
 // NeedWith is Need for blobs by which the caller finds out which files of a tree it needs next. In the same request come
 // the small files of the tree, if all of them are few.

@@ -110,3 +110,46 @@ func TestGetFetchesWhatItDelivers(t *testing.T) {
 	}
 	assert.Less(t, fetched, int64(32*1024))
 }
+
+// A get looks at the refs, and fetches the commits, then config, states and files: those of a repository of ordinary size come with the
+// config. Where there are very many, those that the config picks are one request more. Which mode a propagated file has is
+// known from the commits that are there.
+func TestRequestsOfAGet(t *testing.T) {
+	for name, c := range map[string]struct {
+		files, requests int
+		most            int64 // bytes
+	}{
+		"ordinary":  {400, 3, 200_000},
+		"very many": {1500, 4, 150_000}, // all files are 300,000
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, repo := served(t)
+			shape := gittest.DefaultBig()
+			shape.Commits, shape.Files, shape.RelevantEvery = 600, c.files, 40
+			big, err := repo.WriteBig(shape)
+			require.NoError(t, err)
+			_, err = repo.Git("gc", "-q")
+			require.NoError(t, err)
+			for _, environment := range big.Environments {
+				t.Setenv("TMPDIR", t.TempDir())
+				source := map[string]any{"uri": repo.URL(), "branch": "main", "environment": environment}
+				_, err := repo.Commit("main", "change", map[string]string{"gcp/" + environment + "/bank/f0.tf": "1\n", "azure/" + environment + "/bank/f0.tf": "1\n"})
+				require.NoError(t, err)
+				versions := ask(t, source)
+				require.NotEmpty(t, versions)
+				request, err := json.Marshal(map[string]any{"source": source, "version": versions[len(versions)-1]})
+				require.NoError(t, err)
+				server.Reset()
+				var out, log bytes.Buffer
+				process := concourse.Process{Args: []string{"in", t.TempDir()}, Stdin: bytes.NewReader(request), Stdout: &out, Stderr: &log}
+				require.Zero(t, concourse.Run(t.Context(), process, ceplerin.Resource{}), "%s", &log)
+				var fetched int64
+				for _, r := range server.Requests() {
+					fetched += r.Out
+				}
+				assert.Len(t, server.Requests(), c.requests, environment)
+				assert.Less(t, fetched, c.most, environment)
+			}
+		})
+	}
+}
