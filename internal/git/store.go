@@ -35,7 +35,7 @@ const (
 	wholeDepth = 1 // when blobs come too
 )
 
-func deeper() []int { return []int{firstDepth, 1000, 10_000, wire.Everything} }
+func deeper() []int { return []int{firstDepth, 2500, 25_000, wire.Everything} }
 
 // Store is a partial copy of a repository that completes itself: whatever is
 // read and missing is fetched, in as few requests as possible. It is for one

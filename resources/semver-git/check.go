@@ -54,24 +54,38 @@ func (b *branch) since(ctx context.Context, tip git.Hash, given *Version) ([]Ver
 	if err != nil {
 		return nil, err
 	}
-	now, err := b.current(ctx, c)
+	versions, err := b.sinceGiven(ctx, c, given)
 	if err != nil {
 		return nil, err
 	}
-	if given == nil || now.Commit == "" || *given == now {
+	now, err := b.current(ctx, c) // its file is among those of the versions since the given one
+	if err != nil {
+		return nil, err
+	}
+	if len(versions) == 0 || now.Commit == "" || *given == now {
 		return []Version{now}, nil
+	}
+	return versions, nil
+}
+
+// sinceGiven are the given version and those after it, oldest first; none if it is not in the history that leads to c, or c has no file.
+func (b *branch) sinceGiven(ctx context.Context, c *git.Commit, given *Version) ([]Version, error) {
+	if given == nil {
+		return nil, nil
+	}
+	if e, ok, err := b.entry(ctx, c); err != nil || !ok || e.Hash == plumbing.ComputeHash(plumbing.BlobObject, nil) {
+		return nil, err
 	}
 	floor, err := version.Parse(given.Number)
 	if err != nil {
 		b.logf("warning: the given version is not valid, so only the current one is listed: %v", err)
-		return []Version{now}, nil
+		return nil, nil
 	}
-	versions, err := b.from(ctx, tip, *given, floor)
-	if err != nil || len(versions) > 0 {
-		return versions, err
+	versions, err := b.from(ctx, c.Hash, *given, floor)
+	if err == nil && len(versions) == 0 {
+		b.logf("version %s is not in the history of %s: listing the current one only", given.Number, b.src.Branch)
 	}
-	b.logf("version %s is not in the history of %s: listing the current one only", given.Number, b.src.Branch)
-	return []Version{now}, nil
+	return versions, err
 }
 
 // from gives the given version, if the branch has it, and those after it, oldest first.

@@ -110,8 +110,12 @@ type walk struct {
 	batch  int              // commits in the last batch that was prefetched
 }
 
-// maxBatch bounds the commits whose blobs are prefetched in one request.
-const maxBatch = 1024
+const (
+	// maxBatch bounds the commits whose blobs are prefetched in one request.
+	maxBatch = 1024
+	// knownBatch does where the end is known, so that nothing is fetched in vain.
+	knownBatch = 4096
+)
 
 func (w *walk) start(ctx context.Context) error {
 	if len(w.Not) > 0 {
@@ -119,7 +123,7 @@ func (w *walk) start(ctx context.Context) error {
 		if err := w.limits.find(ctx); err != nil {
 			return err
 		}
-		w.batch = maxBatch / 2 // the end is known
+		w.batch = knownBatch
 	}
 	for _, h := range w.From {
 		if err := w.push(ctx, h); err != nil {
@@ -175,7 +179,9 @@ func (w *walk) prefetch(ctx context.Context, c *object.Commit) error {
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	w.batch = min(max(1, 2*w.batch), maxBatch)
+	if w.batch < maxBatch {
+		w.batch = max(1, 2*w.batch)
+	}
 	for len(w.ahead) < w.batch-1 {
 		c, err := w.step(ctx, false)
 		if err != nil {
