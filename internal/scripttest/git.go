@@ -43,7 +43,7 @@ func (g *gitState) repository(ts *testscript.TestScript, name string) *gittest.R
 
 // gitServer makes a repository and serves it on loopback:
 //
-//	git-server [-ssh] [-tls] [-user U -password P] [-token T] [-anonymous] NAME [FOLDER]
+//	git-server [-ssh] [-tls] [-user U -password P] NAME [FOLDER]
 //
 // The first use starts the script's server with the flags, later ones add
 // repositories to it. What FOLDER holds becomes the first commit of main. Sets
@@ -56,10 +56,8 @@ func gitServer(ts *testscript.TestScript, neg bool, args []string) {
 	flags.BoolVar(&o.TLS, "tls", false, "")
 	flags.StringVar(&o.Username, "user", "", "")
 	flags.StringVar(&o.Password, "password", "", "")
-	flags.StringVar(&o.Token, "token", "", "")
-	flags.BoolVar(&o.AnonymousRead, "anonymous", false, "")
 	if err := flags.Parse(args); err != nil || neg || flags.NArg() < 1 || flags.NArg() > 2 {
-		ts.Fatalf("usage: git-server [-ssh] [-tls] [-user U -password P] [-token T] [-anonymous] NAME [FOLDER]")
+		ts.Fatalf("usage: git-server [-ssh] [-tls] [-user U -password P] NAME [FOLDER]")
 	}
 	state := stateOf(ts)
 	if state.server == nil {

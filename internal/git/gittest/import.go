@@ -134,12 +134,6 @@ func (c *Commit) Clear() *Commit {
 	return c
 }
 
-// Rename moves a file or folder.
-func (c *Commit) Rename(from, to string) *Commit {
-	fmt.Fprintf(&c.changes, "R %s %s\n", quote(from), quote(to))
-	return c
-}
-
 // Files creates or replaces several files.
 func (c *Commit) Files(files map[string]string) *Commit {
 	for path, content := range files {

@@ -18,7 +18,7 @@ func TestImport(t *testing.T) {
 	i := r.Import()
 	one := i.Commit("main", "one").Write("a", "1\n").Exec("bin/run", "x").Link("l", "a").Write("ta\tb \"q\"\n", "odd")
 	side := i.Commit("side", "side").From(one).Write("s", "s").By("Ana <ana@example.com>").At(time.Date(2021, 2, 3, 4, 5, 6, 0, time.FixedZone("", 5*3600+1800)))
-	two := i.Commit("main", "two").Rename("a", "b").Delete("bin").Submodule("sub", "1111111111111111111111111111111111111111")
+	two := i.Commit("main", "two").Delete("a").Write("b", "1\n").Delete("bin").Submodule("sub", "1111111111111111111111111111111111111111")
 	merge := i.Commit("main", "merge").Merge(side).Write("s", "s")
 	root := i.Commit("other", "other").Orphan().Write("o", "o")
 	i.Tag("light", "", one)

@@ -173,8 +173,6 @@ func (r *Repository) Fsck() error {
 	return err
 }
 
-// config sets a key of the repository's configuration, for instance
-// uploadpack.allowFilter to false.
 func (r *Repository) config(key, value string) error {
 	_, err := r.Git("config", key, value)
 	return err
@@ -182,10 +180,6 @@ func (r *Repository) config(key, value string) error {
 
 // RefuseFilter makes the server know no partial clones.
 func (r *Repository) RefuseFilter() error { return r.config("uploadpack.allowFilter", "false") }
-
-// RefuseWants takes the permission to want anything but tips away. git obeys
-// over SSH; for HTTP see [Fault].RefuseWants.
-func (r *Repository) RefuseWants() error { return r.config("uploadpack.allowAnySHA1InWant", "false") }
 
 // Hook installs a shell script, for instance as "pre-receive"; an empty one
 // removes it.

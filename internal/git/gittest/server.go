@@ -35,10 +35,6 @@ type Options struct {
 	// Username and Password are asked for by HTTP (basic authentication) when
 	// Password is set.
 	Username, Password string
-	// Token is accepted as a bearer token when set.
-	Token string
-	// AnonymousRead lets everybody read although credentials are configured.
-	AnonymousRead bool
 	// TLS serves https with a certificate of its own authority, see CA.
 	TLS bool
 	// NoV2 ignores that a client asks for protocol version 2, on HTTP and SSH.
@@ -67,7 +63,6 @@ type Server struct {
 
 	mu           sync.Mutex // guards what follows
 	passwords    map[string]string
-	tokens       []string
 	capabilities map[string][]byte // told to clients of protocol version 2, by repository and its configuration
 	answers      map[string][]byte // of Options.Remember
 }
@@ -100,9 +95,6 @@ func (s *Server) start() error {
 	}
 	if s.options.Password != "" {
 		s.AddPassword(s.options.Username, s.options.Password)
-	}
-	if s.options.Token != "" {
-		s.addToken(s.options.Token)
 	}
 	if !s.options.SSH {
 		return nil
@@ -171,13 +163,6 @@ func (s *Server) AddPassword(username, password string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.passwords[username] = password
-}
-
-// addToken makes HTTP also accept this bearer token.
-func (s *Server) addToken(token string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens = append(s.tokens, token)
 }
 
 // Reset forgets the requests counted so far, on HTTP and SSH.

@@ -100,15 +100,10 @@ func TestNoV2(t *testing.T) {
 }
 
 func TestCredentials(t *testing.T) {
-	s := start(t, gittest.Options{Username: "ana", Password: "secret", Token: "abc", AnonymousRead: true})
+	s := start(t, gittest.Options{Username: "ana", Password: "secret"})
 	r := create(t, s, "a")
-	dir := clone(t, r.URL(), nil)
+	dir := clone(t, strings.Replace(r.URL(), "http://", "http://ana:secret@", 1), nil)
 	out, err := pushOne(t, dir, nil)
-	require.Error(t, err, out)
-	with := strings.Replace(r.URL(), "http://", "http://ana:secret@", 1)
-	out, err = git(t, dir, nil, "push", "-q", with, "HEAD")
-	require.NoError(t, err, out)
-	out, err = git(t, dir, nil, "-c", "http.extraHeader=Authorization: Bearer abc", "push", "-q", r.URL(), "HEAD:refs/heads/b")
 	require.NoError(t, err, out)
 	out, err = git(t, dir, nil, "-c", "http.extraHeader=Authorization: Bearer abd", "ls-remote", r.URL())
 	require.Error(t, err, out)
@@ -219,10 +214,7 @@ func TestSSH(t *testing.T) {
 	commands := s.SSHCommands()
 	require.Len(t, commands, 2)
 	assert.Contains(t, commands[0], "git-upload-pack '")
-	connections := s.SSHConnections()
-	require.Len(t, connections, 2)
-	assert.Positive(t, connections[0].In)
-	assert.Positive(t, connections[0].Out)
+	assert.Equal(t, 2, s.SSHConnections())
 
 	require.NoError(t, r.CutPushes(true))
 	out, err = pushOne(t, dir, ssh)
@@ -246,7 +238,7 @@ func TestSSHSilence(t *testing.T) {
 	ssh := []string{"GIT_SSH_COMMAND=ssh -F none -o BatchMode=yes -o ConnectTimeout=1"}
 	out, err := git(t, "", ssh, "ls-remote", r.SSHURL())
 	require.Error(t, err, out)
-	require.Len(t, s.SSHConnections(), 1)
+	assert.Equal(t, 1, s.SSHConnections())
 }
 
 func TestKeyKinds(t *testing.T) {

@@ -27,15 +27,10 @@ type sshServer struct {
 	silent       atomic.Bool
 
 	mu          sync.Mutex
-	connections []*Connection
+	connections int
 	open        map[net.Conn]bool
 	closed      bool
 	wg          sync.WaitGroup
-}
-
-// Connection is what the server saw of one SSH connection.
-type Connection struct {
-	In, Out int64 // bytes, encrypted
 }
 
 // sshdProgram finds sshd, which is usually not on the PATH of users.
@@ -129,16 +124,15 @@ func (s *sshServer) accept(ctx context.Context) {
 			_ = c.Close()
 			return
 		}
-		seen := &Connection{}
 		s.open[c] = true
-		s.connections = append(s.connections, seen)
+		s.connections++
 		s.wg.Add(1)
 		s.mu.Unlock()
-		go s.connection(ctx, c, seen)
+		go s.connection(ctx, c)
 	}
 }
 
-func (s *sshServer) connection(ctx context.Context, c net.Conn, seen *Connection) {
+func (s *sshServer) connection(ctx context.Context, c net.Conn) {
 	defer s.wg.Done()
 	defer func() {
 		s.mu.Lock()
@@ -155,31 +149,15 @@ func (s *sshServer) connection(ctx context.Context, c net.Conn, seen *Connection
 	if err != nil {
 		return
 	}
-	cmd.Stdout = &counter{Writer: c, mu: &s.mu, n: &seen.Out}
-	cmd.WaitDelay = time.Second
+	cmd.Stdout, cmd.WaitDelay = c, time.Second
 	if err := cmd.Start(); err != nil {
 		return
 	}
 	go func() {
-		_, _ = io.Copy(&counter{Writer: stdin, mu: &s.mu, n: &seen.In}, c)
+		_, _ = io.Copy(stdin, c)
 		_ = stdin.Close()
 	}()
 	_ = cmd.Wait() // its status is the client's business
-}
-
-type counter struct {
-	io.Writer
-	mu *sync.Mutex
-	n  *int64
-}
-
-// Write counts what went through.
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.Writer.Write(p)
-	c.mu.Lock()
-	*c.n += int64(n)
-	c.mu.Unlock()
-	return n, err
 }
 
 func (s *sshServer) close() {
@@ -198,7 +176,7 @@ func (s *sshServer) close() {
 func (s *sshServer) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.connections = nil
+	s.connections = 0
 	_ = os.Remove(s.file("commands"))
 }
 
@@ -243,15 +221,11 @@ func (s *Server) SSHAddress() string {
 // SetSSHSilent makes new SSH connections be accepted and never answered.
 func (s *Server) SetSSHSilent(silent bool) { s.ssh.silent.Store(silent) }
 
-// SSHConnections are the connections since the start or the last Reset.
-func (s *Server) SSHConnections() []Connection {
+// SSHConnections is the number of connections since the start or the last Reset.
+func (s *Server) SSHConnections() int {
 	s.ssh.mu.Lock()
 	defer s.ssh.mu.Unlock()
-	all := make([]Connection, 0, len(s.ssh.connections))
-	for _, c := range s.ssh.connections {
-		all = append(all, *c)
-	}
-	return all
+	return s.ssh.connections
 }
 
 // SSHCommands are the commands run over SSH since the start or the last Reset,
