@@ -66,17 +66,14 @@ func (c *Client) Refs(ctx context.Context, prefixes []string) (map[string]object
 // askRefs omits the greeting where that is possible, and falls back to the old
 // protocol at any surprise.
 func (c *Client) askRefs(ctx context.Context, prefixes []string) (map[string]object.Hash, error) {
-	if c.noV2 {
-		return c.greetingRefs(ctx)
-	}
-	if c.answered {
-		c.endReading() // the server's process keeps the values that it read first
+	if c.answered || c.noV2 {
+		c.forget() // the server's process keeps the values that it read first, or they are in its greeting
 	}
 	s, err := c.session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if s.stateless() && c.greeting == nil {
+	if s.stateless() && c.greeting == nil && !c.noV2 {
 		refs, err := c.lsRefs(ctx, s, prefixes)
 		if err == nil || decides(err) || retry.TimedOut(err) || ctx.Err() != nil {
 			return refs, err
@@ -91,20 +88,6 @@ func (c *Client) askRefs(ctx context.Context, prefixes []string) (map[string]obj
 		return maps.Clone(g.Refs), nil
 	}
 	return c.lsRefs(ctx, s, prefixes)
-}
-
-// greetingRefs are all refs, as a server of the old protocol lists them in its
-// greeting.
-func (c *Client) greetingRefs(ctx context.Context) (map[string]object.Hash, error) {
-	if c.reader != nil {
-		_ = c.reader.close()
-		c.reader, c.greeting = nil, nil
-	}
-	_, g, err := c.reading(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return maps.Clone(g.Refs), nil
 }
 
 func (c *Client) lsRefs(ctx context.Context, s session, prefixes []string) (refs map[string]object.Hash, err error) {
@@ -224,9 +207,15 @@ func (c *Client) session(ctx context.Context) (session, error) {
 // begins another one. An error at its end has no consequence.
 func (c *Client) endReading() {
 	if c.reader != nil && !c.reader.stateless() {
-		_ = c.reader.close()
-		c.reader, c.greeting, c.answered = nil, nil, false
+		c.forget()
 	}
+}
+
+func (c *Client) forget() {
+	if c.reader != nil {
+		_ = c.reader.close()
+	}
+	c.reader, c.greeting, c.answered = nil, nil, false
 }
 
 // Stateless reports whether each request stands alone, so that a push may begin long before it ends.
