@@ -41,7 +41,7 @@ func (s *Store) folder(ctx context.Context, tree Hash, dir string) ([]Entry, boo
 		}
 		tree = e.Hash
 	}
-	entries, err := s.entries(ctx, tree)
+	entries, err := s.Tree(ctx, tree)
 	return entries, err == nil
 }
 

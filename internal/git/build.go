@@ -146,11 +146,9 @@ type builder struct {
 // tree applies edits to the tree base, which is zero for a folder that is not
 // there yet, and reports whether the outcome is empty.
 func (b *builder) tree(ctx context.Context, base Hash, dir string, t *editTree) (h Hash, empty bool, err error) {
-	var before []Entry
-	if !base.IsZero() {
-		if before, err = b.store.Tree(ctx, base); err != nil {
-			return h, false, err
-		}
+	before, err := b.store.Tree(ctx, base)
+	if err != nil {
+		return h, false, err
 	}
 	after := slices.Clone(before)
 	// what is only emptied goes first, as a file may take its place

@@ -437,8 +437,11 @@ func (s *Store) NeedCommits(ctx context.Context, commits ...Hash) error {
 }
 
 // Tree reads a tree. The slice is shared and must not be changed. Names are as
-// they are in the repository, also hostile ones.
+// they are in the repository, also hostile ones. The zero hash is an empty tree.
 func (s *Store) Tree(ctx context.Context, h Hash) ([]Entry, error) {
+	if h.IsZero() {
+		return nil, nil
+	}
 	if entries, ok := s.trees.Get(h); ok {
 		return entries, nil
 	}

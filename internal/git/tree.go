@@ -41,43 +41,8 @@ func (s *Store) Lookup(ctx context.Context, tree Hash, name string) (Entry, erro
 // Walk visits everything in a tree that is not a folder, in git's order.
 // Folders that descend is false for are not read.
 func (s *Store) Walk(ctx context.Context, tree Hash, descend func(dir string) bool, visit func(path string, e Entry) error) error {
-	w := walker{store: s, descend: descend, visit: visit}
-	return w.walk(ctx, tree, "", 0)
-}
-
-type walker struct {
-	store   *Store
-	descend func(string) bool
-	visit   func(string, Entry) error
-	seen    int64
-}
-
-func (w *walker) walk(ctx context.Context, tree Hash, dir string, depth int) error {
-	if tree.IsZero() {
-		return nil
-	}
-	if depth > pack.MaxTreeDepth {
-		return pack.Over("the tree", int64(depth), pack.MaxTreeDepth, "folders in each other, or more")
-	}
-	entries, err := w.store.Tree(ctx, tree)
-	if err != nil {
-		return err
-	}
-	if w.seen += int64(len(entries)); w.seen > pack.MaxFiles {
-		return pack.Over("the commit", w.seen, pack.MaxFiles, "files and folders, or more")
-	}
-	for _, e := range entries {
-		p := object.Below(dir, e.Name)
-		if e.Mode != filemode.Dir {
-			err = w.visit(p, e)
-		} else if w.descend(p) {
-			err = w.walk(ctx, e.Hash, p, depth+1)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	d := differ{store: s, descend: descend, visit: func(p string, _, e *Entry) error { return visit(p, *e) }, what: "the commit"}
+	return d.trees(ctx, Hash{}, tree, "", 0)
 }
 
 // Diff visits every path that differs between two trees and is not a folder,
@@ -85,7 +50,7 @@ func (w *walker) walk(ctx context.Context, tree Hash, dir string, depth int) err
 // hashes, the zero hash is an empty tree. Folders that descend is false for are
 // not read.
 func (s *Store) Diff(ctx context.Context, before, after Hash, descend func(dir string) bool, visit func(path string, before, after *Entry) error) error {
-	d := differ{store: s, descend: descend, visit: visit}
+	d := differ{store: s, descend: descend, visit: visit, what: "the difference of two commits"}
 	return d.trees(ctx, before, after, "", 0)
 }
 
@@ -93,6 +58,7 @@ type differ struct {
 	store   *Store
 	descend func(string) bool
 	visit   func(string, *Entry, *Entry) error
+	what    string // for an error
 	seen    int64
 }
 
@@ -103,16 +69,16 @@ func (d *differ) trees(ctx context.Context, before, after Hash, dir string, dept
 	if depth > pack.MaxTreeDepth {
 		return pack.Over("the tree", int64(depth), pack.MaxTreeDepth, "folders in each other, or more")
 	}
-	a, err := d.store.entries(ctx, before)
+	a, err := d.store.Tree(ctx, before)
 	if err != nil {
 		return err
 	}
-	b, err := d.store.entries(ctx, after)
+	b, err := d.store.Tree(ctx, after)
 	if err != nil {
 		return err
 	}
 	if d.seen += int64(len(a) + len(b)); d.seen > pack.MaxFiles {
-		return pack.Over("the difference of two commits", d.seen, pack.MaxFiles, "files and folders, or more")
+		return pack.Over(d.what, d.seen, pack.MaxFiles, "files and folders, or more")
 	}
 	for len(a) > 0 || len(b) > 0 {
 		var x, y *Entry
@@ -172,11 +138,4 @@ func compareHeads(a, b []Entry) int {
 		return -1
 	}
 	return object.CompareEntries(a[0], b[0])
-}
-
-func (s *Store) entries(ctx context.Context, tree Hash) ([]Entry, error) {
-	if tree.IsZero() {
-		return nil, nil
-	}
-	return s.Tree(ctx, tree)
 }

@@ -85,7 +85,7 @@ func (l *Repository) borrow(dir string, depth int) error {
 
 // Has reports whether the repository has an object.
 func (l *Repository) Has(h object.Hash) bool {
-	has, err := l.find(h, func(f *folder) error {
+	has, err := l.find(func(f *folder) error {
 		if f.packs.Has(h) {
 			return nil
 		}
@@ -122,7 +122,7 @@ func (l *Repository) Open(h object.Hash) (kind plumbing.ObjectType, content io.R
 
 // look makes one error of everything that can go wrong with an object.
 func (l *Repository) look(h object.Hash, try func(*folder) error) error {
-	found, err := l.find(h, try)
+	found, err := l.find(try)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read object %s in %s: %w", h, l.dir, err)
@@ -138,7 +138,7 @@ func (l *Repository) look(h object.Hash, try func(*folder) error) error {
 
 // find tries one folder after the other, and once more if another process has packed
 // objects meanwhile. A file that does not exist is not an error.
-func (l *Repository) find(_ object.Hash, try func(*folder) error) (bool, error) {
+func (l *Repository) find(try func(*folder) error) (bool, error) {
 	folders, err := l.objects()
 	if err != nil {
 		return false, err

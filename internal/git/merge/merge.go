@@ -39,6 +39,7 @@ func (e *ConflictError) Error() string {
 type Repository interface {
 	history.Repository
 	history.Ancestry
+	// Tree is an empty one for the zero hash.
 	Tree(ctx context.Context, h object.Hash) ([]object.Entry, error)
 	OpenBlob(ctx context.Context, h object.Hash) (r io.ReadCloser, size int64, err error)
 	// Keep stores an object in memory, for this repository only.
@@ -209,7 +210,7 @@ func (m *treeMerge) dir(ctx context.Context, trees [sides]object.Hash, dir strin
 func (m *treeMerge) read(ctx context.Context, trees [sides]object.Hash) (files map[string]*[sides]object.Entry, folders map[string]*[sides]object.Hash, err error) {
 	files, folders = map[string]*[sides]object.Entry{}, map[string]*[sides]object.Hash{}
 	for side, tree := range trees {
-		entries, err := m.store.entries(ctx, tree)
+		entries, err := m.store.Tree(ctx, tree)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -431,12 +432,4 @@ func places(n int) string {
 		return "1 place"
 	}
 	return fmt.Sprintf("%d places", n)
-}
-
-// entries are those of a tree; the zero hash is an empty one.
-func (s store) entries(ctx context.Context, tree object.Hash) ([]object.Entry, error) {
-	if tree.IsZero() {
-		return nil, nil
-	}
-	return s.Tree(ctx, tree)
 }
