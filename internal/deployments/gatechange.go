@@ -74,7 +74,8 @@ func (r *Repository) gateMoves(ctx context.Context, tip git.Hash, environments [
 			}
 			last[name] = now
 		}
-		if seen++; seen == most {
+		seen++
+		if seen == most {
 			r.logf("only the last %d commits of branch %s are looked at", most, r.src.GatesBranchName())
 			return nil
 		}
