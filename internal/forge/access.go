@@ -39,9 +39,6 @@ type Access struct {
 	SkipSSLVerification bool   `json:"skip_ssl_verification,omitempty"`
 }
 
-// IsZero reports whether no key is given at all.
-func (a Access) IsZero() bool { return a == Access{} }
-
 // Validate names the first key that is wrong, without using the network.
 func (a Access) Validate() error {
 	if _, _, err := a.ownerAndName(); err != nil {

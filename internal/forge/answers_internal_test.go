@@ -75,7 +75,7 @@ func FuzzAnswers(f *testing.F) {
 		} else {
 			assert.NotContains(t, all, (*Pull)(nil))
 		}
-		if r, err := forge.Release(ctx, "v1"); err != nil {
+		if r, err := forge.release(ctx, "v1"); err != nil {
 			words(err)
 		} else {
 			assert.NotNil(t, r)

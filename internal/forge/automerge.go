@@ -95,15 +95,13 @@ func (f *Forge) usualMethod(ctx context.Context) (string, error) {
 }
 
 func (f *Forge) mergeNow(ctx context.Context, p *Pull, method string) error {
-	return f.call(ctx, fmt.Sprintf("merge pull request %d", p.Number), func(ctx context.Context) error {
-		var done struct {
-			SHA string `json:"sha"`
-		}
-		_, err := f.send(ctx, http.MethodPut, fmt.Sprintf("pulls/%d/merge", p.Number), nil, map[string]string{"sha": p.HeadCommit, "merge_method": method}, &done)
-		if err != nil {
-			return err
-		}
+	var done struct {
+		SHA string `json:"sha"`
+	}
+	err := f.rest(ctx, fmt.Sprintf("merge pull request %d", p.Number), http.MethodPut, fmt.Sprintf("pulls/%d/merge", p.Number), nil,
+		map[string]string{"sha": p.HeadCommit, "merge_method": method}, &done)
+	if err == nil {
 		p.Merged, p.Open, p.MergeCommit = true, false, done.SHA
-		return nil
-	})
+	}
+	return err
 }

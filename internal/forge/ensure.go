@@ -87,15 +87,8 @@ func (f *Forge) create(ctx context.Context, w PullSpec) (*Pull, error) {
 }
 
 func (f *Forge) createOnce(ctx context.Context, w PullSpec) (*Pull, error) {
-	var out *Pull
-	what := fmt.Sprintf("open a pull request from %s into %s", w.Head, w.Base)
-	err := f.call(ctx, what, func(ctx context.Context) error {
-		var p pullJSON
-		_, err := f.send(ctx, http.MethodPost, "pulls", nil, map[string]any{"title": w.Title, "body": w.Body, "head": w.Head, "base": w.Base, "draft": w.Draft}, &p)
-		out, err = readPull(&p, err)
-		return err
-	})
-	return out, err
+	return f.restPull(ctx, fmt.Sprintf("open a pull request from %s into %s", w.Head, w.Base), http.MethodPost, "pulls",
+		map[string]any{"title": w.Title, "body": w.Body, "head": w.Head, "base": w.Base, "draft": w.Draft})
 }
 
 // update changes what differs, and nothing else.
@@ -132,17 +125,11 @@ func (f *Forge) update(ctx context.Context, p *Pull, w PullSpec) (*Pull, Outcome
 
 // differs names what a pull request has otherwise than wanted, and writes it into a change.
 func (w PullSpec) differs(p *Pull, change map[string]string) (names []string) {
-	if p.Title != w.Title {
-		change["title"] = w.Title
-		names = append(names, "title")
-	}
-	if p.Body != w.Body {
-		change["body"] = w.Body
-		names = append(names, "body")
-	}
-	if p.Base != w.Base {
-		change["base"] = w.Base
-		names = append(names, "base")
+	for _, part := range []struct{ name, is, want string }{{"title", p.Title, w.Title}, {"body", p.Body, w.Body}, {"base", p.Base, w.Base}} {
+		if part.is != part.want {
+			change[part.name] = part.want
+			names = append(names, part.name)
+		}
 	}
 	return names
 }
@@ -151,14 +138,7 @@ func (w PullSpec) differs(p *Pull, change map[string]string) (names []string) {
 func normal(body string) string { return strings.ReplaceAll(body, "\r\n", "\n") }
 
 func (f *Forge) edit(ctx context.Context, number int, change map[string]string) (*Pull, error) {
-	var out *Pull
-	err := f.call(ctx, fmt.Sprintf("change pull request %d", number), func(ctx context.Context) error {
-		var p pullJSON
-		_, err := f.send(ctx, http.MethodPatch, fmt.Sprintf("pulls/%d", number), nil, change, &p)
-		out, err = readPull(&p, err)
-		return err
-	})
-	return out, err
+	return f.restPull(ctx, fmt.Sprintf("change pull request %d", number), http.MethodPatch, fmt.Sprintf("pulls/%d", number), change)
 }
 
 // Close closes a pull request without merging it, and says why in a comment. It
@@ -179,17 +159,12 @@ func (f *Forge) Close(ctx context.Context, number int, reason string) error {
 
 // comment adds a comment to a pull request.
 func (f *Forge) comment(ctx context.Context, number int, text string) error {
-	text = fit(text, "", maxBody)
-	return f.call(ctx, fmt.Sprintf("comment on pull request %d", number), func(ctx context.Context) error {
-		_, err := f.send(ctx, http.MethodPost, fmt.Sprintf("issues/%d/comments", number), nil, map[string]string{"body": text}, nil)
-		return err
-	})
+	body := map[string]string{"body": fit(text, "", maxBody)}
+	return f.rest(ctx, fmt.Sprintf("comment on pull request %d", number), http.MethodPost, fmt.Sprintf("issues/%d/comments", number), nil, body, nil)
 }
 
-func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
-
 func sameLabel(name string) func(string) bool {
-	return func(other string) bool { return equalFold(name, other) }
+	return func(other string) bool { return strings.EqualFold(name, other) }
 }
 
 // label adds labels to a pull request, and reports whether it lacked one.
@@ -208,31 +183,23 @@ func (f *Forge) label(ctx context.Context, p *Pull, labels []string) (changed bo
 			return false, err
 		}
 	}
-	err = f.call(ctx, fmt.Sprintf("label pull request %d", p.Number), func(ctx context.Context) error {
-		var now []labelJSON
-		_, err := f.send(ctx, http.MethodPost, fmt.Sprintf("issues/%d/labels", p.Number), nil, missing, &now)
-		if err == nil {
-			p.Labels = names(now)
-		}
-		return err
-	})
-	return err == nil, err
+	var now []labelJSON
+	err = f.rest(ctx, fmt.Sprintf("label pull request %d", p.Number), http.MethodPost, fmt.Sprintf("issues/%d/labels", p.Number), nil, missing, &now)
+	if err != nil {
+		return false, err
+	}
+	p.Labels = names(now)
+	return true, nil
 }
 
 const labelColour = "ededed" // GitHub's own choice for labels without one
 
 func (f *Forge) ensureLabel(ctx context.Context, name string) error {
-	err := f.call(ctx, "look up label "+name, func(ctx context.Context) error {
-		_, err := f.send(ctx, http.MethodGet, "labels/"+url.PathEscape(name), nil, nil, nil)
-		return err
-	})
+	err := f.rest(ctx, "look up label "+name, http.MethodGet, "labels/"+url.PathEscape(name), nil, nil, nil)
 	if !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	err = f.call(ctx, "create label "+name, func(ctx context.Context) error {
-		_, err := f.send(ctx, http.MethodPost, "labels", nil, map[string]string{"name": name, "color": labelColour}, nil)
-		return err
-	})
+	err = f.rest(ctx, "create label "+name, http.MethodPost, "labels", nil, map[string]string{"name": name, "color": labelColour}, nil)
 	if errors.Is(err, errExists) {
 		return nil
 	}

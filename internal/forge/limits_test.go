@@ -78,7 +78,7 @@ func TestNullInAnAnswer(t *testing.T) {
 		case "/repos/team/code":
 			_, err = w.usualMethod(t.Context())
 		case "/releases/tags/x":
-			_, err = w.Release(t.Context(), "x")
+			_, err = w.release(t.Context(), "x")
 		}
 		require.ErrorIs(t, err, errEmpty, path)
 		assert.ErrorContains(t, err, "is api_url the address of GitHub's API?")

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -46,15 +47,13 @@ type Pull struct {
 // differ in case alone.
 func (p *Pull) HasLabel(name string) bool { return slices.ContainsFunc(p.Labels, sameLabel(name)) }
 
-// readPull is newPull for an answer that may be an error or null.
-func readPull(p *pullJSON, err error) (*Pull, error) {
-	switch {
-	case err != nil:
+// restPull makes a request whose answer is a pull request.
+func (f *Forge) restPull(ctx context.Context, what, method, path string, body any) (*Pull, error) {
+	var p pullJSON
+	if err := f.rest(ctx, what, method, path, nil, body, &p); err != nil {
 		return nil, err
-	case p.Number == 0:
-		return nil, errEmpty
 	}
-	return newPull(p), nil
+	return newPull(&p), nil
 }
 
 func newPull(p *pullJSON) *Pull {
@@ -178,19 +177,12 @@ func (f *Forge) PullsFrom(ctx context.Context, head string) ([]*Pull, error) {
 
 // isOwn tells a branch of this repository from one of the same name in a fork.
 func (f *Forge) isOwn(p *Pull, head string) bool {
-	return p.Head == head && equalFold(p.HeadRepository, f.access.Repository)
+	return p.Head == head && strings.EqualFold(p.HeadRepository, f.access.Repository)
 }
 
 // PullByNumber reads one pull request, with its changes since it was listed.
 func (f *Forge) PullByNumber(ctx context.Context, number int) (*Pull, error) {
-	var out *Pull
-	err := f.call(ctx, fmt.Sprintf("read pull request %d", number), func(ctx context.Context) error {
-		var p pullJSON
-		_, err := f.send(ctx, http.MethodGet, fmt.Sprintf("pulls/%d", number), nil, nil, &p)
-		out, err = readPull(&p, err)
-		return err
-	})
-	return out, err
+	return f.restPull(ctx, fmt.Sprintf("read pull request %d", number), http.MethodGet, fmt.Sprintf("pulls/%d", number), nil)
 }
 
 // OpenPulls are all open pull requests, drafts and those of forks too, oldest

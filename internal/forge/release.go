@@ -64,17 +64,6 @@ type Upload struct {
 	ContentType string
 }
 
-// readRelease is newRelease for an answer that may be an error or null.
-func readRelease(r *releaseJSON, err error) (*Release, error) {
-	switch {
-	case err != nil:
-		return nil, err
-	case r.ID == 0:
-		return nil, errEmpty
-	}
-	return newRelease(r), nil
-}
-
 func newRelease(r *releaseJSON) *Release {
 	out := &Release{
 		Tag: r.TagName, Title: r.Name, Body: r.Body, URL: r.HTMLURL, Draft: r.Draft, Prerelease: r.Prerelease,
@@ -90,23 +79,15 @@ func newAsset(a assetJSON) Asset {
 	return Asset{Name: a.Name, Size: a.Size, Digest: a.Digest, URL: a.BrowserDownloadURL, id: a.ID, whole: a.State == "uploaded"}
 }
 
-// Release is the release of a tag, a draft if there is no other; ErrNotFound when
+// release is the release of a tag, a draft if there is no other; ErrNotFound when
 // there is none.
-func (f *Forge) Release(ctx context.Context, tag string) (*Release, error) {
-	var out *Release
-	what := "read the release of " + tag
-	err := f.call(ctx, what, func(ctx context.Context) error {
-		var r releaseJSON
-		_, err := f.send(ctx, http.MethodGet, "releases/tags/"+url.PathEscape(tag), nil, nil, &r)
-		out, err = readRelease(&r, err)
-		return err
-	})
-	if !errors.Is(err, ErrNotFound) {
-		return out, err
+func (f *Forge) release(ctx context.Context, tag string) (*Release, error) {
+	out, notFound := f.restRelease(ctx, "read the release of "+tag, http.MethodGet, "releases/tags/"+url.PathEscape(tag), nil)
+	if !errors.Is(notFound, ErrNotFound) {
+		return out, notFound
 	}
-	notFound := err
 	// Drafts have no address by their tag.
-	err = pages(ctx, f, "list the releases", "releases", url.Values{}, func(r *releaseJSON) bool {
+	err := pages(ctx, f, "list the releases", "releases", url.Values{}, func(r *releaseJSON) bool {
 		if r.TagName == tag {
 			out = newRelease(r)
 		}
@@ -124,7 +105,7 @@ func (f *Forge) Release(ctx context.Context, tag string) (*Release, error) {
 func (f *Forge) EnsureRelease(ctx context.Context, w ReleaseSpec) (*Release, Outcome, error) {
 	var done Outcome
 	w.Body = fit(w.Body, "", maxReleaseBody)
-	r, err := f.Release(ctx, w.Tag)
+	r, err := f.release(ctx, w.Tag)
 	if errors.Is(err, ErrNotFound) {
 		done.Created = true
 		first := w
@@ -150,7 +131,7 @@ func (f *Forge) EnsureRelease(ctx context.Context, w ReleaseSpec) (*Release, Out
 	if !done.Created {
 		done.Changed = append(done.Changed, changed...)
 	}
-	edited, err := f.sendRelease(ctx, "change the release of "+w.Tag, http.MethodPatch, fmt.Sprintf("releases/%d", r.id), w)
+	edited, err := f.restRelease(ctx, "change the release of "+w.Tag, http.MethodPatch, fmt.Sprintf("releases/%d", r.id), w.request())
 	if err == nil && len(edited.Assets) == 0 {
 		edited.Assets = r.Assets
 	}
@@ -183,22 +164,20 @@ func (w ReleaseSpec) request() map[string]any {
 }
 
 func (f *Forge) createRelease(ctx context.Context, w ReleaseSpec) (*Release, error) {
-	r, err := f.sendRelease(ctx, "create the release of "+w.Tag, http.MethodPost, "releases", w)
+	r, err := f.restRelease(ctx, "create the release of "+w.Tag, http.MethodPost, "releases", w.request())
 	if errors.Is(err, errExists) { // an answer was lost
-		return f.Release(ctx, w.Tag)
+		return f.release(ctx, w.Tag)
 	}
 	return r, err
 }
 
-func (f *Forge) sendRelease(ctx context.Context, what, method, path string, w ReleaseSpec) (*Release, error) {
-	var out *Release
-	err := f.call(ctx, what, func(ctx context.Context) error {
-		var r releaseJSON
-		_, err := f.send(ctx, method, path, nil, w.request(), &r)
-		out, err = readRelease(&r, err)
-		return err
-	})
-	return out, err
+// restRelease makes a request whose answer is a release.
+func (f *Forge) restRelease(ctx context.Context, what, method, path string, body any) (*Release, error) {
+	var r releaseJSON
+	if err := f.rest(ctx, what, method, path, nil, body, &r); err != nil {
+		return nil, err
+	}
+	return newRelease(&r), nil
 }
 
 // ensureAsset reports whether it had to send the file.
@@ -261,21 +240,17 @@ func (f *Forge) deleteHalf(ctx context.Context, r *Release, name string) error {
 	_, err := f.send(ctx, http.MethodGet, fmt.Sprintf("releases/%d/assets", r.id), url.Values{"per_page": {strconv.Itoa(f.perPage)}}, nil, &assets)
 	for _, a := range assets {
 		if a.Name == name {
-			return f.sendDelete(ctx, a.ID)
+			_, err := f.send(ctx, http.MethodDelete, assetPath(a.ID), nil, nil, nil)
+			return err
 		}
 	}
 	return err
 }
 
-func (f *Forge) sendDelete(ctx context.Context, asset int64) error {
-	_, err := f.send(ctx, http.MethodDelete, fmt.Sprintf("releases/assets/%d", asset), nil, nil, nil)
-	return err
-}
+func assetPath(id int64) string { return fmt.Sprintf("releases/assets/%d", id) }
 
 func (f *Forge) deleteAsset(ctx context.Context, r *Release, a Asset) error {
-	err := f.call(ctx, fmt.Sprintf("delete %s from the release of %s", a.Name, r.Tag), func(ctx context.Context) error {
-		return f.sendDelete(ctx, a.id)
-	})
+	err := f.rest(ctx, fmt.Sprintf("delete %s from the release of %s", a.Name, r.Tag), http.MethodDelete, assetPath(a.id), nil, nil, nil)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}

@@ -73,7 +73,7 @@ func TestDraftReleaseIsFoundAndPublished(t *testing.T) {
 	_, done, err := w.EnsureRelease(t.Context(), spec)
 	require.NoError(t, err)
 	assert.True(t, done.Created)
-	r, err := w.Release(t.Context(), "1.0.0")
+	r, err := w.release(t.Context(), "1.0.0")
 	require.NoError(t, err)
 	assert.True(t, r.Draft)
 	assert.True(t, r.Published.IsZero())
@@ -90,7 +90,7 @@ func TestReleaseOfNoCommit(t *testing.T) {
 	_, _, err := w.EnsureRelease(t.Context(), ReleaseSpec{Tag: "1.0.0", Commit: strings.Repeat("1", 40), Title: "x"})
 	require.ErrorIs(t, err, errInvalid)
 	assert.Contains(t, err.Error(), "Release target_commitish invalid")
-	_, err = w.Release(t.Context(), "1.0.0")
+	_, err = w.release(t.Context(), "1.0.0")
 	require.ErrorIs(t, err, ErrNotFound)
 }
 

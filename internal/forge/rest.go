@@ -129,6 +129,21 @@ func (d *detail) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &d.Message)
 }
 
+// rest makes a request to the repository's part of the API as send does, again and again while it fails for a passing reason.
+func (f *Forge) rest(ctx context.Context, what, method, path string, query url.Values, body, into any) error {
+	return f.call(ctx, what, func(ctx context.Context) error {
+		_, err := f.send(ctx, method, path, query, body, into)
+		if object, ok := into.(interface{ isEmpty() bool }); ok && err == nil && object.isEmpty() {
+			return errEmpty
+		}
+		return err
+	})
+}
+
+// What GitHub always has of an object.
+func (p *pullJSON) isEmpty() bool    { return p.Number == 0 }
+func (r *releaseJSON) isEmpty() bool { return r.ID == 0 }
+
 // send makes one request to the repository's part of the API. body is sent as JSON, and the answer is read into into; both may be nil.
 func (f *Forge) send(ctx context.Context, method, path string, query url.Values, body, into any) (http.Header, error) {
 	at := f.api.JoinPath("repos", f.owner, f.name, path)

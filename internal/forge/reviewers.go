@@ -26,7 +26,7 @@ func CheckReviewers(reviewers []string, repository string) error {
 		switch of, team, isTeam := strings.Cut(r, "/"); {
 		case !reviewer().MatchString(r):
 			return fmt.Errorf("reviewers[%d]: %q is not a login name (ana) or a team (%s/deployers)", i, r, owner)
-		case isTeam && !equalFold(of, owner):
+		case isTeam && !strings.EqualFold(of, owner):
 			return fmt.Errorf("reviewers[%d]: %s is a team of %s, and the repository belongs to %s: write %s/%s", i, r, of, owner, owner, team)
 		}
 	}
@@ -65,19 +65,13 @@ func (f *Forge) request(ctx context.Context, number int, reviewers []string) err
 		}
 	}
 	what := fmt.Sprintf("ask %s to review pull request %d", strings.Join(reviewers, ", "), number)
-	return f.call(ctx, what, func(ctx context.Context) error {
-		_, err := f.send(ctx, http.MethodPost, fmt.Sprintf("pulls/%d/requested_reviewers", number), nil, wanted, nil)
-		return err
-	})
+	return f.rest(ctx, what, http.MethodPost, fmt.Sprintf("pulls/%d/requested_reviewers", number), nil, wanted, nil)
 }
 
 // reviewed reports whether anybody has reviewed a pull request.
-func (f *Forge) reviewed(ctx context.Context, number int) (found bool, err error) {
-	err = f.call(ctx, fmt.Sprintf("list the reviews of pull request %d", number), func(ctx context.Context) error {
-		var all []struct{}
-		_, err := f.send(ctx, http.MethodGet, fmt.Sprintf("pulls/%d/reviews", number), url.Values{"per_page": {"1"}}, nil, &all)
-		found = len(all) > 0
-		return err
-	})
-	return found, err
+func (f *Forge) reviewed(ctx context.Context, number int) (bool, error) {
+	var all []struct{}
+	err := f.rest(ctx, fmt.Sprintf("list the reviews of pull request %d", number), http.MethodGet, fmt.Sprintf("pulls/%d/reviews", number),
+		url.Values{"per_page": {"1"}}, nil, &all)
+	return len(all) > 0, err
 }

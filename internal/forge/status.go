@@ -41,28 +41,22 @@ func (f *Forge) SetStatus(ctx context.Context, commit string, s Status) error {
 	}
 	s.Description = fitLine(s.Description, maxDescription)
 	status := statusJSON{State: s.State, Context: s.Context, Description: s.Description, TargetURL: s.URL}
-	return f.call(ctx, fmt.Sprintf("set status %s of commit %s", s.Context, commit), func(ctx context.Context) error {
-		_, err := f.send(ctx, http.MethodPost, "statuses/"+commit, nil, status, nil)
-		return err
-	})
+	return f.rest(ctx, fmt.Sprintf("set status %s of commit %s", s.Context, commit), http.MethodPost, "statuses/"+commit, nil, status, nil)
 }
 
 // StatusOf returns what a context says about a commit: ErrNotFound if it says nothing yet. Of the contexts
 // of one commit, the first hundred are read.
 func (f *Forge) StatusOf(ctx context.Context, commit, name string) (Status, error) {
 	out, what := Status{}, fmt.Sprintf("read status %s of commit %s", name, commit)
-	err := f.call(ctx, what, func(ctx context.Context) error {
-		var all struct {
-			Statuses []statusJSON `json:"statuses"`
+	var all struct {
+		Statuses []statusJSON `json:"statuses"`
+	}
+	err := f.rest(ctx, what, http.MethodGet, "commits/"+commit+"/status", url.Values{"per_page": {"100"}}, nil, &all)
+	for _, s := range all.Statuses {
+		if s.Context == name {
+			out = Status{State: s.State, Context: name, Description: s.Description, URL: s.TargetURL}
 		}
-		_, err := f.send(ctx, http.MethodGet, "commits/"+commit+"/status", url.Values{"per_page": {"100"}}, nil, &all)
-		for _, s := range all.Statuses {
-			if s.Context == name {
-				out = Status{State: s.State, Context: name, Description: s.Description, URL: s.TargetURL}
-			}
-		}
-		return err
-	})
+	}
 	if err == nil && out.Context == "" {
 		err = fmt.Errorf("%s: %w", what, ErrNotFound)
 	}
