@@ -9,7 +9,9 @@ package board
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"sort"
 	"time"
 
@@ -117,7 +119,7 @@ const maxGateMoves = 2000
 // the board is of one moment.
 func read(ctx context.Context, o Options) (_ *Board, err error) {
 	reader := lineage.New(o.Options)
-	defer func() { err = closed(err, reader.Close()) }()
+	defer func() { err = errors.Join(err, reader.Close()) }()
 	sources, notes := o.Sources, []string(nil)
 	if len(sources) == 0 {
 		if sources, notes, err = reader.Sources(ctx, o.Question); err != nil {
@@ -167,20 +169,32 @@ func hold(trace *lineage.Trace, held func(key string) (string, error)) error {
 	return nil
 }
 
-func closed(err, closing error) error {
-	if err != nil {
-		return err
+// environments are those of all deployments, in the order of the chains.
+func (b *Board) environments() iter.Seq[*Environment] {
+	return func(yield func(*Environment) bool) {
+		for _, d := range b.Deployments {
+			for i := range d.Environments {
+				if !yield(&d.Environments[i]) {
+					return
+				}
+			}
+		}
 	}
-	return closing
+}
+
+// size is the number of environments.
+func (b *Board) size() (n int) {
+	for _, d := range b.Deployments {
+		n += len(d.Environments)
+	}
+	return n
 }
 
 // until is the first time at which a reason to wait may end.
 func (b *Board) until() (first time.Time) {
-	for _, d := range b.Deployments {
-		for _, e := range d.Environments {
-			if e.Until != nil && (first.IsZero() || e.Until.Before(first)) {
-				first = *e.Until
-			}
+	for e := range b.environments() {
+		if e.Until != nil && (first.IsZero() || e.Until.Before(first)) {
+			first = *e.Until
 		}
 	}
 	return first

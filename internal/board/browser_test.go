@@ -131,8 +131,7 @@ func TestInABrowser(t *testing.T) { //nolint:tparallel // its tests share a brow
 	t.Parallel()
 	running := program(t)
 	f := small(t)
-	s, err := board.NewServer(f.open(board.Options{}))
-	require.NoError(t, err)
+	s := board.NewServer(f.open(board.Options{}))
 	web := httptest.NewServer(s)
 	t.Cleanup(web.Close)
 	for name, test := range map[string]func(t *testing.T, b *browser, address string){

@@ -8,7 +8,6 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/deployments"
-	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 )
 
@@ -24,7 +23,7 @@ func (e *Environment) gate(ctx context.Context, look lineage.Look, changes []dep
 	}
 	e.Gate = Gate{State: gateOpen, At: rule.Commit, Rules: rulesOf(rule), Reason: rule.Reason}
 	if plan.Gate != nil {
-		e.Gate.Commit = commitOf(plan.Gate.Commit)
+		e.Gate.Commit = lineage.CommitOf(plan.Gate.Commit)
 	}
 	if len(changes) > 0 {
 		e.Gate.Moved = moveOf(changes[0])
@@ -38,7 +37,7 @@ func (e *Environment) gate(ctx context.Context, look lineage.Look, changes []dep
 	}
 	switch {
 	case opening.Commit != nil && !opening.Covered:
-		opens := commitOf(opening.Commit)
+		opens := lineage.CommitOf(opening.Commit)
 		e.Gate.State, e.Gate.Opens = GateClosed, &opens
 	case denies(cepler.RuleFreeze):
 		e.Gate.State = GateFrozen
@@ -50,12 +49,8 @@ func (e *Environment) gate(ctx context.Context, look lineage.Look, changes []dep
 	return nil
 }
 
-func commitOf(c *git.Commit) lineage.Commit {
-	return lineage.Commit{Hash: c.Hash.String(), Subject: cepler.Summary(c.Message), When: c.Committer.When.UTC()}
-}
-
 func moveOf(c deployments.GateChange) *Move {
-	return &Move{By: deployments.Source{}.MovedBy(c.Commit), When: c.Commit.Committer.When.UTC(), Commit: commitOf(c.Commit), Gate: c.Gate, Previous: c.Previous}
+	return &Move{By: deployments.Source{}.MovedBy(c.Commit), When: c.Commit.Committer.When.UTC(), Commit: lineage.CommitOf(c.Commit), Gate: c.Gate, Previous: c.Previous}
 }
 
 // rulesOf are the rules beside a gate.

@@ -61,7 +61,7 @@ const (
 // ledger is who wrote which state file, for all environments: one walk over the branch's history.
 type ledger struct {
 	paths   map[string]string // environments, as deployment/name, by the path of their state file
-	last    map[string]bool   // environments that no other one comes after
+	passed  map[string]bool   // environments that another one comes after
 	touches []touch           // the newest first
 }
 
@@ -72,7 +72,7 @@ type touch struct {
 
 // recordsOf walks back through the branch.
 func recordsOf(ctx context.Context, reader *lineage.Reader, store *git.Store, sources []deployments.Source) (*ledger, error) {
-	l := &ledger{paths: map[string]string{}, last: map[string]bool{}}
+	l := &ledger{paths: map[string]string{}, passed: map[string]bool{}}
 	store.ExpectFar()
 	head, err := reader.Head(ctx, sources[0].Branch)
 	if err != nil {
@@ -81,20 +81,14 @@ func recordsOf(ctx context.Context, reader *lineage.Reader, store *git.Store, so
 	if err := reader.TellApart(ctx, sources); err != nil {
 		return nil, err
 	}
-	passed := map[string]bool{}
 	for _, src := range sources {
 		config, err := reader.Config(ctx, src)
 		if err != nil {
 			return nil, err
 		}
-		name := lineage.Environment{Deployment: reader.Deployment(config), Name: src.Environment}.Key()
-		l.paths[config.StatePath(src.Environment)], l.last[name] = name, true
-		if before := config.Environments[src.Environment].Passed; before != "" {
-			passed[lineage.Environment{Deployment: reader.Deployment(config), Name: before}.Key()] = true
-		}
-	}
-	for name := range passed {
-		l.last[name] = false
+		own := lineage.Environment{Deployment: reader.Deployment(config), Name: src.Environment}
+		before := lineage.Environment{Deployment: own.Deployment, Name: config.Environments[src.Environment].Passed}
+		l.paths[config.StatePath(src.Environment)], l.passed[before.Key()] = own.Key(), true
 	}
 	err = l.walk(ctx, store, head)
 	return l, err
@@ -127,7 +121,7 @@ func (l *ledger) history(ctx context.Context, store *git.Store, moves map[string
 	for _, t := range l.touches {
 		if n := int(now.Sub(t.commit.Committer.When) / week); n >= 0 && n < maxWeeks {
 			h.Weeks[maxWeeks-1-n]++
-			if l.last[l.paths[t.path]] {
+			if !l.passed[l.paths[t.path]] {
 				last++
 			}
 		}
@@ -177,7 +171,7 @@ func (l *ledger) record(ctx context.Context, s *states, t, before touch, moves [
 	name := l.paths[t.path]
 	trailers := deployments.TrailersOf(t.commit)
 	r := Record{
-		Environment: name, When: t.commit.Committer.When.UTC(), Commit: commitOf(t.commit), Build: trailers.Build, RollbackOf: trailers.RollbackOf, Last: l.last[name],
+		Environment: name, When: t.commit.Committer.When.UTC(), Commit: lineage.CommitOf(t.commit), Build: trailers.Build, RollbackOf: trailers.RollbackOf, Last: !l.passed[name],
 	}
 	is, err := s.at(ctx, t)
 	if err != nil || is == nil {
@@ -272,7 +266,7 @@ func (s *states) at(ctx context.Context, t touch) (*cepler.State, error) {
 func (s *states) known(ctx context.Context, hash string) lineage.Commit {
 	if h, ok := deployments.FullCommit(hash); ok && s.store.Has(h) {
 		if c, err := s.store.Commit(ctx, h); err == nil {
-			return commitOf(c)
+			return lineage.CommitOf(c)
 		}
 	}
 	return lineage.Commit{Hash: hash}
@@ -318,10 +312,7 @@ func keysOf(records []Record, perWeek float64) Keys {
 		if r.RollbackOf > 0 {
 			k.Rollbacks++
 		}
-		if !r.Last {
-			continue
-		}
-		if r.Lead > 0 {
+		if r.Last && r.Lead > 0 {
 			leads = append(leads, r.Lead)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -75,21 +74,9 @@ func (b *Board) Page() ([]byte, error) {
 `,
 		policy(), name(b.Name), trimmed(style), symbols, b.top(),
 		when(b.Fault != "", "\n"+`<p class="fault" role="alert">This is not the newest state: it could not be read. {}</p>`, reason(b.Fault)),
-		each(b.Totals(), func(t Total) markup { return fill(`<li class="m-{}"><b>{}</b> {}</li>`, t.Mark, t.N, t.Text) }),
-		each(b.Deployments, b.deployment), markup(facts), b.history(), each(b.Traces(), b.track), b.legend(),
-		name(b.Name), moment(b.At), trimmed(script))), nil
-}
-
-// HTML writes the page.
-func (b *Board) HTML(w io.Writer) error {
-	page, err := b.Page()
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(page); err != nil {
-		return fmt.Errorf("write the board: %w", err)
-	}
-	return nil
+		each(b.totals(), func(t total) markup { return fill(`<li class="m-{}"><b>{}</b> {}</li>`, t.Mark, t.N, t.Text) }),
+		each(b.Deployments, b.deployment), markup(facts), b.history(), each(b.traces(), b.track), b.legend(),
+		name(b.Name), cepler.Moment(b.At), trimmed(script))), nil
 }
 
 // WriteFile writes the page to a file.
@@ -119,14 +106,11 @@ func line(s string) string   { return clip(s, maxSubject) }
 func reason(s string) string { return clip(s, maxReason) }
 func short(s string) string  { return clip(s, len("1234567")+1) }
 
-// moment is a time for people.
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
 func (b *Board) time(t time.Time) markup {
 	if t.IsZero() {
 		return "at an unknown time"
 	}
-	return fill(`<time datetime="{}" title="{}">{}</time>`, t.UTC().Format(time.RFC3339), moment(t), ago(t, b.At))
+	return fill(`<time datetime="{}" title="{}">{}</time>`, t.UTC().Format(time.RFC3339), cepler.Moment(t), ago(t, b.At))
 }
 
 // commit is a commit with a link to its page, where it has one.
@@ -191,7 +175,7 @@ func (b *Board) deployment(d Deployment) markup {
 <h3>{}</h3>
 <div class="lanes depth{}" role="region" aria-label="Chains of {}" tabindex="0">{}
 </div>
-</section>`, name(d.Name), name(d.Name), d.Depth(), name(d.Name), each(d.tracks(), b.node))
+</section>`, name(d.Name), name(d.Name), d.depth(), name(d.Name), each(d.tracks(), b.node))
 }
 
 // node is a card, and to the right of it those that come after it.
@@ -233,9 +217,9 @@ func (b *Board) card(e Environment) markup {
 	out := fill(`
 <article class="card m-{}" id="{}" aria-labelledby="n-{}">
 <header><h4 id="n-{}">{}</h4><span class="status m-{}">{}</span></header>
-<p class="version">{}</p>`, s.Mark, e.Anchor(), e.Anchor(), e.Anchor(), name(e.Name), s.Mark, line(s.Text), name(e.Headline()))
-	sources := e.Sources()
-	out += each(sources[:min(len(sources), maxNames)], func(c SourceLine) markup {
+<p class="version">{}</p>`, s.Mark, e.anchor(), e.anchor(), e.anchor(), name(e.Name), s.Mark, line(s.Text), name(e.Headline()))
+	sources := e.sources()
+	out += each(sources[:min(len(sources), maxNames)], func(c sourceLine) markup {
 		about := fill(`{}`, line(c.Subject))
 		if c.Subject == "" {
 			about = fill(`<span class="dim">{}</span>`, name(c.Repository))
@@ -253,7 +237,7 @@ func (b *Board) card(e Environment) markup {
 	}
 	out += when(len(e.Waits) > 0, `<ul class="waits">{}</ul>`, each(e.Waits, item))
 	if e.Until != nil {
-		out += fill(`<p class="dim">May end by itself {}, at {}.</p>`, b.time(*e.Until), moment(*e.Until))
+		out += fill(`<p class="dim">May end by itself {}, at {}.</p>`, b.time(*e.Until), cepler.Moment(*e.Until))
 	}
 	command := e.Command()
 	out += when(command != "", `<p class="command"><code>{}</code> <button type="button" data-copy="{}" hidden>Copy</button></p>`, command, command)
@@ -341,7 +325,7 @@ func (b *Board) history() markup {
 </dl>
 </div>
 {}`,
-		each(h.Bars(), func(r Bar) markup {
+		each(h.bars(), func(r bar) markup {
 			return fill(`<rect x="{}" y="{}" width="8" height="{}"><title>{}</title></rect>`, r.X, r.Y, r.Height, r.Title)
 		}),
 		strings.TrimSuffix(fmt.Sprintf("%.1f", h.Keys.PerWeek), ".0"), known, h.Keys.Rollbacks, count(h.Keys.Looked, "record"), b.records())
@@ -352,9 +336,9 @@ func (b *Board) records() markup {
 	if len(h.Records) == 0 {
 		return `<p>Nothing was recorded yet.</p>`
 	}
-	all := fill(`All {} since {}.`, count(h.Total, "record"), moment(h.Since))
+	all := fill(`All {} since {}.`, count(h.Total, "record"), cepler.Moment(h.Since))
 	if len(h.Records) < h.Total {
-		all = fill(`The newest {} of {} records; git has them all since {}.`, len(h.Records), h.Total, moment(h.Since))
+		all = fill(`The newest {} of {} records; git has them all since {}.`, len(h.Records), h.Total, cepler.Moment(h.Since))
 	}
 	return fill(`<div class="pick" id="filter" hidden>
 <label for="filter-environment">Environment</label> <select id="filter-environment"><option value="">all</option></select>
@@ -377,7 +361,7 @@ func (b *Board) record(r Record) markup {
 		to = fill(`{} {}`, b.brief(r.To), line(cmp.Or(r.Change.Subject, r.To.Subject)))
 	}
 	if o := r.Opened; o != nil {
-		opened = fill(`<span title="{}, {}">moved by {}</span>`, moment(o.When), line(o.Commit.Subject), name(o.By))
+		opened = fill(`<span title="{}, {}">moved by {}</span>`, cepler.Moment(o.When), line(o.Commit.Subject), name(o.By))
 	}
 	number := when(r.Number != 0, `#{}`, r.Number)
 	return fill(`
@@ -394,7 +378,7 @@ func (b *Board) record(r Record) markup {
 }
 
 // track is what one or more environments run, on the way back to the source.
-func (b *Board) track(t Track) markup {
+func (b *Board) track(t track) markup {
 	const open = 3 // the first ones
 	comma := markup("")
 	return fill(`
@@ -404,7 +388,7 @@ func (b *Board) track(t Track) markup {
 </ol>
 </details>`, t.N, when(t.N <= open, " open"),
 		each(t.Environments, func(e Environment) markup {
-			m := comma + fill(`<a href="#{}">{}</a>`, e.Anchor(), name(e.Key()))
+			m := comma + fill(`<a href="#{}">{}</a>`, e.anchor(), name(e.Key()))
 			comma = ", "
 			return m
 		}),

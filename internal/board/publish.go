@@ -42,7 +42,7 @@ func (r *Repository) Publish(ctx context.Context, p Place) (*Published, error) {
 		if err != nil {
 			return nil, err
 		}
-		out.Environments, out.News = b.environments(), page != nil
+		out.Environments, out.News = b.size(), page != nil
 		if page == nil {
 			return nil, nil //nolint:nilnil // nothing to do
 		}
@@ -100,13 +100,14 @@ func (r *Repository) published(ctx context.Context, tip *git.Commit, path string
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, time.Time{}, nil
 	}
-	if err == nil && !entry.Mode.IsFile() {
+	var page []byte
+	switch {
+	case err != nil:
+	case entry.Mode.IsFile():
+		page, err = r.store.Blob(ctx, entry.Hash)
+	default:
 		err = errors.New("is not a file there")
 	}
-	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("read %s at %.7s: %w", path, tip.Hash, err)
-	}
-	page, err := r.store.Blob(ctx, entry.Hash)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("read %s at %.7s: %w", path, tip.Hash, err)
 	}
@@ -118,13 +119,6 @@ func (r *Repository) published(ctx context.Context, tip *git.Commit, path string
 		tip = c
 	}
 	return page, tip.Committer.When.UTC(), nil
-}
-
-func (b *Board) environments() (n int) {
-	for _, d := range b.Deployments {
-		n += len(d.Environments)
-	}
-	return n
 }
 
 func message(b *Board, trailers []string) string {

@@ -48,11 +48,11 @@ type shown struct {
 }
 
 // NewServer serves the repository, which the server uses alone from then on.
-func NewServer(r *Repository) (*Server, error) {
+func NewServer(r *Repository) *Server {
 	const every = 5 * time.Second
 	return &Server{
 		Every: every, Logf: func(string, ...any) {}, repository: r, now: time.Now, readers: make(chan struct{}, maxReaders), policy: policy() + "; frame-ancestors 'none'",
-	}, nil
+	}
 }
 
 // Look reads the repository again if it moved. One look runs at a time: a request that comes meanwhile gets the page that is there.

@@ -33,8 +33,7 @@ func answer(s *board.Server, method, target string, header ...string) *httptest.
 
 func (f *fleet) server(o board.Options) *board.Server {
 	f.t.Helper()
-	s, err := board.NewServer(f.open(o))
-	require.NoError(f.t, err)
+	s := board.NewServer(f.open(o))
 	s.Every = 0
 	return s
 }

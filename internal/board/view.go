@@ -81,16 +81,8 @@ func (e Environment) Status() Status {
 	return Status{markCurrent, "up to date"}
 }
 
-// Anchor is the name of the card on the page.
-func (e Environment) Anchor() string { return "e-" + e.Key() }
-
-// Before is the anchor of the environment that it must pass, "" without one.
-func (e Environment) Before() string {
-	if e.Passed == "" {
-		return ""
-	}
-	return "e-" + e.Deployment + "/" + e.Passed
-}
+// anchor is the name of the card on the page.
+func (e Environment) anchor() string { return "e-" + e.Key() }
 
 // maxNames bounds what is listed on a card.
 const maxNames = 2
@@ -118,21 +110,21 @@ func (e Environment) Headline() string {
 	return fmt.Sprintf("state %d", e.Version)
 }
 
-// SourceLine is a commit with its page, for a card.
-type SourceLine struct {
+// sourceLine is a commit with its page, for a card.
+type sourceLine struct {
 	lineage.Commit
 
 	Link, Repository string
 }
 
-// Sources are the commits of the images, each once.
-func (e Environment) Sources() []SourceLine {
-	var all []SourceLine
+// sources are the commits of the images, each once.
+func (e Environment) sources() []sourceLine {
+	var all []sourceLine
 	for _, i := range e.Runs.AllImages() {
-		if i.Source == nil || i.Source.Commit.Hash == "" || slices.ContainsFunc(all, func(s SourceLine) bool { return s.Hash == i.Source.Commit.Hash }) {
+		if i.Source == nil || i.Source.Commit.Hash == "" || slices.ContainsFunc(all, func(s sourceLine) bool { return s.Hash == i.Source.Commit.Hash }) {
 			continue
 		}
-		all = append(all, SourceLine{i.Source.Commit, lineage.CommitPage(i.Source.Repository, i.Source.Commit.Hash), lineage.RepositoryName(i.Source.Repository)})
+		all = append(all, sourceLine{i.Source.Commit, lineage.CommitPage(i.Source.Repository, i.Source.Commit.Hash), lineage.RepositoryName(i.Source.Repository)})
 	}
 	return all
 }
@@ -257,24 +249,24 @@ func span(d time.Duration) string {
 	return count(int(d/(365*day)), "year")
 }
 
-// Bar is a week of the sparkline, in the units of its picture.
-type Bar struct {
+// bar is a week of the sparkline, in the units of its picture.
+type bar struct {
 	X, Y, Height int
 	Title        string
 }
 
-// Bars are the weeks of the history.
-func (h History) Bars() []Bar {
+// bars are the weeks of the history.
+func (h History) bars() []bar {
 	const step, height = 10, 28
 	most := max(1, slices.Max(append([]int{0}, h.Weeks...)))
-	bars := make([]Bar, 0, len(h.Weeks))
+	bars := make([]bar, 0, len(h.Weeks))
 	for i, n := range h.Weeks {
 		tall := int(math.Ceil(float64(n) * height / float64(most)))
 		title := fmt.Sprintf("%s, %d weeks ago", count(n, "record"), len(h.Weeks)-1-i)
 		if i == len(h.Weeks)-1 {
 			title = count(n, "record") + " in the last seven days"
 		}
-		bars = append(bars, Bar{X: i * step, Y: height - max(1, tall), Height: max(1, tall), Title: title})
+		bars = append(bars, bar{X: i * step, Y: height - max(1, tall), Height: max(1, tall), Title: title})
 	}
 	return bars
 }
@@ -284,9 +276,8 @@ type node struct {
 	Environment
 
 	Next []node
-	// Place is only, first, middle or last among its siblings; Depth counts from 1.
+	// Place is only, first, middle or last among its siblings.
 	Place string
-	Depth int
 }
 
 // tracks are the trees of a deployment's environments.
@@ -303,16 +294,15 @@ func (d Deployment) tracks() []node {
 		}
 		children[before] = append(children[before], e)
 	}
-	var grow func(name string, depth int) []node
-	grow = func(name string, depth int) []node {
+	var grow func(name string) []node
+	grow = func(name string) []node {
 		all := make([]node, 0, len(children[name]))
 		for i, e := range children[name] {
-			n := node{Environment: e, Depth: depth, Place: place(i, len(children[name])), Next: grow(e.Name, depth+1)}
-			all = append(all, n)
+			all = append(all, node{Environment: e, Place: place(i, len(children[name])), Next: grow(e.Name)})
 		}
 		return all
 	}
-	return grow("", 1)
+	return grow("")
 }
 
 func place(i, n int) string {
@@ -327,39 +317,33 @@ func place(i, n int) string {
 	return "middle"
 }
 
-// Depth is the length of the longest chain, from 1 to 6.
-func (d Deployment) Depth() int {
+// depth is the length of the longest chain, from 1 to 6.
+func (d Deployment) depth() int {
 	const most = 6
-	deepest := 1
-	var look func(all []node)
-	look = func(all []node) {
-		for _, n := range all {
-			deepest = max(deepest, n.Depth)
-			look(n.Next)
-		}
+	deepest, depths := 1, map[string]int{}
+	for _, e := range d.Environments { // each after the one that it must pass
+		depths[e.Name] = depths[e.Passed] + 1
+		deepest = max(deepest, depths[e.Name])
 	}
-	look(d.tracks())
 	return min(deepest, most)
 }
 
-// Total is a number of environments with one mark.
-type Total struct {
+// total is a number of environments with one mark.
+type total struct {
 	Status
 
 	N int
 }
 
-// Totals count the environments by their marks.
-func (b *Board) Totals() []Total {
-	var all []Total
+// totals count the environments by their marks.
+func (b *Board) totals() []total {
+	var all []total
 	for _, m := range marks() {
-		t := Total{Status: m}
+		t := total{Status: m}
 		t.Text, _, _ = strings.Cut(m.Text, ":")
-		for _, d := range b.Deployments {
-			for _, e := range d.Environments {
-				if e.Status().Mark == m.Mark {
-					t.N++
-				}
+		for e := range b.environments() {
+			if e.Status().Mark == m.Mark {
+				t.N++
 			}
 		}
 		if t.N > 0 {
@@ -369,45 +353,32 @@ func (b *Board) Totals() []Total {
 	return all
 }
 
-// Keys are the names of all environments in the order of the chains.
-func (b *Board) Keys() []string {
-	var all []string
-	for _, d := range b.Deployments {
-		for _, e := range d.Environments {
-			all = append(all, e.Key())
-		}
-	}
-	return all
-}
-
-// Track is what one or more environments run, on the way back to the source.
-type Track struct {
+// track is what one or more environments run, on the way back to the source.
+type track struct {
 	N            int
 	Environments []Environment
 	Runs         lineage.Contents
 }
 
-// Traces are the different contents that run, with the environments that run them.
-func (b *Board) Traces() []Track {
-	var all []Track
+// traces are the different contents that run, with the environments that run them.
+func (b *Board) traces() []track {
+	var all []track
 	at := map[string]int{}
-	for _, d := range b.Deployments {
-		for _, e := range d.Environments {
-			if e.Version == 0 {
-				continue
-			}
-			key, err := json.Marshal(e.Runs)
-			if err != nil {
-				continue // it is made of texts and times
-			}
-			i, ok := at[string(key)]
-			if !ok {
-				i = len(all)
-				at[string(key)] = i
-				all = append(all, Track{N: i + 1, Runs: e.Runs})
-			}
-			all[i].Environments = append(all[i].Environments, e)
+	for e := range b.environments() {
+		if e.Version == 0 {
+			continue
 		}
+		key, err := json.Marshal(e.Runs)
+		if err != nil {
+			continue // it is made of texts and times
+		}
+		i, ok := at[string(key)]
+		if !ok {
+			i = len(all)
+			at[string(key)] = i
+			all = append(all, track{N: i + 1, Runs: e.Runs})
+		}
+		all[i].Environments = append(all[i].Environments, *e)
 	}
 	return all
 }
@@ -418,7 +389,7 @@ const many = 40
 // listed is how many commits or files a card lists.
 func (b *Board) listed() int {
 	const few, usual = 2, 5
-	if len(b.Keys()) > many {
+	if b.size() > many {
 		return few
 	}
 	return usual
@@ -464,20 +435,18 @@ const maxFacts = 1500
 func (b *Board) facts() facts {
 	out := facts{Web: b.Web}
 	paths, files := map[string]int{}, map[[2]string]int{}
-	for _, d := range b.Deployments {
-		for _, e := range d.Environments {
-			one := factsOfOne{Name: clip(e.Key(), 2*maxName), State: "nothing yet", Rows: rowsOf(e)}
-			if e.Version > 0 {
-				one.State = fmt.Sprintf("#%d", e.Version)
-				if b.Web != "" {
-					one.Trigger = e.Trigger.Hash
-				}
+	for e := range b.environments() {
+		one := factsOfOne{Name: clip(e.Key(), 2*maxName), State: "nothing yet", Rows: rowsOf(*e)}
+		if e.Version > 0 {
+			one.State = fmt.Sprintf("#%d", e.Version)
+			if b.Web != "" {
+				one.Trigger = e.Trigger.Hash
 			}
-			if !out.Without {
-				one.Files, out.Without = out.number(e, paths, files), len(files) > maxFacts
-			}
-			out.All = append(out.All, one)
 		}
+		if !out.Without {
+			one.Files, out.Without = out.number(*e, paths, files), len(files) > maxFacts
+		}
+		out.All = append(out.All, one)
 	}
 	if out.Without {
 		out.Paths, out.Files = nil, nil

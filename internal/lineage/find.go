@@ -123,7 +123,7 @@ func (r *Reader) TraceOf(ctx context.Context, sources []deployments.Source, now 
 		return nil, err
 	}
 	return &Trace{
-		Repository: r.options.Deployments, Branch: sources[0].Branch, Head: commit(head), At: now.UTC(),
+		Repository: r.options.Deployments, Branch: sources[0].Branch, Head: CommitOf(head), At: now.UTC(),
 		Environments: inOrder(rows), NotAsked: r.NotAsked(), Looks: looks,
 	}, nil
 }

@@ -139,7 +139,7 @@ func (r *Reader) source(ctx context.Context, image *Image) error {
 	if err != nil {
 		return err
 	}
-	s.Commit = commit(c)
+	s.Commit = CommitOf(c)
 	if s.Releases, s.ReleasedIn, err = repository.releases(ctx, c); err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (o *origin) isCopyOf(ctx context.Context, charts *clone, c *git.Commit) (bo
 		o.say(o.content.dir, "the vendored files are not those of commit %.7s: %s", c.Hash, some(differing))
 		return false, nil
 	}
-	o.out.Commit, o.out.Verified = commit(c), true
+	o.out.Commit, o.out.Verified = CommitOf(c), true
 	return true, nil
 }
 

@@ -355,7 +355,7 @@ func (r *Reader) file(ctx context.Context, c *git.Commit, p string) ([]byte, err
 func (r *Reader) running(ctx context.Context, row *Environment, at place, state *cepler.State) error {
 	row.Version, row.Trigger = state.Version, Commit{Hash: state.Current.Head}
 	if c := r.known(ctx, state.Current.Head); c != nil {
-		row.Trigger = commit(c)
+		row.Trigger = CommitOf(c)
 	} else {
 		row.Broken = append(row.Broken, Broken{LinkRecord, at.path, fmt.Sprintf("it was deployed from commit %.7s, which the repository does not have: its history was rewritten", state.Current.Head)})
 	}
@@ -396,7 +396,7 @@ func (r *Reader) recordOf(ctx context.Context, row *Environment, at place) error
 		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, "the clone is shallow and ends before the record: when and by whom it was recorded is not known"})
 		return nil
 	}
-	row.Record, row.Since = commit(found), found.Committer.When.UTC()
+	row.Record, row.Since = CommitOf(found), found.Committer.When.UTC()
 	row.Build = trailer(found.Message, "Build")
 	row.Recorder = recorder(found, row)
 	if row.Recorder == Somebody {
@@ -446,7 +446,7 @@ func (r *Reader) newest(ctx context.Context, s cepler.Snapshot) (Commit, error) 
 	if c == nil || err != nil {
 		return Commit{}, err
 	}
-	return commit(c), nil
+	return CommitOf(c), nil
 }
 
 // newestOf is the last change among the files that want is true for; nil when
@@ -519,7 +519,8 @@ func (r *Reader) known(ctx context.Context, hash string) *git.Commit {
 	return c
 }
 
-func commit(c *git.Commit) Commit {
+// CommitOf is a commit of git as a person knows it.
+func CommitOf(c *git.Commit) Commit {
 	return Commit{Hash: c.Hash.String(), Subject: cepler.Summary(c.Message), When: c.Committer.When.UTC()}
 }
 

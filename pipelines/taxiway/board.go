@@ -77,10 +77,14 @@ func (f boardFlags) write(ctx context.Context, repository *board.Repository, w i
 	if err != nil {
 		return err
 	}
-	if f.html == "-" {
-		return b.HTML(w)
+	if f.html != "-" {
+		return b.WriteFile(f.html)
 	}
-	return b.WriteFile(f.html)
+	page, err := b.Page()
+	if err == nil {
+		_, err = w.Write(page)
+	}
+	return err
 }
 
 func (f boardFlags) serve(ctx context.Context, repository *board.Repository, log io.Writer) error {
@@ -89,10 +93,7 @@ func (f boardFlags) serve(ctx context.Context, repository *board.Repository, log
 	if err != nil {
 		return fmt.Errorf("--listen %s: write a port like 8080, or HOST:PORT: %w", f.listen, err)
 	}
-	server, err := board.NewServer(repository)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
+	server := board.NewServer(repository)
 	server.Loopback = loopback
 	server.Logf = logMasked(ctx, log)
 	server.Logf("the board is at http://%s", listener.Addr())
