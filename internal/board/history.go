@@ -74,24 +74,21 @@ type touch struct {
 func recordsOf(ctx context.Context, reader *lineage.Reader, store *git.Store, sources []deployments.Source) (*ledger, error) {
 	l := &ledger{paths: map[string]string{}, passed: map[string]bool{}}
 	store.ExpectFar()
-	head, err := reader.Head(ctx, sources[0].Branch)
-	if err != nil {
-		return nil, err
-	}
 	if err := reader.TellApart(ctx, sources); err != nil {
 		return nil, err
 	}
+	var head *git.Commit // that of all sources
 	for _, src := range sources {
-		config, err := reader.Config(ctx, src)
-		if err != nil {
+		var config *cepler.Config
+		var err error
+		if head, config, err = reader.Config(ctx, src); err != nil {
 			return nil, err
 		}
 		own := lineage.Environment{Deployment: reader.Deployment(config), Name: src.Environment}
 		before := lineage.Environment{Deployment: own.Deployment, Name: config.Environments[src.Environment].Passed}
 		l.paths[config.StatePath(src.Environment)], l.passed[before.Key()] = own.Key(), true
 	}
-	err = l.walk(ctx, store, head)
-	return l, err
+	return l, l.walk(ctx, store, head)
 }
 
 // walk lists the commits back from head that wrote a state file.

@@ -438,7 +438,7 @@ func image(i lineage.Image) markup {
 		}
 	}
 	return fill(`
-<li>image <b>{}</b> <code title="{}">{}</code> <span class="path dim">{}</span>{}{}</li>`, cmp.Or(name(i.Repository), "without a name"), i.Digest, i.Digest[:min(len(i.Digest), shownDigest)],
+<li>image <b>{}</b> <code title="{}">{}</code> <span class="path dim">{}</span>{}{}</li>`, cmp.Or(name(i.Repository), "without a name"), i.Digest, lineage.ShortDigest(i.Digest),
 		line(i.Path), from, each(i.Broken, broken))
 }
 

@@ -513,7 +513,7 @@ func rowsOf(e Environment) [][]string {
 	}
 	seen := map[string]bool{}
 	for _, i := range e.Runs.AllImages() {
-		rows = append(rows, []string{"image", clip(cmp.Or(i.Repository, i.Path), maxName), i.Digest[:min(len(i.Digest), shownDigest)]})
+		rows = append(rows, []string{"image", clip(cmp.Or(i.Repository, i.Path), maxName), lineage.ShortDigest(i.Digest)})
 		if s := i.Source; s != nil && !seen[s.Repository] {
 			seen[s.Repository] = true
 			row := []string{"source", clip(lineage.RepositoryName(s.Repository), maxName), s.Commit.Short()}
@@ -530,5 +530,3 @@ func compared(repository, hash string) []string {
 	}
 	return nil
 }
-
-const shownDigest = len("sha256:") + 12

@@ -13,8 +13,9 @@ import (
 
 // Trailers of a record's commit that later readers go by.
 const (
-	buildTrailer = "Build"
-	gateTrailer  = "Gate"
+	buildTrailer    = "Build"
+	pipelineTrailer = "Pipeline"
+	gateTrailer     = "Gate"
 	// rollbackTrailer has the number of the record that a rollback takes back.
 	rollbackTrailer = "Rollback-Of"
 	// versionTrailer has the number of the version that was deployed, where that is not the record's:
@@ -26,8 +27,8 @@ const (
 
 // Trailers are what the commit of a record says; a record of the Rust cepler says none of it.
 type Trailers struct {
-	// Build is the address of the build, and Gate the environment's gate then.
-	Build, Gate string
+	// Build is the address of the build, Pipeline its pipeline, and Gate the environment's gate then.
+	Build, Pipeline, Gate string
 	// RollbackOf is the number of the record that it takes back, 0 for an ordinary one, and Deployed the number of the version that
 	// was deployed where that is not the record's own.
 	RollbackOf, Deployed uint64
@@ -36,7 +37,7 @@ type Trailers struct {
 // TrailersOf reads the trailers of a record's commit.
 func TrailersOf(record *git.Commit) Trailers {
 	m := record.Message
-	return Trailers{trailer(m, buildTrailer), trailer(m, gateTrailer), trailerNumber(m, rollbackTrailer), trailerNumber(m, versionTrailer)}
+	return Trailers{trailer(m, buildTrailer), trailer(m, pipelineTrailer), trailer(m, gateTrailer), trailerNumber(m, rollbackTrailer), trailerNumber(m, versionTrailer)}
 }
 
 // maxRecords bounds the records that one check lists.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
@@ -86,10 +87,10 @@ func (r *Reader) prefetch(ctx context.Context, s cepler.Snapshot) error {
 	var commits, blobs []git.Hash
 	for key, f := range s.Files {
 		_, p := cepler.SplitKey(key)
-		if h, ok := fullHash(f.From); ok {
+		if h, ok := deployments.FullCommit(f.From); ok {
 			commits = append(commits, h)
 		}
-		if h, ok := fullHash(f.Hash); ok && slices.Contains([]string{".yml", ".yaml"}, path.Ext(p)) && !f.Dirty {
+		if h, ok := deployments.FullCommit(f.Hash); ok && slices.Contains([]string{".yml", ".yaml"}, path.Ext(p)) && !f.Dirty {
 			blobs = append(blobs, h)
 		}
 	}

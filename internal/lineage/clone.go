@@ -1,6 +1,7 @@
 package lineage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +10,9 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing"
-
+	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/version"
 )
@@ -44,49 +43,37 @@ func (c *clone) close() error {
 // where it can be read.
 func (r *Reader) clone(ctx context.Context, address string) (*clone, error) {
 	name := RepositoryName(address)
-	if c, ok := r.clones[name]; ok {
-		return c.orError()
-	}
-	for given, place := range r.options.Clones {
-		if RepositoryName(given) == name {
-			c := openClone(ctx, place)
-			r.clones[name] = c
-			return c.orError()
+	c, ok := r.clones[name]
+	if !ok {
+		if c = r.openClone(ctx, name); c == nil {
+			r.missing[name] = true
+			return nil, nil //nolint:nilnil // documented
 		}
+		r.clones[name] = c
 	}
-	for given, access := range r.options.Access {
-		if RepositoryName(given) == name {
-			c := openRemote(ctx, access, r.options.Logf)
-			r.clones[name] = c
-			return c.orError()
-		}
-	}
-	r.missing[name] = true
-	return nil, nil //nolint:nilnil // documented
-}
-
-func (c *clone) orError() (*clone, error) {
 	if c.err != nil {
-		return nil, c.err
+		return nil, fmt.Errorf("it cannot be read: %w", c.err)
 	}
 	return c, nil
 }
 
-func openClone(ctx context.Context, place string) *clone {
-	c := &clone{place: place}
-	if c.err = c.open(ctx); c.err != nil {
-		c.err = fmt.Errorf("it cannot be read: %w", c.err)
+// openClone opens the repository of that name; nil when nobody says where it can be read.
+func (r *Reader) openClone(ctx context.Context, name string) *clone {
+	for given, place := range r.options.Clones {
+		if RepositoryName(given) == name {
+			c := &clone{place: place}
+			c.err = c.open(ctx)
+			return c
+		}
 	}
-	return c
-}
-
-// openRemote is openClone for a repository that may need credentials.
-func openRemote(ctx context.Context, access git.Access, logf func(string, ...any)) *clone {
-	c := &clone{place: git.PublicAddress(access.URI)}
-	if c.err = c.fetch(ctx, access, git.Options{Logf: logf}); c.err != nil {
-		c.err = fmt.Errorf("it cannot be read: %w", c.err)
+	for given, access := range r.options.Access {
+		if RepositoryName(given) == name {
+			c := &clone{place: git.PublicAddress(access.URI)}
+			c.err = c.fetch(ctx, access, git.Options{Logf: r.options.Logf})
+			return c
+		}
 	}
-	return c
+	return nil
 }
 
 func (c *clone) open(ctx context.Context) error {
@@ -132,7 +119,7 @@ func (c *clone) openFolder() error {
 
 // commit is the one with that full hash; nil when the repository has none.
 func (c *clone) commit(ctx context.Context, hash string) (*git.Commit, error) {
-	h, ok := fullHash(hash)
+	h, ok := deployments.FullCommit(hash)
 	if !ok {
 		return nil, nil //nolint:nilnil // documented
 	}
@@ -160,7 +147,7 @@ func (c *clone) resolve(ctx context.Context, name string) (*git.Commit, error) {
 	if !shortCommit().MatchString(name) {
 		return nil, &unresolvedError{fmt.Sprintf("%q is not a commit", name)}
 	}
-	if _, full := fullHash(name); full {
+	if _, full := deployments.FullCommit(name); full {
 		found, err := c.commit(ctx, name)
 		if found != nil || err != nil {
 			return found, err
@@ -255,12 +242,7 @@ func (c *clone) tags() []tag {
 			all = append(all, tag{name, c.tip(ref), v})
 		}
 	}
-	sort.Slice(all, func(i, j int) bool {
-		if n := all[i].version.Compare(all[j].version); n != 0 {
-			return n < 0
-		}
-		return all[i].name < all[j].name
-	})
+	slices.SortFunc(all, func(a, b tag) int { return cmp.Or(a.version.Compare(b.version), strings.Compare(a.name, b.name)) })
 	return all
 }
 
@@ -318,14 +300,6 @@ func RepositoryName(address string) string {
 
 func sameRepository(a, b string) bool {
 	return strings.EqualFold(RepositoryName(a), RepositoryName(b))
-}
-
-// fullHash is the hash that s spells in full, and whether it spells one.
-func fullHash(s string) (git.Hash, bool) {
-	if !plumbing.IsHash(strings.ToLower(s)) {
-		return git.Hash{}, false
-	}
-	return plumbing.NewHash(s), true
 }
 
 // Origin is the address from which the clone in a folder was made: that of its remote

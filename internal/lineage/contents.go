@@ -24,11 +24,7 @@ type snapshot struct {
 }
 
 func newSnapshot(s cepler.Snapshot) *snapshot {
-	out := &snapshot{Snapshot: s, files: make(map[string]cepler.File, len(s.Files))}
-	for key, f := range s.Files {
-		_, p := cepler.SplitKey(key)
-		out.files[p] = f
-	}
+	out := &snapshot{Snapshot: s, files: s.ByPath()}
 	out.paths = slices.Sorted(maps.Keys(out.files))
 	return out
 }
@@ -111,7 +107,7 @@ func chartOf(charts map[string]*Chart, p string) *Chart {
 
 // blob is the content of a state's file; false when git does not have it.
 func (r *Reader) blob(ctx context.Context, f cepler.File) (data []byte, ok bool, err error) {
-	h, ok := fullHash(f.Hash)
+	h, ok := deployments.FullCommit(f.Hash)
 	if !ok {
 		return nil, false, nil
 	}

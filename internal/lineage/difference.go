@@ -139,7 +139,7 @@ type stateOf struct {
 }
 
 func (r *Reader) stateOf(ctx context.Context, src deployments.Source) (stateOf, error) {
-	_, config, err := r.config(ctx, src)
+	_, config, err := r.Config(ctx, src)
 	if err != nil {
 		return stateOf{}, err
 	}
@@ -193,21 +193,11 @@ func (s stateOf) side() Side {
 	}
 }
 
-// byPath are the files of a state.
-func (s stateOf) byPath() map[string]cepler.File {
-	all := make(map[string]cepler.File, len(s.current.Files))
-	for key, f := range s.current.Files {
-		_, p := cepler.SplitKey(key)
-		all[p] = f
-	}
-	return all
-}
-
 // wants reports whether the environment would have a file at that path, if it could.
 func (s stateOf) wants(p string) bool { return s.rules.Latest.Match(p) || s.rules.Propagated.Match(p) }
 
 func fileDifferences(a, b stateOf) (all []FileDifference, own OwnFiles) {
-	has, lacks := a.byPath(), b.byPath()
+	has, lacks := a.current.ByPath(), b.current.ByPath()
 	for _, p := range slices.Sorted(maps.Keys(has)) {
 		is := has[p]
 		was, both := lacks[p]
@@ -402,7 +392,7 @@ func (d *Difference) facts() []fact {
 		all = append(all, f.linked(c.Compare))
 	}
 	for _, i := range d.Images {
-		all = append(all, fact{Name: "image", Lines: [][]string{{cmp.Or(i.Image, "an image without a name"), shortDigest(i.Has), fmt.Sprintf("(there: %s)", shortDigest(i.Lacks)), i.Path}}})
+		all = append(all, fact{Name: "image", Lines: [][]string{{cmp.Or(i.Image, "an image without a name"), cmp.Or(ShortDigest(i.Has), "not there"), fmt.Sprintf("(there: %s)", cmp.Or(ShortDigest(i.Lacks), "not there")), i.Path}}})
 	}
 	for _, s := range d.Sources {
 		all = append(all, s.fact())
@@ -436,11 +426,10 @@ func (c ChartSide) String() string {
 	return "not there"
 }
 
-func shortDigest(digest string) string {
-	if digest == "" {
-		return "not there"
-	}
-	return digest[:min(len(digest), digestShown)]
+// ShortDigest is as much of a digest as people look at.
+func ShortDigest(digest string) string {
+	const shown = len("sha256:") + 12
+	return digest[:min(len(digest), shown)]
 }
 
 // fact has the commits between, the newest first.

@@ -193,17 +193,9 @@ func (c Chart) fact() fact {
 	return f
 }
 
-// digestShown is how much of a digest people look at.
-const digestShown = len("sha256:") + 12
-
 // line is the image in one line.
 func (i Image) line() []string {
-	name := cmp.Or(i.Repository, "an image without a name")
-	digest := i.Digest
-	if len(digest) > digestShown {
-		digest = digest[:digestShown]
-	}
-	line := []string{name, "@" + digest, i.Path}
+	line := []string{cmp.Or(i.Repository, "an image without a name"), "@" + ShortDigest(i.Digest), i.Path}
 	if i.Source != nil && i.Source.Subdir != "" {
 		line = append(line, fmt.Sprintf("from %s", i.Source.Subdir))
 	}

@@ -1,6 +1,7 @@
 package lineage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -118,7 +119,7 @@ func (r *Reader) TraceOf(ctx context.Context, sources []deployments.Source, now 
 	if err != nil {
 		return nil, err
 	}
-	rows, looks, err := r.read(ctx, sources, now)
+	rows, looks, err := r.Read(ctx, sources, now)
 	if err != nil {
 		return nil, err
 	}
@@ -238,14 +239,7 @@ func (r *Reader) ceplerFiles(ctx context.Context, head *git.Commit) (candidates 
 
 // gates tells the source where its gates are.
 func (r *Reader) gates(ctx context.Context, src *deployments.Source, config *cepler.Config, q Question, notes *[]string) error {
-	branch, file := q.GatesBranch, q.GatesFile
-	if branch == "" {
-		branch = GatesBranch
-	}
-	if file == "" {
-		file = GatesFile
-	}
-	file = strings.ReplaceAll(file, "{deployment}", config.Deployment)
+	branch, file := cmp.Or(q.GatesBranch, GatesBranch), strings.ReplaceAll(cmp.Or(q.GatesFile, GatesFile), "{deployment}", config.Deployment)
 	asked := q.GatesBranch != "" || q.GatesFile != ""
 	head, err := r.gatesHead(ctx, branch)
 	if errors.Is(err, git.ErrNoBranch) && !asked {

@@ -12,7 +12,6 @@ package lineage
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/deployments"
@@ -238,29 +237,6 @@ func (b Broken) String() string { return fmt.Sprintf("%s: %s: %s", b.Link, b.Whe
 
 // Key is "deployment/environment".
 func (e Environment) Key() string { return e.Deployment + "/" + e.Name }
-
-// State says in a word or two whether something comes next.
-func (e Environment) State() string {
-	switch {
-	case len(e.Waits) > 0:
-		return "waits"
-	case e.Pending != nil:
-		return "is pending"
-	default:
-		return "has nothing pending"
-	}
-}
-
-// What is what comes next, or what it waits for; empty when there is nothing.
-func (e Environment) What() string {
-	if len(e.Waits) > 0 {
-		return strings.Join(e.Waits, "; ")
-	}
-	if e.Pending != nil {
-		return fmt.Sprintf("%.7s %s", e.Pending.Trigger, e.Pending.Subject)
-	}
-	return ""
-}
 
 // AllBroken are the broken links of what it runs, from the environment on.
 func (e Environment) AllBroken() []Broken {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
@@ -64,7 +63,7 @@ func (r *Reader) TellApart(ctx context.Context, sources []deployments.Source) er
 	configs := make([]*cepler.Config, len(sources))
 	for i, src := range sources {
 		var err error
-		if configs[i], err = r.Config(ctx, src); err != nil {
+		if _, configs[i], err = r.Config(ctx, src); err != nil {
 			return err
 		}
 	}
@@ -136,13 +135,8 @@ func (r *Reader) refs() (map[string]git.Hash, error) {
 
 // Read looks at each source's environment, in the order of the sources, and at
 // what comes next for it at the time now. What cannot be read of an environment
-// is one of its broken links.
-func (r *Reader) Read(ctx context.Context, sources []deployments.Source, now time.Time) ([]Environment, error) {
-	rows, _, err := r.read(ctx, sources, now)
-	return rows, err
-}
-
-func (r *Reader) read(ctx context.Context, sources []deployments.Source, now time.Time) ([]Environment, []Look, error) {
+// is one of its broken links. The looks are what they were decided by, one for each config.
+func (r *Reader) Read(ctx context.Context, sources []deployments.Source, now time.Time) ([]Environment, []Look, error) {
 	reports, looks, err := r.reports(ctx, sources, now)
 	if err != nil {
 		return nil, nil, err
@@ -156,7 +150,7 @@ func (r *Reader) read(ctx context.Context, sources []deployments.Source, now tim
 		if err != nil {
 			return nil, nil, fmt.Errorf("what %s of %s runs: %w", src.Environment, src.ConfigPath(), err)
 		}
-		config, err := r.Config(ctx, src)
+		_, config, err := r.Config(ctx, src)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -238,7 +232,7 @@ func (e *unexplainedError) Error() string { return e.why }
 
 // Key is the source's "deployment/environment".
 func (r *Reader) Key(ctx context.Context, src deployments.Source) (string, error) {
-	_, config, err := r.config(ctx, src)
+	_, config, err := r.Config(ctx, src)
 	if err != nil {
 		return "", err
 	}
@@ -253,7 +247,7 @@ func (r *Reader) Recorded(ctx context.Context, src deployments.Source) (Environm
 
 // recorded is what the environment runs, and its state. Record is the commit that recorded it, nil if that is not known yet.
 func (r *Reader) recorded(ctx context.Context, src deployments.Source, record *git.Commit) (Environment, *cepler.State, error) {
-	head, config, err := r.config(ctx, src)
+	head, config, err := r.Config(ctx, src)
 	if err != nil {
 		return Environment{}, nil, err
 	}
@@ -274,26 +268,22 @@ func (r *Reader) recorded(ctx context.Context, src deployments.Source, record *g
 	if err != nil {
 		return row, nil, err
 	}
-	err = r.running(ctx, &row, place{head, at, record}, state)
+	if record == nil {
+		newest, err := r.store.Newest(ctx, head.Hash, []string{at})
+		if err != nil {
+			return row, state, fmt.Errorf("find when %s was recorded: %w", row.Key(), err)
+		}
+		record = newest[at]
+	}
+	if record == nil {
+		return row, state, fmt.Errorf("find when %s was recorded: no commit changes %s", row.Key(), at)
+	}
+	err = r.running(ctx, &row, at, record, state)
 	return row, state, err
 }
 
-// Head is the newest commit of a branch.
-func (r *Reader) Head(ctx context.Context, branch string) (*git.Commit, error) {
-	if err := r.open(); err != nil {
-		return nil, err
-	}
-	return r.head(ctx, branch)
-}
-
-// Config is the config that a source names.
-func (r *Reader) Config(ctx context.Context, src deployments.Source) (*cepler.Config, error) {
-	_, config, err := r.config(ctx, src)
-	return config, err
-}
-
-// config is the branch's head and the config there.
-func (r *Reader) config(ctx context.Context, src deployments.Source) (*git.Commit, *cepler.Config, error) {
+// Config is the head of the branch that a source names, and the config there.
+func (r *Reader) Config(ctx context.Context, src deployments.Source) (*git.Commit, *cepler.Config, error) {
 	head, err := r.head(ctx, src.Branch)
 	if err != nil {
 		return nil, nil, err
@@ -351,56 +341,34 @@ func (r *Reader) file(ctx context.Context, c *git.Commit, p string) ([]byte, err
 	return r.store.Blob(ctx, entry.Hash)
 }
 
-// running fills in what is recorded.
-func (r *Reader) running(ctx context.Context, row *Environment, at place, state *cepler.State) error {
+// running fills in what is recorded in the state file at a path, by the commit that wrote it.
+func (r *Reader) running(ctx context.Context, row *Environment, at string, record *git.Commit, state *cepler.State) error {
 	row.Version, row.Trigger = state.Version, Commit{Hash: state.Current.Head}
 	if c := r.known(ctx, state.Current.Head); c != nil {
 		row.Trigger = CommitOf(c)
 	} else {
-		row.Broken = append(row.Broken, Broken{LinkRecord, at.path, fmt.Sprintf("it was deployed from commit %.7s, which the repository does not have: its history was rewritten", state.Current.Head)})
+		row.Broken = append(row.Broken, Broken{LinkRecord, at, fmt.Sprintf("it was deployed from commit %.7s, which the repository does not have: its history was rewritten", state.Current.Head)})
 	}
-	change, err := r.newest(ctx, state.Current)
+	change, err := r.newestOf(ctx, state.Current, func(string) bool { return true })
 	if err != nil {
 		return err
 	}
-	row.Change = change
-	return r.recordOf(ctx, row, at)
-}
-
-// place is where a state file is: on a branch with that newest commit. record is the commit that wrote it, nil if that is not
-// known yet.
-type place struct {
-	head   *git.Commit
-	path   string
-	record *git.Commit
-}
-
-// recordOf says which commit wrote the state file.
-func (r *Reader) recordOf(ctx context.Context, row *Environment, at place) error {
-	found, statePath := at.record, at.path
-	if found == nil {
-		newest, err := r.store.Newest(ctx, at.head.Hash, []string{statePath})
-		if err != nil {
-			return fmt.Errorf("find when %s was recorded: %w", row.Key(), err)
-		}
-		found = newest[statePath]
+	if change != nil {
+		row.Change = CommitOf(change)
 	}
-	if found == nil {
-		return fmt.Errorf("find when %s was recorded: no commit changes %s", row.Key(), statePath)
-	}
-	end, err := r.isCut(ctx, found)
+	end, err := r.isCut(ctx, record)
 	if err != nil {
 		return err
 	}
 	if end {
-		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, "the clone is shallow and ends before the record: when and by whom it was recorded is not known"})
+		row.Broken = append(row.Broken, Broken{LinkRecord, at, "the clone is shallow and ends before the record: when and by whom it was recorded is not known"})
 		return nil
 	}
-	row.Record, row.Since = CommitOf(found), found.Committer.When.UTC()
-	row.Build = trailer(found.Message, "Build")
-	row.Recorder = recorder(found, row)
+	row.Record, row.Since = CommitOf(record), record.Committer.When.UTC()
+	row.Build = deployments.TrailersOf(record).Build
+	row.Recorder = recorder(record, row)
 	if row.Recorder == Somebody {
-		row.Broken = append(row.Broken, Broken{LinkRecord, statePath, fmt.Sprintf("commit %.7s (%s) changed it last and is not a record of a deployment: whether this was ever deployed is not known", found.Hash, row.Record.Subject)})
+		row.Broken = append(row.Broken, Broken{LinkRecord, at, fmt.Sprintf("commit %.7s (%s) changed it last and is not a record of a deployment: whether this was ever deployed is not known", record.Hash, row.Record.Subject)})
 	}
 	return nil
 }
@@ -424,29 +392,10 @@ func recorder(c *git.Commit, row *Environment) Recorder {
 	if title != fmt.Sprintf("ci(cepler): Updated '%s' state in '%s'", row.Deployment, row.Name) && title != fmt.Sprintf("ci(cepler): Updated '%s' state", row.Name) {
 		return Somebody
 	}
-	if trailer(c.Message, "Build") != "" || trailer(c.Message, "Pipeline") != "" {
+	if said := deployments.TrailersOf(c); said.Build != "" || said.Pipeline != "" {
 		return Taxiway
 	}
 	return NoBuild
-}
-
-// trailer is the value of a trailer line, "" when the message has none.
-func trailer(message, key string) string {
-	for line := range strings.Lines(message) {
-		if value, ok := strings.CutPrefix(line, key+": "); ok {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
-}
-
-// newest is the last change that the snapshot's files come from.
-func (r *Reader) newest(ctx context.Context, s cepler.Snapshot) (Commit, error) {
-	c, err := r.newestOf(ctx, s, func(string) bool { return true })
-	if c == nil || err != nil {
-		return Commit{}, err
-	}
-	return CommitOf(c), nil
 }
 
 // newestOf is the last change among the files that want is true for; nil when
@@ -456,7 +405,7 @@ func (r *Reader) newestOf(ctx context.Context, s cepler.Snapshot, want func(path
 	var latest *git.Commit
 	for key, f := range s.Files {
 		_, p := cepler.SplitKey(key)
-		h, ok := fullHash(f.From)
+		h, ok := deployments.FullCommit(f.From)
 		if !ok || wanted[h] != nil || !want(p) {
 			continue
 		}
@@ -508,7 +457,7 @@ func ignoreMissing(err error) error {
 
 // known is the commit with that full hash; nil when the repository has none.
 func (r *Reader) known(ctx context.Context, hash string) *git.Commit {
-	h, ok := fullHash(hash)
+	h, ok := deployments.FullCommit(hash)
 	if !ok {
 		return nil
 	}

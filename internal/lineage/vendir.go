@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/strict"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
@@ -173,7 +174,7 @@ func (c *vendirContent) candidates() ([]string, []Broken) {
 		return nil, []Broken{{linkChart, c.lockPath, c.lockBroken}}
 	}
 	ref, locked := strings.ToLower(c.ref), strings.ToLower(c.locked)
-	_, full := fullHash(ref)
+	_, full := deployments.FullCommit(ref)
 	switch {
 	case full && locked != "" && locked != ref:
 		return []string{locked, ref}, []Broken{{linkChart, c.lockPath, fmt.Sprintf("%s asks for %.7s, and the lock says that %.7s was synced: run vendir sync", c.file, ref, locked)}}

@@ -215,14 +215,11 @@ func (c *comparison) images(row func(name, was, is string)) {
 	}
 }
 
-// digestShown is how much of a digest people look at.
-const digestShown = len("sha256:") + 12
-
 func imageText(i *lineage.Image) string {
 	if i == nil {
 		return ""
 	}
-	text := markdown.Code(i.Digest[:min(len(i.Digest), digestShown)])
+	text := markdown.Code(lineage.ShortDigest(i.Digest))
 	if i.Source == nil {
 		return text + ", source not known"
 	}

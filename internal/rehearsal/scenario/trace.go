@@ -25,7 +25,7 @@ func (p player) traces(ctx context.Context, v *verdict, e Expect, w watch) error
 		if !ok {
 			return w.unknown(key)
 		}
-		rows, err := w.reader.Read(ctx, []deployments.Source{src}, p.stage.Now())
+		rows, _, err := w.reader.Read(ctx, []deployments.Source{src}, p.stage.Now())
 		if err != nil {
 			return err
 		}
