@@ -9,6 +9,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // gate fills in how the environment's gate stands.
@@ -63,10 +64,10 @@ func rulesOf(g cepler.Gate) []string {
 		all = append(all, "open "+w.String())
 	}
 	if n := len(g.Freezes); n > 0 {
-		all = append(all, count(n, "freeze"))
+		all = append(all, visible.Count(n, "freeze"))
 	}
 	if g.Need > 0 {
-		all = append(all, fmt.Sprintf("needs %s", count(g.Need, "approval")))
+		all = append(all, fmt.Sprintf("needs %s", visible.Count(g.Need, "approval")))
 	}
 	return all
 }

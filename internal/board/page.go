@@ -13,6 +13,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/lineage"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // What the page has of its own, with nothing from outside in it.
@@ -233,7 +234,7 @@ func (b *Board) card(e Environment) markup {
 	}
 	out += when(e.Held != "", `<p class="tag m-held">{}</p>`, reason(e.Held))
 	if p := e.Pending; p != nil {
-		out += fill(`<p class="pending"><b>Next: #{}</b> {} <span class="dim">{}</span></p>`, p.Version, line(p.Subject), count(len(p.Changes), "file"))
+		out += fill(`<p class="pending"><b>Next: #{}</b> {} <span class="dim">{}</span></p>`, p.Version, line(p.Subject), visible.Count(len(p.Changes), "file"))
 	}
 	out += when(len(e.Waits) > 0, `<ul class="waits">{}</ul>`, each(e.Waits, item))
 	if e.Until != nil {
@@ -246,7 +247,7 @@ func (b *Board) card(e Environment) markup {
 		out += fill(`<p class="broken">{}</p>`, reason(r.Error))
 	}
 	out += b.behind(e)
-	return out + when(gaps > 0, `<p><span class="tag m-gap">{} in the <a href="#trace">trace</a></span></p>`, count(gaps, "gap")) + "\n</article>"
+	return out + when(gaps > 0, `<p><span class="tag m-gap">{} in the <a href="#trace">trace</a></span></p>`, visible.Count(gaps, "gap")) + "\n</article>"
 }
 
 func item(why string) markup { return fill(`<li>{}</li>`, reason(why)) }
@@ -289,7 +290,7 @@ func (b *Board) behind(e Environment) markup {
 		each(d.Files[:min(len(d.Files), listed)], func(f lineage.FileDifference) markup {
 			return fill(`<li>{} <span class="path">{}</span></li>`, f.Kind, line(f.Path))
 		}),
-		when(len(d.Files) > listed, `<li class="dim">{} in all</li>`, count(len(d.Files), "file")),
+		when(len(d.Files) > listed, `<li class="dim">{} in all</li>`, visible.Count(len(d.Files), "file")),
 		when(d.Compare != "", `<li>{}</li>`, compare(d.Compare, "the deployments of "+name(e.Name))))
 }
 
@@ -304,7 +305,7 @@ func commits(s *lineage.Span, listed int) markup {
 	}
 	return fill(`<ul>{}{}{}</ul>`, some,
 		when(s.Total > listed, `<li class="dim">{} in all</li>`, s.Total),
-		when(s.Back > 0, `<li class="broken">takes back {}</li>`, count(s.Back, "commit")))
+		when(s.Back > 0, `<li class="broken">takes back {}</li>`, visible.Count(s.Back, "commit")))
 }
 
 func (b *Board) history() markup {
@@ -328,7 +329,7 @@ func (b *Board) history() markup {
 		each(h.bars(), func(r bar) markup {
 			return fill(`<rect x="{}" y="{}" width="8" height="{}"><title>{}</title></rect>`, r.X, r.Y, r.Height, r.Title)
 		}),
-		strings.TrimSuffix(fmt.Sprintf("%.1f", h.Keys.PerWeek), ".0"), known, h.Keys.Rollbacks, count(h.Keys.Looked, "record"), b.records())
+		strings.TrimSuffix(fmt.Sprintf("%.1f", h.Keys.PerWeek), ".0"), known, h.Keys.Rollbacks, visible.Count(h.Keys.Looked, "record"), b.records())
 }
 
 func (b *Board) records() markup {
@@ -336,7 +337,7 @@ func (b *Board) records() markup {
 	if len(h.Records) == 0 {
 		return `<p>Nothing was recorded yet.</p>`
 	}
-	all := fill(`All {} since {}.`, count(h.Total, "record"), cepler.Moment(h.Since))
+	all := fill(`All {} since {}.`, visible.Count(h.Total, "record"), cepler.Moment(h.Since))
 	if len(h.Records) < h.Total {
 		all = fill(`The newest {} of {} records; git has them all since {}.`, len(h.Records), h.Total, cepler.Moment(h.Since))
 	}
@@ -373,7 +374,7 @@ func (b *Board) record(r Record) markup {
 		cmp.Or(number, "not readable"),
 		when(r.RollbackOf != 0, ` <span class="tag m-held">rollback of #{}</span>`, r.RollbackOf),
 		when(r.Dirty, ` <span class="tag m-gap">dirty</span>`),
-		when(r.From.Hash != "", `{} → `, b.brief(r.From)), to, when(r.Changed != 0, ` <span class="dim">{}</span>`, count(r.Changed, "file")),
+		when(r.From.Hash != "", `{} → `, b.brief(r.From)), to, when(r.Changed != 0, ` <span class="dim">{}</span>`, visible.Count(r.Changed, "file")),
 		build(r.Build), opened)
 }
 

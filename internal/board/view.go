@@ -171,11 +171,11 @@ func (e Environment) Ahead() string {
 	}
 	switch {
 	case known && commits > 0:
-		return count(commits, "commit")
+		return visible.Count(commits, "commit")
 	case len(d.Images) > 0:
-		return count(len(d.Images), "image")
+		return visible.Count(len(d.Images), "image")
 	}
-	return count(len(d.Files), "file")
+	return visible.Count(len(d.Files), "file")
 }
 
 // buildName is what a build is called on the page: the last parts of its address.
@@ -212,13 +212,6 @@ func clip(s string, most int) string {
 	return visible.Cut(visible.Line(s), most)
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // ago is the time between two moments in the largest unit that says something.
 func ago(then, now time.Time) string {
 	if then.IsZero() {
@@ -238,15 +231,15 @@ func span(d time.Duration) string {
 	case d < time.Minute:
 		return "less than a minute"
 	case d < 2*time.Hour:
-		return count(int(d/time.Minute), "minute")
+		return visible.Count(int(d/time.Minute), "minute")
 	case d < 2*day:
-		return count(int(d/time.Hour), "hour")
+		return visible.Count(int(d/time.Hour), "hour")
 	case d < months:
-		return count(int(d/day), "day")
+		return visible.Count(int(d/day), "day")
 	case d < years:
-		return count(int(d/(30*day)), "month")
+		return visible.Count(int(d/(30*day)), "month")
 	}
-	return count(int(d/(365*day)), "year")
+	return visible.Count(int(d/(365*day)), "year")
 }
 
 // bar is a week of the sparkline, in the units of its picture.
@@ -262,9 +255,9 @@ func (h History) bars() []bar {
 	bars := make([]bar, 0, len(h.Weeks))
 	for i, n := range h.Weeks {
 		tall := int(math.Ceil(float64(n) * height / float64(most)))
-		title := fmt.Sprintf("%s, %d weeks ago", count(n, "record"), len(h.Weeks)-1-i)
+		title := fmt.Sprintf("%s, %d weeks ago", visible.Count(n, "record"), len(h.Weeks)-1-i)
 		if i == len(h.Weeks)-1 {
-			title = count(n, "record") + " in the last seven days"
+			title = visible.Count(n, "record") + " in the last seven days"
 		}
 		bars = append(bars, bar{X: i * step, Y: height - max(1, tall), Height: max(1, tall), Title: title})
 	}

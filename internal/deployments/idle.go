@@ -7,6 +7,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // explainIdle adds to a plan with nothing pending why that is so, if somebody
@@ -59,15 +60,7 @@ func (r *Repository) upstreamLag(ctx context.Context, u rules, at *git.Commit) (
 		return nil, fmt.Errorf("find the commit that changed %s: %w", behind[0], err)
 	}
 	from := origins[behind[0]].Commit
-	return []string{fmt.Sprintf("%s has not deployed %.7s: %s%s", u.environment.Passed, from, behind[0], more(len(behind)-1))}, nil
-}
-
-// more is how a list that shows its first item goes on.
-func more(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" and %d more", n)
+	return []string{fmt.Sprintf("%s has not deployed %.7s: %s", u.environment.Passed, from, visible.List(behind, 1))}, nil
 }
 
 // beyondGate names what would be pending if the gate were open.
@@ -84,7 +77,11 @@ func (r *Repository) beyondGate(ctx context.Context, v *View, u rules, p *Plan) 
 	if err != nil {
 		return nil, err
 	}
-	return []string{fmt.Sprintf("the gate is closed at %s, and %s (%s) is beyond it: %s%s; to open it, run taxiway gate open %s, or set %s to %s in %s of branch %s",
-		short(p.Gate.Commit.Hash), short(origin.commit.Hash), subject(origin.commit), changes[0].Path, more(len(changes)-1),
+	paths := make([]string, len(changes))
+	for i, change := range changes {
+		paths[i] = change.Path
+	}
+	return []string{fmt.Sprintf("the gate is closed at %s, and %s (%s) is beyond it: %s; to open it, run taxiway gate open %s, or set %s to %s in %s of branch %s",
+		short(p.Gate.Commit.Hash), short(origin.commit.Hash), subject(origin.commit), visible.List(paths, 1),
 		v.Config.Deployment+"/"+p.Environment, p.Environment, short(origin.commit.Hash), r.src.GatesFile, r.src.GatesBranchName())}, nil
 }

@@ -7,11 +7,11 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // Rollback says that an environment runs less than it did: its record is of a deployment that comes
@@ -551,15 +551,7 @@ func (b *Rollback) until() string {
 	if len(b.Files) == 1 {
 		return b.Files[0] + " changes"
 	}
-	return fmt.Sprintf("one of %d files changes (%s)", len(b.Files), listed(b.Files, 3))
-}
-
-// listed are the first items of a list, and how many more there are.
-func listed(items []string, most int) string {
-	if len(items) <= most {
-		return strings.Join(items, ", ")
-	}
-	return fmt.Sprintf("%s%s", strings.Join(items[:most], ", "), more(len(items)-most))
+	return fmt.Sprintf("one of %d files changes (%s)", len(b.Files), visible.List(b.Files, 3))
 }
 
 // resume says how a person lets the environment go on after a rollback.

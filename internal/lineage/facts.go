@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // fact is something known about an environment, in one or more lines.
@@ -236,7 +237,7 @@ func (e Environment) next() []fact {
 		state = "waits"
 	}
 	f := fact{Name: "next", Lines: [][]string{
-		{fmt.Sprintf("#%d", p.Version), fmt.Sprintf("%.7s", p.Trigger), p.Subject, fmt.Sprintf("%s, %s", files(len(p.Changes)), state)},
+		{fmt.Sprintf("#%d", p.Version), fmt.Sprintf("%.7s", p.Trigger), p.Subject, fmt.Sprintf("%s changed, %s", visible.Count(len(p.Changes), "file"), state)},
 	}}
 	all := []fact{f}
 	if e.Brings == nil {
@@ -253,13 +254,6 @@ func (e Environment) next() []fact {
 		}
 	}
 	return all
-}
-
-func files(n int) string {
-	if n == 1 {
-		return "1 file changed"
-	}
-	return fmt.Sprintf("%d files changed", n)
 }
 
 // summary is an environment in the table: the cells of header.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // origin looks for the commit that a vendored folder is a copy of.
@@ -81,7 +82,7 @@ func (o *origin) isCopyOf(ctx context.Context, charts *clone, c *git.Commit) (bo
 		return false, err
 	}
 	if len(differing) > 0 {
-		o.say(o.content.dir, "the vendored files are not those of commit %.7s: %s", c.Hash, some(differing))
+		o.say(o.content.dir, "the vendored files are not those of commit %.7s: %s", c.Hash, visible.List(slices.Sorted(slices.Values(differing)), 3)) //nolint:mnd // people look at a few
 		return false, nil
 	}
 	o.out.Commit, o.out.Verified = CommitOf(c), true
@@ -133,13 +134,3 @@ type incomparableError struct{ err error }
 func (e *incomparableError) Error() string { return e.err.Error() }
 
 func (e *incomparableError) Unwrap() error { return e.err }
-
-// some names the first few of many.
-func some(list []string) string {
-	const shown = 3
-	slices.Sort(list)
-	if len(list) <= shown {
-		return strings.Join(list, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(list[:shown], ", "), len(list)-shown)
-}

@@ -2,7 +2,7 @@
 // names and the words of servers can hold bytes that move a terminal's cursor,
 // set its title or clipboard, hide what stands before them, or reverse the order
 // of letters. The result has no such bytes; each one is written as an escape,
-// so that a reader sees that it was there.
+// so that a reader sees that it was there. Beside that it words numbers of things and lists that are cut.
 package visible
 
 import (
@@ -94,6 +94,22 @@ func escaped(r rune) string {
 		return fmt.Sprintf(`\U%08x`, r)
 	}
 	return fmt.Sprintf(`\u%04x`, r)
+}
+
+// Count is a number of things: "1 file", "2 files".
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// List names the first items of a list, and how many more there are.
+func List(items []string, most int) string {
+	if len(items) <= most {
+		return strings.Join(items, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(items[:most], ", "), len(items)-most)
 }
 
 // CutMark stands at the end of a text that was cut. Package secret masks the beginning of a secret before it.

@@ -32,6 +32,12 @@ func TestWhatActsOnATerminalIsWrittenAsAnEscape(t *testing.T) {
 	}
 }
 
+func TestNumbersAndLists(t *testing.T) {
+	assert.Equal(t, "1 file, 0 files, 2 files", visible.List([]string{visible.Count(1, "file"), visible.Count(0, "file"), visible.Count(2, "file")}, 3))
+	assert.Equal(t, "a and 2 more", visible.List([]string{"a", "b", "c"}, 1))
+	assert.Empty(t, visible.List(nil, 1))
+}
+
 func FuzzVisible(f *testing.F) {
 	for _, seed := range []string{"feat: x", "\x1b]0;title\x07", "a\r\nb", "\u202e", "\xff", "\u0085\u2028"} {
 		f.Add(seed)

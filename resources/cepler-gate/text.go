@@ -12,6 +12,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/markdown"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 	"github.com/taxiway-ci/taxiway/internal/version"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // Bounds of the lists in a pull request. GitHub takes 65,536 characters.
@@ -100,7 +101,7 @@ func (c *comparison) warnings(p *page) {
 	}
 	for _, s := range c.Spans {
 		if s.Span != nil && s.Back > 0 {
-			p.linef("\n> **Merging this takes back %s** of %s.", count(s.Back, "commit"), markdown.Verbatim(lineage.RepositoryName(s.Repository)))
+			p.linef("\n> **Merging this takes back %s** of %s.", visible.Count(s.Back, "commit"), markdown.Verbatim(lineage.RepositoryName(s.Repository)))
 		}
 	}
 	for _, r := range []*deployments.Running{c.Runs, c.Upstream} {
@@ -211,7 +212,7 @@ func (c *comparison) images(row func(name, was, is string)) {
 		row("image "+markdown.Code(cmp.Or(i.Repository, i.Path)), was, is)
 	}
 	if left > 0 {
-		row(fmt.Sprintf("and %s more", count(left, "image")), "", "")
+		row(fmt.Sprintf("and %s more", visible.Count(left, "image")), "", "")
 	}
 }
 
@@ -254,7 +255,7 @@ func (c *comparison) changelog(p *page, s lineage.SourceSpan) {
 	_, notes, _ := bytes.Cut(version.Notes(in), []byte("\n"))
 	p.linef("%s", strings.ReplaceAll(strings.Trim(string(notes), "\n"), "### ", "#### "))
 	listed := bytes.Count(notes, []byte("\n- "))
-	p.linef("\n%s in all; %d of them are listed: merges and commits of other types are not%s.", count(s.Total, "commit"), listed, beyond(s))
+	p.linef("\n%s in all; %d of them are listed: merges and commits of other types are not%s.", visible.Count(s.Total, "commit"), listed, beyond(s))
 }
 
 // beyond says that a list was cut.
@@ -268,7 +269,7 @@ func beyond(s lineage.SourceSpan) string {
 // files are those that differ.
 func (c *comparison) files(p *page) {
 	changes := c.Opening.Changes
-	p.heading(count(len(changes), "file") + " of the deployments")
+	p.heading(visible.Count(len(changes), "file") + " of the deployments")
 	for i, change := range changes {
 		if i == maxFiles {
 			p.linef("- and %d more", len(changes)-i)
@@ -338,20 +339,9 @@ func (c *comparison) rollback(p *page) {
 
 func short(hash string) string { return fmt.Sprintf("%.7s", hash) }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 func list(names []string) string {
 	const enough = 3
-	more := ""
-	if len(names) > enough {
-		names, more = names[:enough], fmt.Sprintf(" and %d more", len(names)-enough)
-	}
-	return markdown.Verbatim(strings.Join(names, ", ")) + more
+	return markdown.Verbatim(visible.List(names, enough))
 }
 
 // linked is a piece of code that leads to an address, if there is one.

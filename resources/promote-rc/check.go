@@ -10,6 +10,7 @@ import (
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/forge"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
 // Check lists the pull requests that were merged since the given one, or only the
@@ -129,8 +130,5 @@ func (j judge) version(ctx context.Context, p *forge.Pull) (v Version, ok bool, 
 // listed is a list that a line can bear.
 func listed(names []string) string {
 	const enough = 5
-	if len(names) <= enough {
-		return strings.Join(names, ", ")
-	}
-	return strings.Join(names[:enough], ", ") + " and " + strconv.Itoa(len(names)-enough) + " more"
+	return visible.List(names, enough)
 }
