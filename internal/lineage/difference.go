@@ -45,13 +45,15 @@ type Side struct {
 }
 
 // ChartDifference is a chart that the second environment has at another commit, or not at all: then Lacks is zero. Has is
-// zero for a chart that only the second one has.
+// zero for one that is gone.
 type ChartDifference struct {
 	Path    string    `json:"path"`
 	Name    string    `json:"name"`
 	Has     ChartSide `json:"has"`
 	Lacks   ChartSide `json:"lacks"`
 	Compare string    `json:"compare,omitempty"`
+	// Gone says that only the second environment has it.
+	Gone bool `json:"-"`
 }
 
 // ChartSide is a chart as one environment has it.
@@ -163,7 +165,7 @@ func (r *Reader) differ(ctx context.Context, a, b stateOf) (*Difference, error) 
 			out.Releases = append(out.Releases, release)
 		}
 	}
-	out.Charts = chartDifferences(b.row.Runs, a.row.Runs)
+	out.Charts = ChartDifferences(b.row.Runs, a.row.Runs)
 	for _, p := range ImagePairs(b.row.Runs, a.row.Runs) {
 		if d := p.difference(); d.Has != d.Lacks {
 			out.Images = append(out.Images, d)
@@ -226,15 +228,17 @@ func fileDifferences(a, b stateOf) (all []FileDifference, own OwnFiles) {
 	return all, own
 }
 
-// chartDifferences are the charts of after that before has otherwise, and those that only before has.
-func chartDifferences(before, after Contents) []ChartDifference {
-	side := func(c Chart) (s ChartSide, repository string) {
-		s.Version = c.Version
-		if c.Vendored != nil {
-			s.Commit, repository = c.Vendored.Commit, c.Vendored.Repository
-		}
-		return s, repository
+// side is what of a chart is compared, and the repository that it is vendored from.
+func (c Chart) side() (s ChartSide, repository string) {
+	s.Version = c.Version
+	if c.Vendored != nil {
+		s.Commit, repository = c.Vendored.Commit, c.Vendored.Repository
 	}
+	return s, repository
+}
+
+// ChartDifferences are the charts of after that before has otherwise, and those that only before has.
+func ChartDifferences(before, after Contents) []ChartDifference {
 	had := map[string]Chart{}
 	for _, c := range before.Charts {
 		had[c.Path] = c
@@ -243,11 +247,11 @@ func chartDifferences(before, after Contents) []ChartDifference {
 	for _, c := range after.Charts {
 		d := ChartDifference{Path: c.Path, Name: c.Name}
 		var repository string
-		d.Has, repository = side(c)
+		d.Has, repository = c.side()
 		was, both := had[c.Path]
 		delete(had, c.Path)
 		if both {
-			d.Lacks, _ = side(was)
+			d.Lacks, _ = was.side()
 			d.Compare = vendored.Compare(repository, d.Lacks.Commit.Hash, d.Has.Commit.Hash)
 		}
 		if !both || d.Has.Version != d.Lacks.Version || d.Has.Commit.Hash != d.Lacks.Commit.Hash {
@@ -256,8 +260,8 @@ func chartDifferences(before, after Contents) []ChartDifference {
 	}
 	for _, c := range before.Charts {
 		if _, gone := had[c.Path]; gone {
-			d := ChartDifference{Path: c.Path, Name: c.Name}
-			d.Lacks, _ = side(c)
+			d := ChartDifference{Path: c.Path, Name: c.Name, Gone: true}
+			d.Lacks, _ = c.side()
 			all = append(all, d)
 		}
 	}

@@ -157,37 +157,19 @@ func (c *comparison) gets() string {
 
 // charts are the rows of the charts that differ.
 func (c *comparison) charts(row func(name, was, is string)) {
-	before := map[string]lineage.Chart{}
-	for _, chart := range c.Before.Charts {
-		before[chart.Path] = chart
-	}
-	for _, chart := range c.After.Charts {
-		was, had := before[chart.Path]
-		delete(before, chart.Path)
-		if had && chartText(was) == chartText(chart) {
-			continue
+	for _, d := range lineage.ChartDifferences(c.Before, c.After) {
+		is := chartText(d.Has) + compared(d.Compare)
+		if d.Gone {
+			is = "removed"
 		}
-		link := ""
-		if had && was.Vendored != nil && chart.Vendored != nil {
-			link = vendored.Compare(chart.Vendored.Repository, was.Vendored.Commit.Hash, chart.Vendored.Commit.Hash)
-		}
-		old := ""
-		if had {
-			old = chartText(was)
-		}
-		row("chart "+markdown.Verbatim(chart.Name), old, chartText(chart)+compared(link))
-	}
-	for _, chart := range c.Before.Charts {
-		if _, gone := before[chart.Path]; gone {
-			row("chart "+markdown.Verbatim(chart.Name), chartText(chart), "removed")
-		}
+		row("chart "+markdown.Verbatim(d.Name), chartText(d.Lacks), is)
 	}
 }
 
-func chartText(c lineage.Chart) string {
+func chartText(c lineage.ChartSide) string {
 	text := markdown.Verbatim(c.Version)
-	if v := c.Vendored; v != nil && v.Commit.Hash != "" {
-		text += " " + markdown.Code(v.Commit.Short())
+	if c.Commit.Hash != "" {
+		text += " " + markdown.Code(c.Commit.Short())
 	}
 	return strings.TrimSpace(text)
 }
