@@ -1,12 +1,12 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -39,7 +39,7 @@ type Tag struct {
 type Code struct {
 	o     Options
 	head  git.Hash
-	local *git.Clone // nil after OpenRemote
+	local *git.Clone
 	far   *git.Store // of the remote, once it was needed
 	// tooShort says that the clone's history was found to be cut off, and told
 	// that this was said.
@@ -104,15 +104,6 @@ func remoteName(name string) string {
 	return name
 }
 
-// OpenRemote reads o.Remote at one of its commits.
-func OpenRemote(ctx context.Context, head git.Hash, o Options) (*Code, error) {
-	c := &Code{o: o, head: head, related: yes, there: yes, lines: map[git.Hash]*line{}}
-	if err := c.Refresh(ctx); err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
 // Refresh reads the remote's refs again.
 func (c *Code) Refresh(ctx context.Context) error {
 	if c.o.Remote == nil {
@@ -137,14 +128,11 @@ func (c *Code) Ref(name string) git.Hash { return c.refs[name] }
 
 // Close gives files back.
 func (c *Code) Close() error {
-	var errs []error
-	if c.local != nil {
-		errs = append(errs, c.local.Close())
-	}
+	err := c.local.Close()
 	if c.far != nil {
-		errs = append(errs, c.far.Close())
+		err = errors.Join(err, c.far.Close())
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // Head is the commit that everything is about.
@@ -152,10 +140,7 @@ func (c *Code) Head() git.Hash { return c.head }
 
 // file reads a file as the commit has it. The error is fs.ErrNotExist if it does not have the file.
 func (c *Code) file(ctx context.Context, name string) ([]byte, error) {
-	s, err := c.store(ctx)
-	if err != nil {
-		return nil, err
-	}
+	s := c.local.Store
 	commit, err := s.Commit(ctx, c.head)
 	if err != nil {
 		return nil, err
@@ -168,14 +153,6 @@ func (c *Code) file(ctx context.Context, name string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s at %s: it is not a file: %w", name, short(c.head), fs.ErrNotExist)
 	}
 	return s.Blob(ctx, e.Hash)
-}
-
-// store is the clone, or the remote's where there is none.
-func (c *Code) store(ctx context.Context) (*git.Store, error) {
-	if c.local != nil {
-		return c.local.Store, nil
-	}
-	return c.remoteStore(ctx)
 }
 
 // remoteStore is a copy of the remote that has the commit: errNoCommit when it
@@ -244,12 +221,7 @@ func (c *Code) Tags(ctx context.Context) ([]Tag, error) {
 			tags = append(tags, remote...)
 		}
 	}
-	sort.Slice(tags, func(i, j int) bool {
-		if order := tags[j].Version.Compare(tags[i].Version); order != 0 {
-			return order < 0
-		}
-		return tags[i].Name < tags[j].Name
-	})
+	slices.SortFunc(tags, func(a, b Tag) int { return cmp.Or(b.Version.Compare(a.Version), strings.Compare(a.Name, b.Name)) })
 	return tags, nil
 }
 

@@ -80,12 +80,13 @@ func (c *Code) Notes(ctx context.Context, e Entry) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := version.NotesInput{Version: e.Version, Date: e.Date, Rules: e.Rules, Links: e.Links}
+	line, err := c.line(ctx, base)
+	if err != nil {
+		return nil, err
+	}
+	in := version.NotesInput{Version: e.Version, Date: e.Date, Commits: line.commits, Rules: e.Rules, Links: e.Links}
 	if base != nil {
 		in.Previous = &base.Version
-	}
-	if in.Commits, err = c.Since(ctx, base); err != nil {
-		return nil, err
 	}
 	return version.Notes(in), nil
 }

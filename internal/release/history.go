@@ -127,7 +127,7 @@ func (c *Code) Holds(ctx context.Context, other git.Hash) (bool, error) {
 
 // withHistory runs f on the clone and, where that is cut off, on the remote.
 func (c *Code) withHistory(ctx context.Context, f func(*git.Store) error) error {
-	if c.local != nil && !c.tooShort {
+	if !c.tooShort {
 		err := f(c.local.Store)
 		if !errors.Is(err, git.ErrShallow) && !errors.Is(err, git.ErrNotFound) {
 			return err
@@ -136,12 +136,12 @@ func (c *Code) withHistory(ctx context.Context, f func(*git.Store) error) error 
 	}
 	s, err := c.remoteStore(ctx)
 	if errors.Is(err, errNoCommit) {
-		return c.tooShallow(err)
+		return fmt.Errorf("%w: the clone in %s has only its newest commits; in its git resource set fetch_tags: true, and leave out depth or make it larger", ErrShallow, c.local.URL())
 	}
 	if err != nil {
 		return err
 	}
-	if c.local != nil && !c.told {
+	if !c.told {
 		c.told = true
 		c.logf("the clone is shallow: reading older commits from %s", s.URL())
 	}
@@ -150,24 +150,6 @@ func (c *Code) withHistory(ctx context.Context, f func(*git.Store) error) error 
 		return fmt.Errorf("%w: %s is itself a shallow repository", ErrShallow, s.URL())
 	}
 	return err
-}
-
-// tooShallow says how to get more than the newest commits.
-func (c *Code) tooShallow(err error) error {
-	if c.local == nil {
-		return err
-	}
-	return fmt.Errorf("%w: the clone in %s has only its newest commits; in its git resource set fetch_tags: true, and leave out depth or make it larger", ErrShallow, c.local.URL())
-}
-
-// Since gives the commits since a tag, newest first; nil is from the beginning.
-// Those that touch none of the paths are left out.
-func (c *Code) Since(ctx context.Context, base *Tag) ([]version.Commit, error) {
-	l, err := c.line(ctx, base)
-	if err != nil {
-		return nil, err
-	}
-	return l.commits, nil
 }
 
 // line is what history has between a tag and the commit.

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -94,22 +93,16 @@ func randomHistory(t *testing.T, repo *gittest.Repository, random *rand.Rand) {
 }
 
 // Base and commits are those that git itself names, from a clone as well as from
-// the remote and from a shallow clone.
+// a shallow one, for which the remote is asked.
 func TestHistoryIsAsGitHasIt(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			_, repo := serve(t)
 			randomHistory(t, repo, rand.New(rand.NewPCG(seed, 1)))
 			base := newestFinal(t, repo)
-			head, err := repo.RevParse("main")
-			require.NoError(t, err)
 			over := release.Options{Remote: remote(t, repo.URL())}
-			far, err := release.OpenRemote(t.Context(), plumbing.NewHash(head), over)
-			require.NoError(t, err)
-			t.Cleanup(func() { _ = far.Close() })
 			for name, c := range map[string]*release.Code{
 				"clone":         open(t, clone(t, repo), release.Options{}),
-				"remote":        far,
 				"shallow clone": open(t, clone(t, repo, "--depth=2", "--no-tags"), over),
 			} {
 				got, err := c.Base(t.Context())

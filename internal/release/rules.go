@@ -30,7 +30,7 @@ func (c *Code) Rules(ctx context.Context, cog string) (version.Rules, error) {
 	}
 	c.packages = rules.Packages
 	if c.o.TagPrefix == "" && rules.TagPrefix != "" {
-		err = c.setTagPrefix(ctx, rules.TagPrefix)
+		err = c.setTagPrefix(rules.TagPrefix)
 	}
 	return rules, err
 }
@@ -65,11 +65,8 @@ func (c *Code) config(ctx context.Context, name string) ([]byte, error) {
 }
 
 // setTagPrefix changes the prefix, for rules that are in the repository itself.
-func (c *Code) setTagPrefix(_ context.Context, prefix string) error {
+func (c *Code) setTagPrefix(prefix string) error {
 	c.o.TagPrefix = prefix
-	if c.local == nil {
-		return nil
-	}
 	refs, err := c.local.Refs()
 	if err != nil {
 		return err
