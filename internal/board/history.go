@@ -88,7 +88,8 @@ func recordsOf(ctx context.Context, reader *lineage.Reader, store *git.Store, so
 		before := lineage.Environment{Deployment: own.Deployment, Name: config.Environments[src.Environment].Passed}
 		l.paths[config.StatePath(src.Environment)], l.passed[before.Key()] = own.Key(), true
 	}
-	return l, l.walk(ctx, store, head)
+	err := l.walk(ctx, store, head)
+	return l, err
 }
 
 // walk lists the commits back from head that wrote a state file.
