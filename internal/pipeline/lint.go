@@ -109,12 +109,13 @@ func (l *linter) typeOf(resource string) string {
 	return l.known(res.Type)
 }
 
-// each visits a step and all steps inside it, hooks included.
-func each(s Step, visit func(Step)) {
-	visit(s)
+// into appends a step and all steps inside it, hooks included.
+func (s Step) into(all []Step) []Step {
+	all = append(all, s)
 	for _, inner := range s.inner() {
-		each(inner, visit)
+		all = inner.into(all)
 	}
+	return all
 }
 
 // inner are the steps directly inside a step: its body and its hooks.
@@ -144,27 +145,30 @@ func (h Hooks) all() []*Step {
 
 // broken tells whether a step could not be understood: what it makes and uses is then unknown.
 func (j Job) broken() bool {
-	found := false
-	each(j.Steps(), func(s Step) { found = found || s.Kind == "" })
-	return found
+	return slices.ContainsFunc(j.Steps().into(nil), func(s Step) bool { return s.Kind == "" })
 }
 
 // Tasks are the tasks of a job that have their config in the pipeline, those in hooks included.
 func (j Job) Tasks() []*Task {
 	var tasks []*Task
-	j.EachStep(func(s Step) {
+	for _, s := range j.AllSteps() {
 		if s.Kind == KindTask && s.Task.Config != nil {
 			tasks = append(tasks, s.Task)
 		}
-	})
+	}
 	return tasks
 }
 
-// EachStep visits every step of a job that says what it does.
-func (j Job) EachStep(visit func(Step)) {
-	each(j.Steps(), func(s Step) {
-		if s.Kind != "" {
-			visit(s)
-		}
-	})
+// AllSteps are the steps of a job that say what they do, those inside others and in hooks included.
+func (j Job) AllSteps() []Step {
+	return slices.DeleteFunc(j.Steps().into(nil), func(s Step) bool { return s.Kind == "" })
+}
+
+// AllSteps are those of all jobs.
+func (p *Pipeline) AllSteps() []Step {
+	var all []Step
+	for _, j := range p.Jobs {
+		all = append(all, j.AllSteps()...)
+	}
+	return all
 }

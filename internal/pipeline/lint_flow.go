@@ -64,13 +64,13 @@ func (s scope) perhaps(after scope) scope {
 // flow follows one job and holds what each step wants against what the steps before it have made.
 func (l *linter) flow(j Job) {
 	f := &flow{linter: l, makers: map[string]int{}}
-	j.EachStep(func(s Step) {
+	for _, s := range j.AllSteps() {
 		for _, name := range s.makes() {
 			if f.makers[name] == 0 {
 				f.makers[name] = s.Line
 			}
 		}
-	})
+	}
 	f.step(j.Steps(), scope{artifacts: map[string]artifact{}, vars: map[string]bool{}}, place{})
 }
 
@@ -135,9 +135,11 @@ func (f *flow) body(s Step, before scope, at place) scope {
 		}
 		return after
 	case KindTry:
-		inner := *f.orNothing(s.Try)
-		after := before.perhaps(f.step(inner, before, place{try: true, hook: at.hook}))
-		for _, name := range leftByFailure(inner) {
+		if s.Try == nil {
+			return before
+		}
+		after := before.perhaps(f.step(*s.Try, before, place{try: true, hook: at.hook}))
+		for _, name := range leftByFailure(*s.Try) {
 			a := after.artifacts[name]
 			a.sure = true
 			after.artifacts[name] = a
@@ -148,13 +150,6 @@ func (f *flow) body(s Step, before scope, at place) scope {
 	default:
 		return f.leaf(s, before, at)
 	}
-}
-
-func (f *flow) orNothing(s *Step) *Step {
-	if s == nil {
-		return &Step{}
-	}
-	return s
 }
 
 // leftByFailure are the artifacts that a step leaves even if it fails. Concourse registers the outputs of a task before
@@ -325,13 +320,13 @@ func (w *wants) task() {
 		for name, a := range w.after.artifacts { // the file says which it takes in; it may be any
 			w.after.artifacts[name] = w.taken(a)
 		}
-		for _, from := range sortedValues(t.InputMapping) {
+		for _, from := range slices.Sorted(maps.Values(t.InputMapping)) {
 			w.artifact(w.step.Line, from, "takes in")
 		}
 		return
 	}
-	w.mapped("input_mapping", t.InputMapping, inputNames(t.Config))
-	w.mapped("output_mapping", t.OutputMapping, outputNames(t.Config))
+	w.mapped("input_mapping", t.InputMapping, namesOf(t.Config.Inputs, func(in Input) string { return in.Name }))
+	w.mapped("output_mapping", t.OutputMapping, namesOf(t.Config.Outputs, func(out Output) string { return out.Name }))
 	for _, in := range t.Config.Inputs {
 		name := in.Name
 		if from, ok := t.InputMapping[name]; ok {
@@ -363,22 +358,6 @@ func (w *wants) mapped(key string, mapping map[string]string, names []string) {
 			w.errorf(w.step.Line, "mapping", didYouMean(from, names), "%s: %s names %s, which its config does not have", w.label(), key, quote(from))
 		}
 	}
-}
-
-func inputNames(c *TaskConfig) []string {
-	names := make([]string, len(c.Inputs))
-	for i, in := range c.Inputs {
-		names[i] = in.Name
-	}
-	return names
-}
-
-func outputNames(c *TaskConfig) []string {
-	names := make([]string, len(c.Outputs))
-	for i, o := range c.Outputs {
-		names[i] = o.Name
-	}
-	return names
 }
 
 // put checks the artifacts that a put sees, and what cepler-out records.
@@ -521,8 +500,6 @@ func detected(v Value) []string {
 	}
 	return names
 }
-
-func sortedValues(m map[string]string) []string { return slices.Sorted(maps.Values(m)) }
 
 // withoutHooks is the step's own text: its hooks are steps of their own.
 func withoutHooks(s Step) *yaml.Node {

@@ -13,19 +13,17 @@ func (l *linter) images() {
 	for _, t := range l.p.ResourceTypes {
 		l.pinned("resource type "+quote(t.Name), t.Line, t.Type, t.Source, Value{})
 	}
-	for _, j := range l.p.Jobs {
-		j.EachStep(func(s Step) {
-			if s.Kind != KindTask || s.Task.Config == nil {
-				return
-			}
-			c := s.Task.Config
-			switch {
-			case c.ImageResource != nil:
-				l.pinned("task "+quote(s.Task.Name), c.ImageResource.Line, c.ImageResource.Type, c.ImageResource.Source, c.ImageResource.Version)
-			case s.Task.Image == "" && c.RootfsURI == "" && c.Platform == "linux":
-				l.errorf(s.Line, "no-image", "add image_resource to its config", "task %s has no image", quote(s.Task.Name))
-			}
-		})
+	for _, s := range l.p.AllSteps() {
+		if s.Kind != KindTask || s.Task.Config == nil {
+			continue
+		}
+		c := s.Task.Config
+		switch {
+		case c.ImageResource != nil:
+			l.pinned("task "+quote(s.Task.Name), c.ImageResource.Line, c.ImageResource.Type, c.ImageResource.Source, c.ImageResource.Version)
+		case s.Task.Image == "" && c.RootfsURI == "" && c.Platform == "linux":
+			l.errorf(s.Line, "no-image", "add image_resource to its config", "task %s has no image", quote(s.Task.Name))
+		}
 	}
 }
 

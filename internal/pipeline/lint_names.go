@@ -53,23 +53,23 @@ func (l *linter) names() {
 func (l *linter) stepNames(j Job) {
 	l.localVars(j, j.Steps(), []map[string]int{{}})
 	gets := map[string]int{}
-	j.EachStep(func(s Step) {
+	for _, s := range j.AllSteps() {
 		name := s.Name()
 		if name == "" {
-			return
+			continue
 		}
 		if s.Across == nil || s.Kind != KindTask && s.Kind != KindSetPipeline {
 			l.identifier(string(s.Kind)+" step", name, s.Line)
 		}
 		if s.Kind != KindGet {
-			return
+			continue
 		}
 		if first, twice := gets[name]; twice {
 			l.errorf(s.Line, "duplicate-name", "give one of them another name and say resource: "+s.Get.Resource, "job %s gets %s twice, first in line %d", quote(j.Name), quote(name), first)
-			return
+			continue
 		}
 		gets[name] = s.Line
-	})
+	}
 }
 
 // localVars: a scope has a variable once. An across opens a scope for its step, not for the hooks around it, and what it
@@ -209,13 +209,11 @@ func (l *linter) resourceTypes() {
 	for _, t := range l.p.ResourceTypes {
 		check("resource type "+quote(t.Name), t.Type, t.Line)
 	}
-	for _, j := range l.p.Jobs {
-		j.EachStep(func(s Step) {
-			if s.Kind == KindTask && s.Task.Config != nil && s.Task.Config.ImageResource != nil {
-				i := s.Task.Config.ImageResource
-				check("the image of task "+quote(s.Task.Name), i.Type, i.Line)
-			}
-		})
+	for _, s := range l.p.AllSteps() {
+		if s.Kind == KindTask && s.Task.Config != nil && s.Task.Config.ImageResource != nil {
+			i := s.Task.Config.ImageResource
+			check("the image of task "+quote(s.Task.Name), i.Type, i.Line)
+		}
 	}
 	for _, t := range l.p.ResourceTypes {
 		if !used[t.Name] {
@@ -245,7 +243,9 @@ func (l *linter) uses() {
 		case len(j.Plan) == 0:
 			l.errorf(j.Line, "empty-plan", "give it steps or remove the job", "job %s has an empty plan and would do nothing", quote(j.Name))
 		}
-		j.EachStep(func(s Step) { l.use(j, s, used) })
+		for _, s := range j.AllSteps() {
+			l.use(j, s, used)
+		}
 	}
 	if slices.ContainsFunc(l.p.Jobs, Job.broken) {
 		return
@@ -324,11 +324,9 @@ func (l *linter) passed(s Step, job Text) {
 }
 
 func (j Job) uses(resource string) bool {
-	found := false
-	j.EachStep(func(s Step) {
-		found = found || s.Kind == KindGet && s.Get.Resource == resource || s.Kind == KindPut && s.Put.Resource == resource
+	return slices.ContainsFunc(j.AllSteps(), func(s Step) bool {
+		return s.Kind == KindGet && s.Get.Resource == resource || s.Kind == KindPut && s.Put.Resource == resource
 	})
-	return found
 }
 
 // order: passed makes no circle, and every job can start.
@@ -349,9 +347,9 @@ func (l *linter) order() {
 // before are the jobs whose builds a job waits for.
 func (l *linter) before(j Job) []Job {
 	var jobs []Job
-	j.EachStep(func(s Step) {
+	for _, s := range j.AllSteps() {
 		if s.Kind != KindGet {
-			return
+			continue
 		}
 		for _, passed := range s.Get.Passed {
 			for _, other := range l.p.Jobs {
@@ -360,7 +358,7 @@ func (l *linter) before(j Job) []Job {
 				}
 			}
 		}
-	})
+	}
 	return jobs
 }
 
@@ -411,9 +409,7 @@ func (l *linter) cannotStart(j Job, known map[string]string) string {
 }
 
 func (j Job) triggered() bool {
-	found := false
-	j.EachStep(func(s Step) { found = found || s.Kind == KindGet && s.Get.Trigger })
-	return found
+	return slices.ContainsFunc(j.AllSteps(), func(s Step) bool { return s.Kind == KindGet && s.Get.Trigger })
 }
 
 // retention: numbers that contradict each other, and the key that newer ones replaced.
@@ -441,17 +437,17 @@ func (l *linter) retention() {
 }
 
 func (l *linter) resourceNames() []string {
-	names := make([]string, len(l.p.Resources))
-	for i, r := range l.p.Resources {
-		names[i] = r.Name
-	}
-	return names
+	return namesOf(l.p.Resources, func(r Resource) string { return r.Name })
 }
 
 func (l *linter) jobNames() []string {
-	names := make([]string, len(l.p.Jobs))
-	for i, j := range l.p.Jobs {
-		names[i] = j.Name
+	return namesOf(l.p.Jobs, func(j Job) string { return j.Name })
+}
+
+func namesOf[T any](all []T, name func(T) string) []string {
+	names := make([]string, len(all))
+	for i, one := range all {
+		names[i] = name(one)
 	}
 	return names
 }

@@ -23,8 +23,8 @@ func (l *linter) secrets() {
 			l.plain("config of var source "+quote(v.Name), v.Config)
 		}
 	}
-	for _, j := range l.p.Jobs {
-		j.EachStep(l.stepSecrets)
+	for _, s := range l.p.AllSteps() {
+		l.stepSecrets(s)
 	}
 }
 

@@ -31,27 +31,31 @@ func suite() []string {
 // suiteRules: mistakes with the suite's types that each resource by itself cannot see.
 func (l *linter) suiteRules() {
 	for _, j := range l.p.Jobs {
-		j.EachStep(func(s Step) {
-			if s.Kind != KindPut {
-				return
+		for _, s := range j.AllSteps() {
+			if s.Kind == KindPut {
+				to, _ := l.p.Resource(s.Put.Resource)
+				l.suitePut(j, s, to)
 			}
-			l.startsItself(j, s)
-			switch l.typeOf(s.Put.Resource) {
-			case promoteRC:
-				l.promotionWatched(s)
-				l.promotionAllowed(s)
-				l.oneBuild(j, s)
-			case chartBump:
-				l.bumpedImages(s)
-				l.oneBuild(j, s)
-			case semverGit:
-				l.versionWatched(s)
-				l.tested(j, s)
-			case vendirBump:
-				l.tested(j, s)
-			default:
-			}
-		})
+		}
+	}
+}
+
+func (l *linter) suitePut(j Job, s Step, to Resource) {
+	l.startsItself(j, s, to)
+	switch l.typeOf(s.Put.Resource) {
+	case promoteRC:
+		l.promotionWatched(s, to)
+		l.promotionAllowed(s, to)
+		l.oneBuild(j, s)
+	case chartBump:
+		l.bumpedImages(s, to)
+		l.oneBuild(j, s)
+	case semverGit:
+		l.versionWatched(s, to)
+		l.tested(j, s)
+	case vendirBump:
+		l.tested(j, s)
+	default:
 	}
 }
 
@@ -61,16 +65,15 @@ func makers() []string {
 }
 
 // startsItself: what a job puts must not be what starts it.
-func (l *linter) startsItself(j Job, put Step) {
+func (l *linter) startsItself(j Job, put Step, to Resource) {
 	kind, params := l.typeOf(put.Put.Resource), put.Put.Params
 	again := kind == pullRequestBuilds && textOf(params.Field("build_again")) == "true"
 	if !again && !slices.Contains(makers(), kind) || textOf(params.Field("only_tag")) == "true" {
 		return
 	}
-	res, _ := l.p.Resource(put.Put.Resource)
-	source := l.source(res)
+	source := l.source(to)
 	some := kind == "git" && (len(source.Field("paths").Items()) > 0 || len(source.Field("ignore_paths").Items()) > 0)
-	j.EachStep(func(s Step) {
+	for _, s := range j.AllSteps() {
 		switch {
 		case s.Kind != KindGet || s.Get.Resource != put.Put.Resource || !s.Get.Trigger || len(s.Get.Passed) > 0:
 		case some: // the commit may not touch what is watched
@@ -80,29 +83,21 @@ func (l *linter) startsItself(j Job, put Step) {
 			l.errorf(put.Line, "loop", "take trigger off the get, or give the put a resource of its own",
 				"put %s makes a new version of %s, which starts job %s again: without end", quote(put.Put.Name), quote(put.Put.Resource), quote(j.Name))
 		}
-	})
+	}
 }
 
 // triggered tells whether any job starts with a new version of the resource, whoever made it.
 func (l *linter) triggered(resource string) bool {
-	found := false
-	for _, j := range l.p.Jobs {
-		j.EachStep(func(s Step) {
-			found = found || s.Kind == KindGet && s.Get.Resource == resource && s.Get.Trigger && len(s.Get.Passed) == 0
-		})
-	}
-	return found
+	return slices.ContainsFunc(l.p.AllSteps(), func(s Step) bool {
+		return s.Kind == KindGet && s.Get.Resource == resource && s.Get.Trigger && len(s.Get.Passed) == 0
+	})
 }
 
 // promotionWatched: opening the pull request must not look like its merge.
-func (l *linter) promotionWatched(s Step) {
+func (l *linter) promotionWatched(s Step, put Resource) {
 	if l.triggered(s.Put.Resource) {
 		l.errorf(s.Line, "loop", "put it through a second resource, so that only a merge is a version of the one that is got",
 			"put %s opens a pull request, and its version starts the job that waits for a person to merge it", quote(s.Put.Name))
-	}
-	put, ok := l.p.Resource(s.Put.Resource)
-	if !ok {
-		return
 	}
 	for _, res := range l.p.Resources {
 		if res.Name != put.Name && l.known(res.Type) == promoteRC && l.triggered(res.Name) && reflect.DeepEqual(l.source(res).Data(), l.source(put).Data()) {
@@ -114,11 +109,7 @@ func (l *linter) promotionWatched(s Step) {
 }
 
 // promotionAllowed: a file that the pull request may not touch would keep it from ever being a release.
-func (l *linter) promotionAllowed(s Step) {
-	res, ok := l.p.Resource(s.Put.Resource)
-	if !ok {
-		return
-	}
+func (l *linter) promotionAllowed(s Step, res Resource) {
 	var allowed []string
 	for _, item := range l.source(res).Field("allowed_files").Items() {
 		allowed = append(allowed, textOf(item))
@@ -143,11 +134,7 @@ func (l *linter) promotionAllowed(s Step) {
 }
 
 // bumpedImages: a digest without a place in the chart, or the other way round.
-func (l *linter) bumpedImages(s Step) {
-	res, ok := l.p.Resource(s.Put.Resource)
-	if !ok {
-		return
-	}
+func (l *linter) bumpedImages(s Step, res Resource) {
 	var places []string
 	for _, item := range l.source(res).Field("images").Items() {
 		places = append(places, textOf(item.Field("name")))
@@ -164,11 +151,7 @@ func (l *linter) bumpedImages(s Step) {
 }
 
 // versionWatched: a version that is kept where the code is would start everything again with each count.
-func (l *linter) versionWatched(s Step) {
-	number, ok := l.p.Resource(s.Put.Resource)
-	if !ok {
-		return
-	}
+func (l *linter) versionWatched(s Step, number Resource) {
 	version := l.source(number)
 	message := textOf(version.Field("commit_message"))
 	if strings.Contains(message, "[ci skip]") || strings.Contains(message, "[skip ci]") {
@@ -206,11 +189,11 @@ func (l *linter) fetched(j Job, put Step) []Step {
 	var gets []Step
 	for _, file := range pathParams(l.typeOf(put.Put.Resource), put.Put.Params) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(file.Value, "./"), "/")
-		j.EachStep(func(s Step) {
+		for _, s := range j.AllSteps() {
 			if s.Kind == KindGet && s.Get.Name == name && !slices.ContainsFunc(gets, func(g Step) bool { return g.Line == s.Line }) {
 				gets = append(gets, s)
 			}
-		})
+		}
 	}
 	return gets
 }

@@ -14,8 +14,8 @@ func (l *linter) schemas() {
 			l.accepts("resource "+quote(r.Name), r.Line, l.source(r), schema.Source)
 		}
 	}
-	for _, j := range l.p.Jobs {
-		j.EachStep(l.stepSchema)
+	for _, s := range l.p.AllSteps() {
+		l.stepSchema(s)
 	}
 }
 

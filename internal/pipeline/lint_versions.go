@@ -59,14 +59,15 @@ func Needs() []Need {
 
 // versions: a type or task of others is not older than the keys that are used of it.
 func (l *linter) versions() {
+	steps := l.p.AllSteps()
 	for _, n := range Needs() {
 		for _, r := range l.p.Resources {
 			if n.Place == SourceKey {
 				l.newEnough(n, r.Type, "resource "+quote(r.Name), r.Line, l.source(r))
 			}
 		}
-		for _, j := range l.p.Jobs {
-			j.EachStep(func(s Step) { l.stepVersion(n, s) })
+		for _, s := range steps {
+			l.stepVersion(n, s)
 		}
 	}
 }

@@ -19,41 +19,30 @@ type Pipeline struct {
 
 // Resource looks a resource up by name.
 func (p *Pipeline) Resource(name string) (Resource, bool) {
-	for _, r := range p.Resources {
-		if r.Name == name {
-			return r, true
-		}
-	}
-	return Resource{}, false
+	return first(p.Resources, func(r Resource) bool { return r.Name == name })
 }
 
 // ResourceType looks a resource type up by name; the types that a Concourse worker brings along are not listed in files.
 func (p *Pipeline) ResourceType(name string) (ResourceType, bool) {
-	for _, t := range p.ResourceTypes {
-		if t.Name == name {
-			return t, true
-		}
-	}
-	return ResourceType{}, false
+	return first(p.ResourceTypes, func(t ResourceType) bool { return t.Name == name })
 }
 
 // Job looks a job up by name.
 func (p *Pipeline) Job(name string) (Job, bool) {
-	for _, j := range p.Jobs {
-		if j.Name == name {
-			return j, true
-		}
+	return first(p.Jobs, func(j Job) bool { return j.Name == name })
+}
+
+func first[T any](all []T, is func(T) bool) (found T, ok bool) {
+	i := slices.IndexFunc(all, is)
+	if i < 0 {
+		return found, false
 	}
-	return Job{}, false
+	return all[i], true
 }
 
 // SetsItself tells whether a job of the pipeline sets it.
 func (p *Pipeline) SetsItself() bool {
-	return slices.ContainsFunc(p.Jobs, func(j Job) bool {
-		found := false
-		j.EachStep(func(s Step) { found = found || s.Kind == KindSetPipeline && s.SetPipeline.Name == "self" })
-		return found
-	})
+	return slices.ContainsFunc(p.AllSteps(), func(s Step) bool { return s.Kind == KindSetPipeline && s.SetPipeline.Name == "self" })
 }
 
 // ResourceType tells where a type's image comes from.

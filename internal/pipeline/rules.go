@@ -62,10 +62,5 @@ func Rules() []Rule {
 
 // RuleNames are the names of all rules.
 func RuleNames() []string {
-	rules := Rules()
-	names := make([]string, len(rules))
-	for i, r := range rules {
-		names[i] = r.Name
-	}
-	return names
+	return namesOf(Rules(), func(r Rule) string { return r.Name })
 }

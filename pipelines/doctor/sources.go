@@ -443,7 +443,7 @@ func (d *doctor) vendirBump(ctx context.Context, asked string, src vendirbump.So
 func (d *doctor) vendoredFrom(src vendirbump.Source) string {
 	for _, job := range d.pipeline.Jobs {
 		gets, origin := map[string]string{}, ""
-		job.EachStep(func(s pipeline.Step) {
+		for _, s := range job.AllSteps() {
 			switch {
 			case s.Get != nil:
 				gets[s.Get.Name] = cmp.Or(s.Get.Resource, s.Get.Name)
@@ -456,7 +456,7 @@ func (d *doctor) vendoredFrom(src vendirbump.Source) string {
 					}
 				}
 			}
-		})
+		}
 		if origin != "" {
 			return origin
 		}

@@ -24,7 +24,7 @@ const (
 func (d *doctor) job(ctx context.Context, job pipeline.Job) error {
 	artifacts := map[string]string{} // resource by artifact
 	var tasks []*pipeline.Task
-	job.EachStep(func(s pipeline.Step) {
+	for _, s := range job.AllSteps() {
 		switch {
 		case s.Get != nil:
 			artifacts[s.Get.Name] = cmp.Or(s.Get.Resource, s.Get.Name)
@@ -39,7 +39,7 @@ func (d *doctor) job(ctx context.Context, job pipeline.Job) error {
 				}
 			}
 		}
-	})
+	}
 	for _, t := range tasks {
 		if err := d.task(ctx, job, t, artifacts); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -157,9 +158,7 @@ func (f *doctorFlags) old(all []doctor.Pipeline) ([]doctor.Finding, error) {
 	}
 	for _, p := range all {
 		for _, job := range p.Jobs {
-			used := false
-			job.EachStep(func(s pipeline.Step) { used = used || s.Put != nil && s.Put.NoGet })
-			if used {
+			if slices.ContainsFunc(job.AllSteps(), func(s pipeline.Step) bool { return s.Put != nil && s.Put.NoGet }) {
 				return []doctor.Finding{{
 					Rule: "concourse-old", Level: doctor.Error, Place: "Concourse " + f.concourse, Asked: "job " + job.Name + " of " + p.File,
 					Text: "does not know no_get, which came with " + noGetSince, Advice: "upgrade Concourse",
