@@ -42,8 +42,8 @@ func mayImport() map[string][]string {
 		"internal/gitprogram": {},                                                        // a person's own git, in a person's clone
 		"internal/ociimage":   {"internal/guard", "internal/nearest"},                    // an image from a program
 		"internal/provenance": {},                                                        // the comment beside an image digest
-		"internal/pipeline":   {"internal/nearest"},                                      // Concourse's pipelines as data
-		"internal/workflow":   {"internal/pipeline"},                                     // workflows of GitHub Actions, and the rulesets that require them
+		"internal/pipeline":   {"internal/nearest", "internal/strict"},                   // Concourse's pipelines as data
+		"internal/workflow":   {"internal/pipeline", "internal/strict"},                  // workflows of GitHub Actions, and the rulesets that require them
 		// the protocol of resource types
 		"internal/concourse": {"internal/guard", "internal/artifact", "internal/nearest", "internal/secret", "internal/visible"},
 		"internal/markdown":  {"internal/visible"},                                                                                // text from outside, in Markdown

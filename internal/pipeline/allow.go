@@ -37,8 +37,8 @@ func (r *report) allowances(data []byte) []*allowance {
 		switch {
 		case said == nil:
 			r.warnf(i+1, "allow-comment", "write: # taxiway: allow RULE because REASON", "this comment allows nothing")
-		case !slices.Contains(RuleNames(), said[1]):
-			r.warnf(i+1, "allow-comment", didYouMean(said[1], RuleNames()), "there is no rule %s", quote(said[1]))
+		case !slices.Contains(ruleNames(), said[1]):
+			r.warnf(i+1, "allow-comment", didYouMean(said[1], ruleNames()), "there is no rule %s", quote(said[1]))
 		case said[2] == "":
 			r.warnf(i+1, "allow-comment", "write: # taxiway: allow "+said[1]+" because REASON", "this comment does not say why it allows %s", said[1])
 		default:

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/nearest"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // artifact is a folder that steps of one build hand on to each other.
@@ -508,9 +509,9 @@ func withoutHooks(s Step) *yaml.Node {
 	}
 	out := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: s.node.Line}
 	hooks := []string{"on_success", "on_failure", "on_error", "on_abort", "ensure", "across"}
-	for i := 0; i+1 < len(s.node.Content); i += 2 {
-		if !slices.Contains(hooks, s.node.Content[i].Value) {
-			out.Content = append(out.Content, s.node.Content[i], s.node.Content[i+1])
+	for key, value := range strict.Pairs(s.node) {
+		if !slices.Contains(hooks, key.Value) {
+			out.Content = append(out.Content, key, value)
 		}
 	}
 	return out

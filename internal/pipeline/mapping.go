@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // mapping reads the entries of a YAML mapping by name and reports those that nobody asked for.
@@ -46,14 +48,13 @@ func (r *report) mapping(n *yaml.Node, what string) *mapping {
 		r.errorf(n.Line, "wrong-type", "", "%s must be a mapping, this is a %s", what, kindName(n))
 		return m
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		k := n.Content[i]
+	for k, value := range strict.Pairs(n) {
 		if first, twice := m.key[k.Value]; twice {
 			r.errorf(k.Line, "duplicate-key", "keep one of them", "%s has %s twice, first in line %d", what, quote(k.Value), first.Line)
 			continue
 		}
 		m.order = append(m.order, k.Value)
-		m.key[k.Value], m.field[k.Value] = k, n.Content[i+1]
+		m.key[k.Value], m.field[k.Value] = k, value
 	}
 	return m
 }
@@ -176,12 +177,8 @@ func (m *mapping) mappingValue(key string) Value {
 // repeated reports keys that free-form YAML has twice: the parser of fly silently drops all but the last.
 func (r *report) repeated(n *yaml.Node, what string) {
 	walk(n, func(n *yaml.Node) {
-		if n.Kind != yaml.MappingNode {
-			return
-		}
 		first := map[string]int{}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			k := n.Content[i]
+		for k := range strict.Pairs(n) {
 			if line, twice := first[k.Value]; twice {
 				r.errorf(k.Line, "duplicate-key", "keep one of them", "%s has %s twice, first in line %d", what, quote(k.Value), line)
 				continue

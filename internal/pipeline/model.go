@@ -14,7 +14,6 @@ type Pipeline struct {
 	Jobs          []Job
 	Groups        []Group
 	VarSources    []VarSource
-	Display       *Display
 }
 
 // Resource looks a resource up by name.
@@ -159,21 +158,6 @@ func (s Step) Name() string {
 	}
 }
 
-// Interpolate is the step with every ((reference)) in it filled in, hooks and inner steps included; one that the look-up
-// does not know is ErrUndefined. Concourse does this for each step when its turn comes, so call it for the innermost ones.
-func (s Step) Interpolate(file string, l Lookup) (Step, error) {
-	v, err := Value{s.node}.Interpolate(l)
-	if err != nil {
-		return Step{}, err
-	}
-	r := report{file: file}
-	out := r.step(v.node)
-	if r.findings.Errors() > 0 {
-		return Step{}, &InvalidError{sorted(r.findings)}
-	}
-	return out, nil
-}
-
 // Get fetches a version of a resource into an artifact of its name. The version's metadata becomes the local variable of that
 // name: ((.:Name.key)). The get after a put does the same.
 type Get struct {
@@ -194,7 +178,6 @@ type Text struct {
 // Version says which version a get takes: the latest one unless said otherwise.
 type Version struct {
 	Every  bool
-	Latest bool // written out
 	Pinned map[string]string
 }
 
@@ -333,9 +316,4 @@ type VarSource struct {
 	Line       int
 	Name, Type string
 	Config     Value
-}
-
-// Display is how the web view looks.
-type Display struct {
-	BackgroundImage, BackgroundFilter string
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // maxNodes bounds a document after its aliases are written out: a file of a few hundred bytes can ask for billions.
@@ -170,15 +172,15 @@ func oldBoolean(n *yaml.Node) (word string, ok bool) {
 // mapping copies entries; what << brings in comes after them and never replaces one.
 func (e *expander) mapping(out, n *yaml.Node, depth int) error {
 	var merges []*yaml.Node
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if !e.key(n.Content[i]) {
+	for k, v := range strict.Pairs(n) {
+		if !e.key(k) {
 			continue
 		}
-		key, err := e.expand(n.Content[i], depth+1)
+		key, err := e.expand(k, depth+1)
 		if err != nil {
 			return err
 		}
-		value, err := e.expand(n.Content[i+1], depth+1)
+		value, err := e.expand(v, depth+1)
 		if err != nil {
 			return err
 		}
@@ -205,12 +207,12 @@ func merge(out, from *yaml.Node) error {
 	switch from.Kind {
 	case yaml.MappingNode:
 		have := map[string]bool{}
-		for i := 0; i+1 < len(out.Content); i += 2 {
-			have[out.Content[i].Value] = true
+		for key := range strict.Pairs(out) {
+			have[key.Value] = true
 		}
-		for i := 0; i+1 < len(from.Content); i += 2 {
-			if !have[from.Content[i].Value] {
-				out.Content = append(out.Content, from.Content[i], from.Content[i+1])
+		for key, value := range strict.Pairs(from) {
+			if !have[key.Value] {
+				out.Content = append(out.Content, key, value)
 			}
 		}
 		return nil

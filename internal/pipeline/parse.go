@@ -64,7 +64,7 @@ func (r *report) pipeline(root *yaml.Node) *Pipeline {
 		p.VarSources = append(p.VarSources, r.varSource(n))
 	}
 	if n := m.get("display"); n != nil {
-		p.Display = r.display(n)
+		r.display(n)
 	}
 	if n := m.get("prototypes"); n != nil {
 		r.errorf(m.line("prototypes"), "unknown-step", "use a resource or a task", "prototypes are an experiment of Concourse and are not understood here")
@@ -169,12 +169,12 @@ func (r *report) varSource(n *yaml.Node) VarSource {
 	return v
 }
 
-func (r *report) display(n *yaml.Node) *Display {
+// display reads how the web view looks, which counts nowhere else.
+func (r *report) display(n *yaml.Node) {
 	m := r.mapping(n, "display")
-	d := &Display{BackgroundImage: m.text("background_image"), BackgroundFilter: m.text("background_filter")}
-	if u, err := url.Parse(d.BackgroundImage); err != nil || u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https" {
+	m.text("background_filter")
+	if u, err := url.Parse(m.text("background_image")); err != nil || u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https" {
 		r.errorf(m.line("background_image"), "display", "", "background_image must be an http or https address, or a path on the server")
 	}
 	m.done()
-	return d
 }

@@ -60,7 +60,6 @@ func Rules() []Rule {
 	}
 }
 
-// RuleNames are the names of all rules.
-func RuleNames() []string {
+func ruleNames() []string {
 	return namesOf(Rules(), func(r Rule) string { return r.Name })
 }

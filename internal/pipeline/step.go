@@ -191,7 +191,7 @@ func (r *report) version(m *mapping) Version {
 	if !ok || s != "every" && s != "latest" {
 		r.errorf(v.Line(), "wrong-type", "", "\"version\" of a get step must be latest, every or a mapping")
 	}
-	return Version{Every: s == "every", Latest: s == "latest"}
+	return Version{Every: s == "every"}
 }
 
 func (r *report) put(m *mapping) *Put {

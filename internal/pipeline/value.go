@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // Value is a piece of free-form YAML inside a pipeline (source, params, version …) that still knows its lines.
@@ -40,21 +42,15 @@ func (v Value) Fields() []Field {
 		return nil
 	}
 	fields := make([]Field, 0, len(v.node.Content)/2)
-	for i := 0; i+1 < len(v.node.Content); i += 2 {
-		key := v.node.Content[i]
-		fields = append(fields, Field{Name: key.Value, Line: key.Line, Value: Value{v.node.Content[i+1]}})
+	for key, value := range strict.Pairs(v.node) {
+		fields = append(fields, Field{Name: key.Value, Line: key.Line, Value: Value{value}})
 	}
 	return fields
 }
 
 // Field is the entry of that name, or the absent Value.
 func (v Value) Field(name string) Value {
-	for _, f := range v.Fields() {
-		if f.Name == name {
-			return f.Value
-		}
-	}
-	return Value{}
+	return Value{strict.Member(v.node, name)}
 }
 
 // Items are the elements of a list; nil for anything else.

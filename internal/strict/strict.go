@@ -5,6 +5,7 @@ package strict
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sort"
@@ -46,8 +47,6 @@ type Finding struct {
 	Line int
 	// Path leads to the mapping with the key, like environments.qa; "" is the file as a whole.
 	Path string
-	// Key is the key as it is written.
-	Key string
 	// Text says what is wrong and what to do.
 	Text string
 }
@@ -122,17 +121,17 @@ func (j *judge) twice(n *yaml.Node, at string) {
 		return
 	}
 	first := map[string]int{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := resolve(n.Content[i])
+	for written, value := range Pairs(n) {
+		key := resolve(written)
 		line, again := first[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode:
 		case again:
-			j.mistakes = append(j.mistakes, Finding{n.Content[i].Line, at, key.Value, fmt.Sprintf("the key %q is there twice, first in line %d; remove one", key.Value, line)})
+			j.mistakes = append(j.mistakes, Finding{written.Line, at, fmt.Sprintf("the key %q is there twice, first in line %d; remove one", key.Value, line)})
 		default:
-			first[key.Value] = n.Content[i].Line
+			first[key.Value] = written.Line
 		}
-		j.twice(n.Content[i+1], join(at, key.Value))
+		j.twice(value, join(at, key.Value))
 	}
 }
 
@@ -150,8 +149,8 @@ func (j *judge) keys(n *yaml.Node, s *Shape, at string) {
 			j.keys(item, s.Each, fmt.Sprintf("%s[%d]", at, i))
 		}
 	case yaml.MappingNode:
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			j.key(n.Content[i], n.Content[i+1], s, at)
+		for key, value := range Pairs(n) {
+			j.key(key, value, s, at)
 		}
 	default:
 	}
@@ -168,7 +167,7 @@ func (j *judge) key(key, value *yaml.Node, s *Shape, at string) {
 		j.keys(value, below, join(at, name))
 		return
 	}
-	f := Finding{Line: key.Line, Path: at, Key: name}
+	f := Finding{Line: key.Line, Path: at}
 	names := slices.Sorted(maps.Keys(s.Keys))
 	if best := nearest.Of(name, names); best != "" {
 		f.Text = fmt.Sprintf("unknown key %q; did you mean %q?", name, best)
@@ -184,6 +183,30 @@ func join(at, key string) string {
 		return key
 	}
 	return at + "." + key
+}
+
+// Pairs are the keys and values of a mapping, in the order of the file; none of anything else.
+func Pairs(n *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
+	return func(yield func(key, value *yaml.Node) bool) {
+		if n == nil || n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !yield(n.Content[i], n.Content[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+// Member is the value of a mapping's first key of a name; nil where there is none.
+func Member(n *yaml.Node, name string) *yaml.Node {
+	for key, value := range Pairs(n) {
+		if key.Value == name {
+			return value
+		}
+	}
+	return nil
 }
 
 // resolve follows an alias to what it stands for.

@@ -295,10 +295,8 @@ func kindOf(doc *yaml.Node) string {
 	if len(doc.Content) == 0 {
 		return ""
 	}
-	for i := 0; i+1 < len(doc.Content[0].Content); i += 2 {
-		if key, value := doc.Content[0].Content[i], doc.Content[0].Content[i+1]; key.Value == "kind" {
-			return value.Value
-		}
+	if kind := strict.Member(doc.Content[0], "kind"); kind != nil {
+		return kind.Value
 	}
 	return ""
 }

@@ -132,8 +132,8 @@ func plain(n *yaml.Node) any {
 		return out
 	case yaml.MappingNode:
 		out := object{}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			out[n.Content[i].Value] = plain(n.Content[i+1])
+		for key, value := range strict.Pairs(n) {
+			out[key.Value] = plain(value)
 		}
 		return out
 	default:

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // Rules are what Lint looks for.
@@ -83,7 +84,7 @@ func (l *linter) workflow(w *Workflow) {
 			Mend: "set concurrency with a group of the pull request and cancel-in-progress",
 		})
 	}
-	top := member(w.root, "permissions")
+	top := strict.Member(w.root, "permissions")
 	for _, j := range w.Jobs {
 		l.job(j, top, pulls)
 	}
@@ -95,9 +96,9 @@ func (l *linter) workflow(w *Workflow) {
 // stopsOutdated reports whether the runs of one pull request are in one group. The file says whether they are cancelled or end
 // first.
 func stopsOutdated(w *Workflow) bool {
-	concurrency := member(w.root, "concurrency")
-	group := member(concurrency, "group")
-	return group != nil && regexp.MustCompile(`pull_request\.number|github\.(head_)?ref\b`).MatchString(group.Value) && member(concurrency, "cancel-in-progress") != nil
+	concurrency := strict.Member(w.root, "concurrency")
+	group := strict.Member(concurrency, "group")
+	return group != nil && regexp.MustCompile(`pull_request\.number|github\.(head_)?ref\b`).MatchString(group.Value) && strict.Member(concurrency, "cancel-in-progress") != nil
 }
 
 func (l *linter) job(j Job, top *yaml.Node, pulls bool) {
@@ -143,7 +144,7 @@ func (l *linter) needed(j Job, top *yaml.Node) {
 			continue
 		}
 		level := map[string]string{"contents": "read", "security-events": "write"}[scope]
-		if given := member(has, scope); given == nil || given.Value != level && given.Value != "write" {
+		if given := strict.Member(has, scope); given == nil || given.Value != level && given.Value != "write" {
 			l.add(s.node.Line, "no-permissions", "job "+j.ID+" lacks the permission "+scope+": "+level+" that "+action+" needs", "add it to the permissions of the job")
 		}
 	}
@@ -169,16 +170,16 @@ func (l *linter) pinned(uses string, line int) {
 
 // forks looks for secrets in everything that runs for a pull request of a fork.
 func (l *linter) forks(w *Workflow) {
-	for i := 0; i+1 < len(w.root.Content); i += 2 {
-		if key := w.root.Content[i].Value; key != "jobs" && key != "on" {
-			l.leaks(w.root.Content[i+1], nil)
+	for key, value := range strict.Pairs(w.root) {
+		if key.Value != "jobs" && key.Value != "on" {
+			l.leaks(value, nil)
 		}
 	}
 	for _, j := range w.Jobs {
 		if l.skipped(j.If, j.line) {
 			continue
 		}
-		if inherited := member(j.node, "secrets"); inherited != nil && inherited.Value == "inherit" {
+		if inherited := strict.Member(j.node, "secrets"); inherited != nil && inherited.Value == "inherit" {
 			l.add(inherited.Line, "fork-secret", "job "+j.ID+" hands on all secrets, also for a pull request of a fork", "name the secrets, each empty for a fork")
 		}
 		skip := []*yaml.Node{}
@@ -273,7 +274,7 @@ func (l *linter) reports(r *Ruleset, w *Workflow, j Job) {
 	switch {
 	case !ok:
 		l.add(0, "required-check", "the required check "+name+" does not run for pull requests", "add pull_request to its events")
-	case member(pull, "paths") != nil || member(pull, "paths-ignore") != nil:
+	case strict.Member(pull, "paths") != nil || strict.Member(pull, "paths-ignore") != nil:
 		l.add(0, "required-check", "the required check "+name+" does not report for a pull request that touches other files", "remove paths, and skip steps instead")
 	case r.Queue && queue == nil:
 		l.add(0, "required-check", "the required check "+name+" does not report in the merge queue", "add merge_group to its events")
@@ -281,19 +282,6 @@ func (l *linter) reports(r *Ruleset, w *Workflow, j Job) {
 	if len(j.Needs) > 0 && !strings.Contains(j.If, "always()") {
 		l.add(0, "required-check", "the required check "+name+" is skipped when a job that it needs fails, and a skipped job counts as green", "set if: ${{ always() }}, and look at the results of the jobs that it needs")
 	}
-}
-
-// member is a key of a mapping; nil where it is not one, or has no such key.
-func member(n *yaml.Node, key string) *yaml.Node {
-	if n == nil || n.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return n.Content[i+1]
-		}
-	}
-	return nil
 }
 
 // sorted brings findings into the order of files and lines.

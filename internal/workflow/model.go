@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // Workflow is a file of .github/workflows.
@@ -109,8 +111,7 @@ func Parse(file string, data []byte) (*Workflow, error) {
 		return nil, fmt.Errorf("read workflow %s: it has no jobs", file)
 	}
 	w := &Workflow{File: file, Name: parts.Name, Events: events(&parts.On), root: document.Content[0]}
-	for i := 0; i+1 < len(parts.Jobs.Content); i += 2 {
-		key, value := parts.Jobs.Content[i], parts.Jobs.Content[i+1]
+	for key, value := range strict.Pairs(&parts.Jobs) {
 		job := Job{ID: key.Value, node: value, line: key.Line}
 		if err := value.Decode(&job); err != nil {
 			return nil, fmt.Errorf("read workflow %s: job %s: %w", file, key.Value, err)
@@ -131,8 +132,8 @@ func events(n *yaml.Node) map[string]*yaml.Node {
 			all[e.Value] = &yaml.Node{}
 		}
 	case yaml.MappingNode:
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			all[n.Content[i].Value] = n.Content[i+1]
+		for key, value := range strict.Pairs(n) {
+			all[key.Value] = value
 		}
 	default:
 	}
@@ -145,10 +146,10 @@ func (w *Workflow) RunsFor(base string) bool {
 	if !ok {
 		return false
 	}
-	if only := member(pull, "branches"); only != nil {
+	if only := strict.Member(pull, "branches"); only != nil {
 		return matches(only, base)
 	}
-	not := member(pull, "branches-ignore")
+	not := strict.Member(pull, "branches-ignore")
 	return not == nil || !matches(not, base)
 }
 
@@ -172,10 +173,10 @@ func (j Job) Check() string {
 // exclude are not.
 func (j Job) Combinations() ([]map[string]any, error) {
 	all := []map[string]any{{}}
-	for i := 0; i+1 < len(j.Strategy.Matrix.Content); i += 2 {
+	for key, value := range strict.Pairs(&j.Strategy.Matrix) {
 		var values []any
-		name := j.Strategy.Matrix.Content[i].Value
-		if err := j.Strategy.Matrix.Content[i+1].Decode(&values); err != nil || name == "include" || name == "exclude" {
+		name := key.Value
+		if err := value.Decode(&values); err != nil || name == "include" || name == "exclude" {
 			return nil, fmt.Errorf("matrix: %s is not a list of values", name)
 		}
 		var next []map[string]any

@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/fault"
+	"github.com/taxiway-ci/taxiway/internal/strict"
 )
 
 // place is where a path leads.
@@ -75,8 +76,7 @@ func entry(m *yaml.Node, name string) (key, value *yaml.Node, err error) {
 		return nil, nil, fault.Of(ErrMissing, "is %s and has no key %s", kind(m), word(name))
 	}
 	var merge *yaml.Node
-	for i := 0; i+1 < len(m.Content); i += 2 {
-		k := m.Content[i]
+	for k, v := range strict.Pairs(m) {
 		switch {
 		case k.Kind != yaml.ScalarNode:
 		case k.Tag == "!!merge":
@@ -85,7 +85,7 @@ func entry(m *yaml.Node, name string) (key, value *yaml.Node, err error) {
 		case key != nil:
 			return nil, nil, fmt.Errorf("has the key %s twice, on lines %d and %d: %w", word(name), key.Line, k.Line, ErrAmbiguous)
 		default:
-			key, value = k, m.Content[i+1]
+			key, value = k, v
 		}
 	}
 	if key != nil {
@@ -99,8 +99,8 @@ func entry(m *yaml.Node, name string) (key, value *yaml.Node, err error) {
 
 func keys(m *yaml.Node) []string {
 	var out []string
-	for i := 0; i+1 < len(m.Content); i += 2 {
-		if k := m.Content[i]; k.Kind == yaml.ScalarNode && k.Tag != "!!merge" {
+	for k := range strict.Pairs(m) {
+		if k.Kind == yaml.ScalarNode && k.Tag != "!!merge" {
 			out = append(out, k.Value)
 		}
 	}
@@ -146,12 +146,8 @@ func valuesOf(n *yaml.Node, name string) []string {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	if n.Kind != yaml.MappingNode {
-		return nil
-	}
 	var out []string
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		k, v := n.Content[i], n.Content[i+1]
+	for k, v := range strict.Pairs(n) {
 		if v.Kind == yaml.AliasNode {
 			v = v.Alias
 		}
