@@ -9,10 +9,6 @@ import (
 	"syscall"
 )
 
-// softMemory is how many bytes of memory a program takes before garbage is
-// collected more often: workers run many containers, each with little memory.
-const softMemory = 80 << 20
-
 // Main is the whole main function of a resource type's program. It owns the
 // process: nothing but the answer reaches stdout, whatever prints; SIGTERM and
 // SIGINT end the work, with status 1 within a second.
@@ -21,9 +17,7 @@ func Main[S Source, V, G, P any](r Resource[S, V, G, P], extra ...Command) {
 }
 
 func process[S Source, V, G, P any](r Resource[S, V, G, P], extra []Command) int {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softMemory)
-	}
+	LimitMemory()
 	debug.SetTraceback("none") // a stack trace helps nobody in a build's log; GOTRACEBACK still does more
 	stdout, err := takeStdout()
 	if err != nil {
@@ -34,6 +28,16 @@ func process[S Source, V, G, P any](r Resource[S, V, G, P], extra []Command) int
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
 	return Run(ctx, Process{Args: os.Args, Stdin: os.Stdin, Stdout: stdout, Stderr: os.Stderr, Env: os.Environ()}, r, extra...)
+}
+
+// LimitMemory lets the program collect garbage more often from a size of memory on: workers run many containers, each with
+// little memory. GOMEMLIMIT in the environment says another size. It returns the limit there was.
+func LimitMemory() (before int64) {
+	const softMemory = 80 << 20 // bytes
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return debug.SetMemoryLimit(-1)
+	}
+	return debug.SetMemoryLimit(softMemory)
 }
 
 // untilSignal is a context that ends with the first SIGTERM or SIGINT; a second

@@ -25,7 +25,7 @@ func boardCommand() *cobra.Command {
 			"  taxiway board --deployments https://github.com/acme/deployments --listen 8080",
 		Args: atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return failed("board", f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()))
 		},
 	}
 	flags := command.Flags()
@@ -53,18 +53,13 @@ func (f boardFlags) run(ctx context.Context, w, log io.Writer) (err error) {
 	}
 	repository, err := board.Open(board.Options{Options: o, Question: f.question}, f.cache)
 	if err != nil {
-		return fmt.Errorf("board: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, repository.Close()) }()
 	if f.listen != "" {
-		err = f.serve(ctx, repository, log)
-	} else {
-		err = f.write(ctx, repository, w)
+		return f.serve(ctx, repository, log)
 	}
-	if err != nil {
-		return fmt.Errorf("board: %w", err)
-	}
-	return nil
+	return f.write(ctx, repository, w)
 }
 
 // write writes the page once.

@@ -46,7 +46,7 @@ func commitsCommand() *cobra.Command {
 		Example: "  taxiway commits origin/main..HEAD\n" +
 			"  taxiway commits --title \"feat(loans): interest by day\"",
 		Args: atMost(1),
-		RunE: flags.run,
+		RunE: func(cmd *cobra.Command, args []string) error { return failed("commits", flags.run(cmd, args)) },
 	}
 	f := cmd.Flags()
 	f.StringVarP(&flags.dir, "directory", "C", ".", "folder of the clone")
@@ -60,14 +60,6 @@ func commitsCommand() *cobra.Command {
 }
 
 func (f *commitFlags) run(cmd *cobra.Command, args []string) error {
-	err := f.check(cmd, args)
-	if usage := (*usageError)(nil); err != nil && !errors.As(err, &usage) {
-		return fmt.Errorf("commits: %w", err)
-	}
-	return err
-}
-
-func (f *commitFlags) check(cmd *cobra.Command, args []string) error {
 	if f.format != "text" && f.format != "github" {
 		return usagef("commits: --format %s is not one of github, text", f.format)
 	}

@@ -97,21 +97,30 @@ func fillDemo(ctx context.Context, w *world.World, configs map[string]string) (m
 }
 
 // demoChecks are the workflows and the ruleset of a user's repository.
-func demoChecks(example fs.FS, user string) (world.Checks, error) {
-	checks := world.Checks{Workflows: map[string][]byte{}}
-	files, err := fs.Glob(example, path.Join(user, "checks", "want", ".github", "workflows", "*.yml"))
-	if err != nil {
-		return checks, fmt.Errorf("demo: %w", err)
+func demoChecks(example fs.FS, user string) (checks world.Checks, err error) {
+	root := path.Join(user, "checks", "want")
+	if checks.Workflows, err = matching(example, path.Join(root, ".github", "workflows", "*.yml")); err != nil {
+		return checks, err
 	}
-	for _, name := range files {
-		if checks.Workflows[path.Base(name)], err = fs.ReadFile(example, name); err != nil {
-			return checks, fmt.Errorf("demo: %w", err)
-		}
-	}
-	if checks.Ruleset, err = fs.ReadFile(example, path.Join(user, "checks", "want", pipelines.RulesetFile)); err != nil {
+	if checks.Ruleset, err = fs.ReadFile(example, path.Join(root, pipelines.RulesetFile)); err != nil {
 		return checks, fmt.Errorf("demo: %w", err)
 	}
 	return checks, nil
+}
+
+// matching are the files of the example that match a pattern, by their names without folders.
+func matching(example fs.FS, pattern string) (map[string][]byte, error) {
+	names, err := fs.Glob(example, pattern)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	files := map[string][]byte{}
+	for _, name := range names {
+		if files[path.Base(name)], err = fs.ReadFile(example, name); err != nil {
+			return nil, fmt.Errorf("demo: %w", err)
+		}
+	}
+	return files, nil
 }
 
 // demoPipelines are those of the journey, in the order in which they are looked
@@ -122,19 +131,12 @@ func demoPipelines() []string {
 
 // ceplerConfigs are the configs of the example, by their path in the repository.
 func ceplerConfigs(example fs.FS) (map[string]string, error) {
-	found, err := fs.Glob(example, "lana-bank/cepler/*.yml")
-	if err != nil {
-		return nil, fmt.Errorf("demo: %w", err)
-	}
+	found, err := matching(example, "lana-bank/cepler/*.yml")
 	configs := map[string]string{}
-	for _, name := range found {
-		text, err := fs.ReadFile(example, name)
-		if err != nil {
-			return nil, fmt.Errorf("demo: %w", err)
-		}
-		configs["cepler/"+path.Base(name)] = string(text)
+	for name, text := range found {
+		configs["cepler/"+name] = string(text)
 	}
-	return configs, nil
+	return configs, err
 }
 
 // moduleRoot is the clone of this project that the working directory is in; "" outside of one.
@@ -143,15 +145,8 @@ func moduleRoot() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find the clone of the project: %w", err)
 	}
-	for {
-		module, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && bytes.HasPrefix(module, []byte("module github.com/taxiway-ci/taxiway\n")) {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", nil
-		}
-		dir = parent
-	}
+	return above(dir, func(at string) bool {
+		module, err := os.ReadFile(filepath.Join(at, "go.mod"))
+		return err == nil && bytes.HasPrefix(module, []byte("module github.com/taxiway-ci/taxiway\n"))
+	}), nil
 }

@@ -18,14 +18,9 @@ func diffCommand() *cobra.Command {
 		Long: "Say what environment A has and B does not have: releases, chart commits, images, source commits and files, with the\n" +
 			"addresses of pages that compare them. An environment is a name or DEPLOYMENT/NAME. The clone is read as it is: fetch before.",
 		Example: "  taxiway diff staging production --deployments ../deployments --clone ../charts --clone ../lana-bank",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 2 { //nolint:mnd // A and B
-				return usagef("diff: name two environments")
-			}
-			return nil
-		},
+		Args:    exactly(2, "name two environments"), //nolint:mnd // A and B
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), args[0], args[1])
+			return failed("diff", f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), args[0], args[1]))
 		},
 	}
 	flags := command.Flags()
@@ -50,7 +45,7 @@ func (f diffFlags) run(ctx context.Context, w, log io.Writer, a, b string) (err 
 	f.question.Now = time.Now()
 	difference, err := reader.Difference(ctx, f.question, a, b)
 	if err != nil {
-		return fmt.Errorf("diff: %w", err)
+		return err
 	}
 	if f.json {
 		err = difference.JSON(w)
@@ -58,7 +53,7 @@ func (f diffFlags) run(ctx context.Context, w, log io.Writer, a, b string) (err 
 		err = difference.TextIn(w, columns(w))
 	}
 	if err == nil && f.status && !difference.IsEmpty() {
-		err = fmt.Errorf("diff: %s has what %s does not have", difference.Has.Environment, difference.Lacks.Environment)
+		err = fmt.Errorf("%s has what %s does not have", difference.Has.Environment, difference.Lacks.Environment)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -30,8 +31,8 @@ func doctorCommand() *cobra.Command {
 			"Clones are read as they are, branches and not work trees; repositories without a clone are read at their addresses.",
 		Example: "  taxiway doctor deployments=../deployments/ci/deployments.values.yml --repository ../deployments\n" +
 			"  taxiway doctor release.yml charts.yml --repository app=../app --repository charts=../charts --repository deployments=../deployments",
-		Args: doctorArgs,
-		RunE: f.run,
+		Args: some("name the pipelines, for example: taxiway doctor deployments=values.yml --repository ../deployments"),
+		RunE: func(cmd *cobra.Command, args []string) error { return failed("doctor", f.run(cmd, args)) },
 	}
 	repositoryFlag(command, &f.repositories, "to look at, in place of the one that the pipeline names")
 	flags := command.Flags()
@@ -50,17 +51,10 @@ type doctorFlags struct {
 	concourse    string
 }
 
-func doctorArgs(_ *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return usagef("doctor: name the pipelines, for example: taxiway doctor deployments=values.yml --repository ../deployments")
-	}
-	return nil
-}
-
 func (f *doctorFlags) run(cmd *cobra.Command, args []string) error {
 	report, err := f.examine(cmd.Context(), args, cmd.ErrOrStderr())
 	if err != nil {
-		return fmt.Errorf("doctor: %w", err)
+		return err
 	}
 	if f.json {
 		err = writeJSON(cmd.OutOrStdout(), report)
@@ -68,7 +62,7 @@ func (f *doctorFlags) run(cmd *cobra.Command, args []string) error {
 		err = writeReport(cmd.OutOrStdout(), report)
 	}
 	if n := report.Errors(); err == nil && n > 0 {
-		return fmt.Errorf("doctor: %s", plural(n, "error"))
+		return errors.New(plural(n, "error"))
 	}
 	return err
 }

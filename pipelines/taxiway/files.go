@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -72,12 +73,20 @@ func rootOf(file string) string {
 	if err != nil {
 		return dir
 	}
-	for at := full; ; at = filepath.Dir(at) {
-		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
+	return cmp.Or(above(full, func(at string) bool {
+		_, err := os.Lstat(filepath.Join(at, ".git"))
+		return err == nil
+	}), dir)
+}
+
+// above is the nearest folder for which a test holds, from one of an absolute path up; "" if there is none.
+func above(dir string, holds func(at string) bool) string {
+	for at := dir; ; at = filepath.Dir(at) {
+		if holds(at) {
 			return at
 		}
 		if at == filepath.Dir(at) {
-			return dir
+			return ""
 		}
 	}
 }

@@ -66,20 +66,9 @@ func gateShowCommand() *cobra.Command {
 		Use:     "show ENVIRONMENT",
 		Short:   "Show what the gate lets through, and what it would if it were open",
 		Example: "  taxiway gate show production --deployments ../deployments --clone ../bank",
-		Args:    oneEnvironment,
+		Args:    oneEnvironment("show"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			g, err := f.open(cmd, args[0])
-			if err != nil {
-				return fmt.Errorf("gate show %s: %w", args[0], err)
-			}
-			shown, err := g.look(cmd.Context())
-			if err != nil {
-				return fmt.Errorf("gate show %s: %w", args[0], err)
-			}
-			if f.json {
-				return writeJSON(cmd.OutOrStdout(), shown)
-			}
-			return shown.text(cmd.OutOrStdout(), columns(cmd.OutOrStdout()))
+			return failed("gate show "+args[0], f.show(cmd, args[0]))
 		},
 	}
 	f.register(cmd)
@@ -94,13 +83,9 @@ func gateDeedCommand(verb promotion.Verb, short, more string) *cobra.Command {
 		Short:   short,
 		Long:    strings.TrimSpace(short + ".\n" + more),
 		Example: "  taxiway gate " + string(verb) + " production --deployments ../deployments",
-		Args:    oneEnvironment,
+		Args:    oneEnvironment(string(verb)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := f.act(cmd, args[0], promotion.Deed{Verb: verb, Reason: f.reason})
-			if usage := (*usageError)(nil); err != nil && !errors.As(err, &usage) {
-				return fmt.Errorf("gate %s %s: %w", verb, args[0], err)
-			}
-			return err
+			return failed(fmt.Sprintf("gate %s %s", verb, args[0]), f.act(cmd, args[0], promotion.Deed{Verb: verb, Reason: f.reason}))
 		},
 	}
 	f.register(cmd)
@@ -111,11 +96,8 @@ func gateDeedCommand(verb promotion.Verb, short, more string) *cobra.Command {
 	return cmd
 }
 
-func oneEnvironment(cmd *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return usagef("gate %s: name one environment, for example: taxiway gate %[1]s production --deployments ../deployments", cmd.Name())
-	}
-	return nil
+func oneEnvironment(verb string) cobra.PositionalArgs {
+	return exactly(1, "name one environment, for example: taxiway gate "+verb+" production --deployments ../deployments")
 }
 
 func (f *gateFlags) register(cmd *cobra.Command) {
@@ -278,6 +260,22 @@ func pushed(all map[string]git.Hash, remote string) deployments.Refs {
 		}
 	}
 	return refs
+}
+
+// show tells people or programs what there is to see of the gate.
+func (f *gateFlags) show(cmd *cobra.Command, environment string) error {
+	g, err := f.open(cmd, environment)
+	if err != nil {
+		return err
+	}
+	shown, err := g.look(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return writeJSON(cmd.OutOrStdout(), shown)
+	}
+	return shown.text(cmd.OutOrStdout(), columns(cmd.OutOrStdout()))
 }
 
 // look works out what show tells.

@@ -51,9 +51,9 @@ func initCommand() *cobra.Command {
 		Args: atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.print.name != "" {
-				return f.print.run(cmd.OutOrStdout(), f.environments)
+				return failed("init", f.print.run(cmd.OutOrStdout(), f.environments))
 			}
-			return f.run(cmd)
+			return failed("init", f.run(cmd))
 		},
 	}
 	flags := command.Flags()
@@ -114,7 +114,7 @@ func (p *printFlags) run(w io.Writer, environments []string) error {
 		text, err = starter.Render(p.name, a)
 	}
 	if err != nil {
-		return fmt.Errorf("init: %w", err)
+		return err
 	}
 	_, err = w.Write(text)
 	return err
@@ -125,14 +125,11 @@ func defaultEnvironments() []string { return []string{"staging", "production"} }
 func (f *initFlags) run(cmd *cobra.Command) error {
 	a, err := f.answers(cmd)
 	if err != nil {
-		if usage := (*usageError)(nil); errors.As(err, &usage) {
-			return err
-		}
-		return fmt.Errorf("init: %w", err)
+		return err
 	}
 	w := &writer{answers: a, dry: f.dryRun, noCommit: f.noCommit, out: cmd.OutOrStdout(), terminal: isTerminal(cmd.InOrStdin())}
 	if err := w.run(cmd.Context()); err != nil {
-		return fmt.Errorf("init: %w", err)
+		return err
 	}
 	return w.end()
 }
@@ -204,14 +201,10 @@ func (f *initFlags) answers(cmd *cobra.Command) (starter.Answers, error) {
 	if err := f.code(cmd.Context(), q, &a); err != nil {
 		return a, err
 	}
-	if err := f.chartOf(q, &a); err != nil {
-		return a, err
-	}
-	if err := f.chain(q, &a); err != nil {
-		return a, err
-	}
-	if err := f.images(q, &a); err != nil {
-		return a, err
+	for _, more := range []func(*asker, *starter.Answers) error{f.chartOf, f.chain, f.images} {
+		if err := more(q, &a); err != nil {
+			return a, err
+		}
 	}
 	return a, nil
 }

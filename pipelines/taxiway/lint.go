@@ -50,13 +50,13 @@ func lintCommand() *cobra.Command {
 			if flags.rules {
 				return nil
 			}
-			return pipelineFiles(cmd, args)
+			return some("name the pipeline files, for example: lint pipeline.yml")(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if flags.rules {
 				return printRules(cmd.OutOrStdout())
 			}
-			return flags.run(cmd, args)
+			return failed("lint", flags.run(cmd, args))
 		},
 	}
 	f := cmd.Flags()
@@ -79,11 +79,11 @@ func (f *lintFlags) run(cmd *cobra.Command, files []string) error {
 	}
 	lookup, err := f.vars.lookup()
 	if err != nil {
-		return fmt.Errorf("lint: %w", err)
+		return err
 	}
 	known, err := readBaseline(f.baseline)
 	if err != nil {
-		return fmt.Errorf("lint: %w", err)
+		return err
 	}
 	var findings pipeline.Findings
 	checks := map[string][]byte{} // workflows and rulesets, which belong together
@@ -103,11 +103,13 @@ func (f *lintFlags) run(cmd *cobra.Command, files []string) error {
 	if err := printFindings(cmd.OutOrStdout(), show, findings); err != nil {
 		return err
 	}
-	errs := findings.Errors()
 	if left := known.left(); left > 0 {
 		cmd.PrintErrf("%d findings of %s are gone: write it anew with --format json\n", left, f.baseline)
 	}
-	return counted(errs)
+	if n := findings.Errors(); n > 0 {
+		return errors.New(plural(n, "error"))
+	}
+	return nil
 }
 
 // lintChecks looks at workflows and rulesets together: a ruleset requires what a workflow reports.
@@ -142,31 +144,16 @@ func knownRules(allowed []string) error {
 
 func readPipeline(cmd *cobra.Command, file string) ([]byte, error) {
 	if file != "-" {
-		data, err := strict.ReadYAML(file)
-		if err != nil {
-			return nil, fmt.Errorf("lint: %w", err)
-		}
-		return data, nil
+		return strict.ReadYAML(file)
 	}
 	data, err := strict.ReadAll(cmd.InOrStdin())
 	if err == nil {
 		err = strict.Few(data)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("lint: read the input: %w", err)
+		return nil, fmt.Errorf("read the input: %w", err)
 	}
 	return data, nil
-}
-
-func counted(errs int) error {
-	switch errs {
-	case 0:
-		return nil
-	case 1:
-		return errors.New("lint: 1 error")
-	default:
-		return fmt.Errorf("lint: %d errors", errs)
-	}
 }
 
 func printRules(w io.Writer) error {
@@ -177,14 +164,6 @@ func printRules(w io.Writer) error {
 		}
 	}
 	return t.Flush()
-}
-
-// pipelineFiles asks for at least one.
-func pipelineFiles(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return usagef("%s: name the pipeline files, for example: %s pipeline.yml", cmd.Name(), cmd.Name())
-	}
-	return nil
 }
 
 // formats are the ways to print a finding, by name.

@@ -83,7 +83,7 @@ func (f *localFlags) set(cmd *cobra.Command, c pipelines.Example, name string) e
 	if err != nil {
 		return fmt.Errorf("local: %s: %w", c.Want(), err)
 	}
-	if failed, err := lint(cmd.ErrOrStderr(), c.Want(), data, nil); err != nil || failed > 0 {
+	if faults, err := lint(cmd.ErrOrStderr(), c.Want(), data, nil); err != nil || faults > 0 {
 		return fmt.Errorf("local: %s has faults and was not set", c.Want())
 	}
 	file, err := os.CreateTemp("", "taxiway-*.yml")
@@ -121,9 +121,7 @@ func (f *localFlags) withImages(data []byte) ([]byte, error) {
 }
 
 func (f *localFlags) do(cmd *cobra.Command, program string, args ...string) error {
-	run := exec.CommandContext(cmd.Context(), program, args...)
-	run.Stdin, run.Stdout, run.Stderr = cmd.InOrStdin(), childOutput(cmd.OutOrStdout()), cmd.ErrOrStderr()
-	if err := run.Run(); err != nil {
+	if err := inForeground(cmd, program, args...); err != nil {
 		return fmt.Errorf("local: %s %s: %w", program, strings.Join(args[:min(len(args), 3)], " "), err)
 	}
 	return nil

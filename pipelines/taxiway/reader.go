@@ -47,7 +47,7 @@ func (f *readerFlags) options(ctx context.Context, verb string, log io.Writer) (
 		o.Labels = labels.Registry{}
 	}
 	if err := addClones(o.Clones, f.clones); err != nil {
-		return o, fmt.Errorf("%s: %w", verb, err)
+		return o, err
 	}
 	for _, address := range append(slices.Collect(maps.Values(o.Clones)), f.deployments) {
 		secret.Register(ctx, git.Access{URI: address}.Secrets()...)

@@ -28,7 +28,7 @@ func rehearseCommand() *cobra.Command {
 			"Without a scenario it runs what is pending; with one, the acts of it, and fails when an expectation does not hold.",
 		Example: "  taxiway rehearse pipeline.yml --repository ../deployments --vars vars.yml\n" +
 			"  taxiway rehearse release.yml charts.yml --repository app=../app --repository charts=../charts",
-		Args: pipelineFiles,
+		Args: some("name the pipeline files, for example: rehearse pipeline.yml"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := f.play(args)
 			if err != nil {

@@ -96,7 +96,7 @@ func renderToSetItself(cmd *cobra.Command, r pipelines.Rendering, output string)
 		return err
 	}
 	name := cmp.Or(output, r.Template)
-	if failed, err := lint(cmd.ErrOrStderr(), name, rendered, nil); err != nil || failed > 0 {
+	if faults, err := lint(cmd.ErrOrStderr(), name, rendered, nil); err != nil || faults > 0 {
 		return cmp.Or(err, fmt.Errorf("render %s with %s: the pipeline has faults and was not written", r.Template, r.Values))
 	}
 	p, err := pipeline.Parse(name, rendered)

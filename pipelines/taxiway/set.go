@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 
@@ -28,7 +28,7 @@ func setCommand() *cobra.Command {
 		Short: "Render and check a pipeline, then show (or run) the fly command that sets it",
 		Example: "  taxiway set deployments --values values.yml --repository ../deployments --target ci\n" +
 			"  taxiway set deployments --values values.yml --repository ../deployments --target ci --execute",
-		Args: oneTemplate,
+		Args: exactly(1, "name one template, for example: set deployments --values FILE --target TARGET"),
 		RunE: func(cmd *cobra.Command, args []string) error { return flags.run(cmd, args[0]) },
 	}
 	flags.register(cmd)
@@ -41,13 +41,6 @@ func setCommand() *cobra.Command {
 	flags.vars.register(cmd)
 	cmd.Flags().BoolVar(&flags.checkCredentials, "check-creds", false, "let fly check that the credential manager has every ((var))")
 	return cmd
-}
-
-func oneTemplate(_ *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return usagef("set: name one template, for example: set deployments --values FILE --target TARGET")
-	}
-	return nil
 }
 
 func (f *setFlags) run(cmd *cobra.Command, template string) error {
@@ -65,47 +58,34 @@ func (f *setFlags) run(cmd *cobra.Command, template string) error {
 	if err != nil {
 		return err
 	}
-	file := f.output
-	if file == "" {
-		file = template + ".yml"
-	}
+	file := cmp.Or(f.output, template+".yml")
 	vars, err := f.vars.lookup()
 	if err != nil {
 		return fmt.Errorf("set %s: %w", template, err)
 	}
-	if failed, err := lint(cmd.ErrOrStderr(), file, rendered, vars); err != nil || failed > 0 {
-		if err == nil {
-			err = fmt.Errorf("set %s: the pipeline has faults and was not written", template)
-		}
-		return err
+	if faults, err := lint(cmd.ErrOrStderr(), file, rendered, vars); err != nil || faults > 0 {
+		return cmp.Or(err, fmt.Errorf("set %s: the pipeline has faults and was not written", template))
 	}
-	if err := os.WriteFile(file, rendered, 0o644); err != nil {
-		return fmt.Errorf("write the pipeline: %w", err)
+	if err := writePipeline(cmd, rendered, file); err != nil {
+		return err
 	}
 	return f.fly(cmd, template, file)
 }
 
 // fly prints the command, or runs it on the caller's terminal.
 func (f *setFlags) fly(cmd *cobra.Command, template, file string) error {
-	name := f.name
-	if name == "" {
-		name = template
-	}
-	args := f.flyArgs(name, file)
+	args := f.flyArgs(cmp.Or(f.name, template), file)
 	if !f.execute {
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), "fly", strings.Join(args, " "))
 		return err
 	}
-	program, err := exec.LookPath("fly")
-	if err != nil {
+	if _, err := exec.LookPath("fly"); err != nil {
 		return fmt.Errorf("set %s: fly is not on PATH: download it from your Concourse's web page, or omit --execute to see the command", template)
 	}
 	if !f.noninteractive && !isTerminal(cmd.InOrStdin()) {
 		return fmt.Errorf("set %s: there is no terminal on which fly could ask; add --non-interactive, or omit --execute to see the command", template)
 	}
-	run := exec.CommandContext(cmd.Context(), program, args...)
-	run.Stdin, run.Stdout, run.Stderr = cmd.InOrStdin(), childOutput(cmd.OutOrStdout()), cmd.ErrOrStderr()
-	if err := run.Run(); err != nil {
+	if err := inForeground(cmd, "fly", args...); err != nil {
 		return fmt.Errorf("set %s: fly did not set the pipeline (%w): see above; a target that it does not know needs fly --target %s login --concourse-url ADDRESS", template, err, f.target)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
@@ -19,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/nearest"
 	"github.com/taxiway-ci/taxiway/internal/secret"
 	"github.com/taxiway-ci/taxiway/internal/visible"
@@ -71,15 +73,11 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) int {
 func frugal(cmd *cobra.Command) *cobra.Command {
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if os.Getenv("GOMEMLIMIT") == "" {
-			defer debug.SetMemoryLimit(debug.SetMemoryLimit(softMemory))
-		}
+		defer debug.SetMemoryLimit(concourse.LimitMemory())
 		return run(cmd, args)
 	}
 	return cmd
 }
-
-const softMemory = 80 << 20 // bytes
 
 // usageError is about the command line and not about what it names.
 type usageError struct{ text string }
@@ -88,6 +86,14 @@ func (e *usageError) Error() string { return e.text }
 
 func usagef(format string, args ...any) error {
 	return &usageError{fmt.Errorf(format, args...).Error()}
+}
+
+// failed is an error of a command behind its name, which some have already.
+func failed(command string, err error) error {
+	if err == nil || strings.HasPrefix(err.Error(), command+": ") {
+		return err
+	}
+	return fmt.Errorf("%s: %w", command, err)
 }
 
 // newRoot is the command line; every command has a file of its own.
@@ -156,6 +162,26 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 		return usagef("unknown command %q of %s, did you mean %s?", name, cmd.CommandPath(), meant)
 	}
 	return usagef("unknown command %q of %s; there are %s", name, cmd.CommandPath(), strings.Join(names, ", "))
+}
+
+// some refuses no arguments at all, and says what to write.
+func some(advice string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usagef("%s: %s", cmd.Name(), advice)
+		}
+		return nil
+	}
+}
+
+// exactly refuses another number of arguments, and says what to write.
+func exactly(n int, advice string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usagef("%s: %s", strings.TrimPrefix(cmd.CommandPath(), "taxiway "), advice)
+		}
+		return nil
+	}
 }
 
 // atMost refuses more arguments than a command takes.
@@ -256,10 +282,12 @@ func columns(w io.Writer) int {
 	return min(max(width, minColumns), maxColumns)
 }
 
-// childOutput is what a program that runs in the foreground writes to: the terminal itself, so that it can ask there.
-func childOutput(w io.Writer) io.Writer {
-	if file := fileOf(w); file != nil {
-		return file
+// inForeground runs a program that may ask, so that it writes to the terminal itself.
+func inForeground(cmd *cobra.Command, program string, args ...string) error {
+	run := exec.CommandContext(cmd.Context(), program, args...)
+	run.Stdin, run.Stdout, run.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+	if file := fileOf(run.Stdout); file != nil {
+		run.Stdout = file
 	}
-	return w
+	return run.Run()
 }

@@ -21,7 +21,7 @@ func traceCommand() *cobra.Command {
 		Example: "  taxiway trace --deployments ../deployments --clone ../charts --clone ../lana-bank",
 		Args:    atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return failed("trace", f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()))
 		},
 	}
 	flags := command.Flags()
@@ -47,18 +47,15 @@ func (f traceFlags) run(ctx context.Context, w, log io.Writer) (err error) {
 	f.question.Now = time.Now()
 	trace, err := reader.Trace(ctx, f.question)
 	if err != nil {
-		return fmt.Errorf("trace: %w", err)
+		return err
 	}
 	if f.json {
 		err = trace.JSON(w)
 	} else {
 		err = trace.Text(w)
 	}
-	if err != nil {
-		return fmt.Errorf("trace: %w", err)
+	if n := trace.Broken(); err == nil && f.strict && n > 0 {
+		err = fmt.Errorf("broken links: %d", n)
 	}
-	if n := trace.Broken(); f.strict && n > 0 {
-		return fmt.Errorf("trace: broken links: %d", n)
-	}
-	return nil
+	return err
 }
