@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -29,7 +30,7 @@ type decoder struct {
 	// elsewhere says where a key belongs that is unknown here: "" if nowhere.
 	elsewhere func(key string) string
 
-	problems KeyErrors
+	problems []error
 	listed   map[string]bool // the paths whose known keys a problem has listed
 }
 
@@ -42,8 +43,20 @@ func (d *decoder) decode(path string, raw json.RawMessage, into any) {
 }
 
 func (d *decoder) report(path, format string, args ...any) {
-	d.problems = append(d.problems, &KeyError{Path: path, Text: fmt.Sprintf(format, args...)})
+	d.problems = append(d.problems, &keyError{path, fmt.Sprintf(format, args...)})
 }
+
+// err are all problems; nil when there are none.
+func (d *decoder) err() error { return errors.Join(d.problems...) }
+
+// keyError is one thing wrong with a request: a key that is unknown, missing or of the wrong type.
+type keyError struct {
+	path string // of the value: "source", "source.branch", "params.labels[2]"
+	text string // what is wrong and what to do
+}
+
+// Error is the path and the text.
+func (e *keyError) Error() string { return e.path + ": " + e.text }
 
 func (d *decoder) value(path string, raw json.RawMessage, v reflect.Value) {
 	if raw[0] == 'n' { // null is the same as nothing
@@ -129,13 +142,13 @@ func (d *decoder) unknown(path, key string, fields []field) {
 	said := fmt.Sprintf("unknown key %q", key)
 	meant := cmp.Or(nearest.Of(key, names), nearest.Part(key, names))
 	if place := d.place(path, key, meant, fields); place != "" {
-		d.problems = append(d.problems, &KeyError{Path: path, Key: key, Text: said + ": move it to " + place})
+		d.report(path, "%s: move it to %s", said, place)
 		return
 	}
 	if meant != "" {
 		said += fmt.Sprintf(", did you mean %q?", meant)
 	}
-	d.problems = append(d.problems, &KeyError{Path: path, Key: key, Text: said + d.known(path, names, meant != "")})
+	d.report(path, "%s%s", said, d.known(path, names, meant != ""))
 }
 
 // place is where a key belongs that is unknown in a path: on the request's first level, or in one of the maps of this one. Below
@@ -177,7 +190,7 @@ func (d *decoder) known(path string, names []string, asked bool) string {
 // notEmpty refuses an empty value of a required key, and of one that is marked
 // `concourse:"filled"` because it must not count as absent.
 func (d *decoder) notEmpty(path string, raw json.RawMessage, f field) {
-	empty := isEmpty(raw) || bytes.Equal(compact(raw), []byte("[]")) || bytes.Equal(compact(raw), []byte("{}"))
+	empty := isEmpty(raw) || raw[0] == '[' && len(items(raw)) == 0 || raw[0] == '{' && len(members(raw)) == 0
 	switch {
 	case !empty:
 	case f.required:
@@ -369,12 +382,4 @@ func items(raw json.RawMessage) []json.RawMessage {
 		return nil
 	}
 	return list
-}
-
-func compact(raw json.RawMessage) []byte {
-	var b bytes.Buffer
-	if err := json.Compact(&b, raw); err != nil {
-		return raw
-	}
-	return b.Bytes()
 }

@@ -1,27 +1,24 @@
 package concourse
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"reflect"
 )
 
-// SchemaWriter is a type that reads its own JSON and can say what it takes, as
+// selfWriter is a type that reads its own JSON and can say what it takes, as
 // a JSON Schema without $ref.
-type SchemaWriter interface {
+type selfWriter interface {
 	JSONSchema() map[string]any
 }
 
-// Documentation gives the comment of a struct's field; "" where there is none.
-type Documentation func(structure reflect.Type, field string) string
+// documentation gives the comment of a struct's field; "" where there is none.
+type documentation func(structure reflect.Type, field string) string
 
 // JSONSchema describes the source and the params of a resource type as a JSON
 // Schema, draft 2020-12, for editors and other programs. It takes what the
 // programs take: also a number for a string, text for a number or truth value,
 // and a ((var)) in place of any value.
-func (s Schema) JSONSchema(title string, doc Documentation) map[string]any {
+func (s Schema) JSONSchema(title string, doc documentation) map[string]any {
 	w := schemaWriter{doc}
 	part := func(t reflect.Type, about string) map[string]any {
 		schema := w.structure(t)
@@ -33,9 +30,9 @@ func (s Schema) JSONSchema(title string, doc Documentation) map[string]any {
 		"title":   title,
 		"type":    "object",
 		"properties": map[string]any{
-			"source":     part(s.types[0], "what is written under source of a resource of this type"),
-			"get_params": part(s.types[1], "what is written under params of a get step"),
-			"put_params": part(s.types[2], "what is written under params of a put step"),
+			"source":     part(s.source.typ, "what is written under source of a resource of this type"),
+			"get_params": part(s.get.typ, "what is written under params of a get step"),
+			"put_params": part(s.put.typ, "what is written under params of a put step"),
 		},
 		"additionalProperties": false,
 	}
@@ -44,7 +41,7 @@ func (s Schema) JSONSchema(title string, doc Documentation) map[string]any {
 // laterText matches a text that Concourse still fills in.
 const laterText = `\(\([^()]+\)\)`
 
-type schemaWriter struct{ doc Documentation }
+type schemaWriter struct{ doc documentation }
 
 func (w schemaWriter) structure(t reflect.Type) map[string]any {
 	properties, required := map[string]any{}, []string{}
@@ -84,7 +81,7 @@ func (w schemaWriter) value(t reflect.Type) map[string]any {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if own, ok := reflect.New(t).Interface().(SchemaWriter); ok {
+	if own, ok := reflect.New(t).Interface().(selfWriter); ok {
 		return maps.Clone(own.JSONSchema())
 	}
 	switch shapeOf(t) {
@@ -128,13 +125,4 @@ func orPlaceholder(kind string, schema map[string]any) map[string]any {
 
 // MarshalSchema is the text of a schema as it is kept in a file: the same for
 // the same types.
-func MarshalSchema(schema map[string]any) ([]byte, error) {
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false) // it is for people too
-	if err := enc.Encode(schema); err != nil {
-		return nil, fmt.Errorf("write a JSON schema: %w", err)
-	}
-	return out.Bytes(), nil
-}
+func MarshalSchema(schema map[string]any) ([]byte, error) { return marshal(schema, "  ") }

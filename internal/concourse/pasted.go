@@ -38,21 +38,13 @@ func secretsIn(value string) []string {
 	if strings.Contains(value, "PRIVATE KEY-----") {
 		return []string{value}
 	}
-	address, _, ok := cutLast(value, "@")
-	if !ok || strings.ContainsAny(address, " \n\t") {
+	at := strings.LastIndex(value, "@")
+	if at < 0 || strings.ContainsAny(value[:at], " \n\t") {
 		return nil
 	}
-	_, password, ok := strings.Cut(regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:/{1,3}`).ReplaceAllString(address, ""), ":")
+	_, password, ok := strings.Cut(regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:/{1,3}`).ReplaceAllString(value[:at], ""), ":")
 	if !ok || strings.Contains(value, "@sha") {
 		return nil
 	}
 	return []string{password}
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
 }

@@ -221,7 +221,7 @@ func (g *guess) problems() []problem {
 	if several, ok := err.(interface{ Unwrap() []error }); ok {
 		parts = several.Unwrap()
 	}
-	var decoded KeyErrors
+	var decoded *keyError
 	kind := errors.As(err, &decoded)
 	found := make([]problem, len(parts))
 	for i, part := range parts {

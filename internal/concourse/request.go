@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -123,74 +124,46 @@ func notJSON(data []byte, err error) error {
 	return fmt.Errorf("is not JSON at line %d, column %d: %w", line, column, err)
 }
 
-// level is an object or list that is being read.
-type level struct {
-	path string
-	keys map[string]bool // nil in a list
-	key  string
-	next int // index in a list
-	want bool
-}
-
-// begins is the object or list that begins with a token, nil for any other.
-func begins(token json.Token, path string) *level {
-	switch token {
-	case json.Delim('{'):
-		return &level{path: path, keys: map[string]bool{}, want: true}
-	case json.Delim('['):
-		return &level{path: path}
-	}
-	return nil
-}
-
-// child is the path of the value that comes next.
-func (l *level) child() string {
-	switch {
-	case l.keys == nil:
-		return fmt.Sprintf("%s[%d]", l.path, l.next)
-	case l.path == "":
-		return l.key
-	}
-	return l.path + "." + l.key
-}
-
 // checkKeys looks in JSON for objects that say a key twice.
 func checkKeys(path string, raw json.RawMessage) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
-	var levels []*level
-	for {
-		token, err := dec.Token()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("is not JSON: %w", err)
-		}
-		here, top := path, &level{}
-		if len(levels) > 0 {
-			top = levels[len(levels)-1]
-			here = top.child()
-		}
-		if name, ok := token.(string); ok && top.want {
-			top.key, top.want = name, false
-			if top.keys[name] {
-				return &KeyError{Path: top.child(), Text: "appears twice"}
-			}
-			top.keys[name] = true
-			continue
-		}
-		if begun := begins(token, here); begun != nil {
-			levels = append(levels, begun)
-			continue
-		}
-		if token == json.Delim('}') || token == json.Delim(']') {
-			if levels = levels[:len(levels)-1]; len(levels) == 0 {
-				continue
-			}
-			top = levels[len(levels)-1]
-		}
-		top.next++
-		top.want = top.keys != nil
+	return keysOnce(dec, path)
+}
+
+// keysOnce reads one value.
+func keysOnce(dec *json.Decoder, path string) error {
+	begun, err := dec.Token()
+	if err != nil {
+		return err
 	}
+	switch begun {
+	case json.Delim('{'):
+		seen := map[string]bool{}
+		for dec.More() {
+			key, err := dec.Token()
+			if err != nil {
+				return err
+			}
+			name, _ := key.(string)
+			at := strings.TrimPrefix(path+"."+name, ".")
+			if seen[name] {
+				return &keyError{at, "appears twice"}
+			}
+			seen[name] = true
+			if err := keysOnce(dec, at); err != nil {
+				return err
+			}
+		}
+	case json.Delim('['):
+		for i := 0; dec.More(); i++ {
+			if err := keysOnce(dec, fmt.Sprintf("%s[%d]", path, i)); err != nil {
+				return err
+			}
+		}
+	default:
+		return nil
+	}
+	_, err = dec.Token() // its end
+	return err
 }

@@ -209,7 +209,7 @@ func (r *run[S, V, G, P]) check(ctx context.Context, args []string) ([]byte, err
 		// what an older resource type stored need not have every key
 		d := decoder{lenient: true, partial: true}
 		d.decode("version", q.Version, from)
-		if err := d.problems.err(); err != nil {
+		if err := d.err(); err != nil {
 			return nil, err
 		}
 	}
@@ -225,7 +225,7 @@ func (r *run[S, V, G, P]) check(ctx context.Context, args []string) ([]byte, err
 			return nil, err
 		}
 	}
-	return marshal(versions)
+	return marshal(versions, "")
 }
 
 func (r *run[S, V, G, P]) in(ctx context.Context, args []string) ([]byte, error) {
@@ -239,7 +239,7 @@ func (r *run[S, V, G, P]) in(ctx context.Context, args []string) ([]byte, error)
 	var version V
 	d := decoder{lenient: true}
 	d.decode("version", q.Version, &version)
-	if err := d.problems.err(); err != nil {
+	if err := d.err(); err != nil {
 		return nil, err
 	}
 	params, err := decodeParams[G](q.Params, placeOf[S, G, P], r.console)
@@ -281,7 +281,7 @@ func (r *run[S, V, G, P]) request(ctx context.Context) (request, S, error) {
 	d := decoder{elsewhere: placeOf[S, G, P]}
 	d.decode("source", q.Source, &src)
 	r.console.mask.Hide(append(src.Secrets(), pasted(q.Source)...)...)
-	if err := foreign("source", src, d.problems); err != nil {
+	if err := foreign("source", src, d.err()); err != nil {
 		return q, src, err
 	}
 	if err := src.Validate(); err != nil {
@@ -292,13 +292,13 @@ func (r *run[S, V, G, P]) request(ctx context.Context) (request, S, error) {
 
 // foreign is the error of a source that is meant for something else, such as another driver, in
 // place of one for each key that is unknown here.
-func foreign(path string, value any, problems KeyErrors) error {
-	if s, ok := value.(interface{ Foreign() error }); ok && len(problems) > 0 {
+func foreign(path string, value any, problems error) error {
+	if s, ok := value.(interface{ Foreign() error }); ok && problems != nil {
 		if err := s.Foreign(); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	return problems.err()
+	return problems
 }
 
 // validator and secretive are what params may be besides data.
@@ -315,7 +315,7 @@ func decodeParams[T any](raw json.RawMessage, elsewhere func(key string) string,
 	if s, ok := any(params).(secretive); ok {
 		out.mask.Hide(s.Secrets()...)
 	}
-	if err := d.problems.err(); err != nil {
+	if err := d.err(); err != nil {
 		return params, err
 	}
 	if v, ok := any(params).(validator); ok {
@@ -362,7 +362,7 @@ func (r *run[S, V, G, P]) result(result Result[V], err error) ([]byte, error) {
 		shown[i] = Field{Name: visible.Line(r.console.mask.Text(f.Name)), Value: visible.Text(r.console.mask.Text(f.Value))}
 	}
 	result.Metadata = shown
-	return marshal(result)
+	return marshal(result, "")
 }
 
 // checkVersion refuses what Concourse would not take for a version: a map of
@@ -379,13 +379,14 @@ func checkVersion(v any) error {
 	return nil
 }
 
-// marshal writes one line of JSON in which addresses stay readable.
-func marshal(v any) ([]byte, error) {
+// marshal writes JSON in which addresses stay readable, in one line where there is no indent.
+func marshal(v any, indent string) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
+	enc.SetIndent("", indent)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("write the answer as JSON: %w", err)
+		return nil, fmt.Errorf("write JSON: %w", err)
 	}
 	return b.Bytes(), nil
 }

@@ -10,19 +10,15 @@ import (
 	"sync"
 )
 
-// Schema is what a resource type takes, for tools that look at a pipeline
-// without running it.
-type Schema struct {
-	// Placeholders takes a string with a ((var)) for any scalar, and one that is
-	// nothing else for any value, since Concourse fills them in later. A value with
-	// placeholders has the problems that nothing in their place cures. Describe
-	// sets it.
-	Placeholders bool
+// Schema is what a resource type takes, for tools that look at a pipeline without running it. It takes a string with a ((var))
+// for any scalar, and one that is nothing else for any value, since Concourse fills them in later; such a value has the problems
+// that nothing in their place cures.
+type Schema struct{ source, get, put part }
 
-	source, get, put func(raw json.RawMessage, placeholders bool) error
-	sourceKeys       []Key
-	getKeys, putKeys []Key
-	types            [3]reflect.Type // of source, get params and put params
+// part is the source or the params of a step.
+type part struct {
+	typ   reflect.Type
+	check func(raw json.RawMessage) error
 }
 
 // Key is a key of a source or of params.
@@ -37,14 +33,9 @@ type Key struct {
 func Describe[S Source, V, G, P any](_ Resource[S, V, G, P]) Schema {
 	keys := sync.OnceValue(newSampleKeys)
 	return Schema{
-		Placeholders: true,
-		source:       describe[S]("source", keys, placeOf[S, G, P]),
-		get:          describe[G]("params", keys, placeOf[S, G, P]),
-		put:          describe[P]("params", keys, placeOf[S, G, P]),
-		sourceKeys:   keysOf(reflect.TypeFor[S]()),
-		getKeys:      keysOf(reflect.TypeFor[G]()),
-		putKeys:      keysOf(reflect.TypeFor[P]()),
-		types:        [3]reflect.Type{reflect.TypeFor[S](), reflect.TypeFor[G](), reflect.TypeFor[P]()},
+		source: describe[S]("source", keys, placeOf[S, G, P]),
+		get:    describe[G]("params", keys, placeOf[S, G, P]),
+		put:    describe[P]("params", keys, placeOf[S, G, P]),
 	}
 }
 
@@ -57,30 +48,26 @@ func ReadSource[S any](raw []byte) (S, error) {
 	}
 	d := decoder{lenient: true, partial: true, placeholders: true}
 	d.decode("source", bytes.TrimSpace(raw), &src)
-	if len(d.problems) > 0 {
-		return src, d.problems
-	}
-	return src, nil
+	return src, d.err()
 }
 
-// Source checks a source as check, in and out do. Keys that are wrong are
-// [KeyErrors]; empty input is an empty source.
-func (s Schema) Source(raw []byte) error { return s.source(raw, s.Placeholders) }
+// Source checks a source as check, in and out do. Empty input is an empty source; several problems are several errors.
+func (s Schema) Source(raw []byte) error { return s.source.check(raw) }
 
 // GetParams checks the params of a get step, like Source.
-func (s Schema) GetParams(raw []byte) error { return s.get(raw, s.Placeholders) }
+func (s Schema) GetParams(raw []byte) error { return s.get.check(raw) }
 
 // PutParams checks the params of a put step, like Source.
-func (s Schema) PutParams(raw []byte) error { return s.put(raw, s.Placeholders) }
+func (s Schema) PutParams(raw []byte) error { return s.put.check(raw) }
 
 // SourceKeys lists the source's keys.
-func (s Schema) SourceKeys() []Key { return s.sourceKeys }
+func (s Schema) SourceKeys() []Key { return keysOf(s.source.typ) }
 
 // GetKeys lists the keys of a get step's params.
-func (s Schema) GetKeys() []Key { return s.getKeys }
+func (s Schema) GetKeys() []Key { return keysOf(s.get.typ) }
 
 // PutKeys lists the keys of a put step's params.
-func (s Schema) PutKeys() []Key { return s.putKeys }
+func (s Schema) PutKeys() []Key { return keysOf(s.put.typ) }
 
 // placeOf says where a key of a resource type belongs: "" if it has no such key.
 func placeOf[S, G, P any](key string) string {
@@ -102,8 +89,8 @@ func placeOf[S, G, P any](key string) string {
 }
 
 // describe checks one value like the programs do.
-func describe[T any](path string, keys func() *sampleKeys, elsewhere func(key string) string) func(json.RawMessage, bool) error {
-	return func(raw json.RawMessage, placeholders bool) error {
+func describe[T any](path string, keys func() *sampleKeys, elsewhere func(key string) string) part {
+	return part{reflect.TypeFor[T](), func(raw json.RawMessage) error {
 		raw = bytes.TrimSpace(raw)
 		if len(raw) > 0 {
 			if err := checkJSON(raw); err != nil {
@@ -114,31 +101,27 @@ func describe[T any](path string, keys func() *sampleKeys, elsewhere func(key st
 			}
 		}
 		var value T
-		d := decoder{placeholders: placeholders, elsewhere: elsewhere}
+		d := decoder{placeholders: true, elsewhere: elsewhere}
 		d.decode(path, raw, &value)
-		if err := foreign(path, value, d.problems); err != nil {
+		if err := foreign(path, value, d.err()); err != nil {
 			return err
 		}
-		if placeholders {
-			if g := referencesIn(raw, keys, validate[T](path)); g != nil {
-				return g.certain()
-			}
+		if g := referencesIn(raw, keys, func(filled json.RawMessage) error { return valid[T](path, filled) }); g != nil {
+			return g.certain()
 		}
 		return validated(path, value)
-	}
+	}}
 }
 
-// validate decodes a value without placeholders and validates it.
-func validate[T any](path string) func(json.RawMessage) error {
-	return func(raw json.RawMessage) error {
-		var value T
-		var d decoder
-		d.decode(path, raw, &value)
-		if err := d.problems.err(); err != nil {
-			return err
-		}
-		return validated(path, value)
+// valid decodes a value without placeholders and validates it.
+func valid[T any](path string, raw json.RawMessage) error {
+	var value T
+	var d decoder
+	d.decode(path, raw, &value)
+	if err := d.err(); err != nil {
+		return err
 	}
+	return validated(path, value)
 }
 
 // validated is what a value says is wrong with it; several problems stay several errors.
