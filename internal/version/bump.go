@@ -2,6 +2,7 @@ package version
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,17 +26,8 @@ var ErrBump = errors.New("not a valid bump")
 
 // ParseBump reads the word that names a part; the empty word is [None].
 func ParseBump(word string) (Part, error) {
-	switch word {
-	case "":
-		return None, nil
-	case "major":
-		return Major, nil
-	case "minor":
-		return Minor, nil
-	case "patch":
-		return Patch, nil
-	case "final":
-		return Final, nil
+	if i := slices.Index([]string{None: "", Major: "major", Minor: "minor", Patch: "patch", Final: "final"}, word); i >= 0 {
+		return Part(i), nil
 	}
 	return None, fault.Of(ErrBump, "%s is not one of major, minor, patch, final", shown(word))
 }

@@ -27,7 +27,7 @@ func PrependChangelog(old, entry []byte, v Version) []byte {
 	if first < 0 {
 		return c.insert(c.place(), entry)
 	}
-	return c.replace(first, end, entry)
+	return []byte(c.text(0, first) + string(entry) + c.text(end, len(lines)))
 }
 
 // ChangelogEntry is a version's entry in a changelog, from its heading to the next
@@ -185,8 +185,4 @@ func (c changelog) insert(at int, entry []byte) []byte {
 		after = c.ending + after
 	}
 	return []byte(before + string(entry) + after)
-}
-
-func (c changelog) replace(first, end int, entry []byte) []byte {
-	return []byte(c.text(0, first) + string(entry) + c.text(end, len(c.lines)))
 }

@@ -127,7 +127,7 @@ func (c *Cliff) readParsers() error {
 		if n := max(len(p.Group), len(scopeOf(*p))); n > maxReplace {
 			return fault.Of(ErrCliff, "git.commit_parsers[%d] has a group or scope of %d bytes, and at most %d are allowed", i, n, maxReplace)
 		}
-		if p.Field != "" && !slices.Contains(cliffFields(), p.Field) {
+		if _, known := fieldsOf(Commit{}, "", Conventional{})[p.Field]; p.Field != "" && !known {
 			c.Unread = append(c.Unread, fmt.Sprintf("git.commit_parsers[%d] with the field %s", i, p.Field))
 		}
 	}
@@ -173,7 +173,8 @@ func unread(whole map[string]any) []string {
 			}
 			list, _ := keys[key].([]any)
 			for i, rule := range list {
-				for _, inner := range slices.Sorted(maps.Keys(asTable(rule))) {
+				table, _ := rule.(map[string]any)
+				for _, inner := range slices.Sorted(maps.Keys(table)) {
 					if known := cliffRules()[name]; known != nil && !slices.Contains(known, inner) {
 						names = append(names, fmt.Sprintf("%s[%d].%s", name, i, inner))
 					}
@@ -182,11 +183,6 @@ func unread(whole map[string]any) []string {
 		}
 	}
 	return names
-}
-
-func asTable(value any) map[string]any {
-	table, _ := value.(map[string]any)
-	return table
 }
 
 // cliffRules are the keys of a rule, by its list. git-cliff ignores any other.
@@ -223,11 +219,6 @@ func usualParsers() []cliffParser {
 		all = append(all, parser)
 	}
 	return all
-}
-
-// cliffFields are those of a commit that a parser can look at here; others are known to a forge alone.
-func cliffFields() []string {
-	return []string{"id", "group", "message", "body", "scope", "author.name", "breaking", "merge_commit"}
 }
 
 // entry is a commit in release notes: its group, and what its line says of it. It is left out when it is not ok.
@@ -300,7 +291,12 @@ func (p cliffParser) match(commit Commit, message string, con Conventional) (pat
 	checks := []struct {
 		pattern *regexp.Regexp
 		texts   []string
-	}{{p.Message.Regexp, []string{message}}, {p.Body.Regexp, []string{con.Body}}, {p.Footer.Regexp, nil}, {p.field, p.fieldOf(commit, message, con)}}
+	}{{p.Message.Regexp, []string{message}}, {p.Body.Regexp, []string{con.Body}}, {p.Footer.Regexp, nil}, {p.field, nil}}
+	if p.field != nil {
+		if value, ok := fieldsOf(commit, message, con)[p.Field]; ok {
+			checks[3].texts = []string{value}
+		}
+	}
 	for _, f := range con.Footers {
 		separator := ": "
 		if f.Number {
@@ -328,27 +324,12 @@ func scopeOf(p cliffParser) string {
 	return *p.Scope
 }
 
-// fieldOf is the value of the field that a parser names.
-func (p cliffParser) fieldOf(commit Commit, message string, con Conventional) []string {
-	switch p.Field {
-	case "id":
-		return []string{commit.Hash}
-	case "group":
-		return []string{cmp.Or(con.Type, absent)}
-	case "message":
-		return []string{cmp.Or(con.Subject, message)}
-	case "body":
-		return []string{con.Body}
-	case "scope":
-		return []string{cmp.Or(con.Scope, absent)}
-	case "author.name":
-		return []string{commit.Author}
-	case "breaking":
-		return []string{strconv.FormatBool(con.Breaking)}
-	case "merge_commit":
-		return []string{strconv.FormatBool(commit.Merge)}
+// fieldsOf are the values of the fields of a commit that a parser can look at here; others are known to a forge alone.
+func fieldsOf(commit Commit, message string, con Conventional) map[string]string {
+	return map[string]string{
+		"id": commit.Hash, "group": cmp.Or(con.Type, absent), "message": cmp.Or(con.Subject, message), "body": con.Body, "scope": cmp.Or(con.Scope, absent),
+		"author.name": commit.Author, "breaking": strconv.FormatBool(con.Breaking), "merge_commit": strconv.FormatBool(commit.Merge),
 	}
-	return nil
 }
 
 // expanded is a group or scope with $1 and the like filled in from what the pattern has matched.

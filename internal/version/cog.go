@@ -83,7 +83,7 @@ func (f cogFile) packages() []Package {
 	for _, packages := range []map[string]cogPackage{f.Packages, f.Monorepo.Packages} {
 		for _, name := range slices.Sorted(maps.Keys(packages)) {
 			p := packages[name]
-			out = append(out, Package{Name: name, Path: strings.TrimPrefix(path.Clean("/"+p.Path), "/"), Include: p.Include, Ignore: p.Ignore, Private: p.Public != nil && !*p.Public})
+			out = append(out, Package{Path: strings.TrimPrefix(path.Clean("/"+p.Path), "/"), Include: p.Include, Ignore: p.Ignore, Private: p.Public != nil && !*p.Public})
 		}
 	}
 	return out
@@ -118,7 +118,7 @@ func ParseCog(data []byte) (Rules, error) {
 		OnlyTypes: true, IgnoreMerges: file.IgnoreMerges, TagPrefix: file.TagPrefix, Scopes: file.Scopes,
 		Types: map[string]Level{}, Titles: map[string]string{}, Omit: map[string]bool{},
 	}
-	for _, name := range cogTypes() {
+	for _, name := range usualTypes() {
 		r.Types[name] = Default().Types[name]
 	}
 	r.Types["perf"], r.Types["revert"] = LevelNone, LevelNone
@@ -129,11 +129,6 @@ func ParseCog(data []byte) (Rules, error) {
 		r.lay(strings.ToLower(name), file.Types[name])
 	}
 	return r, nil
-}
-
-// cogTypes are those that need no configuration.
-func cogTypes() []string {
-	return []string{"feat", "fix", "perf", "revert", "docs", "test", "build", "ci", "refactor", "chore", "style"}
 }
 
 func (r Rules) lay(name string, t cogType) {

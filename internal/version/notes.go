@@ -11,27 +11,20 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/markdown"
 )
 
-// Links lead from release notes to a forge. A func that is nil makes no link.
-type Links struct {
-	Commit  func(hash string) string
-	Pull    func(number string) string
-	Compare func(previous, next Version) string
-}
+// Links lead from release notes to a forge. The zero value makes none.
+type Links struct{ address, tagPrefix string }
 
 // GitHub are the links of a repository there, given its address without an end
 // as in https://github.com/owner/name. An empty address makes no links.
 func GitHub(address, tagPrefix string) Links {
-	if address == "" {
-		return Links{}
-	}
-	address = strings.TrimSuffix(address, "/")
-	return Links{
-		Commit: func(hash string) string { return address + "/commit/" + hash },
-		Pull:   func(number string) string { return address + "/pull/" + number },
-		Compare: func(previous, next Version) string {
-			return address + "/compare/" + previous.Tag(tagPrefix) + "..." + next.Tag(tagPrefix)
-		},
-	}
+	return Links{strings.TrimSuffix(address, "/"), tagPrefix}
+}
+
+func (l Links) commit(hash string) string { return l.address + "/commit/" + hash }
+func (l Links) pull(number string) string { return l.address + "/pull/" + number }
+
+func (l Links) compare(previous, next Version) string {
+	return l.address + "/compare/" + previous.Tag(l.tagPrefix) + "..." + next.Tag(l.tagPrefix)
 }
 
 // NotesInput is what release notes tell.
@@ -160,8 +153,8 @@ func isPreparation(con Conventional) bool {
 
 func (in NotesInput) heading() string {
 	name := "[" + in.Version.String() + "]"
-	if in.Previous != nil && in.Links.Compare != nil {
-		name += "(" + markdown.URL(in.Links.Compare(*in.Previous, in.Version)) + ")"
+	if in.Previous != nil && in.Links.address != "" {
+		name += "(" + markdown.URL(in.Links.compare(*in.Previous, in.Version)) + ")"
 	}
 	return fmt.Sprintf("## %s - %s\n", name, in.Date.UTC().Format(time.DateOnly))
 }
@@ -182,8 +175,8 @@ func (in NotesInput) line(c Commit, con Conventional) string {
 	} else {
 		text += in.linkPulls(markdown.Text(upperFirst(con.Subject)))
 	}
-	if in.Links.Commit != nil && c.Hash != "" {
-		text += " (" + markdown.Link(c.Hash[:min(7, len(c.Hash))], in.Links.Commit(c.Hash)) + ")"
+	if in.Links.address != "" && c.Hash != "" {
+		text += " (" + markdown.Link(c.Hash[:min(7, len(c.Hash))], in.Links.commit(c.Hash)) + ")"
 	}
 	return text + "\n"
 }
@@ -192,15 +185,15 @@ func (in NotesInput) line(c Commit, con Conventional) string {
 // merges becomes a link.
 func (in NotesInput) elsewhere(subject string) string {
 	before, number, after, ok := cutPull(subject)
-	if !ok || in.Links.Pull == nil || strings.TrimSpace(after) != "" {
+	if !ok || in.Links.address == "" || strings.TrimSpace(after) != "" {
 		return markdown.Elsewhere(subject)
 	}
-	return markdown.Elsewhere(before) + " (" + markdown.Link("#"+number, in.Links.Pull(number)) + ")"
+	return markdown.Elsewhere(before) + " (" + markdown.Link("#"+number, in.Links.pull(number)) + ")"
 }
 
 // linkPulls makes links of the numbers that a forge adds when it merges.
 func (in NotesInput) linkPulls(subject string) string {
-	if in.Links.Pull == nil {
+	if in.Links.address == "" {
 		return subject
 	}
 	var b strings.Builder
@@ -210,7 +203,7 @@ func (in NotesInput) linkPulls(subject string) string {
 		if !ok {
 			return b.String()
 		}
-		fmt.Fprintf(&b, "([#%s](%s))", number, in.Links.Pull(number))
+		fmt.Fprintf(&b, "([#%s](%s))", number, in.Links.pull(number))
 		rest = after
 	}
 }

@@ -65,7 +65,7 @@ func (r Rules) misspelt(name string) string {
 	return fmt.Sprintf("the type %s is not known, did you mean `%s:`?", name, meant)
 }
 
-// usualTypes are the types of the Angular convention, which teams use without configuring them.
+// usualTypes are the types of the Angular convention, which teams use without configuring them, in cocogitto too.
 func usualTypes() []string {
 	return []string{"build", "chore", "ci", "docs", "feat", "fix", "perf", "refactor", "revert", "style", "test"}
 }
@@ -114,19 +114,11 @@ func meantSubject(subject string) string {
 
 // isMergeSubject reports a first line that git or GitHub writes for a merge.
 func isMergeSubject(subject string) bool {
-	for _, start := range []string{"Merge branch ", "Merge branches ", "Merge remote-tracking branch ", "Merge tag ", "Merge commit ", "Merge pull request "} {
-		if strings.HasPrefix(subject, start) {
-			return true
-		}
-	}
-	return false
+	return beginsWith(subject, "Merge branch ", "Merge branches ", "Merge remote-tracking branch ", "Merge tag ", "Merge commit ", "Merge pull request ")
 }
 
-func isFixup(subject string) bool {
-	for _, start := range []string{"fixup! ", "squash! ", "amend! "} {
-		if strings.HasPrefix(subject, start) {
-			return true
-		}
-	}
-	return false
+func isFixup(subject string) bool { return beginsWith(subject, "fixup! ", "squash! ", "amend! ") }
+
+func beginsWith(text string, starts ...string) bool {
+	return slices.ContainsFunc(starts, func(start string) bool { return strings.HasPrefix(text, start) })
 }

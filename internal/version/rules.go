@@ -69,7 +69,6 @@ type Rules struct {
 
 // Package is a part of a monorepo, as cocogitto's configuration describes it.
 type Package struct {
-	Name string
 	// Path is its folder. Include are globs of what else belongs to it, Ignore of what does not.
 	Path            string
 	Include, Ignore []string

@@ -82,13 +82,12 @@ func parse(text string) (v Version, problem string) {
 }
 
 func wrongCore(text string, numbers []string) string {
-	digits := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 	if without := strings.TrimLeft(text, "vV"); without != text {
 		if _, problem := parse(without); problem == "" {
 			return "write " + without + ", a prefix belongs only into tags"
 		}
 	}
-	if len(numbers) < 3 && !slices.ContainsFunc(numbers, func(s string) bool { return !digits(s) }) {
+	if len(numbers) < 3 && !slices.ContainsFunc(numbers, func(s string) bool { return !isNumber(s) }) {
 		full := append(slices.Clone(numbers), "0", "0")[:3]
 		return "it needs three numbers, as in " + strings.Join(full, ".")
 	}
@@ -96,7 +95,7 @@ func wrongCore(text string, numbers []string) string {
 		return "write three numbers, as in 1.2.3"
 	}
 	for _, s := range numbers {
-		if !digits(s) {
+		if !isNumber(s) {
 			return shown(s) + " is not a number, write one like 1.2.3"
 		}
 		if len(s) > 1 && s[0] == '0' {

@@ -231,9 +231,7 @@ func (c *comparison) changelog(p *page, s lineage.SourceSpan) {
 		p.linef("The commits between are not known: %s.", markdown.Elsewhere(why))
 		return
 	}
-	links := version.GitHub(vendored.WebURL(s.Repository), "")
-	links.Compare = nil
-	in := version.NotesInput{Commits: s.Commits, Rules: version.Default(), Links: links, Elsewhere: true}
+	in := version.NotesInput{Commits: s.Commits, Rules: version.Default(), Links: version.GitHub(vendored.WebURL(s.Repository), ""), Elsewhere: true}
 	_, notes, _ := bytes.Cut(version.Notes(in), []byte("\n"))
 	p.linef("%s", strings.ReplaceAll(strings.Trim(string(notes), "\n"), "### ", "#### "))
 	listed := bytes.Count(notes, []byte("\n- "))
