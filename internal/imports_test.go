@@ -26,24 +26,25 @@ const module = "github.com/taxiway-ci/taxiway/"
 func mayImport() map[string][]string {
 	return map[string][]string{
 		// the bottom: each of them knows one thing, and none of the others
-		"internal/fault":      {},                                                        // errors that match a sentinel in words of their own
-		"internal/guard":      {},                                                        // panics of goroutines become errors
-		"internal/artifact":   {"internal/fault"},                                        // files of a build's folder, and paths in a repository
-		"internal/nearest":    {},                                                        // what a misspelt name means
-		"internal/secret":     {"internal/visible"},                                      // secrets, from where they are obtained to where text is masked
-		"internal/visible":    {},                                                        // text from outside, made safe to show
-		"internal/strict":     {"internal/nearest"},                                      // keys of files that people write
-		"internal/cepler":     {"internal/nearest", "internal/strict"},                   // cepler's model, without git and Concourse
-		"internal/yamledit":   {"internal/fault", "internal/nearest", "internal/strict"}, // single values of a YAML file
-		"internal/gates":      {"internal/cepler", "internal/yamledit"},                  // a person's edits of a gates file
-		"internal/retry":      {},                                                        // what may pass is done again
-		"internal/httpclient": {},                                                        // clients as a source wants them
-		"internal/registry":   {"internal/httpclient", "internal/secret"},                // what an image is, and what it says about itself
-		"internal/gitprogram": {},                                                        // a person's own git, in a person's clone
-		"internal/ociimage":   {"internal/guard", "internal/nearest"},                    // an image from a program
-		"internal/provenance": {},                                                        // the comment beside an image digest
-		"internal/pipeline":   {"internal/nearest", "internal/strict"},                   // Concourse's pipelines as data
-		"internal/workflow":   {"internal/pipeline", "internal/strict"},                  // workflows of GitHub Actions, and the rulesets that require them
+		"internal/fault":        {},                                                               // errors that match a sentinel in words of their own
+		"internal/guard":        {},                                                               // panics of goroutines become errors
+		"internal/artifact":     {"internal/fault"},                                               // files of a build's folder, and paths in a repository
+		"internal/nearest":      {},                                                               // what a misspelt name means
+		"internal/secret":       {"internal/visible"},                                             // secrets, from where they are obtained to where text is masked
+		"internal/visible":      {},                                                               // text from outside, made safe to show
+		"internal/strict":       {"internal/nearest"},                                             // keys of files that people write
+		"internal/cepler/zones": {},                                                               // time zones without files
+		"internal/cepler":       {"internal/cepler/zones", "internal/nearest", "internal/strict"}, // cepler's model, without git and Concourse
+		"internal/yamledit":     {"internal/fault", "internal/nearest", "internal/strict"},        // single values of a YAML file
+		"internal/gates":        {"internal/cepler", "internal/yamledit"},                         // a person's edits of a gates file
+		"internal/retry":        {},                                                               // what may pass is done again
+		"internal/httpclient":   {},                                                               // clients as a source wants them
+		"internal/registry":     {"internal/httpclient", "internal/secret"},                       // what an image is, and what it says about itself
+		"internal/gitprogram":   {},                                                               // a person's own git, in a person's clone
+		"internal/ociimage":     {"internal/guard", "internal/nearest"},                           // an image from a program
+		"internal/provenance":   {},                                                               // the comment beside an image digest
+		"internal/pipeline":     {"internal/nearest", "internal/strict"},                          // Concourse's pipelines as data
+		"internal/workflow":     {"internal/pipeline", "internal/strict"},                         // workflows of GitHub Actions, and the rulesets that require them
 		// the protocol of resource types
 		"internal/concourse": {"internal/guard", "internal/artifact", "internal/nearest", "internal/secret", "internal/visible"},
 		"internal/markdown":  {"internal/visible"},                                                                                // text from outside, in Markdown

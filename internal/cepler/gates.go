@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // images are empty roots: they bring their own time zones
 
 	"go.yaml.in/yaml/v3"
 )

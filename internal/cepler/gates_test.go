@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
+	"github.com/taxiway-ci/taxiway/internal/cepler/zones"
 )
 
 // gate is the gate of production with the given rows as its mapping.
@@ -27,7 +28,7 @@ func gate(t *testing.T, rows ...string) cepler.Gate {
 func at(t *testing.T, text string) time.Time {
 	t.Helper()
 	wall, zone := text[:16], text[17:]
-	location, err := time.LoadLocation(zone)
+	location, err := zones.Load(zone)
 	require.NoError(t, err)
 	when, err := time.ParseInLocation("2006-01-02 15:04", wall, location)
 	require.NoError(t, err)

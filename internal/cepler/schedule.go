@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler/zones"
 )
 
 // Window is a part of the week, as a clock on the wall in some time zone shows
@@ -111,7 +113,7 @@ func (p *gatesParser) clock(f field) int {
 
 func (p *gatesParser) zone(f field) (string, *time.Location) {
 	name := p.required(f)
-	zone, err := time.LoadLocation(name)
+	zone, err := zones.Load(name)
 	if err != nil || name == "Local" {
 		p.failf(f.line, "%s: there is no time zone %q; write UTC, or a name like Europe/Zurich", f.name, name)
 		return name, time.UTC
