@@ -85,7 +85,7 @@ func mayImport() map[string][]string {
 		"internal/rehearsal/world":       {"internal/board", "internal/deployments", "internal/git", "internal/git/gittest", "internal/lineage", "internal/lineage/labels", "internal/ociimage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/*", "internal/standin/*", "internal/workflow"},
 		"internal/rehearsal/timeline":    {"internal/lineage", "internal/pipeline", "internal/rehearsal", "internal/rehearsal/scenario", "internal/visible"},
 		"internal/scripttest":            {"internal/concourse", "internal/git/gittest", "internal/standin/github"},
-		"internal/git/gittest":           {"internal/standin/server"},
+		"internal/git/gittest":           {"internal/cepler", "internal/standin/server"},
 		"internal/ociimage/imagetest":    {"internal/ociimage"},
 		"internal/concourse/conformance": {"internal/concourse"},
 

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/taxiway-ci/taxiway/internal/cepler"
 )
 
 // Big is the shape of a large deployments repository, for benchmarks. The same
@@ -90,7 +92,10 @@ func (r *Repository) WriteBig(shape Big) (*BigRepository, error) {
 	}
 	b := &bigWriter{
 		shape: shape, im: im, random: rand.New(rand.NewPCG(shape.Seed, 0)),
-		blobs: map[string]string{}, last: map[string]change{}, states: map[string]*bigState{}, hashes: map[int]string{},
+		blobs: map[string]string{}, last: map[string]change{}, states: map[string]*cepler.State{}, recorded: map[string]int{}, hashes: map[int]string{},
+	}
+	if b.rules, err = cepler.ParseConfig("cepler.yml", []byte(b.config())); err != nil {
+		return nil, err
 	}
 	b.layout()
 	b.write()
@@ -176,24 +181,6 @@ type change struct {
 	subject string
 }
 
-// bigSnapshot is what was recorded of an environment.
-type bigSnapshot struct {
-	head, propagatedHead int // marks; 0 for none
-	files                map[string]bigFile
-}
-
-type bigFile struct {
-	hash string
-	from change
-}
-
-type bigState struct {
-	version int
-	current *bigSnapshot
-	queue   []*bigSnapshot
-	commit  int // that recorded it
-}
-
 type bigWriter struct {
 	shape  Big
 	im     *importer
@@ -208,7 +195,9 @@ type bigWriter struct {
 	relevant int
 	blobs    map[string]string
 	last     map[string]change
-	states   map[string]*bigState
+	rules    *cepler.Config
+	states   map[string]*cepler.State
+	recorded map[string]int // the commit that recorded the state
 	hashes   map[int]string
 }
 
