@@ -495,19 +495,11 @@ func (s *Store) few(ctx context.Context, tree Hash) bool {
 
 // Blob reads a file's content of up to 64 MiB.
 func (s *Store) Blob(ctx context.Context, h Hash) ([]byte, error) {
-	r, size, err := s.OpenBlob(ctx, h)
-	if err != nil {
-		return nil, err
+	content, size, err := object.ReadBlob(ctx, s, h, maxBlob)
+	if err == nil && size > maxBlob {
+		err = fmt.Errorf("blob %s of %s has %d bytes, more than the %d that are read at once", h, s.name, size, maxBlob)
 	}
-	defer func() { _ = r.Close() }() // read in full, or the error is told
-	if size > maxBlob {
-		return nil, fmt.Errorf("blob %s of %s has %d bytes, more than the %d that are read at once", h, s.name, size, maxBlob)
-	}
-	content := make([]byte, size)
-	if _, err := io.ReadFull(r, content); err != nil {
-		return nil, fmt.Errorf("read blob %s of %s: %w", h, s.name, err)
-	}
-	return content, nil
+	return content, err
 }
 
 // OpenBlob reads a file's content of any size, and gives that size.

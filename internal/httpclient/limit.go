@@ -14,8 +14,8 @@ import (
 // has the same answer, so trying again does not help.
 var ErrTooLarge = errors.New("the server's answer is too large")
 
-// ErrSlow says that an answer began and did not end.
-var ErrSlow = fmt.Errorf("the server's answer did not come to its end within %s", bodyLimit)
+// errSlow says that an answer began and did not end.
+var errSlow = fmt.Errorf("the server's answer did not come to its end within %s", bodyLimit)
 
 // ErrPage says that an address is one for people.
 var ErrPage = errors.New("it answers a web page, not an API: check the address of the API")
@@ -29,7 +29,7 @@ func NotAPage(response *http.Response) error {
 }
 
 // LimitBodies returns a transport whose answers have at most limit bytes each;
-// reading on is [ErrTooLarge], as is JSON of too many values. One that takes too long is [ErrSlow]. It is for APIs, whose answers are read as a whole. A web page
+// reading on is [ErrTooLarge], as is JSON of too many values. One that takes too long is [errSlow]. It is for APIs, whose answers are read as a whole. A web page
 // is [ErrPage].
 func LimitBodies(below http.RoundTripper, limit int64) http.RoundTripper {
 	return &limited{below, limit}
@@ -52,7 +52,7 @@ func (l *limited) RoundTrip(r *http.Request) (*http.Response, error) {
 		cancel(nil)
 		return nil, errors.Join(err, response.Body.Close())
 	}
-	timer := time.AfterFunc(bodyLimit, func() { cancel(ErrSlow) })
+	timer := time.AfterFunc(bodyLimit, func() { cancel(errSlow) })
 	end := func() { timer.Stop(); cancel(nil) }
 	response.Body = &limitedBody{ReadCloser: response.Body, left: l.limit, limit: l.limit, ctx: ctx, end: end}
 	return response, nil
@@ -90,8 +90,8 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
-	if err != nil && errors.Is(context.Cause(b.ctx), ErrSlow) {
-		err = ErrSlow
+	if err != nil && errors.Is(context.Cause(b.ctx), errSlow) {
+		err = errSlow
 	}
 	if many := b.values.count(p[:n]); many != nil {
 		return 0, many

@@ -25,10 +25,10 @@ const (
 	// LongestWait bounds the sum of all pauses of an operation, including those
 	// that a server asks for. A longer wait fails at once with the server's answer.
 	LongestWait = 2 * time.Minute
-	// LongestHold bounds the time of tries that end with a timeout: no other one
+	// longestHold bounds the time of tries that end with a timeout: no other one
 	// begins after it. A server that takes two minutes to say nothing is asked
 	// twice, and one that takes five minutes to say almost nothing once.
-	LongestHold = 3 * time.Minute
+	longestHold = 3 * time.Minute
 	// growth is the ratio of two pauses in a row.
 	growth = 2
 	// spread is the random part of a pause, on either side of it. It keeps
@@ -76,7 +76,7 @@ func Do[T any](ctx context.Context, l Loop, operation func() (T, error)) (T, err
 		if wait <= 0 {
 			wait = pauses.NextBackOff()
 		}
-		if !again || try == cmp.Or(l.Tries, Tries) || waited+wait > LongestWait || held >= LongestHold {
+		if !again || try == cmp.Or(l.Tries, Tries) || waited+wait > LongestWait || held >= longestHold {
 			return out, err
 		}
 		waited += wait

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -41,7 +40,7 @@ type Repository interface {
 	history.Ancestry
 	// Tree is an empty one for the zero hash.
 	Tree(ctx context.Context, h object.Hash) ([]object.Entry, error)
-	OpenBlob(ctx context.Context, h object.Hash) (r io.ReadCloser, size int64, err error)
+	object.Blobs
 	// Keep stores an object in memory, for this repository only.
 	Keep(kind plumbing.ObjectType, content []byte) object.Hash
 }
@@ -395,19 +394,8 @@ func (s store) mergeable(ctx context.Context, h object.Hash) (content []byte, er
 	if h.IsZero() {
 		return []byte{}, nil
 	}
-	r, size, err := s.OpenBlob(ctx, h)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	if size > threeway.MaxSize {
-		return nil, nil
-	}
-	content = make([]byte, size)
-	if _, err := io.ReadFull(r, content); err != nil {
-		return nil, fmt.Errorf("read blob %s: %w", h, err)
-	}
-	return content, nil
+	content, _, err = object.ReadBlob(ctx, s, h, threeway.MaxSize)
+	return content, err
 }
 
 // write stores the trees of a folder and reports whether it has any files.

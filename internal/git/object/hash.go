@@ -1,6 +1,8 @@
 package object
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -20,4 +22,26 @@ func HashBlob(r io.Reader, size int64) (Hash, error) {
 		return plumbing.ZeroHash, fmt.Errorf("hash as a git blob: got %d bytes instead of %d, does the file change at this moment?", n, size)
 	}
 	return h.Sum(), nil
+}
+
+// Blobs opens the contents of files, and knows their sizes.
+type Blobs interface {
+	OpenBlob(ctx context.Context, h Hash) (content io.ReadCloser, size int64, err error)
+}
+
+// ReadBlob reads a content of up to most bytes. Of a larger one it gives the size alone.
+func ReadBlob(ctx context.Context, from Blobs, h Hash, most int64) (content []byte, size int64, err error) {
+	r, size, err := from.OpenBlob(ctx, h)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if size > most {
+		return nil, size, nil
+	}
+	content = make([]byte, size)
+	if _, err := io.ReadFull(r, content); err != nil {
+		return nil, size, fmt.Errorf("read blob %s: %w", h, err)
+	}
+	return content, size, nil
 }

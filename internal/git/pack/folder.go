@@ -15,8 +15,8 @@ import (
 // time: two seconds on FAT.
 const coarse = 2 * time.Second
 
-// Files opens files by name. Its Open is that of an *os.Root, too.
-type Files interface {
+// files opens files by name. Its Open is that of an *os.Root, too.
+type files interface {
 	Open(name string) (*os.File, error)
 }
 
@@ -25,14 +25,14 @@ type Files interface {
 // not computed.
 type Folder struct {
 	reader
-	files   Files
+	files   files
 	path    string
 	known   map[string]bool
 	changed time.Time // of the folder, when it was read
 }
 
 // OpenFolder reads the indexes of the packs in a folder, which need not exist.
-func OpenFolder(files Files, path string) (*Folder, error) {
+func OpenFolder(files files, path string) (*Folder, error) {
 	f := &Folder{reader: newReader("", mappedPack), files: files, path: path, known: map[string]bool{}}
 	f.apart = true
 	if _, err := f.Refresh(); err != nil {

@@ -176,9 +176,7 @@ func (x *indexer) scanObject(r *scanned, z *inflater, sum hash.Hash, buf []byte)
 	}
 	target := io.Discard
 	if !e.isDelta() {
-		sum.Reset()
-		_, _ = fmt.Fprintf(sum, "%s %d\x00", e.kind, e.size) // a hash takes everything
-		target = sum
+		target = hashing(sum, e.kind)(e.size)
 	}
 	if err := z.copy(target, r, e, buf); err != nil {
 		return err

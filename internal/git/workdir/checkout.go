@@ -27,7 +27,7 @@ type Source interface {
 	Tree(ctx context.Context, h object.Hash) ([]object.Entry, error)
 	// Need fetches those of the blobs that are missing with one request.
 	Need(ctx context.Context, blobs ...object.Hash) error
-	OpenBlob(ctx context.Context, h object.Hash) (content io.ReadCloser, size int64, err error)
+	object.Blobs
 }
 
 // File is a file of a repository that is to be written to disk.
@@ -323,20 +323,12 @@ func writeLinks(ctx context.Context, s Source, root *os.Root, links []File) erro
 	return nil
 }
 
-func linkTarget(ctx context.Context, s Source, blob object.Hash) (target string, err error) {
-	r, size, err := s.OpenBlob(ctx, blob)
+func linkTarget(ctx context.Context, s Source, blob object.Hash) (string, error) {
+	text, size, err := object.ReadBlob(ctx, s, blob, object.MaxPathLength)
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	if size == 0 || size > object.MaxPathLength {
-		return "", fmt.Errorf("its target of %d bytes is not a path", size)
-	}
-	text := make([]byte, size)
-	if _, err := io.ReadFull(r, text); err != nil {
-		return "", err
-	}
-	if slices.Contains(text, 0) {
+	if len(text) == 0 || slices.Contains(text, 0) {
 		return "", fmt.Errorf("its target of %d bytes is not a path", size)
 	}
 	return string(text), nil
