@@ -1,10 +1,8 @@
 package history
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/taxiway-ci/taxiway/internal/git/object"
 )
@@ -30,7 +28,7 @@ func MergeBases(ctx context.Context, a Ancestry, one, two object.Hash) ([]object
 	if one == two {
 		return []object.Hash{one}, nil
 	}
-	p := painter{Ancestry: a, sides: map[object.Hash]int{}}
+	p := painter{Ancestry: a, sides: map[object.Hash]int{}, waits: map[object.Hash]bool{}}
 	if err := errors.Join(p.paint(ctx, one, ofOne), p.paint(ctx, two, ofTwo)); err != nil {
 		return nil, err
 	}
@@ -52,8 +50,10 @@ func MergeBases(ctx context.Context, a Ancestry, one, two object.Hash) ([]object
 type painter struct {
 	Ancestry
 	sides  map[object.Hash]int
-	queue  []*object.Commit // by date, the latest last
-	young  int              // commits in the queue that are not old
+	queue  dateQueue
+	waits  map[object.Hash]bool // in the queue
+	order  int
+	young  int // commits in the queue that are not old
 	common []object.Hash
 }
 
@@ -69,17 +69,15 @@ func (p *painter) paint(ctx context.Context, h object.Hash, sides int) error {
 	wasYoung := p.sides[h]&isOld == 0
 	p.sides[h] |= sides
 	young := p.sides[h]&isOld == 0
-	if slices.ContainsFunc(p.queue, func(o *object.Commit) bool { return o.Hash == h }) {
+	if p.waits[h] {
 		if wasYoung && !young {
 			p.young--
 		}
 		return nil
 	}
-	const earlier = 1 // of two commits with one date, the first comes first
-	i, _ := slices.BinarySearchFunc(p.queue, c, func(a, b *object.Commit) int {
-		return cmp.Or(a.Committer.When.Compare(b.Committer.When), earlier)
-	})
-	p.queue = slices.Insert(p.queue, i, c)
+	p.order++
+	p.waits[h] = true
+	p.queue.add(&node{commit: c, order: p.order})
 	if young {
 		p.young++
 	}
@@ -87,8 +85,8 @@ func (p *painter) paint(ctx context.Context, h object.Hash, sides int) error {
 }
 
 func (p *painter) step(ctx context.Context) error {
-	c := p.queue[len(p.queue)-1]
-	p.queue = p.queue[:len(p.queue)-1]
+	c := p.queue.take()
+	delete(p.waits, c.Hash)
 	sides := p.sides[c.Hash]
 	if sides&isOld == 0 {
 		p.young--
