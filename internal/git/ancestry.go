@@ -208,7 +208,7 @@ func (s *Store) parentsHere(h Hash) ([]Hash, bool) {
 // fetchGraph gets the commits before tip without their trees, and keeps nothing
 // of them but who is whose parent.
 func (s *Store) fetchGraph(ctx context.Context, tip Hash, depth int) error {
-	packs := pack.NewStore(s.remote.options.TempDir)
+	packs := pack.NewStore()
 	defer func() { _ = packs.Close() }() // in memory, or a file without a name
 	q := wire.Fetch{Wants: []Hash{tip}, Depth: depth, Filter: wire.NoTrees}
 	if _, err := s.remote.fetch(ctx, q, func(r io.Reader) error { return packs.Add(ctx, r) }); err != nil {

@@ -34,7 +34,7 @@ func open(tb testing.TB, a Access) *Remote {
 	if a.Branch == "" {
 		a.Branch = "main"
 	}
-	r, err := Open(a, Options{Logf: tb.Logf, TempDir: tb.TempDir()})
+	r, err := Open(a, Options{Logf: tb.Logf})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { assert.NoError(tb, r.Close()) })
 	return r

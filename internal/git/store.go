@@ -76,10 +76,10 @@ func (r *Remote) Store(dir string) (*Store, error) {
 		return s, nil
 	}
 	if dir == "" {
-		s.packs = pack.NewStore(r.options.TempDir)
+		s.packs = pack.NewStore()
 	} else {
 		var err error
-		if s.packs, err = pack.OpenStore(dir, r.options.TempDir); err != nil {
+		if s.packs, err = pack.OpenStore(dir); err != nil {
 			return nil, err
 		}
 	}

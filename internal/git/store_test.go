@@ -216,7 +216,7 @@ func TestLeftoversAreRemoved(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600))
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "other"), []byte("not ours"), 0o600))
-	s, err := pack.OpenStore(dir, "")
+	s, err := pack.OpenStore(dir)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	entries, err := os.ReadDir(dir)

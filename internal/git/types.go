@@ -58,9 +58,6 @@ type Built struct {
 type Options struct {
 	// Logf gets warnings and word of retries; nil drops them.
 	Logf func(format string, args ...any)
-	// TempDir is where large answers are kept while they are in use; empty is
-	// the system's folder.
-	TempDir string
 	// Sign signs what stores of the remote build, package signing has it; nil leaves that unsigned.
 	Sign Sign
 }

@@ -30,8 +30,8 @@ func (c content) release() {
 
 // tempFile makes a file that is gone when the process ends, however it ends: where
 // the system can, it has no name while it is used.
-func tempFile(dir, pattern string) (*os.File, error) {
-	f, err := os.CreateTemp(dir, pattern)
+func tempFile(pattern string) (*os.File, error) {
+	f, err := os.CreateTemp("", pattern)
 	if err != nil {
 		return nil, fmt.Errorf("make a file for git objects: %w", err)
 	}
@@ -74,11 +74,11 @@ type sink struct {
 	w    *bufio.Writer
 }
 
-func newSink(size int64, tempDir string) (*sink, error) {
+func newSink(size int64) (*sink, error) {
 	if size <= spoolFrom {
 		return &sink{mem: make([]byte, 0, size)}, nil
 	}
-	f, err := tempFile(tempDir, "object-")
+	f, err := tempFile("object-")
 	if err != nil {
 		return nil, err
 	}
@@ -109,17 +109,16 @@ func (s *sink) content(size int64, err error) (content, error) {
 
 // unpacker makes the contents of objects, one after the other.
 type unpacker struct {
-	data    data
-	tempDir string
-	pieces  pieces
-	z       inflater
-	buf     []byte // for copies
-	sum     hash.Hash
-	delta   *bufio.Reader
+	data   data
+	pieces pieces
+	z      inflater
+	buf    []byte // for copies
+	sum    hash.Hash
+	delta  *bufio.Reader
 }
 
-func newUnpacker(d data, tempDir string) *unpacker {
-	return &unpacker{data: d, tempDir: tempDir, buf: make([]byte, 32<<10), sum: newHash(), delta: bufio.NewReaderSize(nil, 4<<10)}
+func newUnpacker(d data) *unpacker {
+	return &unpacker{data: d, buf: make([]byte, 32<<10), sum: newHash(), delta: bufio.NewReaderSize(nil, 4<<10)}
 }
 
 // entry reads the head of the object at an offset.
@@ -146,7 +145,7 @@ func (u *unpacker) base(e packEntry) (content, error) {
 	if e.size > maxDelta {
 		return content{}, Over("an object that a delta builds on", e.size, maxDelta, "bytes")
 	}
-	s, err := newSink(e.size, u.tempDir)
+	s, err := newSink(e.size)
 	if err != nil {
 		return content{}, err
 	}
@@ -183,7 +182,7 @@ func (u *unpacker) apply(base content, e packEntry, also func(size int64) io.Wri
 	if from != base.size {
 		return content{}, fmt.Errorf("%w: a delta for an object of %d bytes builds on one of %d", errDamaged, from, base.size)
 	}
-	s, err := newSink(to, u.tempDir)
+	s, err := newSink(to)
 	if err != nil {
 		return content{}, err
 	}

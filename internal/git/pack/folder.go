@@ -33,7 +33,7 @@ type Folder struct {
 
 // OpenFolder reads the indexes of the packs in a folder, which need not exist.
 func OpenFolder(files files, path string) (*Folder, error) {
-	f := &Folder{reader: newReader("", mappedPack), files: files, path: path, known: map[string]bool{}}
+	f := &Folder{reader: newReader(mappedPack), files: files, path: path, known: map[string]bool{}}
 	f.apart = true
 	if _, err := f.Refresh(); err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -53,9 +53,9 @@ func newIndexer() *indexer {
 }
 
 // index gives the index of the pack that was scanned, now that it is all here.
-// Large objects that deltas build on are kept in files of tempDir meanwhile.
-func (x *indexer) index(d data, tempDir string, ext external) ([]byte, error) {
-	x.external, x.unpacker = ext, newUnpacker(d, tempDir)
+// Large objects that deltas build on are kept in files meanwhile.
+func (x *indexer) index(d data, ext external) ([]byte, error) {
+	x.external, x.unpacker = ext, newUnpacker(d)
 	for _, v := range slices.Backward(x.all) {
 		if o := v; o.base != 0 {
 			x.all[o.base-1].weight += 1 + o.weight
@@ -230,7 +230,7 @@ func (x *indexer) resolveApart() error {
 	parts := make([]*indexer, min(runtime.GOMAXPROCS(0), maxWorkers))
 	var group errgroup.Group
 	for i := range parts {
-		parts[i] = &indexer{all: x.all, unpacked: x.unpacked, unpacker: newUnpacker(x.unpacker.data, x.unpacker.tempDir)}
+		parts[i] = &indexer{all: x.all, unpacked: x.unpacked, unpacker: newUnpacker(x.unpacker.data)}
 		group.Go(func() error {
 			return guard.Run(func() error { return parts[i].resolveFrom(i, len(parts)) })
 		})

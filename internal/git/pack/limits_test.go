@@ -32,7 +32,7 @@ func refused(t *testing.T, content []byte, want string) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	s := NewStore(t.TempDir())
+	s := NewStore()
 	err := s.Add(t.Context(), bytes.NewReader(content))
 	runtime.ReadMemStats(&after)
 	require.NoError(t, s.Close())
@@ -89,7 +89,7 @@ func TestALongChainNeedsTheMemoryOfTwoObjects(t *testing.T) {
 	require.NoError(t, x.scan(bytes.NewReader(content)))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	idx, err := x.index(inMemory(content), t.TempDir(), func(h object.Hash) (plumbing.ObjectType, []byte, error) {
+	idx, err := x.index(inMemory(content), func(h object.Hash) (plumbing.ObjectType, []byte, error) {
 		t.Fatalf("asked for %s", h)
 		return 0, nil, nil
 	})
@@ -117,7 +117,7 @@ func TestATreeOfDeltasHoldsFewObjects(t *testing.T) {
 			}
 		}
 	}
-	s := NewStore(t.TempDir())
+	s := NewStore()
 	require.NoError(t, s.Add(t.Context(), bytes.NewReader(b.Bytes())), "%d levels of 1 MiB are more than may be held at once", levels)
 	require.NoError(t, s.Close())
 }
@@ -132,8 +132,7 @@ func TestLargeDeltasAreMadeInFiles(t *testing.T) {
 	at := b.entry(t, plumbing.OFSDeltaObject, base, len(delta), bytes.NewReader(delta))
 	last := append(binary.AppendUvarint(binary.AppendUvarint(nil, 3*size), 3), 3, 'e', 'n', 'd')
 	b.entry(t, plumbing.OFSDeltaObject, at, len(last), bytes.NewReader(last))
-	temp := t.TempDir()
-	s := NewStore(temp)
+	s := NewStore()
 	require.NoError(t, s.Add(t.Context(), bytes.NewReader(b.Bytes())))
 	defer func() { require.NoError(t, s.Close()) }()
 	want := plumbing.NewHasher(plumbing.BlobObject, 3*size)

@@ -20,7 +20,6 @@ const cachedDeltas = 8 << 20 // bytes of objects that deltas build on
 // reader reads the objects of several packs.
 type reader struct {
 	dir      string // of the packs; "" is memory
-	tempDir  string // for large objects
 	inMemory int64  // bytes of a pack that is kept or mapped in memory
 	packs    []*pack
 	bases    *cache.Cache[place, wholeObject]
@@ -30,8 +29,8 @@ type reader struct {
 	spare []*opened // to be used again
 }
 
-func newReader(tempDir string, inMemory int64) reader {
-	return reader{tempDir: tempDir, inMemory: inMemory, bases: cache.New[place, wholeObject](cachedDeltas)}
+func newReader(inMemory int64) reader {
+	return reader{inMemory: inMemory, bases: cache.New[place, wholeObject](cachedDeltas)}
 }
 
 // pack is one pack with its index.
@@ -91,7 +90,7 @@ func (r *reader) use(p *pack, f *os.File) error {
 		p.data.mem = mem
 		p.close = func() error { return errors.Join(unmap(), f.Close()) }
 	}
-	p.unpacker = newUnpacker(p.data, r.tempDir)
+	p.unpacker = newUnpacker(p.data)
 	return nil
 }
 

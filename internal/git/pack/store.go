@@ -27,18 +27,17 @@ type Store struct {
 	State State
 }
 
-// NewStore keeps packs in memory, and large ones in files of tempDir; "" is the
-// system's folder for such files.
-func NewStore(tempDir string) *Store {
+// NewStore keeps packs in memory, and large ones in temporary files.
+func NewStore() *Store {
 	return &Store{
-		reader: newReader(tempDir, memoryPack),
+		reader: newReader(memoryPack),
 		State:  State{Shallow: map[object.Hash]bool{}, Tips: map[string]object.Hash{}},
 	}
 }
 
 // OpenStore opens a folder, which need not exist.
-func OpenStore(dir, tempDir string) (*Store, error) {
-	s := NewStore(tempDir)
+func OpenStore(dir string) (*Store, error) {
+	s := NewStore()
 	s.dir = dir
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder for git objects: %w", err)
@@ -157,7 +156,7 @@ func (s *Store) Add(ctx context.Context, r io.Reader) error {
 	if len(x.all) == 0 {
 		return p.end()
 	}
-	idx, err := x.index(p.data, s.tempDir, s.Read)
+	idx, err := x.index(p.data, s.Read)
 	if err == nil {
 		p.idx, err = readIdx(idx)
 	}
@@ -233,10 +232,10 @@ func (s *Store) receive(r io.Reader, p *pack) (temp string, err error) {
 			return "", fmt.Errorf("%w: %d bytes are not a pack", errDamaged, len(head))
 		}
 		p.data = inMemory(head)
-		p.unpacker = newUnpacker(p.data, s.tempDir)
+		p.unpacker = newUnpacker(p.data)
 		return "", nil
 	}
-	f, err := tempFile(s.tempDir, "new-")
+	f, err := tempFile("new-")
 	if err != nil {
 		return "", fmt.Errorf("make a file for git objects: %w", err)
 	}

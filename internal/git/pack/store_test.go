@@ -26,7 +26,8 @@ func TestLargePackGoesToAFile(t *testing.T) {
 	require.NoError(t, Write(&sent, objects))
 
 	temp := t.TempDir()
-	s := NewStore(temp)
+	t.Setenv("TMPDIR", temp)
+	s := NewStore()
 	s.inMemory = int64(len(large) / 2)
 	require.NoError(t, s.Add(t.Context(), &sent))
 	defer func() { require.NoError(t, s.Close()) }()
@@ -54,7 +55,7 @@ func TestReadersAreUsedAgain(t *testing.T) {
 	}
 	var sent bytes.Buffer
 	require.NoError(t, Write(&sent, objects))
-	s := NewStore(t.TempDir())
+	s := NewStore()
 	defer func() { require.NoError(t, s.Close()) }()
 	require.NoError(t, s.Add(t.Context(), &sent))
 	open := func(o object.Object) io.ReadCloser {
