@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/artifact"
@@ -74,6 +76,16 @@ type Step struct {
 
 // Artifacts is the build's folder of a put.
 func (s Step) Artifacts() artifact.Folder { return artifact.Folder(s.Dir) }
+
+// Write makes files of a get, by their names in the folder to fill.
+func (s Step) Write(files map[string]string) error {
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(s.Dir, name), []byte(text), 0o644); err != nil { //nolint:gosec // later steps read it, as other users
+			return fmt.Errorf("write the version's files: %w", err)
+		}
+	}
+	return nil
+}
 
 // Command is a verb of the program besides check, in and out.
 type Command struct {

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -72,13 +70,8 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 	if err != nil {
 		return out, fmt.Errorf("get the board of commit %.7s: %w", v.Commit, err)
 	}
-	for name, text := range map[string][]byte{"index.html": page, "commit": []byte(v.Commit)} {
-		if err := os.WriteFile(filepath.Join(step.Dir, name), text, 0o644); err != nil {
-			return out, fmt.Errorf("write the version's files: %w", err)
-		}
-	}
 	link(&out.Metadata, remote.WebURL(), v.Commit)
-	return out, nil
+	return out, step.Write(map[string]string{"index.html": string(page), "commit": v.Commit})
 }
 
 // published is the page of a commit.

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
@@ -47,7 +45,7 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 	if link := w.commitLink(v.Commit); link != "" {
 		out.Metadata.Add("url", "%s", link)
 	}
-	return out, m.write(step.Dir)
+	return out, m.write(step)
 }
 
 // move is what changes.json has.
@@ -164,19 +162,14 @@ func (w *world) merger(ctx context.Context, c *git.Commit) (string, error) {
 }
 
 // write makes the files of a get.
-func (m *move) write(dir string) error {
+func (m *move) write(step concourse.Step) error {
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
-	for name, text := range map[string]string{
+	return step.Write(map[string]string{
 		"gate": m.Gate, "commit": m.Commit, "by": m.By, "at": m.At, "previous": m.Previous, "changes.md": m.markdown(), "changes.json": string(data) + "\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			return fmt.Errorf("write the version's files: %w", err)
-		}
-	}
-	return nil
+	})
 }
 
 // markdown is changes.md.

@@ -5,10 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
+	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/deployments"
 	"github.com/taxiway-ci/taxiway/internal/visible"
 )
@@ -31,7 +30,7 @@ type announcement struct {
 }
 
 // announce writes what was deployed as a sentence, and for programs.
-func announce(ctx context.Context, conn *deployments.Connection, v Version, environment, dir string) error {
+func announce(ctx context.Context, step concourse.Step, conn *deployments.Connection, v Version, environment string) error {
 	d, err := conn.Deployed(ctx, v, environment)
 	if err != nil {
 		return fmt.Errorf("tell what version %s of %s deployed: %w", v.Version, environment, err)
@@ -46,12 +45,7 @@ func announce(ctx context.Context, conn *deployments.Connection, v Version, envi
 	if err != nil {
 		return err
 	}
-	for name, text := range map[string]string{"message": a.Text, "message.json": string(data) + "\n"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			return fmt.Errorf("write the message: %w", err)
-		}
-	}
-	return nil
+	return step.Write(map[string]string{"message": a.Text, "message.json": string(data) + "\n"})
 }
 
 // sentence is like "bank 0.42.0 is in production (was 0.41.0), opened by ana".

@@ -76,7 +76,7 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 	}
 	defer func() { _ = conn.Close() }()
 	if p.Message {
-		return out, announce(ctx, conn, v, cmp.Or(v.Environment, src.Environment), step.Dir)
+		return out, announce(ctx, step, conn, v, cmp.Or(v.Environment, src.Environment))
 	}
 	_, err = conn.Get(ctx, v, step.Dir, true)
 	return out, err

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -43,12 +41,7 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 		files["candidate"] = v.Candidate
 		out.Metadata.Add("candidate", "%s/commit/%s", f.WebURL(), v.Candidate)
 	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(step.Dir, name), []byte(content), 0o644); err != nil {
-			return out, fmt.Errorf("write the version's files: %w", err)
-		}
-	}
-	return out, nil
+	return out, step.Write(files)
 }
 
 // check reports a version that can't be one of this type.
