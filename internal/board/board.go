@@ -12,7 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sort"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/deployments"
@@ -151,7 +152,9 @@ func read(ctx context.Context, o Options) (_ *Board, err error) {
 		}
 		b.Deployments = append(b.Deployments, *d)
 	}
-	sort.Slice(b.Deployments, func(i, j int) bool { return compareText(b.Deployments[i].Name, b.Deployments[j].Name) < 0 })
+	slices.SortFunc(b.Deployments, func(x, y Deployment) int {
+		return cmp.Or(cmp.Compare(strings.ToLower(x.Name), strings.ToLower(y.Name)), cmp.Compare(x.Name, y.Name))
+	})
 	b.Until = b.until()
 	b.History, err = records.history(ctx, o.Store, moves, b.At)
 	return b, err

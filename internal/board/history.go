@@ -1,12 +1,9 @@
 package board
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"sort"
-	"strings"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
@@ -139,7 +136,7 @@ func (l *ledger) history(ctx context.Context, store *git.Store, moves map[string
 		}
 		h.Records = append(h.Records, r)
 	}
-	sort.SliceStable(h.Records, func(i, j int) bool { return h.Records[i].When.After(h.Records[j].When) })
+	slices.SortStableFunc(h.Records, func(a, b Record) int { return b.When.Compare(a.When) })
 	h.Keys = keysOf(h.Records, float64(last)/float64(weeksSince(h.Since, now)))
 	return h, nil
 }
@@ -319,8 +316,4 @@ func keysOf(records []Record, perWeek float64) Keys {
 		k.Lead = leads[k.Leads/2]
 	}
 	return k
-}
-
-func compareText(a, b string) int {
-	return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
 }

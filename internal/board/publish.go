@@ -35,7 +35,10 @@ type Published struct {
 // moment would change stays. When someone else is faster, everything is read again, so that no older page replaces a newer one.
 func (r *Repository) Publish(ctx context.Context, p Place) (*Published, error) {
 	now := p.Committer.When.UTC().Truncate(time.Second) // as a commit has it
-	out := &Published{Web: r.remoteWeb()}
+	out := &Published{}
+	if r.remote != nil {
+		out.Web = r.remote.WebURL()
+	}
 	var err error
 	out.Commit, err = r.store.UpdateRef(ctx, p.Ref, func(ctx context.Context, tip *git.Commit) (*git.Built, error) {
 		page, b, err := r.newer(ctx, tip, p.Path, now)
@@ -54,13 +57,6 @@ func (r *Repository) Publish(ctx context.Context, p Place) (*Published, error) {
 		return r.store.Build(ctx, next)
 	})
 	return out, err
-}
-
-func (r *Repository) remoteWeb() string {
-	if r.remote == nil {
-		return ""
-	}
-	return r.remote.WebURL()
 }
 
 // newer is the page and its board; the page is nil if the one that a commit has says the same.

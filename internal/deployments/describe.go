@@ -15,9 +15,9 @@ type Note struct{ Name, Value string }
 // maxNotes bounds the changed files that are listed one by one.
 const maxNotes = 50
 
-// Describe says what a version is: where it comes from and what it changes. Compare makes the address of a
-// page with the difference between two commits, or "".
-func (r *Repository) Describe(ctx context.Context, v *Restored, compare func(before, after string) string) ([]Note, error) {
+// Describe says what a version is: where it comes from and what it changes. web is the repository's page at a forge, "" without
+// one.
+func (r *Repository) Describe(ctx context.Context, v *Restored, web string) ([]Note, error) {
 	notes := []Note{
 		{"environment", v.Environment.Name},
 		{"trigger", fmt.Sprintf("%s %s", short(v.Trigger.Hash), subject(v.Trigger))},
@@ -31,7 +31,7 @@ func (r *Repository) Describe(ctx context.Context, v *Restored, compare func(bef
 	}
 	if before != nil {
 		notes = append(notes, Note{"rollback", "takes back " + before.what})
-		return r.describeChanges(ctx, v, before.state, compare, notes)
+		return r.describeChanges(ctx, v, before.state, web, notes)
 	}
 	state, err := r.stateAt(ctx, v.Trigger, v.Config.StatePath(v.Environment.Name))
 	if isBroken(err) || (err == nil && state == nil) {
@@ -40,12 +40,12 @@ func (r *Repository) Describe(ctx context.Context, v *Restored, compare func(bef
 	if err != nil {
 		return nil, err
 	}
-	return r.describeChanges(ctx, v, state, compare, notes)
+	return r.describeChanges(ctx, v, state, web, notes)
 }
 
-func (r *Repository) describeChanges(ctx context.Context, v *Restored, before *cepler.State, compare func(before, after string) string, notes []Note) ([]Note, error) {
-	if link := compare(before.Current.Head, v.Version.Trigger); link != "" {
-		notes = append(notes, Note{"compare", link})
+func (r *Repository) describeChanges(ctx context.Context, v *Restored, before *cepler.State, web string, notes []Note) ([]Note, error) {
+	if was, is := before.Current.Head, v.Version.Trigger; web != "" && was != "" && was != is {
+		notes = append(notes, Note{"compare", web + "/compare/" + was + "..." + is})
 	}
 	changed, err := r.ChangeNotes(ctx, v, cepler.Diff(&before.Current, v.content.Snapshot))
 	return append(notes, changed...), err

@@ -441,8 +441,8 @@ func (r *Repository) changedSince(ctx context.Context, u rules, g *Gate, c *cont
 	}
 	for _, p := range paths {
 		changed := onBranch[p]
-		if key := cepler.PropagatedKey(u.environment.Passed, p); !u.environment.Latest.Match(p) || c.has(key) {
-			if changed, err = r.propagatedSince(ctx, c, p, c.Files[key], b, taken[p].from); err != nil {
+		if f, propagated := c.Files[cepler.PropagatedKey(u.environment.Passed, p)]; propagated || !u.environment.Latest.Match(p) {
+			if changed, err = r.propagatedSince(ctx, c, p, f, b, taken[p].from); err != nil {
 				return "", err
 			}
 		}
@@ -451,11 +451,6 @@ func (r *Repository) changedSince(ctx context.Context, u rules, g *Gate, c *cont
 		}
 	}
 	return "", nil
-}
-
-func (c *content) has(key string) bool {
-	_, ok := c.Files[key]
-	return ok
 }
 
 // changedOnBranch are the files taken back that differ between two commits of the line from the gate back

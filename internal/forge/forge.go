@@ -94,7 +94,10 @@ func (f *Forge) try(ctx context.Context, limit time.Duration, what string, reque
 		}
 		return struct{}{}, explain(answer)
 	})
-	return orCause(ctx, err)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 func (f *Forge) once(ctx context.Context, limit time.Duration, request func(ctx context.Context) error) error {
@@ -105,13 +108,6 @@ func (f *Forge) once(ctx context.Context, limit time.Duration, request func(ctx 
 		f.login.proven.Store(true)
 	}
 	return httpclient.WhenSlow(ctx, err)
-}
-
-func orCause(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
 }
 
 // isUnknownToken are answers that a server gives which does not know a token:

@@ -267,7 +267,7 @@ func (c *clone) releases(ctx context.Context, of *git.Commit) (on []string, in s
 			return nil, "", err
 		}
 		has, err := c.store.IsAncestor(ctx, of.Hash, t.commit)
-		if ignoreMissing(err) != nil {
+		if err != nil && !errors.Is(err, git.ErrNotFound) { // what a shallow clone does not have comes before nothing
 			return nil, "", fmt.Errorf("look for %.7s in release %s of %s: %w", of.Hash, t.name, c.place, err)
 		}
 		if has {

@@ -241,7 +241,7 @@ func (r *Reader) ceplerFiles(ctx context.Context, head *git.Commit) (candidates 
 func (r *Reader) gates(ctx context.Context, src *deployments.Source, config *cepler.Config, q Question, notes *[]string) error {
 	branch, file := cmp.Or(q.GatesBranch, GatesBranch), strings.ReplaceAll(cmp.Or(q.GatesFile, GatesFile), "{deployment}", config.Deployment)
 	asked := q.GatesBranch != "" || q.GatesFile != ""
-	head, err := r.gatesHead(ctx, branch)
+	head, err := r.tip(ctx, branch, deployments.FetchedBranch)
 	if errors.Is(err, git.ErrNoBranch) && !asked {
 		return nil
 	}

@@ -312,11 +312,6 @@ func (r *Reader) head(ctx context.Context, branch string) (*git.Commit, error) {
 	return r.tip(ctx, branch, deployments.LocalBranch)
 }
 
-// gatesHead is the newest commit of the gates branch that was fetched.
-func (r *Reader) gatesHead(ctx context.Context, branch string) (*git.Commit, error) {
-	return r.tip(ctx, branch, deployments.FetchedBranch)
-}
-
 func (r *Reader) tip(ctx context.Context, branch string, of func(refs map[string]git.Hash, name string) (git.Hash, bool)) (*git.Commit, error) {
 	refs, err := r.refs()
 	if err != nil {
@@ -445,14 +440,6 @@ func (r *Reader) firstOf(ctx context.Context, start *git.Commit, wanted map[git.
 		}
 	}
 	return nil, nil //nolint:nilnil // documented
-}
-
-// ignoreMissing: what a shallow clone does not have comes before nothing.
-func ignoreMissing(err error) error {
-	if errors.Is(err, git.ErrNotFound) {
-		return nil
-	}
-	return err
 }
 
 // known is the commit with that full hash; nil when the repository has none.

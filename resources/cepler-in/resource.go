@@ -58,7 +58,7 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 	if err != nil {
 		return out, err
 	}
-	notes, err := conn.Describe(ctx, restored, compareLink(conn.Remote.WebURL()))
+	notes, err := conn.Describe(ctx, restored, conn.Remote.WebURL())
 	if err != nil {
 		return out, err
 	}
@@ -71,17 +71,6 @@ func (Resource) In(ctx context.Context, step concourse.Step, src Source, v Versi
 		step.Logf("%s: %s", note.Name, note.Value)
 	}
 	return out, nil
-}
-
-// compareLink makes the address where a forge shows the difference between two
-// commits; it makes none for a remote without a web page.
-func compareLink(web string) func(before, after string) string {
-	return func(before, after string) string {
-		if web == "" || before == "" || before == after {
-			return ""
-		}
-		return web + "/compare/" + before + "..." + after
-	}
 }
 
 // Out refuses: what was deployed is recorded by cepler-out.
