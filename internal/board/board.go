@@ -156,7 +156,7 @@ func read(ctx context.Context, o Options) (_ *Board, err error) {
 		return cmp.Or(cmp.Compare(strings.ToLower(x.Name), strings.ToLower(y.Name)), cmp.Compare(x.Name, y.Name))
 	})
 	b.Until = b.until()
-	b.History, err = records.history(ctx, o.Store, moves, b.At)
+	b.History, err = records.history(ctx, o.Store, trace.Looks[0].Repository, moves, b.At)
 	return b, err
 }
 

@@ -2,6 +2,7 @@ package board
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -110,7 +111,7 @@ func (l *ledger) walk(ctx context.Context, store *git.Store, head *git.Commit) e
 }
 
 // history makes records of the newest commits. Moves are those of each environment's gate, the newest first.
-func (l *ledger) history(ctx context.Context, store *git.Store, moves map[string][]deployments.GateChange, now time.Time) (History, error) {
+func (l *ledger) history(ctx context.Context, store *git.Store, repository *deployments.Repository, moves map[string][]deployments.GateChange, now time.Time) (History, error) {
 	h := History{Total: len(l.touches), Weeks: make([]int, maxWeeks)}
 	last := 0
 	for _, t := range l.touches {
@@ -125,7 +126,7 @@ func (l *ledger) history(ctx context.Context, store *git.Store, moves map[string
 	if n := len(l.touches); n > 0 {
 		h.Since = l.touches[n-1].commit.Committer.When.UTC()
 	}
-	states := states{store: store, parsed: map[git.Hash]*cepler.State{}}
+	states := states{store, repository}
 	if err := states.fetch(ctx, shown, before); err != nil {
 		return h, err
 	}
@@ -209,8 +210,8 @@ func opened(moves []deployments.GateChange, before touch, when time.Time) *Move 
 
 // states reads state files of the history.
 type states struct {
-	store  *git.Store
-	parsed map[git.Hash]*cepler.State
+	store      *git.Store
+	repository *deployments.Repository
 }
 
 // fetch gets the state files in one request.
@@ -238,23 +239,11 @@ func (s *states) at(ctx context.Context, t touch) (*cepler.State, error) {
 	if t.commit == nil {
 		return nil, nil //nolint:nilnil // documented
 	}
-	e, err := s.store.Lookup(ctx, t.commit.Tree, t.path)
-	if err != nil {
-		return nil, ctx.Err()
+	state, err := s.repository.StateAt(ctx, t.commit, t.path)
+	if errors.Is(err, cepler.ErrState) {
+		return nil, nil //nolint:nilnil // documented
 	}
-	if state, ok := s.parsed[e.Hash]; ok {
-		return state, nil
-	}
-	text, err := s.store.Blob(ctx, e.Hash)
-	if err != nil {
-		return nil, fmt.Errorf("read %s at %.7s: %w", t.path, t.commit.Hash, err)
-	}
-	state, err := cepler.ParseState(t.path, text)
-	if err != nil {
-		state = nil
-	}
-	s.parsed[e.Hash] = state
-	return state, nil
+	return state, err
 }
 
 // known is a commit by its full hash; of one that the repository does not have only the hash is known.

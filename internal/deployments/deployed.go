@@ -86,7 +86,7 @@ func (r *Repository) recordNumbered(ctx context.Context, p string, number uint64
 		if err != nil {
 			return record{}, err
 		}
-		state, err := r.stateAt(ctx, c, p)
+		state, err := r.StateAt(ctx, c, p)
 		if err != nil || state != nil && state.Version == number {
 			return record{c, state}, err
 		}

@@ -33,7 +33,7 @@ func (r *Repository) Describe(ctx context.Context, v *Restored, web string) ([]N
 		notes = append(notes, Note{"rollback", "takes back " + before.what})
 		return r.describeChanges(ctx, v, before.state, web, notes)
 	}
-	state, err := r.stateAt(ctx, v.Trigger, v.Config.StatePath(v.Environment.Name))
+	state, err := r.StateAt(ctx, v.Trigger, v.Config.StatePath(v.Environment.Name))
 	if isBroken(err) || (err == nil && state == nil) {
 		return append(notes, Note{"files", fmt.Sprintf("%d, the first deployment", len(v.content.Files))}), nil
 	}
@@ -64,7 +64,7 @@ func (r *Repository) takenBackBy(ctx context.Context, v *Restored) (*takenState,
 		return nil, err
 	}
 	p := v.Config.StatePath(v.Environment.Name)
-	own, err := r.stateAt(ctx, head, p)
+	own, err := r.StateAt(ctx, head, p)
 	if err != nil || own == nil {
 		return nil, err
 	}

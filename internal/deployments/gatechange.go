@@ -155,7 +155,7 @@ func FullCommit(gate string) (git.Hash, bool) { return parseHash(strings.TrimSpa
 
 // RunningNow is what an environment has recorded; nil before its first record.
 func (r *Repository) RunningNow(ctx context.Context, v *View, environment string) (*Running, *cepler.State, error) {
-	state, err := r.stateAt(ctx, v.Head, v.Config.StatePath(environment))
+	state, err := r.StateAt(ctx, v.Head, v.Config.StatePath(environment))
 	if err != nil || state == nil {
 		return nil, nil, err
 	}

@@ -35,7 +35,7 @@ func (r *Repository) upstreamLag(ctx context.Context, u rules, at *git.Commit) (
 	if statePath == "" {
 		return nil, nil
 	}
-	upstream, err := r.stateAt(ctx, at, statePath)
+	upstream, err := r.StateAt(ctx, at, statePath)
 	if err != nil || upstream == nil {
 		return nil, err
 	}

@@ -143,7 +143,7 @@ func (r *Repository) own(ctx context.Context, v *View, env cepler.Environment) (
 	if err := r.needStates(ctx, v.Head, v.Config, wanted...); err != nil {
 		return nil, err
 	}
-	return r.stateAt(ctx, v.Head, v.Config.StatePath(env.Name))
+	return r.StateAt(ctx, v.Head, v.Config.StatePath(env.Name))
 }
 
 // pendingState is what an environment would deploy by some rules.
@@ -260,7 +260,7 @@ func (r *Repository) upstreamDeployed(ctx context.Context, v *View, u rules, g *
 		return nil
 	}
 	passed := u.environment.Passed
-	head, err := r.stateAt(ctx, v.Head, p)
+	head, err := r.StateAt(ctx, v.Head, p)
 	if err != nil {
 		return err
 	}
@@ -270,7 +270,7 @@ func (r *Repository) upstreamDeployed(ctx context.Context, v *View, u rules, g *
 	if g.Commit.Hash == v.Head.Hash {
 		return nil
 	}
-	gated, err := r.stateAt(ctx, g.Commit, p)
+	gated, err := r.StateAt(ctx, g.Commit, p)
 	if err != nil {
 		return err
 	}
@@ -355,7 +355,7 @@ func (r *Repository) recordedAt(ctx context.Context, v *View, p *Plan) (time.Tim
 	for c, err := range r.historyOf(ctx, p.Gate.Commit.Hash, statePath) {
 		var state *cepler.State
 		if err == nil {
-			state, err = r.stateAt(ctx, c, statePath)
+			state, err = r.StateAt(ctx, c, statePath)
 		}
 		if err != nil {
 			return at, fmt.Errorf("find when %s was recorded: %w", statePath, err)

@@ -122,7 +122,7 @@ func (r *Repository) recordedOn(ctx context.Context, tip *git.Commit, deployed g
 	if err := r.mustBeOn(ctx, deployed, tip.Hash); err != nil {
 		return nil, err
 	}
-	return r.stateAt(ctx, tip, statePath)
+	return r.StateAt(ctx, tip, statePath)
 }
 
 // mustBeOn refuses a commit that the branch does not have, although the server may still have it: the
@@ -189,7 +189,7 @@ func (r *Repository) others(ctx context.Context, tip *git.Commit, fallback *cepl
 		if name == environment {
 			continue
 		}
-		state, err := r.stateAt(ctx, tip, config.StatePath(name))
+		state, err := r.StateAt(ctx, tip, config.StatePath(name))
 		if isBroken(err) {
 			r.logf("the state of %s does not hold back the queue: %v", name, err)
 			continue
@@ -303,7 +303,7 @@ func (r *Repository) recordedOf(ctx context.Context, v *Restored) (*cepler.State
 	if err := r.needStates(ctx, head, v.Config, slices.Sorted(maps.Keys(v.Config.Environments))...); err != nil {
 		return nil, err
 	}
-	return r.stateAt(ctx, head, v.Config.StatePath(v.Environment.Name))
+	return r.StateAt(ctx, head, v.Config.StatePath(v.Environment.Name))
 }
 
 // knownOrigins answers from what is recorded at the branch's head: a record

@@ -113,7 +113,7 @@ func (r *Repository) recordOf(ctx context.Context, c *git.Commit, p string) (*re
 		return nil, err
 	}
 	last := line[len(line)-1]
-	state, err := r.stateAt(ctx, last, p)
+	state, err := r.StateAt(ctx, last, p)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (r *Repository) before(ctx context.Context, rec *git.Commit, p string) (*gi
 		if err != nil {
 			return nil, nil, err
 		}
-		state, err := r.stateAt(ctx, parent, p)
+		state, err := r.StateAt(ctx, parent, p)
 		if isBroken(err) {
 			continue // nothing can be said about what it replaced
 		}
@@ -151,7 +151,7 @@ func (r *Repository) recordsFrom(ctx context.Context, head *git.Commit, p string
 		if err != nil {
 			return nil, fmt.Errorf("list the records in %s: %w", p, err)
 		}
-		state, err := r.stateAt(ctx, c, p)
+		state, err := r.StateAt(ctx, c, p)
 		if err != nil && ignoreBroken(err) != nil {
 			return nil, err
 		}

@@ -176,8 +176,8 @@ func (r *Repository) needConfig(ctx context.Context, c, head *git.Commit, tree g
 	return r.store.Need(ctx, blobs...)
 }
 
-// stateAt is the state at path p in commit c; nil when it has none there.
-func (r *Repository) stateAt(ctx context.Context, c *git.Commit, p string) (*cepler.State, error) {
+// StateAt is the state at path p in commit c; nil when it has none there. One that does not parse is cepler.ErrState.
+func (r *Repository) StateAt(ctx context.Context, c *git.Commit, p string) (*cepler.State, error) {
 	entry, ok, err := r.find(ctx, c, p)
 	if err != nil || !ok {
 		return nil, err
@@ -329,7 +329,7 @@ func (r *Repository) contentAt(ctx context.Context, c *git.Commit, u rules) (*co
 	}
 	var target *cepler.Snapshot
 	if p := u.upstreamPath(); p != "" {
-		upstream, err := r.stateAt(ctx, c, p)
+		upstream, err := r.StateAt(ctx, c, p)
 		if err != nil {
 			return nil, err
 		}

@@ -157,7 +157,7 @@ func (r *Repository) candidates(ctx context.Context, c *git.Commit, u rules) ([]
 	if p == "" {
 		return []candidate{{}}, nil
 	}
-	upstream, err := r.stateAt(ctx, c, p)
+	upstream, err := r.StateAt(ctx, c, p)
 	if err != nil || upstream == nil {
 		return []candidate{{}}, err
 	}
@@ -230,7 +230,7 @@ func (r *Repository) recordedNow(ctx context.Context, p string) (*cepler.State, 
 	if err != nil {
 		return nil, err
 	}
-	return r.stateAt(ctx, head, p)
+	return r.StateAt(ctx, head, p)
 }
 
 // head is the branch's present head.

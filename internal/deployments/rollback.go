@@ -191,7 +191,7 @@ func (r *Repository) isOlder(ctx context.Context, p string, s cepler.Snapshot, t
 	if err != nil {
 		return false, err
 	}
-	upstream, err := r.stateAt(ctx, c, path.Join(path.Dir(p), than.PropagatedFrom+".state"))
+	upstream, err := r.StateAt(ctx, c, path.Join(path.Dir(p), than.PropagatedFrom+".state"))
 	if err != nil || upstream == nil {
 		return true, ignoreBroken(err)
 	}
@@ -219,7 +219,7 @@ func (r *Repository) hasRecord(ctx context.Context, commit, p string, recorded *
 	if err != nil {
 		return false, ignoreNotFound(err)
 	}
-	state, err := r.stateAt(ctx, c, p)
+	state, err := r.StateAt(ctx, c, p)
 	if err != nil || state == nil {
 		return false, ignoreBroken(err)
 	}

@@ -62,7 +62,7 @@ func (r *Repository) warn(ctx context.Context, p *Plan, u rules, start *content)
 	if u.upstreamPath() == "" {
 		return nil
 	}
-	upstream, err := r.stateAt(ctx, p.Gate.Commit, u.upstreamPath())
+	upstream, err := r.StateAt(ctx, p.Gate.Commit, u.upstreamPath())
 	if err != nil || upstream == nil {
 		return err
 	}

@@ -63,10 +63,7 @@ func history(p *deployments.Plan) []string {
 	if p.Own == nil || p.Offered() {
 		return nil
 	}
-	first := uint64(1)
-	if p.Own.Version > deployments.HistoryLength {
-		first = p.Own.Version - deployments.HistoryLength + 1
-	}
+	first := p.Own.Version - min(p.Own.Version, deployments.HistoryLength) + 1
 	return []string{fmt.Sprintf("%s runs #%d (%.7s); to have its history in Concourse: fly -t TARGET check-resource -r PIPELINE/RESOURCE --from version:%d",
 		p.Environment, p.Own.Version, p.Own.Current.Head, first)}
 }
