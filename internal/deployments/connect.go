@@ -14,7 +14,7 @@ type Connection struct {
 
 // Connect prepares reading the repository that src names, and writing it if open is that of package signing. Objects
 // are kept in memory. No network is used yet.
-func Connect(src Source, open func(git.Access, git.Options) (*git.Remote, error), logf Logf) (*Connection, error) {
+func Connect(src Source, open func(git.Access, git.Options) (*git.Remote, error), logf func(format string, args ...any)) (*Connection, error) {
 	remote, err := open(src.Access, git.Options{Logf: logf})
 	if err != nil {
 		return nil, err

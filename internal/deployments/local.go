@@ -20,7 +20,7 @@ func ExplainLocal(ctx context.Context, src Source, clone *git.Clone, now time.Ti
 }
 
 // Copy reads a copy of a repository that has the refs that all returns, without a network.
-func Copy(src Source, store *git.Store, all func() (map[string]git.Hash, error), logf Logf) *Repository {
+func Copy(src Source, store *git.Store, all func() (map[string]git.Hash, error), logf func(format string, args ...any)) *Repository {
 	return NewRepository(src, localRefs{all, src}, store, logf)
 }
 

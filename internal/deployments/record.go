@@ -114,28 +114,20 @@ func (r *Repository) recording(ctx context.Context, tip *git.Commit, rec Recordi
 	})
 }
 
-// recordedOn is the state that the tip of the branch has, which must have the commit that was deployed.
+// recordedOn is the state that the tip of the branch has. A commit that was deployed and that the branch does not have is refused,
+// although the server may still have it: the branch was rewritten after the version was offered.
 func (r *Repository) recordedOn(ctx context.Context, tip *git.Commit, deployed git.Hash, statePath string) (*cepler.State, error) {
 	if tip == nil {
 		return nil, fmt.Errorf("branch %s: %w: it was there when this version was made", r.src.Branch, git.ErrNoBranch)
 	}
-	if err := r.mustBeOn(ctx, deployed, tip.Hash); err != nil {
+	on, err := r.isAncestor(ctx, deployed, tip.Hash)
+	if err != nil {
 		return nil, err
 	}
-	return r.StateAt(ctx, tip, statePath)
-}
-
-// mustBeOn refuses a commit that the branch does not have, although the server may still have it: the
-// branch was rewritten after the version was offered.
-func (r *Repository) mustBeOn(ctx context.Context, commit, tip git.Hash) error {
-	on, err := r.isAncestor(ctx, commit, tip)
-	if err != nil {
-		return err
-	}
 	if !on {
-		return fmt.Errorf("%w: commit %s is not on branch %s, which was rewritten since; deploy the version that a check finds now", ErrVersion, short(commit), r.src.Branch)
+		return nil, fmt.Errorf("%w: commit %s is not on branch %s, which was rewritten since; deploy the version that a check finds now", ErrVersion, short(deployed), r.src.Branch)
 	}
-	return nil
+	return r.StateAt(ctx, tip, statePath)
 }
 
 func current(s *cepler.State) *cepler.Snapshot {
@@ -293,23 +285,18 @@ func (r *Repository) origins(ctx context.Context, v *Restored) (map[string]ceple
 	return found, nil
 }
 
-// recordedOf is the environment's state at the branch's present head. The others
-// come with it, as they will be needed to record.
-func (r *Repository) recordedOf(ctx context.Context, v *Restored) (*cepler.State, error) {
+// knownOrigins answers from what is recorded at the branch's head: a record
+// holds the origins as seen from its own head commit.
+func (r *Repository) knownOrigins(ctx context.Context, v *Restored) (cepler.Known, error) {
 	head, err := r.head(ctx)
 	if err != nil {
 		return nil, err
 	}
+	// the others come with it, as they will be needed to record
 	if err := r.needStates(ctx, head, v.Config, slices.Sorted(maps.Keys(v.Config.Environments))...); err != nil {
 		return nil, err
 	}
-	return r.StateAt(ctx, head, v.Config.StatePath(v.Environment.Name))
-}
-
-// knownOrigins answers from what is recorded at the branch's head: a record
-// holds the origins as seen from its own head commit.
-func (r *Repository) knownOrigins(ctx context.Context, v *Restored) (cepler.Known, error) {
-	own, err := r.recordedOf(ctx, v)
+	own, err := r.StateAt(ctx, head, v.Config.StatePath(v.Environment.Name))
 	if err != nil {
 		return nil, err
 	}

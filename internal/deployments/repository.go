@@ -21,16 +21,13 @@ import (
 // that time or another environment will remove. It is no fault.
 var errNothingYet = errors.New("nothing yet")
 
-// Logf writes one line for the person who reads the build.
-type Logf func(format string, args ...any)
-
 // Repository reads one deployments repository at one or more commits.
 // Everything it has parsed is kept for its lifetime; blobs are immutable.
 type Repository struct {
 	src    Source
 	remote RefReader
 	store  *git.Store
-	logf   Logf
+	logf   func(format string, args ...any) // for the person who reads the build
 
 	configs map[plumbing.Hash]parsed[*cepler.Config]
 	states  map[plumbing.Hash]parsed[*cepler.State]
@@ -59,7 +56,7 @@ type RefReader interface {
 }
 
 // NewRepository reads from store what src names, with the refs that remote has.
-func NewRepository(src Source, remote RefReader, store *git.Store, logf Logf) *Repository {
+func NewRepository(src Source, remote RefReader, store *git.Store, logf func(format string, args ...any)) *Repository {
 	return &Repository{
 		src:     src,
 		remote:  remote,

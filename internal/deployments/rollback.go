@@ -518,22 +518,17 @@ func (r *Repository) afterRecord(ctx context.Context, commit string, b *Rollback
 	return !before && err == nil, err
 }
 
-// since says when something was recorded and by which build, as far as that is known.
-func (b *Rollback) since() string {
-	text := "on " + b.At.UTC().Format("2 Jan 2006 at 15:04 UTC")
-	if b.Build != "" {
-		text += " by build " + b.Build
-	}
-	return text
-}
-
 // String is what happened: "it was rolled back from #2 to #1 on 28 Nov 2025 at 14:03 UTC by build …".
 func (b *Rollback) String() string {
 	to := fmt.Sprintf("%.7s (%s)", b.Commit, b.Subject)
 	if b.To > 0 {
 		to = fmt.Sprintf("#%d", b.To)
 	}
-	return fmt.Sprintf("it was rolled back from #%d to %s %s", b.Of, to, b.since())
+	text := fmt.Sprintf("it was rolled back from #%d to %s on %s", b.Of, to, b.At.UTC().Format("2 Jan 2006 at 15:04 UTC"))
+	if b.Build != "" {
+		text += " by build " + b.Build
+	}
+	return text
 }
 
 // why is what holds the pending commit, and what lets it go.
