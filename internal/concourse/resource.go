@@ -80,7 +80,7 @@ func (s Step) Artifacts() artifact.Folder { return artifact.Folder(s.Dir) }
 // Write makes files of a get, by their names in the folder to fill.
 func (s Step) Write(files map[string]string) error {
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(s.Dir, name), []byte(text), 0o644); err != nil { //nolint:gosec // later steps read it, as other users
+		if err := os.WriteFile(filepath.Join(s.Dir, name), []byte(text), 0o644); err != nil {
 			return fmt.Errorf("write the version's files: %w", err)
 		}
 	}
