@@ -46,9 +46,10 @@ func mayImport() map[string][]string {
 		"internal/pipeline":     {"internal/nearest", "internal/strict"},                          // Concourse's pipelines as data
 		"internal/workflow":     {"internal/pipeline", "internal/strict"},                         // workflows of GitHub Actions, and the rulesets that require them
 		// the protocol of resource types
-		"internal/concourse": {"internal/guard", "internal/artifact", "internal/nearest", "internal/secret", "internal/visible"},
-		"internal/markdown":  {"internal/visible"},                                                                                // text from outside, in Markdown
-		"internal/version":   {"internal/artifact", "internal/fault", "internal/markdown", "internal/nearest", "internal/strict"}, // versions, conventional commits, release notes
+		"internal/concourse":    {"internal/guard", "internal/artifact", "internal/nearest", "internal/secret", "internal/visible"},
+		"internal/markdown":     {"internal/visible"},                                                                                // text from outside, in Markdown
+		"internal/version/toml": {},                                                                                                  // files of cocogitto and git-cliff
+		"internal/version":      {"internal/artifact", "internal/fault", "internal/markdown", "internal/nearest", "internal/strict"}, // versions, conventional commits, release notes
 
 		// git, from the ground up: the data model, a cache with a total weight, packs and
 		// their limits, the protocol as bytes, connections and credentials, repositories on
@@ -102,8 +103,8 @@ func mayImport() map[string][]string {
 		"resources/cepler-board":        {"internal/artifact", "internal/board", "internal/concourse", "internal/fault", "internal/git", "internal/git/signing", "internal/lineage"},
 		"resources/cepler-gate":         {"internal/cepler", "internal/concourse", "internal/deployments", "internal/forge", "internal/gates", "internal/git", "internal/git/signing", "internal/lineage", "internal/markdown", "internal/memo", "internal/promotion", "internal/proposal", "internal/vendored", "internal/version", "internal/visible"},
 		"resources/cepler-*":            {"internal/artifact", "internal/cepler", "internal/concourse", "internal/deployments", "internal/git", "internal/git/signing", "internal/memo", "internal/visible"},
-		"resources/promote-rc":          {"internal/artifact", "internal/concourse", "internal/forge", "internal/git", "internal/git/signing", "internal/proposal", "internal/release", "internal/version", "internal/markdown", "internal/visible"},
-		"resources/semver-git":          {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/release", "internal/version", "internal/memo"},
+		"resources/promote-rc":          {"internal/artifact", "internal/concourse", "internal/forge", "internal/git", "internal/git/signing", "internal/proposal", "internal/release", "internal/version", "internal/version/toml", "internal/markdown", "internal/visible"},
+		"resources/semver-git":          {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/release", "internal/version", "internal/version/toml", "internal/memo"},
 		"resources/chart-bump":          {"internal/artifact", "internal/concourse", "internal/git", "internal/git/signing", "internal/httpclient", "internal/provenance", "internal/registry", "internal/retry", "internal/secret", "internal/strict", "internal/version", "internal/yamledit", "internal/memo", "internal/markdown", "internal/proposal", "internal/visible"},
 		"resources/cachix-paths":        {"internal/artifact", "internal/concourse", "internal/httpclient", "internal/nixcache", "internal/secret"},
 		"resources/pull-request-builds": {"internal/artifact", "internal/concourse", "internal/forge", "internal/git"},
@@ -123,7 +124,7 @@ func mayImport() map[string][]string {
 		// tools
 		"images":            {"internal/ociimage", "internal/visible"},
 		"pipelines":         {"internal/cepler", "internal/concourse", "internal/pipeline", "internal/strict", "resources/*"}, // templates, and the types that they use
-		"pipelines/doctor":  {"internal/*", "resources/*"},                                                                    // what pipelines ask of repositories, and whether it is there
+		"pipelines/doctor":  {"internal/*", "internal/version/toml", "resources/*"},                                           // what pipelines ask of repositories, and whether it is there
 		"pipelines/starter": {"internal/yamledit"},                                                                            // the files of init
 		"pipelines/taxiway": {"internal/*", "internal/*/*", "pipelines", "pipelines/demo", "pipelines/doctor", "pipelines/starter"},
 		"pipelines/demo":    {"internal/deployments", "internal/git", "internal/git/gittest", "internal/rehearsal/scenario"},

@@ -18,6 +18,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git/gittest"
 	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
+	"github.com/taxiway-ci/taxiway/internal/version/toml"
 )
 
 func serve(tb testing.TB) (*gittest.Server, *gittest.Repository) {
@@ -366,7 +367,7 @@ func TestPrivatePackagesDoNotCount(t *testing.T) {
 			"paths":    {[]string{"tool/x"}, []string{"fix: both", "feat: private, and a file of nobody", "feat: private"}},
 		} {
 			c := open(t, clone(t, repo), release.Options{Paths: want.paths})
-			_, err := c.Rules(t.Context(), "cog.toml")
+			_, err := c.Rules(t.Context(), "cog.toml", toml.Decode)
 			require.NoError(t, err)
 			base, err := c.Base(t.Context())
 			require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 // Rules are those of the cocogitto config that the commit has at a path, and
 // those that hold by themselves when the path is empty. The config's tag prefix
 // counts where the options set none, and so do its packages where they set no paths.
-func (c *Code) Rules(ctx context.Context, cog string) (version.Rules, error) {
+func (c *Code) Rules(ctx context.Context, cog string, decode version.Decoder) (version.Rules, error) {
 	if cog == "" {
 		return version.Default(), nil
 	}
@@ -21,7 +21,7 @@ func (c *Code) Rules(ctx context.Context, cog string) (version.Rules, error) {
 	if err != nil {
 		return version.Rules{}, err
 	}
-	rules, err := version.ParseCog(data)
+	rules, err := version.ParseCog(data, decode)
 	if err != nil {
 		return version.Rules{}, fmt.Errorf("%s: %w", cog, err)
 	}
@@ -37,7 +37,7 @@ func (c *Code) Rules(ctx context.Context, cog string) (version.Rules, error) {
 
 // Cliff is the configuration of git-cliff that the commit has at a path, and nil when the path is empty. It logs what of it is not
 // read.
-func (c *Code) Cliff(ctx context.Context, name string) (*version.Cliff, error) {
+func (c *Code) Cliff(ctx context.Context, name string, decode version.Decoder) (*version.Cliff, error) {
 	if name == "" {
 		return nil, nil //nolint:nilnil // documented
 	}
@@ -45,7 +45,7 @@ func (c *Code) Cliff(ctx context.Context, name string) (*version.Cliff, error) {
 	if err != nil {
 		return nil, err
 	}
-	cliff, err := version.ParseCliff(data)
+	cliff, err := version.ParseCliff(data, decode)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"github.com/taxiway-ci/taxiway/internal/fault"
 	"github.com/taxiway-ci/taxiway/internal/strict"
 )
@@ -91,14 +89,14 @@ func (p *cliffPattern) UnmarshalText(text []byte) (err error) {
 
 // ParseCliff reads a configuration of git-cliff (https://git-cliff.org/docs/configuration/git), such as cliff.toml, as git-cliff does:
 // keys that it does not know are no mistake.
-func ParseCliff(data []byte) (*Cliff, error) {
+func ParseCliff(data []byte, decode Decoder) (*Cliff, error) {
 	if err := strict.Few(data); err != nil {
 		return nil, fault.Of(ErrCliff, "%v", err)
 	}
 	var file cliffFile
 	var whole map[string]any
-	if err := errors.Join(toml.Unmarshal(data, &file), toml.Unmarshal(data, &whole)); err != nil {
-		return nil, fault.Of(ErrCliff, "%v", explainTOML(err))
+	if err := cmp.Or(decode(data, &file), decode(data, &whole)); err != nil {
+		return nil, fault.Of(ErrCliff, "%v", err)
 	}
 	if file.Git.Parsers == nil {
 		file.Git.Parsers = usualParsers()

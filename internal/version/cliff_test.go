@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/version"
+	"github.com/taxiway-ci/taxiway/internal/version/toml"
 )
 
 // cliffNotes are the groups and lines of notes about messages, newest first, without their heading.
 func cliffNotes(t *testing.T, config string, messages ...string) string {
 	t.Helper()
-	cliff, err := version.ParseCliff([]byte(config))
+	cliff, err := version.ParseCliff([]byte(config), toml.Decode)
 	require.NoError(t, err)
 	in := version.NotesInput{Version: version.Version{Major: 1}, Rules: version.Rules{Cliff: cliff}}
 	for _, m := range messages {
@@ -104,9 +105,9 @@ func TestNotesByAConfigurationOfGitCliff(t *testing.T) {
 
 func TestWhatIsNotReadOfAConfigurationOfGitCliffIsNamed(t *testing.T) {
 	t.Parallel()
-	cliff, err := version.ParseCliff([]byte("top = 1\n[changelog]\nbody = \"x\"\ntrim = true\n[git]\nconventional_commits = true\ntag_pattern = \"v[0-9]*\"\nsort_commits = \"newest\"\n" +
-		"commit_parsers = [{message = \"^a\", group = \"A\"}, {field = \"remote.pr_labels\", pattern = \"x\", group = \"B\"}, {breaking = true, group = \"C\"}]\n" +
-		"commit_preprocessors = [{pattern = \".*\", replace_command = \"typos --write-changes -\"}, {pattern = '\\p{Emoji}', replace = \"\"}]\n[remote.github]\nowner = \"a\"\n"))
+	cliff, err := version.ParseCliff([]byte("top = 1\n[changelog]\nbody = \"x\"\ntrim = true\n[git]\nconventional_commits = true\ntag_pattern = \"v[0-9]*\"\nsort_commits = \"newest\"\n"+
+		"commit_parsers = [{message = \"^a\", group = \"A\"}, {field = \"remote.pr_labels\", pattern = \"x\", group = \"B\"}, {breaking = true, group = \"C\"}]\n"+
+		"commit_preprocessors = [{pattern = \".*\", replace_command = \"typos --write-changes -\"}, {pattern = '\\p{Emoji}', replace = \"\"}]\n[remote.github]\nowner = \"a\"\n"), toml.Decode)
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		"changelog.body", "changelog.trim", "git.commit_parsers[2].breaking", "git.tag_pattern", "remote.github", "top",
@@ -123,7 +124,7 @@ func TestConfigurationsOfGitCliffThatCannotBeUsed(t *testing.T) {
 		"[git]\ncommit_parsers = \"a\"\n":                                "line 2, column ",
 		"[git]\nsort_commits = \"random\"\n":                             `sort_commits: "random" is not one of newest, oldest`,
 	} {
-		_, err := version.ParseCliff([]byte(config))
+		_, err := version.ParseCliff([]byte(config), toml.Decode)
 		require.ErrorIs(t, err, version.ErrCliff)
 		assert.ErrorContains(t, err, want)
 	}
@@ -132,7 +133,7 @@ func TestConfigurationsOfGitCliffThatCannotBeUsed(t *testing.T) {
 // Replacements that double a message, as often as there are places, end at a limit.
 func TestReplacementsAreLimited(t *testing.T) {
 	rule := `{pattern = "(?s).+", replace = "$0$0"},` + "\n" + `{pattern = "", replace = "` + strings.Repeat("x", 1000) + `"},` + "\n"
-	cliff, err := version.ParseCliff([]byte("[git]\ncommit_preprocessors = [\n" + strings.Repeat(rule, 20) + "]\n"))
+	cliff, err := version.ParseCliff([]byte("[git]\ncommit_preprocessors = [\n"+strings.Repeat(rule, 20)+"]\n"), toml.Decode)
 	require.NoError(t, err)
 	in := version.NotesInput{Version: version.Version{Major: 1}, Rules: version.Rules{Cliff: cliff}, Commits: []version.Commit{{Message: "feat: a"}}}
 	var before, after runtime.MemStats
@@ -142,9 +143,9 @@ func TestReplacementsAreLimited(t *testing.T) {
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20))
 
 	long := strings.Repeat("x", 1001)
-	_, err = version.ParseCliff([]byte(`[git]` + "\n" + `commit_preprocessors = [{pattern = "a", replace = "` + long + `"}]`))
+	_, err = version.ParseCliff([]byte(`[git]`+"\n"+`commit_preprocessors = [{pattern = "a", replace = "`+long+`"}]`), toml.Decode)
 	require.ErrorContains(t, err, "git.commit_preprocessors[0].replace has 1001 bytes, and at most 1000 are allowed")
-	_, err = version.ParseCliff([]byte(`[git]` + "\n" + `commit_parsers = [{message = "a", group = "` + long + `"}]`))
+	_, err = version.ParseCliff([]byte(`[git]`+"\n"+`commit_parsers = [{message = "a", group = "`+long+`"}]`), toml.Decode)
 	require.ErrorContains(t, err, "git.commit_parsers[0] has a group or scope of 1001 bytes, and at most 1000 are allowed")
 }
 
@@ -160,7 +161,7 @@ func FuzzCliff(f *testing.F) {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, config, message string) {
-		cliff, err := version.ParseCliff([]byte(config))
+		cliff, err := version.ParseCliff([]byte(config), toml.Decode)
 		if err != nil {
 			require.ErrorIs(t, err, version.ErrCliff)
 			return

@@ -2,18 +2,19 @@ package version
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/fault"
 	"github.com/taxiway-ci/taxiway/internal/strict"
 )
+
+// Decoder reads TOML into a struct or map, as that of package toml does. Its errors say where.
+type Decoder func(data []byte, into any) error
 
 // ErrCog says that a cog.toml can't be used. Errors that match it do not begin with the name of the file: whoever reads it knows that.
 var ErrCog = errors.New("cog.toml")
@@ -58,10 +59,10 @@ func cogShape() *strict.Shape {
 }
 
 // judgeCog refuses misspelt keys, and returns those that resemble no known one.
-func judgeCog(data []byte) (warnings []string, err error) {
+func judgeCog(data []byte, decode Decoder) (warnings []string, err error) {
 	var whole map[string]any
-	if err := toml.Unmarshal(data, &whole); err != nil {
-		return nil, explainTOML(err)
+	if err := decode(data, &whole); err != nil {
+		return nil, err
 	}
 	var root yaml.Node
 	if err := root.Encode(whole); err != nil {
@@ -101,15 +102,15 @@ type cogType struct {
 // type has anyway, so that feat stays minor unless bump_minor is false, and an
 // empty table takes the type away. Unlike there, a breaking change of 0.x leads
 // to 1.0.0; see [Rules].
-func ParseCog(data []byte) (Rules, error) {
+func ParseCog(data []byte, decode Decoder) (Rules, error) {
 	if err := strict.Few(data); err != nil {
 		return Rules{}, fault.Of(ErrCog, "%v", err)
 	}
 	var file cogFile
-	if err := toml.Unmarshal(data, &file); err != nil {
-		return Rules{}, fault.Of(ErrCog, "%v", explainTOML(err))
+	if err := decode(data, &file); err != nil {
+		return Rules{}, fault.Of(ErrCog, "%v", err)
 	}
-	warnings, err := judgeCog(data)
+	warnings, err := judgeCog(data, decode)
 	if err != nil {
 		return Rules{}, fault.Of(ErrCog, "%v", err)
 	}
@@ -158,14 +159,4 @@ func (r Rules) lay(name string, t cogType) {
 	if t.Omit != nil {
 		r.Omit[name] = *t.Omit
 	}
-}
-
-// explainTOML says where.
-func explainTOML(err error) error {
-	var decode *toml.DecodeError
-	if !errors.As(err, &decode) {
-		return err
-	}
-	row, column := decode.Position()
-	return fmt.Errorf("line %d, column %d: %w", row, column, err)
 }

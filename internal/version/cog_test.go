@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/version"
+	"github.com/taxiway-ci/taxiway/internal/version/toml"
 )
 
 func TestParseCog(t *testing.T) {
@@ -24,7 +25,7 @@ func TestParseCog(t *testing.T) {
 }
 
 func TestAnEmptyCogIsCocogittosOwnDefault(t *testing.T) {
-	rules, err := version.ParseCog(nil)
+	rules, err := version.ParseCog(nil, toml.Decode)
 	require.NoError(t, err)
 	assert.True(t, rules.OnlyTypes)
 	assert.Len(t, rules.Types, 11)
@@ -42,7 +43,7 @@ func TestACogThatCannotBeUsedSaysWhere(t *testing.T) {
 		"[commit_types\n":                                     "line 1, column ",
 		"[commit_types]\n\"two words\" = {bump_patch=true}\n": `"two words" is not a valid commit type`,
 	} {
-		_, err := version.ParseCog([]byte(text))
+		_, err := version.ParseCog([]byte(text), toml.Decode)
 		require.ErrorIs(t, err, version.ErrCog, text)
 		assert.ErrorContains(t, err, want)
 		assert.NotContains(t, err.Error(), "\n")
@@ -64,7 +65,7 @@ func TestAMisspeltKeyOfACogIsAMistake(t *testing.T) {
 		"weather = 1\n":                                  {warning: `unknown key "weather" has no effect`},
 		"[changelog]\nweather = 1\n":                     {warning: `changelog: unknown key "weather" has no effect`},
 	} {
-		rules, err := version.ParseCog([]byte(text))
+		rules, err := version.ParseCog([]byte(text), toml.Decode)
 		if want.mistake != "" {
 			require.ErrorIs(t, err, version.ErrCog, text)
 			require.ErrorContains(t, err, want.mistake)
@@ -88,7 +89,7 @@ func FuzzParseCog(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		rules, err := version.ParseCog(data)
+		rules, err := version.ParseCog(data, toml.Decode)
 		if err != nil {
 			require.ErrorIs(t, err, version.ErrCog)
 			return

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/version"
+	"github.com/taxiway-ci/taxiway/internal/version/toml"
 )
 
 // history is one case of testdata/histories.txt.
@@ -86,7 +87,7 @@ func cog(t *testing.T, name string) version.Rules {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "cog", name+".toml"))
 	require.NoError(t, err)
-	rules, err := version.ParseCog(data)
+	rules, err := version.ParseCog(data, toml.Decode)
 	require.NoError(t, err)
 	return rules
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taxiway-ci/taxiway/internal/version"
+	"github.com/taxiway-ci/taxiway/internal/version/toml"
 )
 
 const formsCog = `
@@ -22,7 +23,7 @@ deps = {bump_patch = true}
 func TestReadAgreesWithDecide(t *testing.T) {
 	text, err := os.ReadFile("testdata/forms.txt")
 	require.NoError(t, err)
-	cog, err := version.ParseCog([]byte(formsCog))
+	cog, err := version.ParseCog([]byte(formsCog), toml.Decode)
 	require.NoError(t, err)
 	base, err := version.Parse("1.0.0")
 	require.NoError(t, err)
@@ -60,7 +61,7 @@ func TestReadAgreesWithDecide(t *testing.T) {
 }
 
 func TestReadByACocogittoConfiguration(t *testing.T) {
-	rules, err := version.ParseCog([]byte(formsCog))
+	rules, err := version.ParseCog([]byte(formsCog), toml.Decode)
 	require.NoError(t, err)
 	for message, want := range map[string]string{
 		"wip: x":          "the type wip is not configured",

@@ -18,6 +18,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 	"github.com/taxiway-ci/taxiway/internal/version"
+	"github.com/taxiway-ci/taxiway/internal/version/toml"
 	"github.com/taxiway-ci/taxiway/internal/yamledit"
 	ceplerboard "github.com/taxiway-ci/taxiway/resources/cepler-board"
 	ceplergate "github.com/taxiway-ci/taxiway/resources/cepler-gate"
@@ -222,7 +223,7 @@ func (d *doctor) cog(ctx context.Context, r *repository, branch, name, asked str
 	if err != nil || !ok {
 		return err
 	}
-	rules, err := version.ParseCog(data)
+	rules, err := version.ParseCog(data, toml.Decode)
 	if err != nil {
 		d.find(Finding{Rule: "cog-invalid", Level: Error, Place: r.at(branch, name), Asked: asked, Text: err.Error(), Advice: "correct it: cocogitto refuses unknown keys, and so do the resources"})
 	}
@@ -248,7 +249,7 @@ func (d *doctor) cliff(ctx context.Context, r *repository, branch, name, asked s
 	if err != nil || !ok {
 		return err
 	}
-	if _, err := version.ParseCliff(data); err != nil {
+	if _, err := version.ParseCliff(data, toml.Decode); err != nil {
 		d.find(Finding{Rule: "cliff-invalid", Level: Error, Place: r.at(branch, name), Asked: asked, Text: err.Error(), Advice: "correct it; patterns are read as Go's regular expressions, without flags such as (?x) that Rust's have besides"})
 	}
 	return nil

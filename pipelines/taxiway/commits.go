@@ -17,6 +17,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/strict"
 	"github.com/taxiway-ci/taxiway/internal/version"
+	"github.com/taxiway-ci/taxiway/internal/version/toml"
 	"github.com/taxiway-ci/taxiway/internal/visible"
 )
 
@@ -127,7 +128,7 @@ func (f *commitFlags) rules(warnings io.Writer) (version.Rules, error) {
 	case err != nil:
 		return rules, fmt.Errorf("read the configuration: %w", err)
 	default:
-		if rules, err = version.ParseCog(data); err != nil {
+		if rules, err = version.ParseCog(data, toml.Decode); err != nil {
 			return rules, fmt.Errorf("read %s: %w", name, err)
 		}
 		for _, text := range rules.Warnings {

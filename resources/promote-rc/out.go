@@ -16,6 +16,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/proposal"
 	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
+	"github.com/taxiway-ci/taxiway/internal/version/toml"
 )
 
 // PutParams are the params of a put step.
@@ -160,11 +161,11 @@ func (p *promotion) close() error {
 
 // readCode reads the rules and writes the notes.
 func (p *promotion) readCode(ctx context.Context) error {
-	rules, err := p.code.Rules(ctx, p.src.CogTOML)
+	rules, err := p.code.Rules(ctx, p.src.CogTOML, toml.Decode)
 	if err != nil {
 		return fmt.Errorf("source.cog_toml: %w", err)
 	}
-	if rules.Cliff, err = p.code.Cliff(ctx, p.src.CliffTOML); err != nil {
+	if rules.Cliff, err = p.code.Cliff(ctx, p.src.CliffTOML, toml.Decode); err != nil {
 		return fmt.Errorf("source.cliff_toml: %w", err)
 	}
 	p.head, err = p.store.Commit(ctx, p.code.Head())

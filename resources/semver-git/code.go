@@ -14,6 +14,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/git"
 	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/version"
+	"github.com/taxiway-ci/taxiway/internal/version/toml"
 )
 
 // code is the code repository of a put, with the rules that hold for it.
@@ -41,11 +42,11 @@ func openCode(ctx context.Context, root, dir string, b *branch) (*code, error) {
 // readRules lays source.commit_types over the cog.toml, or over what holds by
 // itself.
 func (c *code) readRules(ctx context.Context, src Source) error {
-	rules, err := c.Rules(ctx, src.CogTOML)
+	rules, err := c.Rules(ctx, src.CogTOML, toml.Decode)
 	if err != nil {
 		return fmt.Errorf("source.cog_toml: %w", err)
 	}
-	if rules.Cliff, err = c.Cliff(ctx, src.CliffTOML); err != nil {
+	if rules.Cliff, err = c.Cliff(ctx, src.CliffTOML, toml.Decode); err != nil {
 		return fmt.Errorf("source.cliff_toml: %w", err)
 	}
 	rules.KeepZero = src.KeepZero
