@@ -140,17 +140,15 @@ func (f *Forge) EnsureRelease(ctx context.Context, w ReleaseSpec) (*Release, Out
 
 func (r *Release) differs(w ReleaseSpec) []string {
 	var out []string
-	if r.Title != w.Title {
-		out = append(out, "title")
-	}
-	if normal(r.Body) != normal(w.Body) {
-		out = append(out, "body")
-	}
-	if r.Draft != w.Draft {
-		out = append(out, "draft")
-	}
-	if r.Prerelease != w.Prerelease {
-		out = append(out, "prerelease")
+	for _, part := range []struct {
+		name    string
+		differs bool
+	}{
+		{"title", r.Title != w.Title}, {"body", normal(r.Body) != normal(w.Body)}, {"draft", r.Draft != w.Draft}, {"prerelease", r.Prerelease != w.Prerelease},
+	} {
+		if part.differs {
+			out = append(out, part.name)
+		}
 	}
 	return out
 }

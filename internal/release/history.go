@@ -25,15 +25,22 @@ func (c *Code) baseBelow(ctx context.Context, limit *version.Version) (*Tag, err
 	tags = slices.DeleteFunc(tags, func(t Tag) bool {
 		return !t.Version.IsFinal() || limit != nil && t.Version.Compare(*limit) >= 0
 	})
-	var base *Tag
+	commits := make([]git.Hash, 0, len(tags))
+	for _, t := range tags {
+		commits = append(commits, t.Commit)
+	}
+	highest := -1
 	err = c.withHistory(ctx, func(s *git.Store) error {
-		base, err = c.highest(ctx, s, tags)
+		highest, err = c.firstBehind(ctx, s, commits)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find the last release before %s: %w", short(c.head), err)
 	}
-	return base, nil
+	if highest < 0 {
+		return nil, nil //nolint:nilnil // documented
+	}
+	return &tags[highest], nil
 }
 
 // Newest is the tag of the highest version, final or not, that the commit has behind it or has
@@ -57,19 +64,6 @@ func (c *Code) Newest(ctx context.Context) (*Tag, error) {
 		}
 	}
 	return nil, nil //nolint:nilnil // documented
-}
-
-// highest is the first of the tags that the commit has behind it.
-func (c *Code) highest(ctx context.Context, s *git.Store, tags []Tag) (*Tag, error) {
-	commits := make([]git.Hash, 0, len(tags))
-	for _, t := range tags {
-		commits = append(commits, t.Commit)
-	}
-	i, err := c.firstBehind(ctx, s, commits)
-	if err != nil || i < 0 {
-		return nil, err
-	}
-	return &tags[i], nil
 }
 
 // firstBehind is the index of the first commit that the head is or has behind
