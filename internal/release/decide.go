@@ -25,15 +25,7 @@ type Request struct {
 // count only where the number would be taken twice. Its errors are those of
 // version.Decide, and [ErrShallow].
 func (c *Code) Decide(ctx context.Context, w Request) (version.Decision, error) {
-	base, err := c.Base(ctx)
-	if err != nil {
-		return version.Decision{}, err
-	}
-	line, err := c.line(ctx, base)
-	if err != nil {
-		return version.Decision{}, err
-	}
-	tags, err := c.Tags(ctx)
+	base, line, tags, err := c.known(ctx)
 	if err != nil {
 		return version.Decision{}, err
 	}

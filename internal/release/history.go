@@ -46,15 +46,7 @@ func (c *Code) baseBelow(ctx context.Context, limit *version.Version) (*Tag, err
 // Newest is the tag of the highest version, final or not, that the commit has behind it or has
 // itself; nil when there is none.
 func (c *Code) Newest(ctx context.Context) (*Tag, error) {
-	base, err := c.Base(ctx)
-	if err != nil {
-		return nil, err
-	}
-	line, err := c.line(ctx, base)
-	if err != nil {
-		return nil, err
-	}
-	tags, err := c.Tags(ctx)
+	base, line, tags, err := c.known(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +56,18 @@ func (c *Code) Newest(ctx context.Context) (*Tag, error) {
 		}
 	}
 	return nil, nil //nolint:nilnil // documented
+}
+
+// known is the base, what came since, and all tags.
+func (c *Code) known(ctx context.Context) (base *Tag, since *line, tags []Tag, err error) {
+	if base, err = c.Base(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	if since, err = c.line(ctx, base); err != nil {
+		return nil, nil, nil, err
+	}
+	tags, err = c.Tags(ctx)
+	return base, since, tags, err
 }
 
 // firstBehind is the index of the first commit that the head is or has behind

@@ -80,13 +80,9 @@ func moves(ctx context.Context, r *deployments.Repository, environment string, g
 	}
 	versions := make([]Version, 0, len(changes))
 	for _, c := range slices.Backward(changes) {
-		versions = append(versions, versionOf(c))
+		versions = append(versions, Version{Commit: c.Commit.Hash.String(), Gate: c.Gate})
 	}
 	return versions, nil
-}
-
-func versionOf(c deployments.GateChange) Version {
-	return Version{Commit: c.Commit.Hash.String(), Gate: c.Gate}
 }
 
 // shortest is how many digits of a commit are enough for a person to write.

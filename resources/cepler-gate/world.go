@@ -64,18 +64,11 @@ func (w *world) newest(ctx context.Context) (Version, error) {
 	if err != nil {
 		return Version{}, err
 	}
-	tip, err := w.repo.GatesTip(ctx, refs)
-	if err != nil {
-		return Version{}, err
+	versions, err := moves(ctx, w.repo, w.src.Environment, nil, refs)
+	if err != nil || len(versions) == 0 {
+		return Version{Commit: refs[w.src.GatesRef()].String()}, err
 	}
-	changes, err := w.repo.GateChanges(ctx, tip.Hash, w.src.Environment, func(deployments.GateChange) bool { return true })
-	if err != nil {
-		return Version{}, err
-	}
-	if len(changes) == 0 {
-		return Version{Commit: tip.Hash.String()}, nil
-	}
-	return versionOf(changes[0]), nil
+	return versions[0], nil
 }
 
 // commitLink is the page of a commit of the deployments repository, "" where none is known.
