@@ -252,6 +252,17 @@ func Tags(refs map[string]git.Hash, prefix string) []Tag {
 	return tags
 }
 
+// Highest is the highest of the versions that are wanted; nil if there is none.
+func Highest(tags []Tag, wanted func(version.Version) bool) *version.Version {
+	var highest *version.Version
+	for _, tag := range tags {
+		if wanted(tag.Version) && (highest == nil || tag.Version.Compare(*highest) > 0) {
+			highest = &tag.Version
+		}
+	}
+	return highest
+}
+
 func (c *Code) logf(format string, args ...any) {
 	if c.o.Logf != nil {
 		c.o.Logf(format, args...)

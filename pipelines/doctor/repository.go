@@ -217,20 +217,27 @@ const (
 	folder
 )
 
-// look says what is at a path of a branch.
-func (r *repository) look(ctx context.Context, branch, name string) (kind, error) {
+// entry is what is at a path of a branch; not ok if that is nothing.
+func (r *repository) entry(ctx context.Context, branch, name string) (entry git.Entry, ok bool, err error) {
 	c, err := r.tip(ctx, branch)
 	if err != nil || c == nil {
-		return nothing, err
+		return entry, false, err
 	}
 	if name = path.Clean(name); name == "." {
-		return folder, nil
+		return git.Entry{Mode: filemode.Dir}, true, nil
 	}
-	entry, err := r.store.Lookup(ctx, c.Tree, name)
+	entry, err = r.store.Lookup(ctx, c.Tree, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return entry, false, nil
+	}
+	return entry, err == nil, err
+}
+
+// look says what is at a path of a branch.
+func (r *repository) look(ctx context.Context, branch, name string) (kind, error) {
+	entry, ok, err := r.entry(ctx, branch, name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nothing, nil
-	case err != nil:
+	case !ok:
 		return nothing, err
 	case entry.Mode == filemode.Dir:
 		return folder, nil
@@ -240,15 +247,8 @@ func (r *repository) look(ctx context.Context, branch, name string) (kind, error
 
 // read is the content of a file of a branch; not ok if there is none.
 func (r *repository) read(ctx context.Context, branch, name string) (data []byte, ok bool, err error) {
-	c, err := r.tip(ctx, branch)
-	if err != nil || c == nil {
-		return nil, false, err
-	}
-	entry, err := r.store.Lookup(ctx, c.Tree, path.Clean(name))
-	if errors.Is(err, fs.ErrNotExist) || err == nil && entry.Mode == filemode.Dir {
-		return nil, false, nil
-	}
-	if err != nil {
+	entry, ok, err := r.entry(ctx, branch, name)
+	if !ok || entry.Mode == filemode.Dir {
 		return nil, false, err
 	}
 	data, err = r.store.Blob(ctx, entry.Hash)

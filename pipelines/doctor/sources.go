@@ -16,6 +16,7 @@ import (
 	"github.com/taxiway-ci/taxiway/internal/lineage"
 	"github.com/taxiway-ci/taxiway/internal/pipeline"
 	"github.com/taxiway-ci/taxiway/internal/proposal"
+	"github.com/taxiway-ci/taxiway/internal/release"
 	"github.com/taxiway-ci/taxiway/internal/vendored"
 	"github.com/taxiway-ci/taxiway/internal/version"
 	"github.com/taxiway-ci/taxiway/internal/version/toml"
@@ -156,7 +157,7 @@ func (d *doctor) semverGit(ctx context.Context, asked string, src semvergit.Sour
 	if err != nil || r == nil {
 		return err
 	}
-	newest := newestTag(r, src.TagPrefix)
+	newest := release.Highest(release.Tags(r.refs, src.TagPrefix), func(version.Version) bool { return true })
 	fallback := cmp.Or(src.InitialVersion, "0.0.0")
 	if newest != nil {
 		fallback = newest.String()
@@ -190,25 +191,6 @@ func (d *doctor) semverGit(ctx context.Context, asked string, src semvergit.Sour
 		d.find(f)
 	}
 	return nil
-}
-
-// newestTag is the newest version among a repository's tags; nil without one.
-func newestTag(r *repository, prefix string) *version.Version {
-	var newest *version.Version
-	for _, name := range slices.Sorted(maps.Keys(r.refs)) {
-		tag, ok := strings.CutPrefix(name, "refs/tags/")
-		if !ok || strings.HasSuffix(tag, "^{}") {
-			continue
-		}
-		v, ok := version.ParseTag(tag, prefix)
-		if !ok && prefix == "" {
-			v, ok = version.ParseTag(tag, "v")
-		}
-		if ok && (newest == nil || v.Compare(*newest) > 0) {
-			newest = &v
-		}
-	}
-	return newest
 }
 
 // cog looks for the cocogitto config of a code repository.

@@ -53,7 +53,7 @@ func mapped(t *pipeline.Task, input string) string { return cmp.Or(t.InputMappin
 
 // asked are the paths that a task of the templates gets as its environment.
 type askedPaths struct {
-	directory, script, chart, values, dockerfile, context, program, environment string
+	directory, script, chart, values, dockerfile, context, program string
 }
 
 func (d *doctor) asks(t *pipeline.Task) (askedPaths, error) {
@@ -74,7 +74,7 @@ func (d *doctor) asks(t *pipeline.Task) (askedPaths, error) {
 	}
 	return askedPaths{
 		directory: text("DIRECTORY"), script: text("SCRIPT_PATH"), chart: text("CHART"), values: text("VALUES"), program: text("PROGRAM"),
-		environment: text("ENVIRONMENT"), dockerfile: in("DOCKERFILE"), context: in("CONTEXT"),
+		dockerfile: in("DOCKERFILE"), context: in("CONTEXT"),
 	}, nil
 }
 

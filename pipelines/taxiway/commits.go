@@ -156,19 +156,18 @@ func (f *commitFlags) commits(cmd *cobra.Command, args []string) ([]version.Comm
 	if given != 1 {
 		return nil, nil, usagef("commits: name a range like origin/main..HEAD, or give --file or --title")
 	}
-	switch {
-	case cmd.Flags().Changed("title"):
-		base, err := f.newest()
-		return []version.Commit{{Message: f.title}}, base, err
-	case f.file != "":
-		message, err := f.message(cmd)
-		if err != nil {
+	if len(args) > 0 {
+		return f.history(cmd.Context(), args[0])
+	}
+	message := f.title
+	if f.file != "" {
+		var err error
+		if message, err = f.message(cmd); err != nil {
 			return nil, nil, err
 		}
-		base, err := f.newest()
-		return []version.Commit{{Message: message}}, base, err
 	}
-	return f.history(cmd.Context(), args[0])
+	base, err := f.newest()
+	return []version.Commit{{Message: message}}, base, err
 }
 
 // scissors is what follows the comment mark in the line below which git keeps the diff of "git commit --verbose".
@@ -221,7 +220,7 @@ func (f *commitFlags) commentMark(ctx context.Context, text string) string {
 // newest is the newest version that the clone has a tag for; nil outside of a clone, where a message is read as after
 // 1.0.0.
 func (f *commitFlags) newest() (*version.Version, error) {
-	clone, err := git.OpenClone(f.dir)
+	clone, refs, err := f.open()
 	if errors.Is(err, git.ErrNoRepository) {
 		return nil, nil //nolint:nilnil // documented
 	}
@@ -229,11 +228,20 @@ func (f *commitFlags) newest() (*version.Version, error) {
 		return nil, err
 	}
 	defer func() { _ = clone.Close() }() // it was only read
+	return newestTag(refs), nil
+}
+
+// open opens the clone, and reads its refs.
+func (f *commitFlags) open() (*git.Clone, map[string]git.Hash, error) {
+	clone, err := git.OpenClone(f.dir)
+	if err != nil {
+		return nil, nil, err
+	}
 	refs, err := clone.Refs()
 	if err != nil {
-		return nil, err
+		return nil, nil, errors.Join(err, clone.Close())
 	}
-	return newestTag(refs), nil
+	return clone, refs, nil
 }
 
 func (f *commitFlags) history(ctx context.Context, spec string) ([]version.Commit, *version.Version, error) {
@@ -241,15 +249,11 @@ func (f *commitFlags) history(ctx context.Context, spec string) ([]version.Commi
 	if !ok || strings.HasPrefix(young, ".") {
 		return nil, nil, usagef("commits: %q is not a range; write A..B, for example origin/main..HEAD", spec)
 	}
-	clone, err := git.OpenClone(f.dir)
+	clone, refs, err := f.open()
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { _ = clone.Close() }() // it was only read
-	refs, err := clone.Refs()
-	if err != nil {
-		return nil, nil, err
-	}
 	from, err := resolve(refs, young)
 	if err != nil {
 		return nil, nil, err
@@ -295,11 +299,5 @@ func resolve(refs map[string]git.Hash, name string) (git.Hash, error) {
 
 // newestTag is the highest final version among the tags; nil if there is none.
 func newestTag(refs map[string]git.Hash) *version.Version {
-	var newest *version.Version
-	for _, tag := range release.Tags(refs, "") {
-		if tag.Version.IsFinal() && (newest == nil || tag.Version.Compare(*newest) > 0) {
-			newest = &tag.Version
-		}
-	}
-	return newest
+	return release.Highest(release.Tags(refs, ""), version.Version.IsFinal)
 }

@@ -103,16 +103,14 @@ func (p *printFlags) run(w io.Writer, environments []string) error {
 	if len(environments) == 0 {
 		a.Environments = defaultEnvironments()
 	}
-	var text []byte
-	var err error
+	file := p.name
 	switch {
-	case p.name == "checks.yml" && len(p.labels) == 0:
+	case file == "checks.yml" && len(p.labels) == 0:
 		return usagef("init: --print checks.yml: name the labels of the pull requests that merge by themselves with --labels")
 	case p.entry:
-		text, err = starter.Render("entry.yml", a)
-	default:
-		text, err = starter.Render(p.name, a)
+		file = "entry.yml"
 	}
+	text, err := starter.Render(file, a)
 	if err != nil {
 		return err
 	}

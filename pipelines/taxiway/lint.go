@@ -98,7 +98,8 @@ func (f *lintFlags) run(cmd *cobra.Command, files []string) error {
 		}
 		findings = append(findings, pipeline.LintWith(file, data, pipeline.Options{Types: pipelines.OwnTypes(), Vars: lookup, Allow: f.allow})...)
 	}
-	findings = append(findings, f.lintChecks(checks)...)
+	// a ruleset requires what a workflow reports, so that they are looked at together
+	findings = append(findings, slices.DeleteFunc(workflow.Lint(checks), func(found pipeline.Finding) bool { return slices.Contains(f.allow, found.Rule) })...)
 	findings = known.without(findings)
 	if err := printFindings(cmd.OutOrStdout(), show, findings); err != nil {
 		return err
@@ -110,11 +111,6 @@ func (f *lintFlags) run(cmd *cobra.Command, files []string) error {
 		return errors.New(plural(n, "error"))
 	}
 	return nil
-}
-
-// lintChecks looks at workflows and rulesets together: a ruleset requires what a workflow reports.
-func (f *lintFlags) lintChecks(files map[string][]byte) pipeline.Findings {
-	return slices.DeleteFunc(workflow.Lint(files), func(found pipeline.Finding) bool { return slices.Contains(f.allow, found.Rule) })
 }
 
 // allRules are those of pipelines and of workflows, by name.
