@@ -47,18 +47,14 @@ func (c *Carried) Read(ctx context.Context, name string) ([]byte, error) {
 // another file of it than before, then the base has a newer one, which stays.
 func Carry(ctx context.Context, base, before, after Tree, t Target) (*Carried, error) {
 	c := &Carried{Tree: base, Edits: map[string]git.Edit{}}
-	was, err := contents(ctx, before, t.Config)
-	if err != nil {
-		return nil, err
+	var all [3]map[string]*Content
+	for i, tree := range []Tree{before, after, base} {
+		var err error
+		if all[i], err = contents(ctx, tree, t.Config); err != nil {
+			return nil, err
+		}
 	}
-	is, err := contents(ctx, after, t.Config)
-	if err != nil {
-		return nil, err
-	}
-	now, err := contents(ctx, base, t.Config)
-	if err != nil {
-		return nil, err
-	}
+	was, is, now := all[0], all[1], all[2]
 	own, _, err := readTarget(ctx, base, t)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.Config, err)

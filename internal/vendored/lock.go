@@ -40,8 +40,7 @@ func setLocked(old []byte, directory, content string, entry object) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	directories, _ := lock["directories"].([]any) // checked
-	lock["directories"] = merge(directories, directory, content, entry)
+	merge(lock, directory, content, entry)
 	out, err := yamlv2.Marshal(lock)
 	if err != nil {
 		return nil, fmt.Errorf("write the lock file: %w", err)
@@ -55,21 +54,20 @@ func copyLocked(old, from []byte, directory, content string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	directories, _ := lock["directories"].([]any) // checked
-	if entry := lockedIn(directories, directory, content); entry != nil {
+	if entry := lockedIn(lock, directory, content); entry != nil {
 		return setLocked(old, directory, content, entry)
 	}
 	return old, nil
 }
 
 // lockedIn is the entry of a content, nil when there is none.
-func lockedIn(directories []any, directory, content string) object {
-	for _, d := range directories {
-		known, _ := d.(object) // checked
-		contents, _ := known["contents"].([]any)
+func lockedIn(lock object, directory, content string) object {
+	all, _ := objects(lock["directories"]) // checked
+	for _, d := range all {
+		contents, _ := objects(d["contents"])
 		for _, c := range contents {
-			if of, _ := c.(object); path.Join(text(known["path"]), text(of["path"])) == path.Join(directory, content) {
-				return of
+			if path.Join(text(d["path"]), text(c["path"])) == path.Join(directory, content) {
+				return c
 			}
 		}
 	}
@@ -94,24 +92,29 @@ func parseLock(old []byte) (object, error) {
 	if lock["apiVersion"] != apiVersion || lock["kind"] != lockKind {
 		return nil, fmt.Errorf("its apiVersion and kind are not %s and %s: %w", apiVersion, lockKind, errConfig)
 	}
-	if directories, ok := lock["directories"].([]any); !ok && lock["directories"] != nil {
-		return nil, fmt.Errorf("its directories are not a list: %w", errConfig)
-	} else if !ok || directories == nil {
-		return lock, nil
+	directories, ok := objects(lock["directories"])
+	if !ok {
+		return nil, fmt.Errorf("its directories are not as vendir writes them: %w", errConfig)
 	}
-	for _, d := range lock["directories"].([]any) { //nolint:errcheck // it was just looked at
-		directory, isObject := d.(object)
-		contents, isList := directory["contents"].([]any)
-		if !isObject || (!isList && directory["contents"] != nil) {
-			return nil, fmt.Errorf("its directories are not as vendir writes them: %w", errConfig)
-		}
-		for _, c := range contents {
-			if _, ok := c.(object); !ok {
-				return nil, fmt.Errorf("its contents are not as vendir writes them: %w", errConfig)
-			}
+	for _, directory := range directories {
+		if _, ok := objects(directory["contents"]); !ok {
+			return nil, fmt.Errorf("its contents are not as vendir writes them: %w", errConfig)
 		}
 	}
 	return lock, nil
+}
+
+// objects are the maps in a list; not ok where it is something else. There may be none.
+func objects(value any) (all []object, ok bool) {
+	list, isList := value.([]any)
+	for _, item := range list {
+		one, isObject := item.(object)
+		if !isObject {
+			return nil, false
+		}
+		all = append(all, one)
+	}
+	return all, isList || value == nil
 }
 
 func hasAlias(n *yaml.Node) bool {
@@ -165,20 +168,22 @@ func (l locked) object(content string) object {
 
 // merge replaces an entry where it is; a new one is added to its directory, and a
 // new directory at the end.
-func merge(directories []any, directory, content string, entry object) []any {
-	if known := lockedIn(directories, directory, content); known != nil {
+func merge(lock object, directory, content string, entry object) {
+	if known := lockedIn(lock, directory, content); known != nil {
 		clear(known)
 		maps.Copy(known, entry)
-		return directories
+		return
 	}
+	directories, _ := objects(lock["directories"]) // checked
 	for _, d := range directories {
-		if known, _ := d.(object); text(known["path"]) == directory {
-			contents, _ := known["contents"].([]any)
-			known["contents"] = append(contents, entry)
-			return directories
+		if text(d["path"]) == directory {
+			contents, _ := d["contents"].([]any)
+			d["contents"] = append(contents, entry)
+			return
 		}
 	}
-	return append(directories, object{"path": directory, "contents": []any{entry}})
+	list, _ := lock["directories"].([]any)
+	lock["directories"] = append(list, object{"path": directory, "contents": []any{entry}})
 }
 
 func text(v any) string {

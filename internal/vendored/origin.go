@@ -32,36 +32,26 @@ type Origin struct {
 // OpenOrigin reads a clone at a commit: a full hash, or "" for what is checked out. If it
 // succeeds, Close closes the clone.
 func OpenOrigin(ctx context.Context, clone *git.Clone, commit string) (*Origin, error) {
-	o := &Origin{store: clone.Store, clone: clone}
-	if err := o.open(ctx, commit); err != nil {
-		return nil, err
+	hash := plumbing.NewHash(commit)
+	if commit == "" {
+		var err error
+		if hash, err = clone.Ref("HEAD"); err != nil {
+			return nil, fmt.Errorf("find the commit that is checked out: %w", err)
+		}
+	} else if hash.String() != strings.ToLower(commit) {
+		return nil, fmt.Errorf("%q is not the full hash of a commit", commit)
 	}
-	return o, nil
+	c, err := clone.Commit(ctx, hash)
+	if err != nil {
+		return nil, fmt.Errorf("read commit %s: %w", hash, err)
+	}
+	return &Origin{store: clone.Store, clone: clone, commit: c}, nil
 }
 
 // OriginAt is a commit of a repository that is open already, and that Close
 // closes.
 func OriginAt(store *git.Store, c *git.Commit) *Origin {
 	return &Origin{store: store, commit: c}
-}
-
-func (o *Origin) open(ctx context.Context, commit string) error {
-	var hash git.Hash
-	if commit == "" {
-		head, err := o.clone.Ref("HEAD")
-		if err != nil {
-			return fmt.Errorf("find the commit that is checked out: %w", err)
-		}
-		hash = head
-	} else if hash = plumbing.NewHash(commit); hash.String() != strings.ToLower(commit) {
-		return fmt.Errorf("%q is not the full hash of a commit", commit)
-	}
-	c, err := o.store.Commit(ctx, hash)
-	if err != nil {
-		return fmt.Errorf("read commit %s: %w", hash, err)
-	}
-	o.commit = c
-	return nil
 }
 
 // Close gives files back.
