@@ -11,7 +11,7 @@ import (
 // sourceRepository is a clone of the code in the build.
 type sourceRepository struct {
 	store *git.Clone
-	head  string // full hash
+	head  git.Hash
 	web   string // address for people; empty when its remote has none
 }
 
@@ -25,29 +25,22 @@ func openCode(root, dir string) (*sourceRepository, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &sourceRepository{store: store, head: head.String(), web: git.PublicAddress(store.Origin())}, nil
+	return &sourceRepository{store: store, head: head, web: git.PublicAddress(store.Origin())}, nil
 }
 
 // Close gives the clone's files back.
 func (c *sourceRepository) Close() error { return c.store.Close() }
 
 // codeCommit is a commit of the code.
-type codeCommit struct {
-	hash, subject string
-	merge         bool
-}
+type codeCommit struct{ hash, subject string }
 
 const maxCommits = 250 // of a list in a pull request, as GitHub's own
 
 // since lists the commits up to the head, newest first, and reports whether the
 // one whose hash begins with old was reached.
 func (c *sourceRepository) since(ctx context.Context, old string) ([]codeCommit, bool, error) {
-	head, err := c.store.Ref("HEAD")
-	if err != nil {
-		return nil, false, err
-	}
 	var out []codeCommit
-	for commit, err := range c.store.Log(ctx, git.Range{From: []git.Hash{head}}) {
+	for commit, err := range c.store.Log(ctx, git.Range{From: []git.Hash{c.head}}) {
 		if err != nil {
 			return nil, false, err
 		}
@@ -55,7 +48,7 @@ func (c *sourceRepository) since(ctx context.Context, old string) ([]codeCommit,
 			return out, true, nil
 		}
 		subject, _, _ := strings.Cut(commit.Message, "\n")
-		out = append(out, codeCommit{hash: commit.Hash.String(), subject: subject, merge: len(commit.Parents) > 1})
+		out = append(out, codeCommit{commit.Hash.String(), subject})
 		if len(out) == maxCommits {
 			break
 		}

@@ -9,23 +9,21 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/taxiway-ci/taxiway/internal/artifact"
 	"github.com/taxiway-ci/taxiway/internal/concourse"
 	"github.com/taxiway-ci/taxiway/internal/git"
+	"github.com/taxiway-ci/taxiway/internal/nearest"
 	"github.com/taxiway-ci/taxiway/internal/provenance"
 	"github.com/taxiway-ci/taxiway/internal/registry"
 )
 
 // target is what one image's place in the values is to say.
 type target struct {
-	image  Image
-	digest string
-	tag    string // that the digest was found under; empty when unknown
-	name   string // of the repository in its registry; empty when unknown
+	image Image
+	found
 	// source is what the digest was built from.
 	source origin
 }
@@ -38,8 +36,10 @@ type origin struct {
 
 // found is a digest and what came with it.
 type found struct {
-	digest, tag, name string
-	labels            map[string]string
+	digest string
+	tag    string // that the digest was found under; empty when unknown
+	name   string // of the repository in its registry; empty when unknown
+	labels map[string]string
 }
 
 // resolver finds the digests of a put.
@@ -86,11 +86,8 @@ func (r resolver) target(ctx context.Context, img Image, from from) (target, err
 	if err != nil {
 		return target{}, err
 	}
-	t := target{image: img, digest: f.digest, tag: f.tag, name: f.name}
-	if t.source, err = r.origin(img, f); err != nil {
-		return target{}, err
-	}
-	return t, nil
+	source, err := r.origin(img, f)
+	return target{image: img, found: f, source: source}, err
 }
 
 // digestFile reads a digest, and what registry-image has put beside it.
@@ -163,10 +160,10 @@ func parseDigest(text string) (string, error) {
 func (r resolver) origin(img Image, f found) (origin, error) {
 	o := origin{repository: publicAddress(f.labels[registry.LabelSource]), commit: f.labels[registry.LabelRevision]}
 	if r.code != nil && (o.commit == "" || img.Repository == "" || img.Repository == r.code.web) {
-		if o.commit != "" && !strings.HasPrefix(r.code.head, o.commit) {
-			r.step.Logf("warning: %s: the label %s says %s, but params.source_repository is at %s", img.Name, registry.LabelRevision, short(o.commit), short(r.code.head))
+		if o.commit != "" && !strings.HasPrefix(r.code.head.String(), o.commit) {
+			r.step.Logf("warning: %s: the label %s says %s, but params.source_repository is at %s", img.Name, registry.LabelRevision, short(o.commit), short(r.code.head.String()))
 		}
-		o = origin{repository: r.code.web, commit: r.code.head}
+		o = origin{repository: r.code.web, commit: r.code.head.String()}
 	}
 	if img.Repository != "" {
 		o.repository = img.Repository
@@ -211,10 +208,8 @@ func (s Source) nearestImage(name string) string {
 	for i, img := range s.Images {
 		names[i] = img.Name
 	}
-	if i := slices.IndexFunc(names, func(n string) bool {
-		return strings.EqualFold(n, name) || strings.HasPrefix(n, name) || strings.HasPrefix(name, n)
-	}); i >= 0 {
-		return fmt.Sprintf(", did you mean %s? There are %s", names[i], strings.Join(names, ", "))
+	if near := cmp.Or(nearest.Of(name, names), nearest.Part(name, names)); near != "" {
+		return fmt.Sprintf(", did you mean %s? There are %s", near, strings.Join(names, ", "))
 	}
 	return ": there are " + strings.Join(names, ", ")
 }

@@ -35,7 +35,7 @@ type Result = concourse.Result[Version]
 
 // Out brings new digests into the chart.
 func (Resource) Out(ctx context.Context, step concourse.Step, src Source, p putParams) (out Result, err error) {
-	code, err := codeOf(ctx, step, p)
+	code, err := codeOf(step, p)
 	if err != nil {
 		return Result{}, err
 	}
@@ -84,7 +84,7 @@ func closeAll(all ...io.Closer) {
 }
 
 // codeOf opens the put's source repository, if it has one.
-func codeOf(_ context.Context, step concourse.Step, p putParams) (*sourceRepository, error) {
+func codeOf(step concourse.Step, p putParams) (*sourceRepository, error) {
 	if p.SourceRepository == "" {
 		return nil, nil //nolint:nilnil // no repository is an answer
 	}

@@ -49,7 +49,7 @@ func TestShapes(t *testing.T) {
 // What a chart makes of a digest depends on its templates: an empty value becomes what its key or the
 // source's format says, and nothing is guessed.
 func TestEmptyValues(t *testing.T) {
-	known := target{digest: newDigest, tag: "0.42.0", name: "ghcr.io/acme/bank"}
+	known := target{found: found{digest: newDigest, tag: "0.42.0", name: "ghcr.io/acme/bank"}}
 	for _, c := range []struct{ path, format, tag, name, want string }{
 		{"image.digest", "", "", "", newDigest},
 		{"imageDigest", "", "", "", newDigest},
