@@ -201,9 +201,8 @@ func TestTemplateHasNoWayAroundTheExecutor(t *testing.T) {
 	files, err := r.inputs()
 	require.NoError(t, err)
 	files[valuesFile] = bytes.Replace(files[valuesFile], []byte("executor: script"), []byte("executor: kapp"), 1)
-	options := newYTT()
+	options := withValues(valuesFile, files[valuesFile])
 	options.DataValuesFlags.SkipValidation = true
-	withValues(options, valuesFile, files[valuesFile])
 	_, err = runYTT(options, under(files, sharedFolder), under(files, "deployments"), under(files, configsFolder))
 	require.ErrorContains(t, err, "deployment shop, environment staging: unknown executor kapp")
 }

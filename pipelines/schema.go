@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 
+	"carvel.dev/ytt/pkg/cmd/template"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/taxiway-ci/taxiway/internal/concourse"
@@ -33,23 +34,21 @@ func Schema(name string) ([]byte, error) {
 }
 
 // MakeValuesSchema makes the schema of a template's values from what ytt says of them.
-func MakeValuesSchema(template string) ([]byte, error) {
-	made, err := schemaDigest(template)
+func MakeValuesSchema(name string) ([]byte, error) {
+	made, err := schemaDigest(name)
 	if err != nil {
 		return nil, err
 	}
-	files := map[string][]byte{}
-	for _, folder := range []string{sharedFolder, template} {
-		if err := addTemplates(files, folder); err != nil {
-			return nil, err
-		}
+	files, err := templateFiles(name)
+	if err != nil {
+		return nil, err
 	}
-	options := newYTT()
+	options := template.NewOptions()
 	options.DataValuesFlags.InspectSchema = true
 	options.RegularFilesSourceOpts.OutputType.Types = []string{"openapi-v3"}
-	said, err := runYTT(options, under(files, sharedFolder), under(files, template))
+	said, err := runYTT(options, under(files, sharedFolder), under(files, name))
 	if err != nil {
-		return nil, fmt.Errorf("describe the values of %s: %w", template, err)
+		return nil, fmt.Errorf("describe the values of %s: %w", name, err)
 	}
 	var described struct {
 		Components struct {
@@ -59,11 +58,11 @@ func MakeValuesSchema(template string) ([]byte, error) {
 		}
 	}
 	if err := yaml.Unmarshal(said, &described); err != nil {
-		return nil, fmt.Errorf("describe the values of %s: %w", template, err)
+		return nil, fmt.Errorf("describe the values of %s: %w", name, err)
 	}
 	schema := described.Components.Schemas.DataValues
 	fromOpenAPI(schema)
-	schema["$schema"], schema["title"], schema["$comment"] = "https://json-schema.org/draft/2020-12/schema", "Values of the template "+template, made
+	schema["$schema"], schema["title"], schema["$comment"] = "https://json-schema.org/draft/2020-12/schema", "Values of the template "+name, made
 	return concourse.MarshalSchema(schema)
 }
 

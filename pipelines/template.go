@@ -67,11 +67,9 @@ func Templates() ([]string, error) {
 
 // inputs is everything that the rendering depends on, by the names that ytt gets to see.
 func (r Rendering) inputs() (map[string][]byte, error) {
-	files := map[string][]byte{}
-	for _, folder := range []string{sharedFolder, r.Template} {
-		if err := addTemplates(files, folder); err != nil {
-			return nil, err
-		}
+	files, err := templateFiles(r.Template)
+	if err != nil {
+		return nil, err
 	}
 	values, err := strict.ReadFile(r.Values)
 	if err != nil {
@@ -90,19 +88,22 @@ func (r Rendering) inputs() (map[string][]byte, error) {
 	return files, err
 }
 
-// addTemplates takes the files of a template's folder, without those that only people read.
-func addTemplates(files map[string][]byte, folder string) error {
-	err := fs.WalkDir(templates, folder, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path.Ext(name) == ".md" {
+// templateFiles are the files of a template and those that all share, without what only people read.
+func templateFiles(template string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, folder := range []string{sharedFolder, template} {
+		err := fs.WalkDir(templates, folder, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || path.Ext(name) == ".md" {
+				return err
+			}
+			files[name], err = templates.ReadFile(name)
 			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read template %s: %w", folder, err)
 		}
-		files[name], err = templates.ReadFile(name)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read template %s: %w", folder, err)
 	}
-	return nil
+	return files, nil
 }
 
 // addConfigs takes the cepler configs that the values name, each one read as cepler-in would. The ending .data keeps ytt from taking them for templates.
@@ -186,8 +187,7 @@ func (r Rendering) Render() ([]byte, error) {
 
 // evaluate is what ytt makes of the inputs.
 func (r Rendering) evaluate(files map[string][]byte) ([]byte, error) {
-	options := newYTT()
-	withValues(options, valuesFile, files[valuesFile])
+	options := withValues(valuesFile, files[valuesFile])
 	rendered, err := runYTT(options, under(files, sharedFolder), under(files, r.Template), under(files, configsFolder))
 	var failed *yttError
 	if errors.As(err, &failed) {

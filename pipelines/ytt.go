@@ -31,16 +31,15 @@ func under(all map[string][]byte, name string) folder {
 	return in
 }
 
-// newYTT is ytt as its program is without flags.
-func newYTT() *template.Options { return template.NewOptions() }
-
-// withValues gives ytt a file of data values.
-func withValues(options *template.Options, name string, data []byte) {
+// withValues are ytt's options for a file of data values.
+func withValues(name string, data []byte) *template.Options {
+	options := template.NewOptions()
 	options.DataValuesFlags.FromFiles = []string{name}
 	options.DataValuesFlags.ReadFilesFunc = func(string) ([]*files.File, error) {
 		file, err := files.NewFileFromSource(files.NewBytesSource(name, data))
 		return []*files.File{file}, err
 	}
+	return options
 }
 
 // runYTT is what ytt makes of the folders, in the order that its program takes them in.
@@ -76,6 +75,3 @@ func evaluated(options *template.Options, all []*files.File) (made []byte, err e
 
 // yttError is what ytt says of templates and values.
 type yttError struct{ error }
-
-// Unwrap gives ytt's own error.
-func (e *yttError) Unwrap() error { return e.error }

@@ -15,22 +15,7 @@ func pasted(raw json.RawMessage) []string {
 		return nil
 	}
 	var found []string
-	var walk func(any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			for _, inner := range v {
-				walk(inner)
-			}
-		case []any:
-			for _, inner := range v {
-				walk(inner)
-			}
-		case string:
-			found = append(found, secretsIn(v)...)
-		}
-	}
-	walk(value)
+	eachText("", value, nil, func(_, text string, _ func(any)) { found = append(found, secretsIn(text)...) })
 	return found
 }
 

@@ -30,24 +30,30 @@ type reference struct {
 }
 
 // references lists the values of a tree that hold a ((var)).
-func references(key string, value any, set func(any)) []*reference {
+func references(value any, set func(any)) []*reference {
 	var found []*reference
+	eachText("", value, set, func(key, text string, set func(any)) {
+		if _, after, ok := strings.Cut(text, "(("); ok && strings.Contains(after, "))") {
+			found = append(found, &reference{key: key, text: text, set: set})
+		}
+	})
+	return found
+}
+
+// eachText visits the texts of a JSON value, each with its key and with what puts something else in its place.
+func eachText(key string, value any, set func(any), visit func(key, text string, set func(any))) {
 	switch v := value.(type) {
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			below := strings.TrimPrefix(key+"."+name, ".")
-			found = append(found, references(below, v[name], func(s any) { v[name] = s })...)
+			eachText(strings.TrimPrefix(key+"."+name, "."), v[name], func(s any) { v[name] = s }, visit)
 		}
 	case []any:
 		for i, item := range v {
-			found = append(found, references(fmt.Sprintf("%s[%d]", key, i), item, func(s any) { v[i] = s })...)
+			eachText(fmt.Sprintf("%s[%d]", key, i), item, func(s any) { v[i] = s }, visit)
 		}
 	case string:
-		if _, after, ok := strings.Cut(v, "(("); ok && strings.Contains(after, "))") {
-			found = append(found, &reference{key: key, text: v, set: set})
-		}
+		visit(key, v, set)
 	}
-	return found
 }
 
 var parentheses = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\(\([^()]*\)\)`) })
@@ -118,7 +124,7 @@ func referencesIn(raw json.RawMessage, keys func() *sampleKeys, check func(json.
 	if dec.Decode(&g.tree) != nil {
 		return nil
 	}
-	g.refs = references("", g.tree, func(s any) { g.tree = s })
+	g.refs = references(g.tree, func(s any) { g.tree = s })
 	if len(g.refs) == 0 {
 		return nil
 	}
