@@ -1,8 +1,9 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -35,21 +36,18 @@ type Finding struct {
 
 // String is the finding as a compiler would print it: file:line: what, and how to fix it.
 func (f Finding) String() string {
-	var b strings.Builder
-	b.WriteString(f.File)
+	text := f.File
 	if f.Line > 0 {
-		fmt.Fprintf(&b, ":%d", f.Line)
+		text += fmt.Sprintf(":%d", f.Line)
 	}
-	b.WriteString(": ")
 	if f.Severity == Warning {
-		b.WriteString("warning: ")
+		text += ": warning"
 	}
-	b.WriteString(f.Text)
+	text += ": " + f.Text
 	if f.Mend != "" {
-		b.WriteString("; ")
-		b.WriteString(f.Mend)
+		text += "; " + f.Mend
 	}
-	return b.String()
+	return text
 }
 
 // Findings are the faults of one file, in the order of their lines.
@@ -63,11 +61,7 @@ func (e *InvalidError) Error() string { return e.Findings.String() }
 
 // String lists the findings, one a line.
 func (fs Findings) String() string {
-	lines := make([]string, len(fs))
-	for i, f := range fs {
-		lines[i] = f.String()
-	}
-	return strings.Join(lines, "\n")
+	return strings.Join(namesOf(fs, Finding.String), "\n")
 }
 
 // Errors counts the findings that are not mere warnings.
@@ -83,19 +77,8 @@ func (fs Findings) Errors() int {
 
 // sorted orders findings by line, then text, and drops repeated ones.
 func sorted(fs Findings) Findings {
-	sort.SliceStable(fs, func(i, j int) bool {
-		if fs[i].Line != fs[j].Line {
-			return fs[i].Line < fs[j].Line
-		}
-		return fs[i].Text < fs[j].Text
-	})
-	out := fs[:0:0]
-	for i, f := range fs {
-		if i == 0 || f != fs[i-1] {
-			out = append(out, f)
-		}
-	}
-	return out
+	slices.SortStableFunc(fs, func(a, b Finding) int { return cmp.Or(a.Line-b.Line, strings.Compare(a.Text, b.Text)) })
+	return slices.Compact(fs)
 }
 
 // report collects findings of one file.

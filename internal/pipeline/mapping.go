@@ -269,5 +269,3 @@ func kindName(n *yaml.Node) string {
 }
 
 func quote(s string) string { return fmt.Sprintf("%q", s) }
-
-func list(names []string) string { return strings.Join(names, ", ") }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/nearest"
 )
@@ -14,5 +15,5 @@ func didYouMean(name string, known []string) string {
 	if len(known) == 0 {
 		return ""
 	}
-	return "known ones: " + list(known)
+	return "known ones: " + strings.Join(known, ", ")
 }

@@ -31,7 +31,7 @@ func (r *report) parse(data []byte, l Lookup) *Pipeline {
 		return nil
 	}
 	if l != nil {
-		in := interpolator{lookup: l}
+		in := interpolator{l, map[string]bool{}}
 		var err error
 		if root, err = in.node(root); err != nil {
 			r.errorf(0, "variables", "", "%v", err)

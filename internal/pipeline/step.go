@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -93,7 +94,7 @@ func (r *report) unknownKind(m *mapping) {
 			return
 		}
 	}
-	r.errorf(m.node.Line, "unknown-step", "give it one of: "+list(names), "this step says nothing to do")
+	r.errorf(m.node.Line, "unknown-step", "give it one of: "+strings.Join(names, ", "), "this step says nothing to do")
 }
 
 func (r *report) modifiers(m *mapping, s *Step) {

@@ -3,8 +3,9 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 
@@ -168,7 +169,7 @@ func (v Value) Interpolate(l Lookup) (Value, error) {
 	if v.node == nil {
 		return v, nil
 	}
-	in := interpolator{lookup: l}
+	in := interpolator{l, map[string]bool{}}
 	n, err := in.node(v.node)
 	if err != nil {
 		return Value{}, err
@@ -198,12 +199,7 @@ func (in *interpolator) missing() error {
 	if len(in.unknown) == 0 {
 		return nil
 	}
-	names := make([]string, 0, len(in.unknown))
-	for n := range in.unknown {
-		names = append(names, "(("+n+"))")
-	}
-	sort.Strings(names)
-	return fmt.Errorf("%w: %s", ErrUndefined, strings.Join(names, ", "))
+	return fmt.Errorf("%w: ((%s))", ErrUndefined, strings.Join(slices.Sorted(maps.Keys(in.unknown)), ")), (("))
 }
 
 func (in *interpolator) node(n *yaml.Node) (*yaml.Node, error) {
@@ -268,9 +264,6 @@ func (in *interpolator) find(text string) (value any, known bool, err error) {
 	}
 	if value, known = in.lookup(ref); known {
 		return value, true, nil
-	}
-	if in.unknown == nil {
-		in.unknown = map[string]bool{}
 	}
 	in.unknown[ref.String()] = true
 	return nil, false, nil

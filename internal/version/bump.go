@@ -63,9 +63,6 @@ func (b Bump) Validate() error {
 	return nil
 }
 
-// IsZero reports a bump that changes nothing.
-func (b Bump) IsZero() bool { return b.Part == None && b.Pre == "" && b.Build == "" }
-
 // Apply gives the bumped version.
 func (b Bump) Apply(v Version) Version {
 	v = b.Part.apply(v)

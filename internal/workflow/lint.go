@@ -69,7 +69,8 @@ func Lint(files map[string][]byte) pipeline.Findings {
 		l.file = r.File
 		l.ruleset(r, workflows)
 	}
-	return sorted(l.findings)
+	slices.SortStableFunc(l.findings, func(a, b pipeline.Finding) int { return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line) })
+	return l.findings
 }
 
 func (l *linter) workflow(w *Workflow) {
@@ -282,10 +283,4 @@ func (l *linter) reports(r *Ruleset, w *Workflow, j Job) {
 	if len(j.Needs) > 0 && !strings.Contains(j.If, "always()") {
 		l.add(0, "required-check", "the required check "+name+" is skipped when a job that it needs fails, and a skipped job counts as green", "set if: ${{ always() }}, and look at the results of the jobs that it needs")
 	}
-}
-
-// sorted brings findings into the order of files and lines.
-func sorted(findings pipeline.Findings) pipeline.Findings {
-	slices.SortStableFunc(findings, func(a, b pipeline.Finding) int { return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line) })
-	return findings
 }

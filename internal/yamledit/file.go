@@ -3,7 +3,7 @@ package yamledit
 import (
 	"bytes"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -136,7 +136,7 @@ func (f *File) SetComment(path, comment string) error {
 	if comment != "" && comment[0] != '#' {
 		comment = "# " + comment
 	}
-	where, err := f.commentAfter(t.end)
+	where, err := commentAt(f.data, t.end)
 	if err != nil {
 		return fmt.Errorf("%s: line %d: %w", path, p.node.Line, err)
 	}
@@ -209,7 +209,7 @@ func (f *File) verify(data []byte) error {
 // apply makes the edits, which do not overlap. Of two at one place the first one
 // is written first.
 func apply(data []byte, edits []edit) []byte {
-	sort.SliceStable(edits, func(i, j int) bool { return edits[i].start < edits[j].start })
+	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
 	var out bytes.Buffer
 	at := 0
 	for _, e := range edits {
@@ -227,39 +227,27 @@ func (f *File) locate(text string) (Value, place, token, error) {
 	if err != nil {
 		return Value{}, place{}, token{}, err
 	}
-	p, t, err := f.find(path)
+	var t token
+	p, err := find(f.root, path)
+	if err == nil {
+		t, err = f.lines.scan(f.data, p)
+	}
 	if err != nil {
 		return Value{}, place{}, token{}, fmt.Errorf("path %s: %w", text, err)
 	}
 	v := Value{Text: p.node.Value, Line: p.node.Line}
-	if where, err := f.commentAfter(t.end); err == nil {
+	if where, err := commentAt(f.data, t.end); err == nil {
 		v.Comment = string(f.data[where.start:where.end])
 	}
 	return v, p, t, nil
 }
-
-func (f *File) find(path Path) (place, token, error) {
-	p, err := find(f.root, path)
-	if err != nil {
-		return place{}, token{}, err
-	}
-	t, err := f.lines.scan(f.data, p)
-	return p, t, err
-}
-
-func (f *File) commentAfter(end int) (span, error) { return comment(f.data, end) }
 
 // unshared refuses a value that other places use through an alias.
 func (f *File) unshared(path string, p place) error {
 	if f.opts.Shared {
 		return nil
 	}
-	var anchored []*yaml.Node
-	for _, n := range p.chain {
-		if n.Anchor != "" {
-			anchored = append(anchored, n)
-		}
-	}
+	anchored := slices.DeleteFunc(slices.Clone(p.chain), func(n *yaml.Node) bool { return n.Anchor == "" })
 	if len(anchored) == 0 {
 		return nil
 	}

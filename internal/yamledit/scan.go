@@ -106,8 +106,9 @@ func (l lines) scan(data []byte, p place) (token, error) {
 
 // empty finds the place for a value after "key:".
 func (l lines) empty(data []byte, p place) (token, error) {
+	none := fmt.Errorf("line %d: there is no value to replace: write \"\" in its place: %w", p.node.Line, ErrForm)
 	if p.key == nil || p.flow || p.key.Kind != yaml.ScalarNode || p.node.Anchor != "" || p.node.Style&yaml.TaggedStyle != 0 {
-		return token{}, fmt.Errorf("line %d: there is no value to replace: write \"\" in its place: %w", p.node.Line, ErrForm)
+		return token{}, none
 	}
 	at, err := l.offset(data, p.key)
 	if err != nil {
@@ -115,12 +116,8 @@ func (l lines) empty(data []byte, p place) (token, error) {
 	}
 	at, err = skipProperties(data, at)
 	end, ok := scalarEnd(data, at, p.key)
-	if err != nil || !ok {
-		return token{}, fmt.Errorf("line %d: there is no value to replace: write \"\" in its place: %w", p.key.Line, ErrForm)
-	}
-	end = skipBlanks(data, end)
-	if end >= len(data) || data[end] != ':' {
-		return token{}, fmt.Errorf("line %d: there is no value to replace: write \"\" in its place: %w", p.key.Line, ErrForm)
+	if end = skipBlanks(data, end); err != nil || !ok || end >= len(data) || data[end] != ':' {
+		return token{}, none
 	}
 	return token{span: span{end + 1, end + 1}, space: true}, nil
 }
@@ -185,9 +182,9 @@ func quotedEnd(data []byte, at int, quote byte) (end int, ok bool) {
 	return 0, false
 }
 
-// comment finds the comment at the end of the line on which a value ends; one
+// commentAt finds the comment at the end of the line on which a value ends; one
 // that is not there is an empty span at the end of the line.
-func comment(data []byte, at int) (span, error) {
+func commentAt(data []byte, at int) (span, error) {
 	for at < len(data) {
 		c := data[at]
 		switch {
