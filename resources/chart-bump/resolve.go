@@ -52,7 +52,7 @@ type resolver struct {
 // targets are the images of a put, in the order of the source.
 func (r resolver) targets(ctx context.Context, images map[string]from) ([]target, error) {
 	for name := range images {
-		if _, ok := r.src.image(name); !ok {
+		if !r.src.hasImage(name) {
 			return nil, fmt.Errorf("params.images: the source has no image %q%s", name, r.src.nearestImage(name))
 		}
 	}

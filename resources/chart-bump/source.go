@@ -122,22 +122,25 @@ func (s Source) settings() proposal.Settings {
 func (s Source) validateImages() error {
 	names, paths := map[string]bool{}, map[string]string{}
 	for i, img := range s.Images {
-		p, err := yamledit.ParsePath(img.Path)
-		if err != nil {
-			return fmt.Errorf("images[%d].path: %w", i, err)
-		}
 		if img.Name == "" || img.Name != filepath.Base(img.Name) || img.Name == "." || img.Name == ".." || slices.Contains(ownFiles(), img.Name) {
 			return fmt.Errorf("images[%d].name: %q is not a valid name: a get makes a folder of that name beside its other files", i, img.Name)
 		}
 		if names[img.Name] {
 			return fmt.Errorf("images[%d].name: %s appears twice", i, img.Name)
 		}
-		if other := paths[p.String()]; other != "" {
-			return fmt.Errorf("images[%d].path: %s is the path of %s already", i, img.Path, other)
-		}
-		names[img.Name], paths[p.String()] = true, img.Name
-		if err := img.validateCommitPath(i, paths); err != nil {
-			return err
+		names[img.Name] = true
+		for _, place := range []struct{ key, path string }{{"path", img.Path}, {"commit_path", img.CommitPath}} {
+			if place.path == "" && place.key == "commit_path" {
+				continue
+			}
+			p, err := yamledit.ParsePath(place.path)
+			if err != nil {
+				return fmt.Errorf("images[%d].%s: %w", i, place.key, err)
+			}
+			if other := paths[p.String()]; other != "" {
+				return fmt.Errorf("images[%d].%s: %s is the path of %s already", i, place.key, place.path, other)
+			}
+			paths[p.String()] = img.Name
 		}
 		t := target{image: img, source: origin{repository: cmp.Or(img.Repository, "r"), commit: "c"}}
 		if err := t.metadata(provenance.Metadata{}).Validate(); err != nil {
@@ -147,22 +150,6 @@ func (s Source) validateImages() error {
 			return fmt.Errorf("images[%d].format: %q is not one of %s", i, img.Format, strings.Join(formats(), ", "))
 		}
 	}
-	return nil
-}
-
-// validateCommitPath checks the place of the commit, which is one of its own.
-func (img Image) validateCommitPath(i int, paths map[string]string) error {
-	if img.CommitPath == "" {
-		return nil
-	}
-	p, err := yamledit.ParsePath(img.CommitPath)
-	if err != nil {
-		return fmt.Errorf("images[%d].commit_path: %w", i, err)
-	}
-	if other := paths[p.String()]; other != "" {
-		return fmt.Errorf("images[%d].commit_path: %s is the path of %s already", i, img.CommitPath, other)
-	}
-	paths[p.String()] = img.Name
 	return nil
 }
 
@@ -191,10 +178,6 @@ func (s Source) name() string {
 // wantsVersion reports whether a put needs the version.
 func (s Source) wantsVersion() bool { return s.ChartAppVersion || len(s.AppVersionPaths) > 0 }
 
-func (s Source) image(name string) (Image, bool) {
-	i := slices.IndexFunc(s.Images, func(img Image) bool { return img.Name == name })
-	if i < 0 {
-		return Image{}, false
-	}
-	return s.Images[i], true
+func (s Source) hasImage(name string) bool {
+	return slices.ContainsFunc(s.Images, func(img Image) bool { return img.Name == name })
 }
