@@ -34,7 +34,7 @@ func files(configs map[string]string, released string, charts chartCommits) map[
 }
 
 func lanaBank() map[string]string {
-	all := map[string]string{
+	return map[string]string{
 		"modules/lana-bank/main.tf": `# Deploys the Helm release of lana-bank.
 resource "helm_release" "lana_bank" {
   name      = "lana-bank"
@@ -56,7 +56,6 @@ locals {
 		"modules/lana-bank/lana-bank-values.yml.tmpl": "lanaBank:\n  domain: ${domain}\n  artificialTime: ${artificial_time}\n  interestAccrual: ${interest_accrual}\n",
 		"modules/lana-bank/smoketest.sh":              smoketest("lana-bank"),
 	}
-	return all
 }
 
 func databases() map[string]string {
@@ -72,19 +71,14 @@ func databases() map[string]string {
 		all[dir+"/main.tf"] = b.String() + "locals {\n" + lines + "}\n"
 		all[dir+"/variables.tf"] = "variable \"name_prefix\" {}\nvariable \"high_availability\" { default = false }\n"
 		all[dir+"/outputs.tf"] = "output \"hosts\" { value = [module.lana_bank.host, module.dagster.host, module.keycloak.host] }\n"
-		for _, f := range []string{"main", "variables", "outputs", "users", "backups", "network"} {
-			all["modules/infra/vendor/tf/postgresql/"+cloud+"/"+f+".tf"] = text("modules/infra/vendor/tf/postgresql/"+cloud+"/"+f+".tf", 0)
-		}
+		generate(all, "modules/infra/vendor/tf/postgresql/"+cloud, ".tf", "main", "variables", "outputs", "users", "backups", "network")
 	}
 	return all
 }
 
 func monitoring() map[string]string {
 	all := map[string]string{"modules/monitoring/smoketest.sh": smoketest("monitoring")}
-	for _, name := range []string{"nodes", "pods", "postgresql", "keycloak", "lana-bank", "queues", "certificates", "costs"} {
-		p := "modules/monitoring/dashboards/" + name + ".json"
-		all[p] = text(p, 0)
-	}
+	generate(all, "modules/monitoring/dashboards", ".json", "nodes", "pods", "postgresql", "keycloak", "lana-bank", "queues", "certificates", "costs")
 	maps.Copy(all, chart("modules/monitoring/vendor/monitoring/chart", "monitoring", []string{"prometheus", "grafana", "alertmanager", "otel-collector"}))
 	return all
 }
@@ -96,8 +90,7 @@ func reports() map[string]string {
 		"modules/bank-reports/reports.yml":  "reports:\n- {name: daily, schedule: \"0 5 * * *\"}\n- {name: monthly, schedule: \"0 7 1 * *\"}\n",
 	}
 	for i := range 24 {
-		p := fmt.Sprintf("modules/bank-reports/queries/%02d-%s.sql", i+1, []string{"balances", "loans", "deposits", "fees"}[i%4])
-		all[p] = text(p, 0)
+		generate(all, "modules/bank-reports/queries", ".sql", fmt.Sprintf("%02d-%s", i+1, []string{"balances", "loans", "deposits", "fees"}[i%4]))
 	}
 	return all
 }
@@ -113,10 +106,7 @@ func environments() map[string]string {
 	} {
 		all[e.dir+"/lana-bank/main.tf"] = fmt.Sprintf("module \"lana-bank\" {\n  source                 = \"../../../modules/lana-bank/\"\n  lana_domain            = %q\n  enable_artificial_time = %s\n  node_size = \"small\"\n}\n", e.domain, e.artificial)
 		all[e.dir+"/lana-bank/backend.tf"] = fmt.Sprintf("terraform {\n  backend \"gcs\" { prefix = %q }\n}\n", e.dir)
-		for _, f := range []string{"project", "network", "providers", "versions"} {
-			p := e.dir + "/shared/" + f + ".tf"
-			all[p] = text(p, 0)
-		}
+		generate(all, e.dir+"/shared", ".tf", "project", "network", "providers", "versions")
 		all[e.dir+"/monitoring/values.yml"] = fmt.Sprintf("environment: %s\nretention: 15d\n", path.Base(e.dir))
 		all[e.dir+"/bank-reports/settings.yml"] = fmt.Sprintf("environment: %s\nbucket: reports-%s\n", path.Base(e.dir), path.Base(e.dir))
 	}
@@ -127,22 +117,15 @@ func environments() map[string]string {
 func others() map[string]string {
 	all := map[string]string{}
 	for _, m := range []string{"kafka-connect", "cala", "stablesats", "bitcoind", "lnd", "galoy-pay", "addons", "ingress", "price-feed", "bria", "api-dashboard"} {
-		for _, f := range []string{"main.tf", "variables.tf", "outputs.tf", "values.yml.tmpl"} {
-			p := "modules/" + m + "/" + f
-			all[p] = text(p, 0)
-		}
+		generate(all, "modules/"+m, "", "main.tf", "variables.tf", "outputs.tf", "values.yml.tmpl")
 		maps.Copy(all, chart("modules/"+m+"/vendor/"+m+"/chart", m, []string{"server", "worker", "postgresql"}))
 	}
 	for _, dep := range []string{"gke", "network", "bastion", "inception", "platform", "smoketest"} {
-		for _, f := range []string{"main", "variables", "outputs", "iam", "firewall"} {
-			p := "modules/infra/vendor/tf/" + dep + "/" + f + ".tf"
-			all[p] = text(p, 0)
-		}
+		generate(all, "modules/infra/vendor/tf/"+dep, ".tf", "main", "variables", "outputs", "iam", "firewall")
 	}
 	for _, env := range []string{"galoy-staging", "galoy-bbw", "volcano-qa", "volcano-production"} {
 		for _, m := range []string{"kafka-connect", "cala", "stablesats", "bitcoind", "addons", "ingress"} {
-			p := "gcp/" + env + "/" + m + "/main.tf"
-			all[p] = text(p, 0)
+			generate(all, "gcp/"+env+"/"+m, ".tf", "main")
 		}
 	}
 	return all
@@ -155,12 +138,17 @@ func chart(dir, name string, components []string) map[string]string {
 		dir + "/values.yaml": fmt.Sprintf("# Values of %s\nreplicas: 2\nimage:\n  tag: \"1.%d.0\"\n", name, sum(name)%20),
 	}
 	for _, c := range components {
-		for _, kind := range []string{"deployment", "service", "configmap", "secret", "ingress", "networkpolicy"} {
-			p := dir + "/templates/" + c + "-" + kind + ".yaml"
-			all[p] = text(p, 0)
-		}
+		generate(all, dir+"/templates", ".yaml", c+"-deployment", c+"-service", c+"-configmap", c+"-secret", c+"-ingress", c+"-networkpolicy")
 	}
 	return all
+}
+
+// generate adds files in their first revision.
+func generate(all map[string]string, dir, ending string, names ...string) {
+	for _, name := range names {
+		p := dir + "/" + name + ending
+		all[p] = text(p, 0)
+	}
 }
 
 func smoketest(deployment string) string {

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/taxiway-ci/taxiway/internal/lineage"
 )
 
 func diffCommand() *cobra.Command {
@@ -36,24 +36,20 @@ type diffFlags struct {
 	json, status bool
 }
 
-func (f diffFlags) run(ctx context.Context, w, log io.Writer, a, b string) (err error) {
-	reader, err := f.open(ctx, "diff", log)
-	if err != nil {
+func (f diffFlags) run(ctx context.Context, w, log io.Writer, a, b string) error {
+	return f.reading(ctx, "diff", log, func(reader *lineage.Reader, q lineage.Question) error {
+		difference, err := reader.Difference(ctx, q, a, b)
+		if err != nil {
+			return err
+		}
+		if f.json {
+			err = difference.JSON(w)
+		} else {
+			err = difference.TextIn(w, columns(w))
+		}
+		if err == nil && f.status && !difference.IsEmpty() {
+			err = fmt.Errorf("%s has what %s does not have", difference.Has.Environment, difference.Lacks.Environment)
+		}
 		return err
-	}
-	defer func() { err = errors.Join(err, reader.Close()) }()
-	f.question.Now = time.Now()
-	difference, err := reader.Difference(ctx, f.question, a, b)
-	if err != nil {
-		return err
-	}
-	if f.json {
-		err = difference.JSON(w)
-	} else {
-		err = difference.TextIn(w, columns(w))
-	}
-	if err == nil && f.status && !difference.IsEmpty() {
-		err = fmt.Errorf("%s has what %s does not have", difference.Has.Environment, difference.Lacks.Environment)
-	}
-	return err
+	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -55,13 +57,15 @@ func (f *readerFlags) options(ctx context.Context, verb string, log io.Writer) (
 	return o, nil
 }
 
-// open begins to read.
-func (f *readerFlags) open(ctx context.Context, verb string, log io.Writer) (*lineage.Reader, error) {
+// reading asks something of a reader, as of now.
+func (f *readerFlags) reading(ctx context.Context, verb string, log io.Writer, ask func(*lineage.Reader, lineage.Question) error) error {
 	o, err := f.options(ctx, verb, log)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return lineage.New(o), nil
+	reader, question := lineage.New(o), f.question
+	question.Now = time.Now()
+	return errors.Join(ask(reader, question), reader.Close())
 }
 
 // addClones adds the repositories of values of --clone, by their addresses.

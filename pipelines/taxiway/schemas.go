@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -134,10 +135,7 @@ func (c *fieldComments) keep(folder string, spec *ast.TypeSpec) {
 	}
 	keys := jsonKeys(structure)
 	for _, field := range structure.Fields.List {
-		text := field.Doc.Text()
-		if text == "" {
-			text = field.Comment.Text()
-		}
+		text := cmp.Or(field.Doc.Text(), field.Comment.Text())
 		for _, name := range field.Names {
 			c.known[folder][spec.Name.Name+"."+name.Name] = forUsers(text, keys)
 		}

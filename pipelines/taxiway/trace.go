@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/taxiway-ci/taxiway/internal/lineage"
 )
 
 func traceCommand() *cobra.Command {
@@ -38,24 +38,20 @@ type traceFlags struct {
 	json, strict bool
 }
 
-func (f traceFlags) run(ctx context.Context, w, log io.Writer) (err error) {
-	reader, err := f.open(ctx, "trace", log)
-	if err != nil {
+func (f traceFlags) run(ctx context.Context, w, log io.Writer) error {
+	return f.reading(ctx, "trace", log, func(reader *lineage.Reader, q lineage.Question) error {
+		trace, err := reader.Trace(ctx, q)
+		if err != nil {
+			return err
+		}
+		if f.json {
+			err = trace.JSON(w)
+		} else {
+			err = trace.Text(w)
+		}
+		if n := trace.Broken(); err == nil && f.strict && n > 0 {
+			err = fmt.Errorf("broken links: %d", n)
+		}
 		return err
-	}
-	defer func() { err = errors.Join(err, reader.Close()) }()
-	f.question.Now = time.Now()
-	trace, err := reader.Trace(ctx, f.question)
-	if err != nil {
-		return err
-	}
-	if f.json {
-		err = trace.JSON(w)
-	} else {
-		err = trace.Text(w)
-	}
-	if n := trace.Broken(); err == nil && f.strict && n > 0 {
-		err = fmt.Errorf("broken links: %d", n)
-	}
-	return err
+	})
 }

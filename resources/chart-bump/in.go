@@ -161,6 +161,9 @@ func (d *delivery) files() error {
 		"short_ref":   short(d.at.Hash.String()) + "\n",
 		"compare_url": d.compareURL(),
 	}
+	if files["compare_url"] != "" {
+		files["compare_url"] += "\n"
+	}
 	for name, is := range d.is {
 		digests[name] = digestEntry{is.digest, is.Repository, is.CommitRef, d.was[name].digest}
 		images[name] = provenanceEntry{is.digest, is.Metadata}
@@ -204,9 +207,8 @@ func (d *delivery) address() string {
 // by the first image that knows: empty when none does.
 func (d *delivery) compareURL() string {
 	for _, img := range d.src.Images {
-		is, was := d.is[img.Name], d.was[img.Name]
-		if strings.HasPrefix(is.Repository, "http") && was.CommitRef != "" && was.CommitRef != is.CommitRef {
-			return is.Repository + "/compare/" + was.CommitRef + "..." + is.CommitRef + "\n"
+		if page := comparison(d.is[img.Name].Repository, d.was[img.Name].CommitRef, d.is[img.Name].CommitRef); page != "" {
+			return page
 		}
 	}
 	return ""
@@ -230,7 +232,7 @@ func (d *delivery) describe(out *Result) {
 			out.Metadata.Add(img.Name+" source", "%s/commit/%s", is.Repository, is.CommitRef)
 		}
 	}
-	if url := strings.TrimSpace(d.compareURL()); url != "" {
+	if url := d.compareURL(); url != "" {
 		out.Metadata.Add("compare", "%s", url)
 	}
 }

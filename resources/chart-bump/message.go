@@ -87,11 +87,15 @@ func (c imageChange) compare() string {
 
 // compareURL is the page with the changes of the code, empty when there is none.
 func (c imageChange) compareURL() string {
-	fresh := short(c.source.commit)
-	if !strings.HasPrefix(c.source.repository, "http") || c.oldCommit == "" || c.oldCommit == fresh {
+	return comparison(c.source.repository, c.oldCommit, short(c.source.commit))
+}
+
+// comparison is the page with the changes between two commits of a repository, empty when there is none.
+func comparison(repository, before, after string) string {
+	if !strings.HasPrefix(repository, "http") || before == "" || before == after {
 		return ""
 	}
-	return c.source.repository + "/compare/" + c.oldCommit + "..." + fresh
+	return repository + "/compare/" + before + "..." + after
 }
 
 // maxSubject is how many characters of a subject are shown, so that the longest list stays below what GitHub
