@@ -30,12 +30,15 @@ func read(args []string) ([]world.Pipeline, error) {
 		return nil, err
 	}
 	var files []string
-	rendered := map[string][]byte{}
+	texts := map[string][]byte{}
 	for _, arg := range args {
 		template, values, ok := strings.Cut(arg, "=")
 		if !slices.Contains(templates, template) || !ok {
 			if _, err := os.Stat(arg); errors.Is(err, fs.ErrNotExist) {
 				return nil, fmt.Errorf("%w; name a pipeline file, or TEMPLATE=VALUES, where TEMPLATE is one of %s", err, strings.Join(templates, ", "))
+			}
+			if texts[arg], err = strict.ReadYAML(arg); err != nil {
+				return nil, err
 			}
 			files = append(files, arg)
 			continue
@@ -44,26 +47,14 @@ func read(args []string) ([]world.Pipeline, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, twice := rendered[template]; twice {
-			return nil, usagef("%s: %s is given twice; render one of them to a file", arg, template)
-		}
 		files = append(files, template+".yml")
-		rendered[template+".yml"] = text
+		texts[template+".yml"] = text
 	}
 	all, err := named(files)
-	if err != nil {
-		return nil, err
-	}
 	for i, p := range all {
-		text, ok := rendered[p.File]
-		if !ok {
-			if text, err = strict.ReadYAML(p.File); err != nil {
-				return nil, err
-			}
-		}
-		all[i].Text = text
+		all[i].Text = texts[p.File]
 	}
-	return all, nil
+	return all, err
 }
 
 // rootOf is the root of the repository that a file is in: the nearest folder with .git, or else the file's folder.
