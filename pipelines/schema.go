@@ -97,14 +97,14 @@ func fromOpenAPI(schema any) {
 }
 
 // schemaDigest identifies the files that say what values a template has.
-func schemaDigest(template string) (string, error) {
+func schemaDigest(name string) (string, error) {
 	files := map[string][]byte{}
-	for _, name := range []string{path.Join(sharedFolder, "schema.lib.yml"), path.Join(template, "schema.yml")} {
-		data, err := templates.ReadFile(name)
+	for _, file := range []string{path.Join(sharedFolder, "schema.lib.yml"), path.Join(name, "schema.yml")} {
+		data, err := templates.ReadFile(file)
 		if err != nil {
-			return "", fmt.Errorf("read the values of template %s: %w", template, err)
+			return "", fmt.Errorf("read the values of template %s: %w", name, err)
 		}
-		files[name] = data
+		files[file] = data
 	}
 	return "Made from: " + digest(files), nil
 }

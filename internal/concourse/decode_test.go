@@ -119,7 +119,7 @@ func TestDecode(t *testing.T) {
 
 func TestProblemsHaveTheirKey(t *testing.T) {
 	err := concourse.Describe(sample{}).Source([]byte(`{"uri": "x", "branhc": "y"}`))
-	several, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // its own parts
+	several, ok := err.(interface{ Unwrap() []error })
 	require.True(t, ok)
 	problems := several.Unwrap()
 	require.Len(t, problems, 2)

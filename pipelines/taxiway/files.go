@@ -43,12 +43,14 @@ func read(args []string) ([]world.Pipeline, error) {
 			files = append(files, arg)
 			continue
 		}
-		text, err := pipelines.Rendering{Template: template, Values: values, Repository: rootOf(values)}.Render()
-		if err != nil {
+		file := template + ".yml"
+		if _, twice := texts[file]; twice {
+			return nil, usagef("%s: %s is given twice; render one of them to a file", arg, template)
+		}
+		if texts[file], err = (pipelines.Rendering{Template: template, Values: values, Repository: rootOf(values)}).Render(); err != nil {
 			return nil, err
 		}
-		files = append(files, template+".yml")
-		texts[template+".yml"] = text
+		files = append(files, file)
 	}
 	all, err := named(files)
 	for i, p := range all {

@@ -190,6 +190,9 @@ func TestNamesOfPipelineFiles(t *testing.T) {
 	assert.Equal(t, []string{"release"}, names("examples/release/want.yml"))
 	_, err := named([]string{"a/ci/pipeline.yml", "b/ci/pipeline.yml"})
 	require.EqualError(t, err, "a/ci/pipeline.yml and b/ci/pipeline.yml would both be the pipeline ci; rename one of the files")
+	template := "nix-cache=" + filepath.Join(examplesFolder, "lana-bank", "nix-cache", "values.yml")
+	_, err = read([]string{template, template})
+	require.EqualError(t, err, template+": nix-cache is given twice; render one of them to a file")
 }
 
 // What fails is said once, without colours where there is no terminal, in lines that fit.
