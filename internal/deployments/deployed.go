@@ -82,7 +82,7 @@ func (r *Repository) recordNumbered(ctx context.Context, p string, number uint64
 	if err != nil {
 		return record{}, err
 	}
-	for c, err := range r.historyOf(ctx, head.Hash, p) {
+	for c, err := range r.historyOf(ctx, head.Hash, p, 0) {
 		if err != nil {
 			return record{}, err
 		}

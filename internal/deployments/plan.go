@@ -283,7 +283,7 @@ func (r *Repository) upstreamDeployed(ctx context.Context, v *View, u rules, g *
 // gateBeforeRecord says which commit the gate must be at for the environment to see what the upstream runs:
 // the one with the record, as the commit that was deployed is older than its record.
 func (r *Repository) gateBeforeRecord(ctx context.Context, v *View, u rules, g *Gate) error {
-	for c, err := range r.historyOf(ctx, v.Head.Hash, u.upstreamPath()) {
+	for c, err := range r.historyOf(ctx, v.Head.Hash, u.upstreamPath(), 0) {
 		if err != nil {
 			return fmt.Errorf("find the record of %s: %w", u.environment.Passed, err)
 		}
@@ -352,7 +352,7 @@ func (r *Repository) recordedAt(ctx context.Context, v *View, p *Plan) (time.Tim
 	statePath := v.Config.StatePath(v.Config.Environments[p.Environment].Passed)
 	at := p.Trigger.Committer.When
 	found := false
-	for c, err := range r.historyOf(ctx, p.Gate.Commit.Hash, statePath) {
+	for c, err := range r.historyOf(ctx, p.Gate.Commit.Hash, statePath, 0) {
 		var state *cepler.State
 		if err == nil {
 			state, err = r.StateAt(ctx, c, statePath)

@@ -145,9 +145,13 @@ func (r *Repository) before(ctx context.Context, rec *git.Commit, p string) (*gi
 // recordsFrom lists the records of an environment from the one numbered first to the newest, the oldest
 // first; at most limit of them, the newest ones. A state that does not parse is left out.
 func (r *Repository) recordsFrom(ctx context.Context, head *git.Commit, p string, first uint64, limit int) ([]record, error) {
+	expected := 0
+	if newest, err := r.StateAt(ctx, head, p); err == nil && newest != nil && newest.Version >= first {
+		expected = int(min(uint64(limit), newest.Version-first+1)) //nolint:gosec // at most limit
+	}
 	var records []record
 	seen := 0
-	for c, err := range r.historyOf(ctx, head.Hash, p) {
+	for c, err := range r.historyOf(ctx, head.Hash, p, expected) {
 		if err != nil {
 			return nil, fmt.Errorf("list the records in %s: %w", p, err)
 		}

@@ -75,10 +75,10 @@ func (r *Repository) refs(ctx context.Context, names ...string) (Refs, error) {
 }
 
 // historyOf gives the commits that changed the file at p, the newest first. The file's contents are
-// fetched many at a time.
-func (r *Repository) historyOf(ctx context.Context, start git.Hash, p string) iter.Seq2[*git.Commit, error] {
+// fetched many at a time, if expected is not 0 those of so many commits.
+func (r *Repository) historyOf(ctx context.Context, start git.Hash, p string, expected int) iter.Seq2[*git.Commit, error] {
 	return r.store.Log(ctx, git.Range{
-		From: []git.Hash{start}, Paths: git.OnlyPath(p),
+		From: []git.Hash{start}, Paths: git.OnlyPath(p), Expected: expected,
 		Prefetch: func(ctx context.Context, c *git.Commit) ([]git.Hash, error) {
 			entry, _, err := r.find(ctx, c, p)
 			return []git.Hash{entry.Hash}, err

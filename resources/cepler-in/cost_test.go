@@ -153,3 +153,25 @@ func TestRequestsOfAGet(t *testing.T) {
 		})
 	}
 }
+
+// A check from an old number knows how many records it lists: their states come with one request for each step back in history.
+func TestRequestsOfACheckFromAnOldNumber(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	server, repo := served(t)
+	shape := gittest.DefaultBig()
+	shape.Commits, shape.Files, shape.RelevantEvery = 1000, 200, 10
+	big, err := repo.WriteBig(shape)
+	require.NoError(t, err)
+	source := map[string]any{"uri": repo.URL(), "branch": "main", "environment": big.Environments[0]}
+	request, err := json.Marshal(map[string]any{"source": source, "version": map[string]string{"version": "2"}})
+	require.NoError(t, err)
+	server.Reset()
+	var out, log bytes.Buffer
+	process := concourse.Process{Args: []string{"check"}, Stdin: bytes.NewReader(request), Stdout: &out, Stderr: &log}
+	require.Zero(t, concourse.Run(t.Context(), process, ceplerin.Resource{}), "%s", &log)
+	var versions []map[string]string
+	require.NoError(t, json.Unmarshal(out.Bytes(), &versions))
+	assert.Greater(t, len(versions), 90)
+	assert.Equal(t, "2", versions[0]["version"])
+	assert.LessOrEqual(t, len(server.Requests()), 6, "refs, the newest, config and states, states at hand, further back, all states")
+}

@@ -30,6 +30,9 @@ type Range struct {
 	// Prefetch names blobs that the caller is going to read at a commit. Missing ones are fetched
 	// before the commit is given, together with those of the commits after it, in growing batches.
 	Prefetch func(context.Context, *object.Commit) ([]object.Hash, error)
+	// Expected is how many commits the caller will read, if that is known: their blobs are fetched in as few batches as there are steps
+	// back in history.
+	Expected int
 	// Whole gives object.ErrShallow where the repository itself ends because it is shallow. Without it
 	// history counts as beginning there.
 	Whole bool
@@ -107,7 +110,7 @@ type walk struct {
 	queue  dateQueue
 	due    *object.Commit   // was given or compared, but its parents are not in the queue yet
 	ahead  []*object.Commit // prefetched, to be given
-	batch  int              // commits in the last batch that was prefetched
+	batch  int              // commits in the next batch that is prefetched, at the least
 }
 
 const (
@@ -124,6 +127,8 @@ func (w *walk) start(ctx context.Context) error {
 			return err
 		}
 		w.batch = knownBatch
+	} else {
+		w.batch = 1
 	}
 	for _, h := range w.From {
 		if err := w.push(ctx, h); err != nil {
@@ -179,10 +184,8 @@ func (w *walk) prefetch(ctx context.Context, c *object.Commit) error {
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	if w.batch < maxBatch {
-		w.batch = max(1, 2*w.batch)
-	}
-	for len(w.ahead) < w.batch-1 {
+	size := max(w.batch, min(w.Expected, knownBatch))
+	for len(w.ahead) < size-1 {
 		c, err := w.step(ctx, false)
 		if err != nil {
 			return err
@@ -196,6 +199,8 @@ func (w *walk) prefetch(ctx context.Context, c *object.Commit) error {
 		}
 		missing, w.ahead = append(missing, more...), append(w.ahead, c)
 	}
+	w.Expected -= len(w.ahead) + 1
+	w.batch = max(w.batch, min(2*w.batch, maxBatch))
 	return w.Need(ctx, missing...)
 }
 
