@@ -463,9 +463,10 @@ func (s *Store) Need(ctx context.Context, blobs ...Hash) error {
 	return s.get(ctx, plumbing.BlobObject, blobs...)
 }
 
-// manyFiles are those of a tree that NeedWith does not fetch: what one request more takes at a far server. 500 files of text are
-// some hundred KB.
-const manyFiles = 500
+// manyFiles are those of a tree that NeedWith does not fetch. The small files of so many are half a megabyte or less, which takes
+// less time than one request more: measured at 2,000 files, 0.98, 1.03 and 1.00 times that of git at 0, 50 and 300 ms a request,
+// and with one request more 0.61, 1.11 and 1.27 times.
+const manyFiles = 2500
 
 // NeedWith is Need for blobs by which the caller finds out which files of a tree it needs next. In the same request come
 // the small files of the tree, if all of them are few.

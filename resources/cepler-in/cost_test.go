@@ -120,7 +120,8 @@ func TestRequestsOfAGet(t *testing.T) {
 		most            int64 // bytes
 	}{
 		"ordinary":  {400, 3, 200_000},
-		"very many": {1500, 4, 150_000}, // all files are 300,000
+		"many":      {2000, 3, 600_000},
+		"very many": {3000, 4, 200_000}, // all files are 600,000
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, repo := served(t)
