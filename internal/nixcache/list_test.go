@@ -90,7 +90,7 @@ func TestHugeLists(t *testing.T) {
 		require.Error(t, err)
 		assert.Less(t, len(err.Error()), 5000)
 	}
-	const lines = 1_000_000
+	const lines = 200_000
 	var b bytes.Buffer
 	for i := range lines {
 		fmt.Fprintf(&b, "/nix/store/%032d-path-%d\n", i%(lines/2), i%(lines/2))
@@ -100,7 +100,7 @@ func TestHugeLists(t *testing.T) {
 	assert.Len(t, paths, lines/2)
 	b.WriteString("and one that is none")
 	_, err = nixcache.ParseList(b.Bytes())
-	require.ErrorContains(t, err, "line 1000001: ")
+	require.ErrorContains(t, err, "line 200001: ")
 }
 
 func TestListsOfNix(t *testing.T) {
