@@ -87,8 +87,11 @@ func (r *Repository) recordNumbered(ctx context.Context, p string, number uint64
 			return record{}, err
 		}
 		state, err := r.StateAt(ctx, c, p)
-		if err != nil || state != nil && state.Version == number {
-			return record{c, state}, err
+		if ignoreBroken(err) != nil {
+			return record{}, err
+		}
+		if state != nil && state.Version == number {
+			return record{c, state}, nil
 		}
 	}
 	return record{}, fmt.Errorf("%w: %s was never recorded with version %d", ErrVersion, p, number)
