@@ -30,6 +30,7 @@ func classes() map[string]string {
 		"SOIL":     "what a task changed in the folder is recorded with the commit that the branch had at the get",
 		"GONE":     "a file that the deployment removed is back after a get with `prepare: false`",
 		"SAME":     "a state that is recorded already is recorded again, under the next number",
+		"MOVED":    "a put fails when the branch moved after the fetch, although the deployment is done",
 		"PRUNE":    "with several environments behind it, the queue ends at the one whose name sorts last",
 		"LATE":     "the queue is pruned by what the other environments had at the get",
 		"TRIGGER":  "a new state with the trigger of the one before is not noticed",
@@ -79,13 +80,51 @@ func (s *scenario) compareChecks(name string, given [2]version, theirs, mine ans
 	if class == "" && b.same(given[1]) && s.ours.check(s.source(name), version{}).newestIs(a) {
 		class = "STAY"
 	}
-	if class == "" && s.back[name] && mine.said("it was rolled back from") {
+	if class == "" && (s.back[name] || s.wentBack(name)) && mine.said("it was rolled back from") {
 		class = "HELD"
 	}
 	if class == "" && a.same(given[0]) && b.Trigger == a.Trigger && s.cepler.check(s.source(name), version{}).newestIs(b) {
 		class = "TRIGGER"
 	}
+	if class == "" && s.parted(name, given, theirs, mine) {
+		return
+	}
 	s.differ(class, "check of %s, given %v: cepler %v, ours %v\n%s", name, given, theirs.versions, mine.versions, mine.stderr)
+}
+
+// parted reports whether each program repeats what it gave out before the two parted, and no more: that they parted is in a
+// class already. Cepler, asked anew, must not have anything that ours has not given out.
+func (s *scenario) parted(name string, given [2]version, theirs, mine answer) bool {
+	if given[0].same(given[1]) || len(theirs.versions) != 1 || len(mine.versions) != 1 || !theirs.newestIs(given[0]) || !mine.newestIs(given[1]) {
+		return false
+	}
+	anew := s.cepler.check(s.source(name), version{})
+	_, offers := anew.newest()
+	return !anew.failed && (!offers || anew.newestIs(given[1]))
+}
+
+// wentBack reports whether the newest record of an environment is of an older commit than one before it.
+func (s *scenario) wentBack(name string) bool {
+	place := map[string]int{} // on the line of first parents, the newest first
+	line := s.w.firstParents()
+	for i, c := range line {
+		place[c.hash] = i
+	}
+	newest := -1
+	for _, c := range line {
+		st, err := parseState(c.tree[s.config.statePath(name)].content)
+		at, ok := place[st.Current.Head]
+		if err != nil || !ok {
+			continue
+		}
+		if newest < 0 {
+			newest = at
+		}
+		if at < newest {
+			return true
+		}
+	}
+	return false
 }
 
 // compareMigrated asks ours with the version that cepler gave out, as after the image was changed: the newest version must be
@@ -309,6 +348,8 @@ func (s *scenario) comparePuts(d deployment, theirs, mine answer, left, right *p
 			class = "TAIL"
 		case s.has["links"]:
 			class = "CLEAN"
+		case d.head != s.w.main && theirs.said("code=Conflict"):
+			class = "MOVED"
 		}
 		s.differ(class, "put of %s: cepler fails, ours does not: %s", d.environment, theirs.stderr)
 		return
