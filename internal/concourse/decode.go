@@ -46,7 +46,7 @@ func (d *decoder) report(path, format string, args ...any) {
 	d.problems = append(d.problems, &keyError{path, fmt.Sprintf(format, args...)})
 }
 
-// err are all problems; nil when there are none.
+// err joins all problems.
 func (d *decoder) err() error { return errors.Join(d.problems...) }
 
 // keyError is one thing wrong with a request: a key that is unknown, missing or of the wrong type.

@@ -11,7 +11,7 @@ type selfWriter interface {
 	JSONSchema() map[string]any
 }
 
-// documentation gives the comment of a struct's field; "" where there is none.
+// documentation gives the comment of a struct's field, "" for a field without a comment.
 type documentation func(structure reflect.Type, field string) string
 
 // JSONSchema describes the source and the params of a resource type as a JSON

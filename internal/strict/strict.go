@@ -199,7 +199,7 @@ func Pairs(n *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
 	}
 }
 
-// Member is the value of a mapping's first key of a name; nil where there is none.
+// Member is the value of a mapping's first key with a name, nil if the mapping lacks it.
 func Member(n *yaml.Node, name string) *yaml.Node {
 	for key, value := range Pairs(n) {
 		if key.Value == name {

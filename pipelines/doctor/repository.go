@@ -217,7 +217,7 @@ const (
 	folder
 )
 
-// entry is what is at a path of a branch; not ok if that is nothing.
+// entry is the file or folder at a path of a branch; ok is false if the branch has nothing there.
 func (r *repository) entry(ctx context.Context, branch, name string) (entry git.Entry, ok bool, err error) {
 	c, err := r.tip(ctx, branch)
 	if err != nil || c == nil {

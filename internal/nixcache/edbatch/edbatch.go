@@ -85,7 +85,7 @@ func (s *sum) add(one Signature) bool {
 	return true
 }
 
-// factor is that of a key in the sum; false for what is no key, or one without a secret.
+// factor finds the factor of a key in the sum, which begins at zero. It is false for bytes that are not a key, and for a key of small order.
 func (s *sum) factor(key ed25519.PublicKey) (*edwards25519.Scalar, bool) {
 	if known, ok := s.keys[string(key)]; ok {
 		return known, true
