@@ -12,7 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -152,8 +152,9 @@ func read(ctx context.Context, o Options) (_ *Board, err error) {
 		}
 		b.Deployments = append(b.Deployments, *d)
 	}
-	slices.SortFunc(b.Deployments, func(x, y Deployment) int {
-		return cmp.Or(cmp.Compare(strings.ToLower(x.Name), strings.ToLower(y.Name)), cmp.Compare(x.Name, y.Name))
+	sort.Slice(b.Deployments, func(i, j int) bool {
+		x, y := b.Deployments[i].Name, b.Deployments[j].Name
+		return cmp.Or(cmp.Compare(strings.ToLower(x), strings.ToLower(y)), cmp.Compare(x, y)) < 0
 	})
 	b.Until = b.until()
 	b.History, err = records.history(ctx, o.Store, trace.Looks[0].Repository, moves, b.At)

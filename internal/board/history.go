@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/taxiway-ci/taxiway/internal/cepler"
@@ -137,7 +138,7 @@ func (l *ledger) history(ctx context.Context, store *git.Store, repository *depl
 		}
 		h.Records = append(h.Records, r)
 	}
-	slices.SortStableFunc(h.Records, func(a, b Record) int { return b.When.Compare(a.When) })
+	sort.SliceStable(h.Records, func(i, j int) bool { return h.Records[i].When.After(h.Records[j].When) })
 	h.Keys = keysOf(h.Records, float64(last)/float64(weeksSince(h.Since, now)))
 	return h, nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/deployments"
@@ -242,7 +243,9 @@ func (c *clone) tags() []tag {
 			all = append(all, tag{name, c.tip(ref), v})
 		}
 	}
-	slices.SortFunc(all, func(a, b tag) int { return cmp.Or(a.version.Compare(b.version), strings.Compare(a.name, b.name)) })
+	sort.Slice(all, func(i, j int) bool {
+		return cmp.Or(all[i].version.Compare(all[j].version), strings.Compare(all[i].name, all[j].name)) < 0
+	})
 	return all
 }
 

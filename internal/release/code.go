@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/git"
@@ -221,7 +222,9 @@ func (c *Code) Tags(ctx context.Context) ([]Tag, error) {
 			tags = append(tags, remote...)
 		}
 	}
-	slices.SortFunc(tags, func(a, b Tag) int { return cmp.Or(b.Version.Compare(a.Version), strings.Compare(a.Name, b.Name)) })
+	sort.Slice(tags, func(i, j int) bool {
+		return cmp.Or(tags[j].Version.Compare(tags[i].Version), strings.Compare(tags[i].Name, tags[j].Name)) < 0
+	})
 	return tags, nil
 }
 
@@ -252,7 +255,7 @@ func Tags(refs map[string]git.Hash, prefix string) []Tag {
 	return tags
 }
 
-// Highest is the highest of the versions that are wanted; nil if there is none.
+// Highest is the highest of the versions that are wanted, nil if none is.
 func Highest(tags []Tag, wanted func(version.Version) bool) *version.Version {
 	var highest *version.Version
 	for _, tag := range tags {

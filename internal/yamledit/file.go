@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -209,7 +210,7 @@ func (f *File) verify(data []byte) error {
 // apply makes the edits, which do not overlap. Of two at one place the first one
 // is written first.
 func apply(data []byte, edits []edit) []byte {
-	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
+	sort.SliceStable(edits, func(i, j int) bool { return edits[i].start < edits[j].start })
 	var out bytes.Buffer
 	at := 0
 	for _, e := range edits {
