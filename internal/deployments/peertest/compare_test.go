@@ -14,7 +14,7 @@ import (
 // cepler does.
 func classes() map[string]string {
 	return map[string]string{
-		"BROKEN":   "a commit with a config that does not parse makes every later check fail",
+		"BROKEN":   "a commit with a config that does not parse makes every later check, get and put fail",
 		"SHADOW":   "a check gets stuck on a state of the queue that changes nothing here",
 		"LEFT":     "the queue of an environment keeps growing for environments that left the config",
 		"LINK":     "a symbolic link is dirty at each record",
@@ -24,7 +24,7 @@ func classes() map[string]string {
 		"STATES":   "the config and the states in the folder of a get are those that the branch has at the get",
 		"UPSTREAM": "a red check until the upstream has deployed",
 		"MODE":     "a change of the exec bit is not deployed",
-		"GATE":     "an environment missing in the gates file is a red check",
+		"GATE":     "an environment missing in the gates file is a red check, and a red get of what it has",
 		"TAIL":     "a gates file in the branch itself is removed by a get, and the put fails",
 		"STAY":     "a content that a merge took off the line of first parents is a new version",
 		"SOIL":     "what a task changed in the folder is recorded with the commit that the branch had at the get",
@@ -85,6 +85,9 @@ func (s *scenario) compareChecks(name string, given [2]version, theirs, mine ans
 	}
 	if class == "" && a.same(given[0]) && b.Trigger == a.Trigger && s.cepler.check(s.source(name), version{}).newestIs(b) {
 		class = "TRIGGER"
+	}
+	if class == "" && s.broke && theirs.newestIs(given[0]) && mine.newestIs(given[1]) {
+		class = "BROKEN" // each repeats what it gave out; ours found its own when cepler failed
 	}
 	if class == "" && s.parted(name, given, theirs, mine) {
 		return
@@ -156,7 +159,7 @@ func (s *scenario) compareFailed(name string, given [2]version, theirs, mine ans
 	_, offers := mine.offer(given[1])
 	class := ""
 	switch {
-	case mine.failed && theirs.said("not found in config"):
+	case mine.failed && (theirs.said("not found in config") || theirs.said("EOF while parsing") && mine.said("the file is empty")):
 		return
 	case mine.failed:
 	case theirs.said("not deployed yet") && !offers:
@@ -248,7 +251,11 @@ func (s *scenario) compareGets(d deployment, theirs, mine answer) bool {
 	s.report.compare(&s.report.gets)
 	if theirs.failed || mine.failed {
 		class := ""
-		if theirs.failed && !mine.failed && s.broke {
+		switch {
+		case mine.failed:
+		case theirs.said("missing in gates file"):
+			class = "GATE"
+		case s.broke:
 			class = "BROKEN"
 		}
 		if theirs.failed != mine.failed || s.report.trace {
@@ -354,6 +361,8 @@ func (s *scenario) comparePuts(d deployment, theirs, mine answer, left, right *p
 			class = "CLEAN"
 		case d.head != s.w.main && theirs.said("code=Conflict"):
 			class = "MOVED"
+		case s.broke && theirs.said("while parsing"):
+			class = "BROKEN"
 		}
 		s.differ(class, "put of %s: cepler fails, ours does not: %s", d.environment, theirs.stderr)
 		return
