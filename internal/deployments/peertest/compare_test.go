@@ -455,7 +455,7 @@ func (s *scenario) putClass(d deployment, c map[string][]string) string {
 		return "LINK"
 	case only("queue") && s.has["drops"]:
 		return "LEFT"
-	case only("queue") && len(d.since) > 0:
+	case only("queue") && d.late:
 		return "LATE"
 	case d.dirty && only("head", "origin", "queue"):
 		return "SOIL"

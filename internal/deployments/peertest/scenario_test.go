@@ -68,8 +68,8 @@ type deployment struct {
 	head        *commit // the branch when it was got
 	dirty       bool
 	again       bool
-	mixed       bool     // ours puts the folder that cepler filled
-	since       []string // environments recorded since the get
+	mixed       bool // ours puts the folder that cepler filled
+	late        bool // the record of another environment has changed since the get
 }
 
 // emission is a version that ours gave out, and what a get of it delivered.
@@ -409,6 +409,7 @@ func (s *scenario) lose() {
 			delete(now, p)
 		}
 	})
+	s.recordChanged()
 }
 
 func (s *scenario) isWaiting(name string) bool {
@@ -570,8 +571,13 @@ func (s *scenario) finish(i int) {
 	now := maps.Clone(s.w.main.tree)
 	now[p] = file{regular, chosen.content}
 	s.w.push(chosen.subject, now)
-	for j := range s.waiting {
-		s.waiting[j].since = append(s.waiting[j].since, d.environment)
+	s.recordChanged()
+}
+
+// recordChanged says so to the deployments that wait for their put.
+func (s *scenario) recordChanged() {
+	for i := range s.waiting {
+		s.waiting[i].late = true
 	}
 }
 
