@@ -27,6 +27,8 @@ type Source struct {
 	CommitMessage string `json:"commit_message"`
 	// Driver may say "git", as pipelines of the older type do.
 	Driver string `json:"driver"`
+	// Depth is accepted for the sake of the older type's pipelines: what is needed is fetched.
+	Depth int `json:"depth"`
 
 	// TagPrefix stands before the version in tags. By default v1.2.3 and 1.2.3
 	// both count, and new tags look like the last one.
