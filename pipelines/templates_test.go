@@ -279,6 +279,9 @@ func TestTemplatesRefuse(t *testing.T) {
 		{"lana-bank", "charts", "  timeout: 15m", "  timeout: 30m", "testflight.limit: 30m must be longer than testflight.timeout: 30m"},
 		{"lana-bank", "charts", "program: tofu", "program: tofu\n  limit: 1d", "testflight.limit: 1d is not a duration like 90s, 15m or 1h30m"},
 		{"small-team", "deployments", "\nexecutors:", "\ntimeout: 10m\n\nexecutors:", "timeout: 10m must be longer than executors.helm.timeout: 5m (helm may take it twice"},
+		{"go-service", "release", "\ntypes:", "\nnotify: {success: true}\n\ntypes:", "notify.success: nobody would be told; set notify.slack or notify.webhook"},
+		{"lana-bank", "charts", "  success: true\n  slack:\n    image:\n      repository: cfcommunity/slack-notification-resource\n      tag: v1.8.1\n    url: ((slack.webhook))\n    channel: \"#deployments\"\n", "  success: true\n", "notify.success: nobody would be told"},
+		{"small-team", "deployments", "\ntypes:", "\nnotify: {success: true}\n\ntypes:", "notify.success: nobody would be told"},
 		{"lana-bank", "nix-cache", "  access_token: ((github.access_token))", "  app_private_key: ((key))", "needs an access_token, or an app_id"},
 		{"lana-bank", "nix-cache", "  auth_token: ((cachix.auth_token))\n", "", "must be: a ((reference)) to a secret"},
 	} {
