@@ -279,6 +279,7 @@ func TestTemplatesRefuse(t *testing.T) {
 		{"lana-bank", "charts", "  timeout: 15m", "  timeout: 30m", "testflight.limit: 30m must be longer than testflight.timeout: 30m"},
 		{"lana-bank", "charts", "program: tofu", "program: tofu\n  limit: 1d", "testflight.limit: 1d is not a duration like 90s, 15m or 1h30m"},
 		{"small-team", "deployments", "\nexecutors:", "\ntimeout: 10m\n\nexecutors:", "timeout: 10m must be longer than executors.helm.timeout: 5m (helm may take it twice"},
+		{"lana-bank", "nix-cache", "      tag: v1.8.1", "      tag: v1.8.1\n      digest: sha256:" + strings.Repeat("a", 64), "cfcommunity/slack-notification-resource: the image of a resource type is pinned by its tag alone"},
 		{"go-service", "release", "\ntypes:", "\nnotify: {success: true}\n\ntypes:", "notify.success: nobody would be told; set notify.slack or notify.webhook"},
 		{"lana-bank", "charts", "  success: true\n  slack:\n    image:\n      repository: cfcommunity/slack-notification-resource\n      tag: v1.8.1\n    url: ((slack.webhook))\n    channel: \"#deployments\"\n", "  success: true\n", "notify.success: nobody would be told"},
 		{"small-team", "deployments", "\ntypes:", "\nnotify: {success: true}\n\ntypes:", "notify.success: nobody would be told"},
@@ -298,6 +299,16 @@ func TestTemplatesRefuse(t *testing.T) {
 			assert.Empty(t, out)
 		})
 	}
+}
+
+// The image of a type that others make may be in a private registry.
+func TestTypesOfOthersHaveALogin(t *testing.T) {
+	t.Parallel()
+	const login = "\nnotify: {slack: {image: {repository: registry.example/slack-notification, tag: 1.8.1, username: bot, password: ((registry.password))}, url: ((slack))}}\n"
+	p := renderedWith(t, exampleOf("small-team", Deployments), login)
+	typ, ok := p.ResourceType("slack-notification")
+	require.True(t, ok)
+	assert.Equal(t, map[string]any{"repository": "registry.example/slack-notification", "tag": "1.8.1", "username": "bot", "password": "((registry.password))"}, typ.Source.Data())
 }
 
 // A value that no template has is a mistake wherever it stands.
