@@ -21,7 +21,7 @@ type Source struct{ deployments.Source }
 // Validate reports the first key that can't be right.
 func (s Source) Validate() error {
 	if s.Environment == "" {
-		return errors.New("environment: is required, but missing: name an environment of the config")
+		return errors.New("environment: is required, but missing: name an environment of the config; a put that has it in its params is one of cepler-out")
 	}
 	return s.Source.Validate()
 }

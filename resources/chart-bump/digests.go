@@ -102,7 +102,7 @@ func (r reader) lookup(ctx context.Context, tree git.Hash, name, advice string) 
 	return e.Hash, nil
 }
 
-// checkPlaces returns an error if the values of a tree of the base branch lack the place of an image: no
+// checkPlaces returns an error if the values of a tree of the base branch lack a place of an image: no
 // commit could bring a digest there, and a check would find nothing for ever.
 func (r reader) checkPlaces(ctx context.Context, tree git.Hash) error {
 	_, values, err := r.files(ctx, tree)
@@ -118,8 +118,8 @@ func (r reader) checkPlaces(ctx context.Context, tree git.Hash) error {
 		return fmt.Errorf("%s on branch %s: %w", r.src.valuesPath(), r.src.Branch, err)
 	}
 	for _, img := range r.src.Images {
-		if _, err := f.Scalar(img.Path); err != nil {
-			return fmt.Errorf("%s on branch %s: image %s: %w", r.src.valuesPath(), r.src.Branch, img.Name, err)
+		if err := img.inValues(f); err != nil {
+			return fmt.Errorf("%s on branch %s: %w", r.src.valuesPath(), r.src.Branch, err)
 		}
 	}
 	return nil

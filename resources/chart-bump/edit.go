@@ -97,6 +97,9 @@ func (w wanted) editValues(files chartFiles, out *changes, logf func(string, ...
 			}
 			continue
 		}
+		if err := img.inValues(f); err != nil {
+			return nil, err
+		}
 		c, err := w.targets[i].edit(f, w.version, logf)
 		if err != nil {
 			return nil, fmt.Errorf("image %s: %w", img.Name, err)

@@ -119,6 +119,27 @@ func (s Source) settings() proposal.Settings {
 	return s.Settings
 }
 
+// place is a key of an image that leads to a value, and where it leads to.
+type place struct{ key, path string }
+
+func (img Image) places() []place {
+	all := []place{{"path", img.Path}, {"commit_path", img.CommitPath}}
+	if img.CommitPath == "" {
+		return all[:1]
+	}
+	return all
+}
+
+// inValues returns an error if a values file lacks a place of the image.
+func (img Image) inValues(f *yamledit.File) error {
+	for _, p := range img.places() {
+		if _, err := f.Scalar(p.path); err != nil {
+			return fmt.Errorf("image %s: %w", img.Name, err)
+		}
+	}
+	return nil
+}
+
 func (s Source) validateImages() error {
 	names, paths := map[string]bool{}, map[string]string{}
 	for i, img := range s.Images {
@@ -129,10 +150,7 @@ func (s Source) validateImages() error {
 			return fmt.Errorf("images[%d].name: %s appears twice", i, img.Name)
 		}
 		names[img.Name] = true
-		for _, place := range []struct{ key, path string }{{"path", img.Path}, {"commit_path", img.CommitPath}} {
-			if place.path == "" && place.key == "commit_path" {
-				continue
-			}
+		for _, place := range img.places() {
 			p, err := yamledit.ParsePath(place.path)
 			if err != nil {
 				return fmt.Errorf("images[%d].%s: %w", i, place.key, err)
