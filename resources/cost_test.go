@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -72,7 +71,7 @@ func TestCostOfEachStep(t *testing.T) {
 					p.Args = p.Args[:1]
 				}
 				require.Zero(t, c.run(t, p), "%s: %s", verb, &log)
-				requests, size := asked(server)
+				requests, size := server.Asked()
 				t.Logf("%s: %s, %d bytes", verb, requests, size)
 				assert.LessOrEqual(t, size, c.bytes, "bytes of %s", verb)
 				return out.Bytes(), requests
@@ -99,17 +98,4 @@ func TestCostOfEachStep(t *testing.T) {
 			assert.Equal(t, c.in, requests, "in")
 		})
 	}
-}
-
-// asked are the requests since the last reset, and the bytes of their bodies.
-func asked(server *gittest.Server) (requests string, size int64) {
-	var names []string
-	for _, r := range server.Requests() {
-		name := r.Command
-		if name == "" {
-			name = r.Method + "-" + r.Service
-		}
-		names, size = append(names, name), size+r.In+r.Out
-	}
-	return strings.Join(names, " "), size
 }

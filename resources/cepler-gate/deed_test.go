@@ -100,3 +100,25 @@ func TestCheck(t *testing.T) {
 	w.src.Environment = "staging"
 	assert.Equal(t, []ceplergate.Version{}, w.check(nil))
 }
+
+// What each step asks git for, and that it is little.
+func TestCostOfEachStep(t *testing.T) {
+	w, _ := behind(t)
+	cost := func(want string, most int64, step func()) {
+		t.Helper()
+		t.Setenv("TMPDIR", t.TempDir())
+		w.git.Reset()
+		step()
+		requests, size := w.git.Asked()
+		assert.Equal(t, want, requests)
+		assert.LessOrEqual(t, size, most)
+	}
+	var v ceplergate.Version
+	cost("GET-git-receive-pack fetch fetch fetch POST-git-receive-pack ls-refs GET-git-receive-pack ls-refs", 10_000, func() { v = w.put(ceplergate.PutParams{Open: true}).Version })
+	cost("ls-refs fetch fetch GET-git-receive-pack fetch ls-refs fetch", 10_000, func() { w.put(ceplergate.PutParams{}) })
+	cost("ls-refs fetch fetch fetch", 3000, func() { w.check(nil) })
+	cost("ls-refs"+strings.Repeat(" fetch", 8), 12_000, func() {
+		_, err := ceplergate.Resource{}.In(t.Context(), w.step(t.TempDir()), w.src, v, ceplergate.GetParams{})
+		require.NoError(t, err)
+	})
+}

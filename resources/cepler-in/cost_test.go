@@ -53,12 +53,9 @@ func TestUnchangedCheckIsOneAdvertisement(t *testing.T) {
 	require.NoError(t, err)
 	server.Reset()
 	assert.Equal(t, first, ask(t, source))
-	var bytesFetched int64
-	for _, r := range server.Requests() {
-		bytesFetched += r.Out
-	}
 	assert.LessOrEqual(t, len(server.Requests()), 3)
-	assert.Less(t, bytesFetched, int64(16*1024), "bytes for one unrelated commit")
+	_, size := server.Asked()
+	assert.Less(t, size, int64(16*1024), "bytes for one unrelated commit")
 }
 
 // A gate in another branch is advertised in the same request.
@@ -104,11 +101,8 @@ func TestGetFetchesWhatItDelivers(t *testing.T) {
 	require.Zero(t, status, "%s", &log)
 	require.FileExists(t, filepath.Join(dir, "a"))
 	require.NoFileExists(t, filepath.Join(dir, "ballast"))
-	var fetched int64
-	for _, r := range server.Requests() {
-		fetched += r.Out
-	}
-	assert.Less(t, fetched, int64(32*1024))
+	_, size := server.Asked()
+	assert.Less(t, size, int64(32*1024))
 }
 
 // A get looks at the refs, and fetches the commits, then config, states and files: those of a repository of ordinary size come with the
@@ -144,12 +138,9 @@ func TestRequestsOfAGet(t *testing.T) {
 				var out, log bytes.Buffer
 				process := concourse.Process{Args: []string{"in", t.TempDir()}, Stdin: bytes.NewReader(request), Stdout: &out, Stderr: &log}
 				require.Zero(t, concourse.Run(t.Context(), process, ceplerin.Resource{}), "%s", &log)
-				var fetched int64
-				for _, r := range server.Requests() {
-					fetched += r.Out
-				}
 				assert.Len(t, server.Requests(), c.requests, environment)
-				assert.Less(t, fetched, c.most, environment)
+				_, size := server.Asked()
+				assert.Less(t, size, c.most, environment)
 			}
 		})
 	}
@@ -175,4 +166,6 @@ func TestRequestsOfACheckFromAnOldNumber(t *testing.T) {
 	assert.Greater(t, len(versions), 90)
 	assert.Equal(t, "2", versions[0]["version"])
 	assert.LessOrEqual(t, len(server.Requests()), 6, "refs, the newest, config and states, states at hand, further back, all states")
+	_, size := server.Asked()
+	assert.Less(t, size, int64(800_000), "bytes, of ninety states and the commits between them")
 }

@@ -213,3 +213,21 @@ func TestVersionsThatCannotBeHad(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// What each step asks git for, and that it is little.
+func TestCostOfEachStep(t *testing.T) {
+	w := newWorld(t)
+	cost := func(want string, most int64, step func()) {
+		t.Helper()
+		t.Setenv("TMPDIR", t.TempDir())
+		w.git.Reset()
+		step()
+		requests, size := w.git.Asked()
+		assert.Equal(t, want, requests)
+		assert.LessOrEqual(t, size, most)
+	}
+	var v promoterc.Version
+	cost("ls-refs fetch fetch GET-git-receive-pack POST-git-receive-pack ls-refs ls-refs", 5000, func() { v = w.put("0.42.0-rc.1").Version })
+	cost("", 0, func() { w.check(nil) }) // the forge knows
+	cost("fetch fetch", 3000, func() { w.get(v) })
+}

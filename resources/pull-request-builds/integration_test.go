@@ -221,3 +221,23 @@ func TestAPullRequestOnTopOfItsBase(t *testing.T) {
 		assert.Equal(t, same, inFolder(t, dir, "rev-parse", "HEAD") == head)
 	}
 }
+
+// A check asks git for nothing, or with an integration for the head of the base; a get for what the build needs.
+func TestCostOfEachStep(t *testing.T) {
+	for tool, want := range map[string][2]string{"checkout": {"", "fetch fetch"}, "merge": {"ls-refs", "fetch fetch fetch fetch"}} {
+		t.Run(tool, func(t *testing.T) {
+			w, _, _ := diverged(t, tool)
+			w.git.Reset()
+			versions := w.check(t, nil)
+			require.Len(t, versions, 1)
+			requests, size := w.git.Asked()
+			assert.Equal(t, want[0], requests)
+			assert.LessOrEqual(t, size, int64(500))
+			w.git.Reset()
+			w.got(t, versions[0])
+			requests, size = w.git.Asked()
+			assert.Equal(t, want[1], requests)
+			assert.LessOrEqual(t, size, int64(5000))
+		})
+	}
+}

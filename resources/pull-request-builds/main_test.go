@@ -58,6 +58,7 @@ func TestConformance(t *testing.T) {
 
 // world is a repository at a forge.
 type world struct {
+	git    *gittest.Server
 	server *github.Server
 	repo   *github.Repository
 	source map[string]any
@@ -77,7 +78,7 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	server := github.New(github.Options{Git: git, Tokens: []string{"t0k3n"}})
 	t.Cleanup(server.Close)
-	return &world{server, server.Repository("team/code"), map[string]any{
+	return &world{git, server, server.Repository("team/code"), map[string]any{
 		"repository": "team/code", "access_token": "t0k3n", "api_url": server.APIURL(), "uri": code.URL(),
 	}}
 }

@@ -2,6 +2,7 @@ package gittest
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -82,6 +83,15 @@ func (s *Server) Requests() []Request {
 		all = append(all, described(r))
 	}
 	return all
+}
+
+// Asked are the names of those requests in one line, and the bytes of their bodies and answers.
+func (s *Server) Asked() (names string, size int64) {
+	var all []string
+	for _, r := range s.Requests() {
+		all, size = append(all, cmp.Or(r.Command, r.Method+"-"+r.Service)), size+r.In+r.Out
+	}
+	return strings.Join(all, " "), size
 }
 
 func described(r server.Request) Request {
