@@ -147,8 +147,13 @@ func (s *scenario) compareMigrated(name string, given [2]version, theirs, mine a
 	}
 	if migrated.failed || inA != inB || !a.same(b) {
 		class := ""
-		if st, _ := s.state(name); !migrated.failed && theirs.newestIs(given[0]) && migrated.newestIs(given[0]) && st.Current.Head != given[0].Trigger {
+		st, _ := s.state(name)
+		switch {
+		case migrated.failed:
+		case theirs.newestIs(given[0]) && migrated.newestIs(given[0]) && st.Current.Head != given[0].Trigger:
 			class = "TRIGGER" // not deployed, so it may be what is pending: as cepler answers
+		case s.shadows(name) && st.Current.Head == given[0].Trigger:
+			class = "SHADOW" // what cepler delivered for that trigger is recorded, so what ours has for it is pending
 		}
 		s.differ(class, "check of %s, given %v: %v, given cepler's %v: %v", name, given[1], mine.versions, given[0], migrated.versions)
 	}

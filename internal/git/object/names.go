@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -63,6 +64,9 @@ func checkName(name string) error {
 // ignores case, trailing dots and blanks and what follows a colon, knows a short
 // name and reads a backslash as a slash; macOS ignores invisible characters.
 func isDotGit(name string) bool {
+	if plain(name) {
+		return false
+	}
 	name = strings.ToLower(strings.Map(dropInvisible, name))
 	for part := range strings.SplitSeq(name, `\`) {
 		part, _, _ = strings.Cut(part, ":")
@@ -72,6 +76,18 @@ func isDotGit(name string) bool {
 		}
 	}
 	return false
+}
+
+// plain reports whether a name is ASCII without "git" in it, as nearly all are.
+func plain(name string) bool {
+	const lower = 'a' - 'A'
+	for i := range len(name) {
+		c := name[i]
+		if c >= utf8.RuneSelf || c|lower == 'g' && len(name)-i >= 3 && name[i+1]|lower == 'i' && name[i+2]|lower == 't' {
+			return false
+		}
+	}
+	return true
 }
 
 // dropInvisible is the set of characters HFS+ leaves out when it compares names,
