@@ -282,9 +282,13 @@ func TestTemplatesRefuse(t *testing.T) {
 		{"lana-bank", "nix-cache", "      tag: v1.8.1", "      tag: v1.8.1\n      digest: sha256:" + strings.Repeat("a", 64), "cfcommunity/slack-notification-resource: the image of a resource type is pinned by its tag alone"},
 		{"go-service", "release", "\ntypes:", "\nnotify: {success: true}\n\ntypes:", "notify.success: nobody would be told; set notify.slack or notify.webhook"},
 		{"lana-bank", "charts", "  success: true\n  slack:\n    image:\n      repository: cfcommunity/slack-notification-resource\n      tag: v1.8.1\n    url: ((slack.webhook))\n    channel: \"#deployments\"\n", "  success: true\n", "notify.success: nobody would be told"},
+		{"small-team", "deployments", "values: ci/deployments.values.yml", "values: ../deployments.values.yml", "set_self.values"},
 		{"small-team", "deployments", "\ntypes:", "\nnotify: {success: true}\n\ntypes:", "notify.success: nobody would be told"},
 		{"lana-bank", "nix-cache", "  access_token: ((github.access_token))", "  app_private_key: ((key))", "needs an access_token, or an app_id"},
 		{"lana-bank", "nix-cache", "  auth_token: ((cachix.auth_token))\n", "", "must be: a ((reference)) to a secret"},
+		{"go-service", "release", "\ntypes:", "\nset_self: {values: /ci/x.yml}\n\ntypes:", "must be: a path inside the repository, without / at the beginning and without .."},
+		{"lana-bank", "charts", "\ntypes:", "\nset_self: {values: ci/../../x.yml}\n\ntypes:", "set_self.values"},
+		{"lana-bank", "nix-cache", "\ntypes:", "\nset_self: {values: x.yml, var_files: [../vars.yml]}\n\ntypes:", "set_self.var_files[0]"},
 	} {
 		t.Run(tc.template+": "+tc.want, func(t *testing.T) {
 			t.Parallel()

@@ -160,6 +160,31 @@ func TestSetShowsOrRunsFly(t *testing.T) {
 	require.ErrorContains(t, err, "--target TARGET")
 }
 
+// A job set-self that watches a file which does not exist never runs, and nothing else says so.
+func TestSetWarnsOfAnotherPathOfTheValues(t *testing.T) {
+	t.Parallel()
+	good, err := os.ReadFile(exampleOf("go-service", "release").Rendering().Values)
+	require.NoError(t, err)
+	dir := filepath.Join(t.TempDir(), "ci")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	values := filepath.Join(dir, "release.yml")
+	for watched, want := range map[string]string{
+		"ci/release.yml":   "",
+		"./ci/release.yml": "",
+		"c/release.yml": "set release: warning: set_self.values is c/release.yml, which is not the end of the path of the values, " + values +
+			": if the repository has no such file, the job set-self never runs; correct set_self.values and set the pipeline again\n",
+	} {
+		require.NoError(t, os.WriteFile(values, append(good, "\nset_self: {values: "+watched+"}\n"...), 0o600))
+		var log bytes.Buffer
+		root := newRoot()
+		root.SetArgs([]string{"set", "release", "--values", values, "--target", "ci", "--output", filepath.Join(dir, "p.yml")})
+		root.SetOut(io.Discard)
+		root.SetErr(&log)
+		require.NoError(t, root.ExecuteContext(t.Context()))
+		assert.Equal(t, want, log.String(), watched)
+	}
+}
+
 func TestCommandsSayWhatTheyLack(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{

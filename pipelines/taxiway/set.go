@@ -4,10 +4,14 @@ import (
 	"cmp"
 	"fmt"
 	"os/exec"
+	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/taxiway-ci/taxiway/internal/pipeline"
+	"github.com/taxiway-ci/taxiway/internal/visible"
 	"github.com/taxiway-ci/taxiway/pipelines"
 )
 
@@ -66,10 +70,34 @@ func (f *setFlags) run(cmd *cobra.Command, template string) error {
 	if faults, err := lint(cmd.ErrOrStderr(), file, rendered, vars); err != nil || faults > 0 {
 		return cmp.Or(err, fmt.Errorf("set %s: the pipeline has faults and was not written", template))
 	}
+	if err := f.warnOfPath(cmd, template, rendered); err != nil {
+		return err
+	}
 	if err := writePipeline(cmd, rendered, file); err != nil {
 		return err
 	}
 	return f.fly(cmd, template, file)
+}
+
+// warnOfPath warns if the job set-self would look for the values at another path than theirs.
+func (f *setFlags) warnOfPath(cmd *cobra.Command, template string, rendered []byte) error {
+	p, err := pipeline.Parse(template, rendered)
+	if err != nil {
+		return err
+	}
+	file, err := filepath.Abs(f.values)
+	if err != nil {
+		return fmt.Errorf("set %s: find the values: %w", template, err)
+	}
+	own, ok := p.Resource("pipeline-values")
+	if !ok {
+		return nil
+	}
+	if name, _ := own.Source.Field("paths").Items()[0].Text(); !strings.HasSuffix(filepath.ToSlash(file), path.Join("/", name)) {
+		cmd.PrintErrf("set %s: warning: set_self.values is %s, which is not the end of the path of the values, %s: if the repository has no such file, the job set-self never runs; "+
+			"correct set_self.values and set the pipeline again\n", template, visible.Line(name), visible.Line(f.values))
+	}
+	return nil
 }
 
 // fly prints the command, or runs it on the caller's terminal.
