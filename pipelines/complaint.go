@@ -18,6 +18,8 @@ func complaint(said, values string) string {
 	}
 	missing := regexp.MustCompile(`(?m)^( *)from: schema.*\n *- must be: length >= 1 \(by: .*\)\n *found: length = 0$`)
 	said = missing.ReplaceAllString(said, "$1- is required")
+	half := regexp.MustCompile(`(?m)^( *)from: schema.*\n *- must be: not null \(by: .*\)\n *found: value is null$`) // only a login has such a rule
+	said = half.ReplaceAllString(said, "$1- is required: username and password are given together")
 	named := regexp.MustCompile(`(?m)(^|^ *from: |')` + regexp.QuoteMeta(valuesFile) + `([:'])`)
 	return named.ReplaceAllString(said, "${1}"+filepath.Base(values)+"${2}")
 }

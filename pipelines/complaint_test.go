@@ -19,6 +19,10 @@ func TestComplaintsSpeakOfTheUsersFile(t *testing.T) {
 				"  types.tag\n    from: values.yml:61\n    - must be: a full version (by: schema.lib.yml:102)\n",
 			"Validating final data values:\n  promote.labels\n    - is required\n\n  types.tag\n    from: team.yml:61\n    - must be: a full version (by: schema.lib.yml:102)",
 		},
+		"half of a login": {
+			"ytt: Error: Validating final data values:\n  types.password\n    from: schema.lib.yml:47\n    - must be: not null (by: schema.lib.yml:46)\n      found: value is null\n",
+			"Validating final data values:\n  types.password\n    - is required: username and password are given together",
+		},
 		"a value that is empty": {
 			"ytt: Error: Validating final data values:\n  git.uri\n    from: values.yml:2\n    - must be: length >= 1 (by: schema.lib.yml:48)\n      found: length = 0\n",
 			"Validating final data values:\n  git.uri\n    from: team.yml:2\n    - must be: length >= 1 (by: schema.lib.yml:48)\n      found: length = 0",
