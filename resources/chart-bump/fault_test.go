@@ -79,6 +79,16 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{"copy of what is absent", nil, object{"images": good, "copy": []object{{"from": "tff", "to": "tf"}}}, []string{`params.copy[0].from: "tff" does not exist`}},
 		{"copy of nothing", nil, object{"images": good, "copy": []object{{"from": "void", "to": "tf"}}}, []string{"the folder void has no files"}},
 		{"copy over the values", nil, object{"images": good, "copy": []object{{"from": "tf", "to": "values.yaml"}}}, []string{"params.copy[0].to: values.yaml is, or holds, the chart's values.yaml"}},
+		{
+			"two copies to one path", nil,
+			object{"images": good, "copy": []object{{"from": "tf", "to": "tf"}, {"from": "void", "to": "./tf"}}},
+			[]string{"params: copy[1].to: ./tf is the path of copy[0].to too; remove one of them"},
+		},
+		{
+			"file over a copy", nil,
+			object{"images": good, "copy": []object{{"from": "tf", "to": "tf"}}, "files": []object{{"path": "tf", "content": "x"}}},
+			[]string{"params: files[0].path: tf is the path of copy[0].to too"},
+		},
 		{"file into git", nil, object{"images": good, "files": []object{{"path": ".git/config", "content": "x"}}}, []string{"git's own files"}},
 		{"file outside", nil, object{"images": good, "files": []object{{"path": "/etc/passwd", "content": "x"}}}, []string{"params: files[0].path: "}},
 		{"version missing", object{"chart_app_version": true}, object{"images": good}, []string{"params.version_file: is required"}},

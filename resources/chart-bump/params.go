@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/taxiway-ci/taxiway/internal/artifact"
@@ -97,6 +98,29 @@ func (p putParams) Validate() error {
 	for i, f := range p.Files {
 		if err := artifact.InRepository(f.Path); err != nil {
 			return fmt.Errorf("files[%d].path: %w", i, err)
+		}
+	}
+	return p.once()
+}
+
+// once refuses two entries for one path, of which the later would win.
+func (p putParams) once() error {
+	taken := map[string]string{}
+	take := func(key, name string) error {
+		if other, ok := taken[path.Clean(name)]; ok {
+			return fmt.Errorf("%s: %s is the path of %s too; remove one of them", key, name, other)
+		}
+		taken[path.Clean(name)] = key
+		return nil
+	}
+	for i, c := range p.Copy {
+		if err := take(fmt.Sprintf("copy[%d].to", i), c.To); err != nil {
+			return err
+		}
+	}
+	for i, f := range p.Files {
+		if err := take(fmt.Sprintf("files[%d].path", i), f.Path); err != nil {
+			return err
 		}
 	}
 	return nil
