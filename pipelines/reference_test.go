@@ -277,3 +277,59 @@ func TestThePipelinesOfTheReferenceTeam(t *testing.T) {
 		})
 	}
 }
+
+// The rows of the page on tags and files of a release name what the rendering has.
+func TestThePageNamesTheFilesOfARelease(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/reference.md")
+	require.NoError(t, err)
+	p := rendered(t, "lana-bank", "release")
+	source := func(name string) pipeline.Value {
+		r, ok := p.Resource(name)
+		require.True(t, ok, name)
+		return r.Source
+	}
+	text := func(v pipeline.Value) string {
+		s, ok := v.Text()
+		require.True(t, ok)
+		return s
+	}
+	puts, dockerfiles, title := map[string]pipeline.Value{}, map[string]string{}, ""
+	for _, job := range []string{"build-rc", "release", "bump-image-in-chart"} {
+		walk(jobOf(t, p, job).Steps(), func(s pipeline.Step) {
+			switch {
+			case s.Kind == pipeline.KindPut:
+				puts[s.Put.Resource] = s.Put.Params
+			case s.Name() == "build-lana-bank":
+				dockerfiles[job] = strings.TrimPrefix(text(s.Task.Config.Params.Field("DOCKERFILE")), "prepared/")
+			case s.Name() == "prepare" && job == "release":
+				title = text(s.Task.Config.Params.Field("TITLE"))
+			}
+		})
+	}
+	var files []string
+	for _, c := range puts["chart"].Field("copy").Items() {
+		files = append(files, text(c.Field("to")))
+	}
+	for _, f := range puts["chart"].Field("files").Items() {
+		files = append(files, text(f.Field("path")))
+	}
+	version, promotion := source("version"), source("promote-rc")
+	for row, want := range map[string][]string{
+		"branch `" + text(version.Field("branch")) + "`, file `" + text(version.Field("file")) + "`": nil,
+		"images of a release":         {"0.42.0", text(source("lana-bank-latest-image").Field("tag"))},
+		"title of the GitHub release": {strings.Replace(title, "{version}", "0.42.0", 1), "release.title: " + title},
+		"its file":                    {strings.TrimPrefix(textsOf(puts["github-release"].Field("globs"))[0], "binary/")},
+		"Dockerfiles of the server":   {dockerfiles["build-rc"], dockerfiles["release"]},
+		"pull request of a candidate": append(textsOf(promotion.Field("labels")), textsOf(promotion.Field("allowed_files"))...),
+		"further files of the chart":  files,
+		"versions in the chart":       textsOf(source("chart").Field("app_version_paths")),
+		"commit types in `" + text(version.Field("cog_toml")) + "`": {"version.cog_toml"},
+	} {
+		line := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(row) + ` \|.*$`).FindString(string(page))
+		require.NotEmpty(t, line, row)
+		for _, name := range want {
+			assert.Contains(t, line, "`"+strings.TrimSuffix(name, "**")+"`", row)
+		}
+	}
+}
