@@ -35,6 +35,7 @@ func BenchmarkLook(b *testing.B) {
 	}{
 		{"10000_paths", 10_000, false, 0},
 		{"10000_paths_tls", 10_000, true, 0},
+		{"3000_paths_1ms_away", 3000, false, time.Millisecond},
 		{"300_paths_tls_20ms_away", 300, true, 20 * time.Millisecond},
 		{"3000_paths_tls_20ms_away", 3000, true, 20 * time.Millisecond},
 	} {
