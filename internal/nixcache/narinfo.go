@@ -35,7 +35,7 @@ type Narinfo struct {
 // does.
 func ParseNarinfo(text string) (Narinfo, error) {
 	n := Narinfo{Compression: "bzip2"}
-	seen := map[string]bool{}
+	seen := make([]string, 0, 16)
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
@@ -47,24 +47,28 @@ func ParseNarinfo(text string) (Narinfo, error) {
 		if !ok {
 			return n, fmt.Errorf("line %d of the narinfo has no colon: %s", number, quote(line))
 		}
-		if seen[key] && key != "Sig" {
+		again := slices.Contains(seen, key)
+		if again && key != "Sig" {
 			return n, fmt.Errorf("the narinfo has %s twice", quote(key))
 		}
-		seen[key] = true
-		if err := n.set(key, strings.TrimPrefix(value, " ")); err != nil {
+		known, err := n.set(key, strings.TrimPrefix(value, " "))
+		if err != nil {
 			return n, fmt.Errorf("%s in the narinfo: %w", key, err)
+		}
+		if known && !again {
+			seen = append(seen, key)
 		}
 	}
 	for _, key := range []string{"StorePath", "URL", "NarHash", "NarSize"} {
-		if !seen[key] {
+		if !slices.Contains(seen, key) {
 			return n, fmt.Errorf("the narinfo has no %s", key)
 		}
 	}
 	return n, nil
 }
 
-func (n *Narinfo) set(key, value string) error {
-	var err error
+// set takes a line. A key is known if narinfo files of today have it.
+func (n *Narinfo) set(key, value string) (known bool, err error) {
 	switch key {
 	case "StorePath":
 		n.Path, err = ParsePath(value)
@@ -92,8 +96,10 @@ func (n *Narinfo) set(key, value string) error {
 		var s signature.Signature
 		s, err = signature.ParseSignature(value)
 		n.Signatures = append(n.Signatures, s)
+	default:
+		return false, nil
 	}
-	return err
+	return true, err
 }
 
 func checkNarURL(text string) error {
@@ -116,6 +122,9 @@ func parseSize(text string) (uint64, error) {
 
 // canonicalHash brings every encoding of a hash into the one that is signed.
 func canonicalHash(text string) (string, error) {
+	if isCanonical(text) {
+		return text, nil
+	}
 	hash, err := nixhash.ParseAny(text, nil)
 	if err != nil {
 		return "", fmt.Errorf("%s is not a hash: %w", quote(text), err)
@@ -125,6 +134,13 @@ func canonicalHash(text string) (string, error) {
 		return "", fmt.Errorf("%s is not a hash: it has %d bytes, not %d", quote(text), len(hash.Digest()), want)
 	}
 	return hash.Format(nixhash.NixBase32, true), nil
+}
+
+// isCanonical reports whether a text is a hash as it is signed, which most are.
+func isCanonical(text string) bool {
+	const length = 52 // of 256 bits, 5 in a character
+	digits, ok := strings.CutPrefix(text, "sha256:")
+	return ok && len(digits) == length && digits[0] <= '1' && !strings.ContainsFunc(digits, func(c rune) bool { return !isBase32(c) })
 }
 
 func parseReferences(text string) ([]Path, error) {

@@ -51,7 +51,7 @@ func checkBase(base string) error {
 		return fmt.Errorf("after %s/ there must be %d characters of hash, a hyphen and a name", StoreDir, hashLength)
 	}
 	for _, c := range []byte(base[:hashLength]) {
-		if !isBase32(c) {
+		if !isBase32(rune(c)) {
 			return fmt.Errorf("%q can't be in its hash", c)
 		}
 	}
@@ -59,7 +59,7 @@ func checkBase(base string) error {
 }
 
 // isBase32 is Nix's alphabet: digits and letters without e, o, t and u.
-func isBase32(c byte) bool {
+func isBase32(c rune) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' && c != 'e' && c != 'o' && c != 't' && c != 'u'
 }
 
