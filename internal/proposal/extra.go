@@ -27,9 +27,11 @@ func (f ExtraFile) path() string { return path.Clean(f.To) }
 // ExtraFiles are those of one put.
 type ExtraFiles []ExtraFile
 
-// Read returns the edits that add the files. An error of may, which is called for each path in the repository, is returned.
+// Read returns the edits that add the files, each from one place. An error of may, which is called for each path in the
+// repository, is returned.
 func (all ExtraFiles) Read(from artifact.Folder, may func(name string) error) (map[string]git.Edit, error) {
 	edits := map[string]git.Edit{}
+	added := map[string]int{}
 	copier := artifact.Copier{From: from}
 	for i, extra := range all {
 		key := fmt.Sprintf("params.extra_files[%d]", i)
@@ -38,6 +40,10 @@ func (all ExtraFiles) Read(from artifact.Folder, may func(name string) error) (m
 		}
 		err := copier.Files(extra.From, func(f artifact.File) error {
 			name := path.Join(extra.path(), f.Name)
+			if other, twice := added[name]; twice {
+				return fmt.Errorf("%s comes from extra_files[%d] too; remove one of them", name, other)
+			}
+			added[name] = i
 			edits[name] = git.AddFile(f.Mode, f.Content)
 			return may(name)
 		})
