@@ -134,6 +134,9 @@ func (r *Repository) SeenAt(ctx context.Context, commit git.Hash, environment st
 	if err != nil {
 		return nil, fmt.Errorf("read commit %s of branch %s: %w", short(commit), r.src.Branch, err)
 	}
+	if err := r.needConfig(ctx, c, c, git.Hash{}); err != nil {
+		return nil, err
+	}
 	config, hash, err := r.configAt(ctx, c)
 	if err != nil {
 		return nil, err

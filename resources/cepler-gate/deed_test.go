@@ -117,7 +117,7 @@ func TestCostOfEachStep(t *testing.T) {
 	cost("GET-git-receive-pack fetch fetch fetch POST-git-receive-pack ls-refs GET-git-receive-pack ls-refs", 10_000, func() { v = w.put(ceplergate.PutParams{Open: true}).Version })
 	cost("ls-refs fetch fetch GET-git-receive-pack fetch ls-refs fetch", 10_000, func() { w.put(ceplergate.PutParams{}) })
 	cost("ls-refs fetch fetch fetch", 3000, func() { w.check(nil) })
-	cost("ls-refs"+strings.Repeat(" fetch", 8), 12_000, func() {
+	cost("ls-refs"+strings.Repeat(" fetch", 6), 12_000, func() {
 		_, err := ceplergate.Resource{}.In(t.Context(), w.step(t.TempDir()), w.src, v, ceplergate.GetParams{})
 		require.NoError(t, err)
 	})

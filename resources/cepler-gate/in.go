@@ -109,6 +109,9 @@ func (w *world) between(ctx context.Context, m *move) error {
 	if !hadCommit || !hasCommit {
 		return nil
 	}
+	if err := w.store.NeedCommits(ctx, was, is); err != nil && !errors.Is(err, git.ErrNotFound) {
+		return err
+	}
 	var sides [2]*cepler.Snapshot
 	for i, h := range []git.Hash{was, is} {
 		seen, err := w.repo.SeenAt(ctx, h, w.src.Environment)
