@@ -80,7 +80,7 @@ func (s *scenario) compareChecks(name string, given [2]version, theirs, mine ans
 	if class == "" && b.same(given[1]) && s.ours.check(s.source(name), version{}).newestIs(a) {
 		class = "STAY"
 	}
-	if class == "" && (s.back[name] || s.wentBack(name)) && mine.said("it was rolled back from") {
+	if class == "" && (s.back[name] || s.wentBack(name)) && (mine.said("it was rolled back from") || mine.said("goes on after the rollback from")) {
 		class = "HELD"
 	}
 	if class == "" && a.same(given[0]) && b.Trigger == a.Trigger && s.cepler.check(s.source(name), version{}).newestIs(b) {

@@ -52,8 +52,9 @@ type scenario struct {
 	waiting []deployment
 	emitted []emission
 	dropped []environment
-	back    map[string]bool // environments that may be rolled back: their gate was set, or their state lost
-	mode    bool            // an exec bit was changed alone
+	back    map[string]bool   // environments that may be rolled back: their gate was set, or their state lost
+	modes   map[string]string // of each path, the last
+	mode    bool              // a path had another one before, so that a content may come back with another exec bit
 	broke   bool
 	step    int
 	act     string
@@ -89,7 +90,7 @@ func newScenario(t *testing.T, seed uint64, without []string, programs string, r
 	rng := rand.New(rand.NewPCG(seed, 0x5eed))
 	s := &scenario{
 		t: t, seed: seed, rng: rng, report: r,
-		has: map[string]bool{}, gates: map[string]string{}, back: map[string]bool{}, given: map[string][2]version{},
+		has: map[string]bool{}, gates: map[string]string{}, back: map[string]bool{}, modes: map[string]string{}, given: map[string][2]version{},
 		w:      newWorld(t, filepath.Join(dir, "remote.git")),
 		cepler: theirs(t, dir), ours: ours(t, dir, programs),
 	}
@@ -209,6 +210,14 @@ func (s *scenario) message(what string) string {
 func (s *scenario) commit(what string, change func(tree)) {
 	now := maps.Clone(s.w.main.tree)
 	change(now)
+	for _, t := range []tree{s.w.main.tree, now} {
+		for p, f := range t {
+			if was, ok := s.modes[p]; ok && was != f.mode && was != link && f.mode != link {
+				s.mode = true
+			}
+			s.modes[p] = f.mode
+		}
+	}
 	s.w.push(s.message(what), now)
 	s.act += ": " + what
 }
@@ -250,9 +259,6 @@ func (s *scenario) rename() {
 		s.commit("rename "+p+" to "+to, func(now tree) {
 			f := now[p]
 			delete(now, p)
-			if was, ok := now[to]; ok && was.mode != f.mode {
-				s.mode = true
-			}
 			now[to] = f
 		})
 	}
@@ -269,7 +275,6 @@ func (s *scenario) chmod() {
 		default:
 			f.mode = regular
 		}
-		s.mode = true
 		s.commit("mode of "+p, func(now tree) { now[p] = f })
 	}
 }
