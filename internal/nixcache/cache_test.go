@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -157,6 +158,10 @@ func TestAnswersThatAreWrongStopTheWait(t *testing.T) {
 		"garbage":           {"<html>", "line 1 of the narinfo has no colon", nixcache.ErrWrong},
 		"empty":             {" ", "line 1", nixcache.ErrWrong},
 		"a broken key line": {right + "Sig: x\n", "Sig in the narinfo", nixcache.ErrWrong},
+		"a key twice":       {right + "NarSize: 64\n", `the narinfo has "NarSize" twice`, nixcache.ErrWrong},
+		"a new key twice":   {right + "Size: 1\nSize: 1\n", `the narinfo has "Size" twice`, nixcache.ErrWrong},
+		"a hash too large":  {strings.Replace(right, "NarHash: sha256:", "NarHash: sha256:z", 1), "NarHash in the narinfo: ", nixcache.ErrWrong},
+		"bits too many":     {regexp.MustCompile(`NarHash: sha256:.`).ReplaceAllString(right, "NarHash: sha256:2"), "NarHash in the narinfo: ", nixcache.ErrWrong},
 		"too much":          {strings.Repeat("x: y\n", 1<<20), "is larger than 4096 KiB", nixcache.ErrWrong},
 	} {
 		t.Run(name, func(t *testing.T) {

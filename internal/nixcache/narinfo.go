@@ -35,7 +35,7 @@ type Narinfo struct {
 // does.
 func ParseNarinfo(text string) (Narinfo, error) {
 	n := Narinfo{Compression: "bzip2"}
-	seen := make([]string, 0, 16)
+	seen := make(map[string]bool, 16)
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
@@ -47,28 +47,24 @@ func ParseNarinfo(text string) (Narinfo, error) {
 		if !ok {
 			return n, fmt.Errorf("line %d of the narinfo has no colon: %s", number, quote(line))
 		}
-		again := slices.Contains(seen, key)
-		if again && key != "Sig" {
+		if seen[key] && key != "Sig" {
 			return n, fmt.Errorf("the narinfo has %s twice", quote(key))
 		}
-		known, err := n.set(key, strings.TrimPrefix(value, " "))
-		if err != nil {
+		seen[key] = true
+		if err := n.set(key, strings.TrimPrefix(value, " ")); err != nil {
 			return n, fmt.Errorf("%s in the narinfo: %w", key, err)
-		}
-		if known && !again {
-			seen = append(seen, key)
 		}
 	}
 	for _, key := range []string{"StorePath", "URL", "NarHash", "NarSize"} {
-		if !slices.Contains(seen, key) {
+		if !seen[key] {
 			return n, fmt.Errorf("the narinfo has no %s", key)
 		}
 	}
 	return n, nil
 }
 
-// set takes a line. A key is known if narinfo files of today have it.
-func (n *Narinfo) set(key, value string) (known bool, err error) {
+func (n *Narinfo) set(key, value string) error {
+	var err error
 	switch key {
 	case "StorePath":
 		n.Path, err = ParsePath(value)
@@ -96,10 +92,8 @@ func (n *Narinfo) set(key, value string) (known bool, err error) {
 		var s signature.Signature
 		s, err = signature.ParseSignature(value)
 		n.Signatures = append(n.Signatures, s)
-	default:
-		return false, nil
 	}
-	return true, err
+	return err
 }
 
 func checkNarURL(text string) error {
