@@ -53,8 +53,8 @@ type scenario struct {
 	emitted []emission
 	dropped []environment
 	back    map[string]bool   // environments that may be rolled back: their gate was set, or their state lost
-	modes   map[string]string // of each path, the last
-	mode    bool              // a path had another one before, so that a content may come back with another exec bit
+	modes   map[string]string // of each path with each content, the last
+	mode    bool              // an exec bit was changed alone, perhaps by a content that came back
 	broke   bool
 	step    int
 	act     string
@@ -212,10 +212,10 @@ func (s *scenario) commit(what string, change func(tree)) {
 	change(now)
 	for _, t := range []tree{s.w.main.tree, now} {
 		for p, f := range t {
-			if was, ok := s.modes[p]; ok && was != f.mode && was != link && f.mode != link {
+			if was, ok := s.modes[p+" "+f.content]; ok && was != f.mode {
 				s.mode = true
 			}
-			s.modes[p] = f.mode
+			s.modes[p+" "+f.content] = f.mode
 		}
 	}
 	s.w.push(s.message(what), now)
